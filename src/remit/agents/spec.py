@@ -1,0 +1,91 @@
+"""An agent: what it is for, what it may use, and how far it may go. In YAML or in Python, the same noun."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Json = Any
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _duration(value: object) -> object:
+    """`90s`, `10m`, `2h`, `1d`, or seconds as a number."""
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value.strip())):
+        return timedelta(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class Budget(Part):
+    """Hard limits of one run. `money` in US dollars; `wall` counts working time, not waiting."""
+
+    money: Decimal | None = Field(Decimal("1.00"), ge=0)
+    tokens: int | None = Field(400_000, ge=1)
+    steps: int = Field(40, ge=1)
+    wall: Duration = timedelta(minutes=30)
+
+
+class RemitSpec(Part):
+    """How far the agent may go."""
+
+    autonomy: Literal["shadow", "draft", "ask", "act"] = "ask"
+    budget: Budget = Budget()
+    destinations: tuple[str, ...] = ()  # hosts that HTTP tools may reach
+    deadline: datetime | None = None
+
+
+class Rule(Part):
+    """One rule of the gate: for these tools, one of allow/ask/deny with a CEL condition. First match wins."""
+
+    tool: str | tuple[str, ...]
+    allow: str | None = None
+    ask: str | None = None
+    deny: str | None = None
+    because: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> Rule:
+        if sum(part is not None for part in (self.allow, self.ask, self.deny)) != 1:
+            raise ValueError("a rule has exactly one of allow, ask, deny; write `allow: \"true\"` for always")
+        return self
+
+
+class Check(Part):
+    """When the goal is met. Exactly one of: `sql` on `resource` whose first value must be true; `python`, an
+    expression over `output`, `report`, `effects`; `schema` for the output; `rubric`, judged by a model;
+    `code`, the dotted name of an async function(context) -> (verdict, detail)."""
+
+    name: str
+    sql: str | None = None
+    resource: str | None = None
+    python: str | None = None
+    schema_: dict[str, Json] | None = Field(None, alias="schema")
+    rubric: str | None = None
+    code: str | None = None
+
+
+class Agent(Part):
+    """The whole spec."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    description: str = ""
+    instructions: str = ""
+    model: str | tuple[str, ...] = "auto"  # `provider:model`, a fallback chain, or auto
+    tools: tuple[str, ...] = ()  # names, or `family.*`
+    remit: RemitSpec = RemitSpec()
+    rules: tuple[Rule, ...] = ()
+    resources: dict[str, str] = {}  # name -> URL; `$NAME` is read from the environment when a tool runs
+    output: dict[str, Json] | None = None  # JSON Schema of the result
+    checks: tuple[Check, ...] = ()
+    plan: bool = True  # offer the plan tool
+    reflect: bool = True  # look back once before finishing

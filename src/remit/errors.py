@@ -1,0 +1,101 @@
+"""Every error that Remit raises on purpose.
+
+RemitError                     anything a caller may want to catch; `exit_code` is what the command line ends with
+├── UserError                  the input is wrong: says what, where, and what to do
+│   ├── UnknownName            a model, tool, agent or key that does not exist, with the nearest that does
+│   └── SpecError              an agent file: path, line, key
+├── StoreError                 the database cannot be reached, started, migrated or written
+├── JournalError
+│   ├── StaleWriter            somebody else appended first; the loser stops
+│   └── UnreadableEvent        written by a newer Remit, or damaged
+├── ModelError                 a provider failed; `retryable` says whether trying again can help
+│   ├── UnknownPrice           the model's price is not known and no limit was set without it
+│   └── WeightsError           the local model's file is missing, damaged or cannot be fetched
+├── ToolFault                  the developer's mistake in a tool: fails loudly, never shown to the model
+└── NotWaiting                 an approval or answer for something that waits no more
+
+Mend                           a tree of its own: what the *model* can mend. It becomes the tool's result.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RemitError(Exception):
+    """Something Remit could not do."""
+
+    exit_code = 1
+
+
+class UserError(RemitError):
+    """The input is wrong; the message says what to change."""
+
+    exit_code = 2
+
+
+class UnknownName(UserError):
+    """There is no such thing; the nearest right name is offered."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
+        choices = sorted(known)
+        near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        listing = f" Known: {', '.join(choices[:20])}." if choices and not near else ""
+        super().__init__(f"{where + ': ' if where else ''}unknown {kind} {name!r}.{hint}{listing}")
+        self.name = name
+        self.nearest = near[0] if near else None
+
+
+class SpecError(UserError):
+    """An agent file that cannot be used, with the line to look at."""
+
+    def __init__(self, message: str, path: str = "", line: int | None = None) -> None:
+        where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
+        super().__init__(f"{where}{message}")
+        self.path, self.line = path, line
+
+
+class StoreError(RemitError):
+    """The database cannot be reached, started, migrated or written."""
+
+
+class JournalError(RemitError):
+    """The journal refused."""
+
+
+class StaleWriter(JournalError):
+    """Another worker has appended to this run since it was read; this one stops."""
+
+
+class UnreadableEvent(JournalError):
+    """An event that this version cannot read; upgrade Remit, or see `remit doctor`."""
+
+
+class ModelError(RemitError):
+    """A model provider failed."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class UnknownPrice(ModelError):
+    """The model's price is unknown, so that a budget in money cannot hold."""
+
+
+class WeightsError(ModelError):
+    """The local model's weights are missing, damaged or cannot be fetched."""
+
+
+class ToolFault(RemitError):
+    """A tool is written wrongly; its developer must mend it."""
+
+
+class NotWaiting(UserError):
+    """Nothing waits for this answer any more; the message says what became of it."""
+
+
+class Mend(Exception):  # noqa: N818 - it is a message to the model, not an error of ours
+    """What a tool raises when the model can mend the call: the message becomes the tool's result."""

@@ -1,0 +1,51 @@
+"""What wants to happen, what is known about it, and what the gate says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Json = Any
+Autonomy = Literal["shadow", "draft", "ask", "act"]
+# shadow: effects simulated · draft: content only · ask: each effect asked · act: by the rules
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One call, before it happens."""
+
+    tool: str
+    args: Mapping[str, Json]
+    effect: Literal["read", "self", "egress", "destroy"]
+    sinks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical call: what an approval is bound to."""
+        canonical = json.dumps([self.tool, self.args], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the gate may know. Every value here comes from the journal, the spec or a record, never from a model."""
+
+    autonomy: Autonomy = "ask"
+    tools: frozenset[str] = frozenset()  # the remit's
+    person: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    records: Mapping[str, Json] = field(default_factory=dict)
+    untrusted: bool = False  # the run has read words of somebody unverified
+    goal: str = ""  # the person's own words
+    counts: Mapping[str, int] = field(default_factory=dict)  # tool -> effects so far in this run
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    decision: Literal["allow", "ask", "deny"]
+    rule: str
+    reasons: tuple[str, ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,234 @@
+"""Every event that a run's journal can hold: one discriminated union, versioned.
+
+An event is written once and read for ever: fields are added with a default, never renamed or removed; a
+change of meaning is a new type. `tests/journal/golden/` holds one of each as it was first written.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Json = Any
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Call(Body):
+    """A tool call as the model wrote it."""
+
+    id: str
+    tool: str
+    args: dict[str, Json]
+
+
+class Person(Body):
+    """Who a run acts for: set by the trusted trigger, never by a model."""
+
+    id: str = ""
+    email: str = ""
+    name: str = ""
+    verified: bool = False
+
+
+class Started(Body):
+    """The run's grant: what it was asked, by whom, under which spec. Nothing untrusted precedes it."""
+
+    type: Literal["started"] = "started"
+    goal: str
+    agent: str
+    spec: Json  # the whole agent spec as it was then
+    person: Person = Person()
+    inputs: dict[str, Json] = {}  # what came with the goal: facts the trigger vouches for
+    quoted: str = ""  # third parties' words that came with the goal: shown as data, never as the person's
+    parent: UUID | None = None
+    fork_of: UUID | None = None
+    fork_seq: int | None = None
+
+
+class Reserved(Body):
+    """Money set aside before a priced model call; the Answered after it settles it."""
+
+    type: Literal["reserved"] = "reserved"
+    amount: Decimal
+
+
+class Answered(Body):
+    """A model's answer."""
+
+    type: Literal["answered"] = "answered"
+    model: str
+    text: str = ""
+    calls: list[Call] = []
+    data: Json = None
+    purpose: Literal["act", "check", "compact", "reflect"] = "act"
+    finish: str = "stop"
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost: Decimal | None = Decimal(0)
+    seconds: float = 0.0
+
+
+class Planned(Body):
+    """The plan as the model keeps it."""
+
+    type: Literal["planned"] = "planned"
+    steps: list[str]
+    done: list[int] = []  # indices into steps
+
+
+class Judged(Body):
+    """The gate's verdict on one call."""
+
+    type: Literal["judged"] = "judged"
+    call_id: str
+    tool: str
+    effect: Literal["read", "self", "egress", "destroy"]
+    decision: Literal["allow", "ask", "deny"]
+    rule: str
+    reasons: list[str] = []
+    evidence: dict[str, str] = {}  # sink argument -> what vouches for it
+    digest: str = ""  # of the canonical call: what an approval is bound to
+
+
+class Intended(Body):
+    """An effect is about to happen. From here to Acted it is in doubt."""
+
+    type: Literal["intended"] = "intended"
+    call_id: str
+    key: str  # idempotency key
+    attempt: int = 1
+
+
+class Acted(Body):
+    """What a tool call came to. `mend`: the model can correct it; `simulated`: shadow, nothing happened."""
+
+    type: Literal["acted"] = "acted"
+    call_id: str
+    tool: str
+    effect: Literal["read", "self", "egress", "destroy"] = "read"
+    status: Literal["ok", "mend", "denied", "rejected", "failed", "simulated"] = "ok"
+    result: Json = None  # a JSON value, or {"$blob": sha256, "bytes": n, "head": str}
+    integrity: Literal["system", "person", "untrusted"] = "untrusted"
+    source: str = ""  # who says so: the tool, a host, a file
+    seconds: float = 0.0
+
+
+class Asked(Body):
+    """A person is needed; the run holds nothing meanwhile."""
+
+    type: Literal["asked"] = "asked"
+    ask_id: str
+    kind: Literal["approval", "question", "doubt", "budget"]
+    text: str
+    call_id: str = ""
+    digest: str = ""
+    expires: datetime | None = None
+
+
+class Replied(Body):
+    """A person's word on an Asked."""
+
+    type: Literal["replied"] = "replied"
+    ask_id: str
+    decision: Literal["approve", "reject", "answer"]
+    by: str
+    text: str = ""
+
+
+class Slept(Body):
+    """The run waits for a time."""
+
+    type: Literal["slept"] = "slept"
+    until: datetime
+    why: str = ""
+
+
+class Woken(Body):
+    type: Literal["woken"] = "woken"
+    why: str = "timer"
+
+
+class Nudged(Body):
+    """No progress was seen: what the loop told the model. Level 1 nudges, 2 makes it re-plan, 3 asks a person."""
+
+    type: Literal["nudged"] = "nudged"
+    level: int
+    reason: str
+    text: str
+
+
+class Compacted(Body):
+    """Turns up to and including `upto` are replaced, in what the model sees, by `summary`."""
+
+    type: Literal["compacted"] = "compacted"
+    upto: int
+    summary: str
+
+
+class Checked(Body):
+    """A done check's verdict."""
+
+    type: Literal["checked"] = "checked"
+    check: str
+    verdict: Literal["met", "not met", "cannot verify"]
+    detail: str = ""
+
+
+class Paused(Body):
+    type: Literal["paused"] = "paused"
+    by: str = ""
+
+
+class Resumed(Body):
+    type: Literal["resumed"] = "resumed"
+    by: str = ""
+
+
+class Finished(Body):
+    """The end. `report` is the model's words with the claims that the journal does not bear out marked."""
+
+    type: Literal["finished"] = "finished"
+    status: Literal["met", "not met", "cannot verify", "refused", "cancelled", "failed"]
+    report: str = ""
+    output: Json = None
+    why: str = ""
+
+
+AnyBody = Annotated[
+    Started
+    | Reserved
+    | Answered
+    | Planned
+    | Judged
+    | Intended
+    | Acted
+    | Asked
+    | Replied
+    | Slept
+    | Woken
+    | Nudged
+    | Compacted
+    | Checked
+    | Paused
+    | Resumed
+    | Finished,
+    Field(discriminator="type"),
+]
+BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
+
+
+class Event(Body):
+    """A body at its place in a run's journal. `seq` starts at 1 and has no gaps; `at` is the store's UTC time."""
+
+    run: UUID
+    seq: int
+    at: datetime
+    body: AnyBody

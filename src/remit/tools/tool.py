@@ -1,0 +1,63 @@
+"""A tool: a function, and what it declares of itself.
+
+A declaration says the effect, which arguments are sinks and of what type, who vouches for the result, which
+records the gate may look at, and how it is settled when a crash leaves it in doubt. Undeclared means
+untrusted output and destructive effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+Json = Any
+Effect = Literal["read", "self", "egress", "destroy"]
+# read: looks only · self: changes only the run's own things · egress: something leaves · destroy: changes the world
+Integrity = Literal["system", "person", "untrusted"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a tool may use of the run that calls it."""
+
+    run: UUID
+    call_id: str
+    key: str  # idempotency key: the same for every attempt of this call, unique to it
+    root: Path  # the run's own folder; create on first use
+    person: Mapping[str, Json]  # id, email, name, verified: who the run acts for
+    inputs: Mapping[str, Json]  # what the trusted trigger gave
+    resources: Mapping[str, Any] = field(default_factory=dict)  # named things the agent was given, as "shop" -> URL
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """How an effect in doubt is settled after a crash.
+
+    `key`: calling again with the same idempotency key is safe. `lookup`: `find(context, args)` returns the
+    result if the effect happened, None if it did not. `ask`: a person decides.
+    """
+
+    how: Literal["key", "lookup", "ask"] = "ask"
+    find: Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A callable with its declaration. `call(context, args)` takes arguments already valid by `schema`."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Json]  # JSON Schema of the arguments (an object, additionalProperties false)
+    call: Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]
+    effect: Effect = "destroy"
+    sinks: Mapping[str, str] = field(default_factory=dict)  # argument -> semantic type: email, url, id:order, …
+    integrity: Integrity = "untrusted"  # of the result
+    settle: Settle = field(default_factory=Settle)
+    records: Mapping[str, Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]] = field(
+        default_factory=dict
+    )  # name in rules -> how the gate reads the record concerned
+    timeout: float = 30.0  # seconds
+    validate: Callable[[Mapping[str, Json]], Mapping[str, Json]] | None = None  # raises Mend with what is wrong
