@@ -74,11 +74,12 @@ class UnreadableEvent(JournalError):
 
 
 class ModelError(RemitError):
-    """A model provider failed."""
+    """A model provider failed. `retry_after`: seconds that the provider asked to wait, where it said."""
 
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
+    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.retry_after = retry_after
 
 
 class UnknownPrice(ModelError):

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from remit.errors import UserError
@@ -28,6 +28,8 @@ class Settings(BaseSettings):
         description="Where model weights are kept.",
     )
     model: str | None = Field(None, description="Default model as provider:model, or several with commas.")
+    model_timeout: float = Field(120.0, gt=0, description="Seconds that one request to a provider may take.")
+    endpoint_key: SecretStr | None = Field(None, description="API key for models given as http://…/v1#model.")
     price_input: Decimal | None = Field(None, description="US dollars a million input tokens, where unknown.")
     price_output: Decimal | None = Field(None, description="US dollars a million output tokens, where unknown.")
     local_weights: Path | None = Field(None, description="A GGUF file to use for the local model.")

@@ -62,6 +62,7 @@ class Request:
     schema: Mapping[str, Json] | None = None  # wanted: JSON by this schema, in Answer.data
     max_tokens: int | None = None
     temperature: float | None = None
+    image: bool = False  # wanted: an image, in Answer.images
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars a million tokens."""
+    """US dollars a million tokens. `tiers` (from that many input tokens on, input, output), ascending, are
+    for providers that charge all tokens of a long request dearer."""
 
     input: Decimal
     output: Decimal
+    tiers: tuple[tuple[int, Decimal, Decimal], ...] = ()
 
     def of(self, input_tokens: int, output_tokens: int) -> Decimal:
-        return (self.input * input_tokens + self.output * output_tokens) / 1_000_000
+        input_price, output_price = self.input, self.output
+        for start, tier_input, tier_output in self.tiers:
+            if input_tokens > start:
+                input_price, output_price = tier_input, tier_output
+        return (input_price * input_tokens + output_price * output_tokens) / 1_000_000
 
 
 class Model(Protocol):
