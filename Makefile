@@ -1,0 +1,33 @@
+# `make demo` and `make test` need Python 3.11 or later and make; everything else goes into .venv.
+# Another interpreter: make test PYTHON=/path/to/python3.12
+
+PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11)
+BIN := .venv/bin
+
+.PHONY: demo test checks bench clean environment-demo environment-test
+
+demo: environment-demo
+	@$(BIN)/remit demo
+
+test: environment-test checks
+	@$(BIN)/pytest
+
+# pytest is not among these: its closing line is the last that `make test` prints.
+checks:
+	@echo "remit: ruff check" && $(BIN)/ruff check --quiet .
+	@echo "remit: ruff format --check" && $(BIN)/ruff format --check --quiet .
+	@echo "remit: mypy --strict" && $(BIN)/mypy --strict --no-error-summary
+	@echo "remit: import contracts" && $(BIN)/lint-imports --no-logo >.venv/imports.log 2>&1 \
+		|| { cat .venv/imports.log; exit 1; }
+
+bench: environment-test
+	@$(BIN)/python -m bench
+
+environment-demo environment-test: environment-%:
+	@test -n "$(PYTHON)" || { echo "remit: no python3 on the PATH; install Python 3.11 or later" >&2; exit 1; }
+	@"$(PYTHON)" scripts/environment.py $*
+
+# The databases and weights of the user's data and cache folders are not touched.
+clean:
+	rm -rf .venv .bench dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
