@@ -6,6 +6,7 @@ change of meaning is a new type. `tests/journal/golden/` holds one of each as it
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -17,19 +18,28 @@ Json = Any
 
 
 class Body(BaseModel):
+    """What happened. Fields left at their default are not written."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    v: int = 1  # the version of this type
+    big: tuple[str, ...] = ()  # fields stored apart, by hash: in the row each is the hex SHA-256 of its JSON
 
-class Call(Body):
+
+class Call(BaseModel):
     """A tool call as the model wrote it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
     tool: str
     args: dict[str, Json]
 
 
-class Person(Body):
+class Person(BaseModel):
     """Who a run acts for: set by the trusted trigger, never by a model."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str = ""
     email: str = ""
@@ -115,7 +125,7 @@ class Acted(Body):
     tool: str
     effect: Literal["read", "self", "egress", "destroy"] = "read"
     status: Literal["ok", "mend", "denied", "rejected", "failed", "simulated"] = "ok"
-    result: Json = None  # a JSON value, or {"$blob": sha256, "bytes": n, "head": str}
+    result: Json = None
     integrity: Literal["system", "person", "untrusted"] = "untrusted"
     source: str = ""  # who says so: the tool, a host, a file
     seconds: float = 0.0
@@ -225,8 +235,20 @@ AnyBody = Annotated[
 BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
 
 
-class Event(Body):
-    """A body at its place in a run's journal. `seq` starts at 1 and has no gaps; `at` is the store's UTC time."""
+TYPES: dict[str, type[Body]] = {
+    body.model_fields["type"].default: body
+    for body in (
+        *(Started, Reserved, Answered, Planned, Judged, Intended, Acted, Asked, Replied),
+        *(Slept, Woken, Nudged, Compacted, Checked, Paused, Resumed, Finished),
+    )
+}
+BIG = 8192  # bytes of JSON above which a field is stored apart
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A body at its place in a run's journal. `seq` starts at 1 and has no gaps; order is by `seq`, never by
+    `at`, which is the writer's UTC clock and may jump."""
 
     run: UUID
     seq: int

@@ -1,0 +1,97 @@
+"""The one gate. Pure: everything it knows is in its arguments, and the same facts give the same verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.rules import Rules
+
+Json = Any
+
+
+def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
+    """Allow, ask or deny, with the rule and the evidence. Total: never raises.
+
+    The remit first (a tool outside it is denied), then the rules (first match wins), then, where no rule
+    matches, the default of the effect: look and keep notes yes; act on the world ask or, at autonomy `act`, no.
+    Autonomy then narrows what was allowed; it never widens.
+    """
+    evidence = {name: vouch(proposal.args.get(name), facts) for name in proposal.sinks if name in proposal.args}
+    if proposal.tool not in facts.tools:
+        return Verdict("deny", "the remit", (f"{proposal.tool} is not among the tools of this remit",), evidence)
+    return _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
+
+
+def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Verdict:
+    known: dict[str, Json] = {name: {} for name in rules.records}
+    known |= {name: value for name, value in facts.records.items() if isinstance(value, dict)}
+    known |= {
+        "args": dict(proposal.args),
+        "person": dict(facts.person),
+        "inputs": dict(facts.inputs),
+        "evidence": dict(evidence),
+        "run": {"untrusted": facts.untrusted, "goal": facts.goal, "counts": dict(facts.counts)},
+    }
+    passed: list[str] = []
+    for compiled in rules.for_tool(proposal.tool):
+        rule, held = compiled.rule, compiled.holds(known)
+        # What cannot be decided stops: an allow does not hold, an ask or a deny does.
+        if held is True or (isinstance(held, str) and rule.decision != "allow"):
+            why = rule.because or rule.name
+            reasons = (why,) if held is True else (why, f"could not be decided: {held}")
+            return Verdict(rule.decision, rule.name, reasons, evidence)
+        passed.append(f"{rule.because or rule.name}" + (f" ({held})" if held else " (does not hold)"))
+    if proposal.effect in ("read", "self") and not passed:
+        return Verdict("allow", f"default of {proposal.effect}", (), evidence)
+    reasons = tuple(f"not allowed because: {reason}" for reason in passed) or ("no rule allows it",)
+    if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
+        return Verdict("deny", "no rule matches", reasons, evidence)
+    return Verdict("ask", "no rule matches", reasons, evidence)
+
+
+def _narrow(verdict: Verdict, proposal: Proposal, facts: Facts) -> Verdict:
+    if proposal.effect in ("read", "self") or verdict.decision == "deny":
+        return verdict
+    if facts.autonomy == "draft":
+        return Verdict("deny", "autonomy draft", ("this agent only drafts; it changes nothing",), verdict.evidence)
+    if facts.autonomy == "ask" and verdict.decision == "allow":
+        return Verdict("ask", "autonomy ask", ("this agent asks before each effect", verdict.rule), verdict.evidence)
+    return verdict
+
+
+def vouch(value: Json, facts: Facts) -> str:
+    """The strongest evidence for a sink value: grant, person, record or unvouched."""
+    if isinstance(value, list | tuple):
+        found = {vouch(item, facts) for item in value}
+        return next((level for level in ("unvouched", "record", "person", "grant") if level in found), "grant")
+    text = canonical(value)
+    if not text:
+        return "grant"  # nothing is passed
+    if text in {canonical(v) for v in leaves(facts.inputs)} or mentions(facts.goal, text):
+        return "grant"
+    if text in {canonical(v) for v in leaves(facts.person)}:
+        return "person"
+    if text in {canonical(v) for v in leaves(facts.records)}:
+        return "record"
+    return "unvouched"
+
+
+def canonical(value: Json) -> str:
+    return "" if value is None else re.sub(r"\s+", " ", str(value)).strip().casefold()
+
+
+def mentions(text: str, value: str) -> bool:
+    """Whether `value` (canonical) stands in `text` as a whole word."""
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", canonical(text)) is not None
+
+
+def leaves(value: Json) -> list[Json]:
+    """Every scalar in a JSON value, keys of objects included."""
+    if isinstance(value, Mapping):
+        return [leaf for key, item in value.items() for leaf in (key, *leaves(item))]
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in leaves(item)]
+    return [value]

@@ -1,0 +1,90 @@
+"""Rules: CEL conditions over facts, compiled and type-checked once when a spec is loaded. Pure.
+
+Variables in a condition: `args`, `person`, `inputs`, `run` (untrusted, goal, counts), `evidence` (argument ->
+what vouches for it), and each record by its name (`order`, …).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from cel_expr_python import cel
+
+from remit.errors import SpecError
+
+Json = Any
+BUILT_IN = ("args", "person", "inputs", "run", "evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """For tools matching one of `tools`: `decision` where `condition` holds."""
+
+    tools: tuple[str, ...]
+    decision: Literal["allow", "ask", "deny"]
+    condition: str
+    because: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.decision} {', '.join(self.tools)} if {self.condition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    rule: Rule
+    program: Any  # a cel Expression
+
+    def holds(self, facts: Mapping[str, Json]) -> bool | str:
+        """True or False; a str says why it could not be decided (a field that is not there, wrong types)."""
+        try:
+            value = self.program.eval(data=facts).plain_value()
+        except (RuntimeError, ValueError, TypeError) as error:
+            return str(error).splitlines()[0]
+        if isinstance(value, bool):
+            return value
+        return f"the condition is not a yes or no: {value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Compiled rules in order, found by tool."""
+
+    compiled: tuple[Compiled, ...] = ()
+    records: tuple[str, ...] = ()
+
+    def for_tool(self, tool: str) -> list[Compiled]:
+        return [c for c in self.compiled if any(fnmatchcase(tool, pattern) for pattern in c.rule.tools)]
+
+
+def compile_rules(rules: Sequence[Rule], records: Iterable[str] = (), tools: Iterable[str] = ()) -> Rules:
+    """Compile and check. `records`: names the tools offer; `tools`: the agent's.
+
+    Raises SpecError for a condition that does not parse, names what does not exist, or is no yes-or-no, and
+    for a rule that matches none of the agent's tools.
+    """
+    names = (*BUILT_IN, *sorted(set(records) - set(BUILT_IN)))
+    known = tuple(tools)
+    env = cel.NewEnv(variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in names})
+    compiled = []
+    for number, rule in enumerate(rules, 1):
+        try:
+            program = env.compile(rule.condition)
+        except (RuntimeError, ValueError) as error:
+            raise SpecError(f"rule {number} ({rule.name}): {_plain(str(error), names)}") from error
+        if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+            raise SpecError(f"rule {number} ({rule.name}): the condition must be a yes or no (a bool)")
+        if known and not any(fnmatchcase(tool, p) for tool in known for p in rule.tools):
+            raise SpecError(f"rule {number} ({rule.name}): matches none of the agent's tools: {', '.join(known)}")
+        compiled.append(Compiled(rule, program))
+    return Rules(tuple(compiled), names)
+
+
+def _plain(message: str, names: Sequence[str]) -> str:
+    if found := re.search(r"undeclared reference to '([^']+)'", message):
+        return f"{found[1].split('.')[0]!r} does not exist; a condition may use {', '.join(names)}"
+    return " ".join(message.split())

@@ -1,0 +1,329 @@
+"""Append to and read from the journal in PostgreSQL.
+
+Appends of all runs of a process go to the database in one statement a commit (group commit): while one commit
+is under way the next batch gathers. One statement is one transaction, so an append is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from remit.errors import JournalError, StaleWriter, StoreError, UnreadableEvent
+from remit.journal.events import BIG, TYPES, AnyBody, Asked, Body, Event, Finished, Replied, Started
+from remit.store.store import Store
+
+Json = Any
+
+EVENTS: LiteralString = """
+insert into events (run, seq, at, type, body)
+select * from unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::text[], %s::text[]::json[])
+"""
+# Where an append also touches a blob, the index of runs or what waits, all of it is one statement all the same.
+EVENTS_AND_INDEX: LiteralString = """
+with put as (
+    insert into events (run, seq, at, type, body)
+    select * from unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::text[], %s::text[]::json[])
+), apart as (
+    insert into blobs (sha256, body) select * from unnest(%s::bytea[], %s::bytea[]) on conflict do nothing
+), begun as (
+    insert into runs (id, agent, goal, person, parent, status, created_at, updated_at)
+    select *, t.at from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
+                               %s::timestamptz[]) as t (id, agent, goal, person, parent, status, at)
+), moved as (
+    update runs set status = t.status, updated_at = t.at
+    from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) as t (id, status, at) where runs.id = t.id
+), asked as (
+    insert into asks (run, ask_id, kind, text, at, expires)
+    select * from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+)
+delete from asks using unnest(%s::uuid[], %s::text[]) as t (run, ask_id)
+where asks.run = t.run and (t.ask_id = '' or asks.ask_id = t.ask_id)
+"""
+READ: LiteralString = "select seq, at, type, body::text from events where run = %s and seq > %s order by seq"
+READ_BLOBS: LiteralString = "select sha256, body from blobs where sha256 = any(%s)"
+
+STATUS = {"asked": "waiting", "slept": "waiting", "replied": "running", "woken": "running", "paused": "paused"}
+STATUS |= {"resumed": "running"}
+BATCH = 1000  # events in one commit, at the most
+
+
+@dataclass(slots=True)
+class Append:
+    """One caller's events, encoded, waiting for their commit."""
+
+    run: UUID
+    rows: list[tuple[UUID, int, datetime, str, str]]
+    events: list[Event]
+    blobs: dict[bytes, bytes]
+    indexed: bool
+    done: asyncio.Future[list[Event]]
+
+
+@dataclass
+class Journal:
+    """The journal of one store. Use one per process, so that its runs share commits."""
+
+    store: Store
+    _pending: list[Append] = field(default_factory=list)
+    _flusher: asyncio.Task[None] | None = None
+    _connection: psycopg.AsyncConnection[Any] | None = None
+    _broken: dict[UUID, int] = field(default_factory=dict)  # run -> seq of its first event that was not written
+
+    async def append(self, run: UUID, after: int, bodies: Sequence[AnyBody]) -> list[Event]:
+        """Write `bodies` as events after+1 …, durable when this returns.
+
+        Raises StaleWriter if another writer has appended after `after`; StoreError if the database is away.
+        """
+        return await self.submit(run, after, bodies)
+
+    def submit(self, run: UUID, after: int, bodies: Sequence[AnyBody]) -> asyncio.Future[list[Event]]:
+        """As `append`, without waiting: the events are durable once the future has its result. Submissions of
+        one run are committed in order; when one fails, those behind it fail too."""
+        now = datetime.now(UTC)
+        append = Append(run, [], [], {}, False, asyncio.get_running_loop().create_future())
+        for seq, body in enumerate(bodies, after + 1):
+            stored, blobs = set_apart(body)
+            append.rows.append((run, seq, now, body.type, encode(stored)))
+            append.events.append(Event(run, seq, now, body))
+            append.blobs.update(blobs)
+            append.indexed |= body.type in STATUS or isinstance(body, Started | Finished)
+        append.indexed |= bool(append.blobs)
+        if after + 1 > self._broken.get(run, after + 1):  # it builds on events that were never written
+            append.done.set_exception(StaleWriter(f"run {run}: an earlier append failed; read it again"))
+            return append.done
+        self._broken.pop(run, None)
+        self._pending.append(append)
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush())
+        return append.done
+
+    async def read(self, run: UUID, after: int = 0) -> list[Event]:
+        """The run's events in order, with what was set apart put back. [] for an unknown run."""
+        async with self.store.pool.connection() as connection:
+            rows = await (await connection.execute(READ, (run, after))).fetchall()
+            events = [decode(run, *row) for row in rows]
+            wanted = {bytes.fromhex(getattr(e.body, name)) for e in events for name in e.body.big}
+            if not wanted:
+                return events
+            found = dict(await (await connection.execute(READ_BLOBS, (list(wanted),))).fetchall())
+        return [put_back(event, found) for event in events]
+
+    async def close(self) -> None:
+        """Wait for what is pending and give the connection back."""
+        if self._flusher is not None:
+            await asyncio.gather(self._flusher, return_exceptions=True)
+        if self._connection is not None:
+            await self.store.pool.putconn(self._connection)
+            self._connection = None
+
+    async def _flush(self) -> None:
+        while self._pending:
+            batch, size = [], 0
+            while self._pending and (not batch or size + len(self._pending[0].rows) <= BATCH):
+                batch.append(self._pending.pop(0))
+                size += len(batch[-1].rows)
+            try:
+                await self._commit(batch)
+            except psycopg.errors.UniqueViolation:
+                await self._commit_each(batch)
+            except (psycopg.Error, OSError, StoreError) as error:
+                await self._drop_connection()
+                for append in batch:
+                    self._fail(append, _explain(error))
+            else:
+                for append in batch:
+                    settle(append)
+
+    async def _commit_each(self, batch: list[Append]) -> None:
+        """Somebody in the batch is stale: find who, so that nobody else suffers."""
+        for append in batch:
+            if append.done.done():  # failed with an earlier one of its run
+                continue
+            try:
+                await self._commit([append])
+            except psycopg.errors.UniqueViolation:
+                self._fail(append, StaleWriter(f"run {append.run} was advanced elsewhere; this worker stops"))
+            except (psycopg.Error, OSError, StoreError) as error:
+                await self._drop_connection()
+                self._fail(append, _explain(error))
+            else:
+                settle(append)
+            behind = [a for a in batch if a.run in self._broken and not a.done.done()]
+            for one in behind:
+                self._fail(one, StaleWriter(f"run {one.run}: an earlier append failed; read it again"))
+
+    def _fail(self, append: Append, error: Exception) -> None:
+        """Fail an append and all of its run that wait behind it, so that no gap is ever written."""
+        first = append.rows[0][1] if append.rows else 0
+        self._broken[append.run] = min(first, self._broken.get(append.run, first))
+        settle(append, error)
+        for other in [a for a in self._pending if a.run == append.run]:
+            self._pending.remove(other)
+            settle(other, StaleWriter(f"run {other.run}: an earlier append failed; read it again"))
+
+    async def _commit(self, batch: list[Append]) -> None:
+        if self._connection is None or self._connection.closed:
+            await self._drop_connection()
+            self._connection = await self.store.pool.getconn()
+        columns = list(zip(*(row for append in batch for row in append.rows), strict=True))
+        events = [list(column) for column in columns]
+        if any(append.indexed for append in batch):
+            await self._connection.execute(EVENTS_AND_INDEX, [*events, *index_of(batch)], prepare=True)
+        else:
+            await self._connection.execute(EVENTS, events, prepare=True)
+
+    async def _drop_connection(self) -> None:
+        if self._connection is not None:
+            await self.store.pool.putconn(self._connection)  # the pool throws away a broken one
+            self._connection = None
+
+
+def settle(append: Append, error: Exception | None = None) -> None:
+    if append.done.done():  # its caller was cancelled
+        return
+    if error is None:
+        append.done.set_result(append.events)
+    else:
+        append.done.set_exception(error)
+
+
+def _explain(error: Exception) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
+    if isinstance(error, psycopg.errors.DiskFull):
+        return StoreError("the database's disk is full; nothing was lost. Free space, then `remit resume`")
+    return StoreError(f"the journal could not be written: {str(error).strip() or type(error).__name__}")
+
+
+def encode(body: Body) -> str:
+    """JSON without what is at its default. Lone surrogates, which no database takes, become U+FFFD."""
+    try:
+        return body.model_dump_json(exclude_defaults=True, exclude={"type"})
+    except PydanticSerializationError:
+        clean = scrub(body.model_dump(exclude_defaults=True, exclude={"type"}, mode="python"))
+        return to_json(clean).decode()
+
+
+def scrub(value: Json) -> Json:
+    """`value` with every string made valid Unicode."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {scrub(key): scrub(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrub(item) for item in value]
+    return value
+
+
+def decode(run: UUID, seq: int, at: datetime, type_: str, body: str) -> Event:
+    """Raises UnreadableEvent for a type that this version does not know, or a body that does not fit it."""
+    cls = TYPES.get(type_)
+    if cls is None:
+        raise UnreadableEvent(f"run {run}, event {seq}: type {type_!r} is not known here; upgrade Remit")
+    try:
+        return Event(run, seq, at, cls.model_validate_json(body))  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise UnreadableEvent(f"run {run}, event {seq} ({type_}): {error.errors()[0]['msg']}") from error
+
+
+MAY_BE_BIG = {
+    "started": ("spec", "goal", "inputs", "quoted"),
+    "answered": ("text", "calls", "data"),
+    "acted": ("result",),
+    "asked": ("text",),
+    "compacted": ("summary",),
+    "finished": ("report", "output"),
+}
+ALWAYS_APART = {("started", "spec")}  # the same for every run of an agent: one blob serves them all
+
+
+def set_apart(body: AnyBody) -> tuple[Body, dict[bytes, bytes]]:
+    """Replace big fields by their hash. Returns what to store and the blobs {sha256: JSON}."""
+    blobs: dict[bytes, bytes] = {}
+    changed: dict[str, Json] = {}
+    for name in MAY_BE_BIG.get(body.type, ()):
+        value = getattr(body, name)
+        always = (body.type, name) in ALWAYS_APART
+        if not always and is_small(value):
+            continue
+        try:
+            raw = to_json(value)
+        except PydanticSerializationError:
+            raw = to_json(scrub(value))
+        if always or len(raw) > BIG:
+            digest = hashlib.sha256(raw).digest()
+            blobs[digest] = raw
+            changed[name] = digest.hex()
+    if not changed:
+        return body, blobs
+    return body.model_copy(update={**changed, "big": tuple(changed)}), blobs
+
+
+def is_small(value: Json) -> bool:
+    """Surely under BIG when written as JSON, without writing it."""
+    if isinstance(value, str):
+        return len(value) * 6 < BIG
+    return value is None or isinstance(value, bool | int | float) or (isinstance(value, list | dict) and not value)
+
+
+def put_back(event: Event, found: dict[bytes, bytes]) -> Event:
+    if not event.body.big:
+        return event
+    values = {}
+    for name in event.body.big:
+        raw = found.get(bytes.fromhex(getattr(event.body, name)))
+        if raw is None:
+            raise JournalError(f"run {event.run}, event {event.seq}: the stored value of {name!r} is missing")
+        values[name] = from_json(raw)
+    fields = {name: getattr(event.body, name) for name in type(event.body).model_fields}
+    body = type(event.body).model_validate({**fields, **values, "big": ()})
+    return Event(event.run, event.seq, event.at, body)
+
+
+def index_of(batch: Iterable[Append]) -> list[list[Any]]:
+    """The columns that EVENTS_AND_INDEX wants after the events'."""
+    blobs: dict[bytes, bytes] = {}
+    begun: dict[UUID, list[Any]] = {}
+    moved: dict[UUID, tuple[str, datetime]] = {}
+    asked: list[tuple[Any, ...]] = []
+    taken: list[tuple[UUID, str]] = []
+    for append in batch:
+        blobs.update(append.blobs)
+        for event in append.events:
+            body, run = event.body, event.run
+            status = body.status if isinstance(body, Finished) else STATUS.get(body.type)
+            if isinstance(body, Started):
+                who = body.person.email or body.person.id
+                begun[run] = [run, body.agent, scrub(body.goal[:200]), who, body.parent, "running", event.at]
+            elif status and run in begun:
+                begun[run][5] = status
+            elif status:
+                moved[run] = (status, event.at)
+            if isinstance(body, Asked):
+                asked.append((run, body.ask_id, body.kind, body.text, event.at, body.expires))
+            elif isinstance(body, Replied):
+                taken.append((run, body.ask_id))
+            elif isinstance(body, Finished):
+                taken.append((run, ""))
+    return [
+        *_columns(blobs.items(), 2),
+        *_columns(begun.values(), 7),
+        *_columns(((run, *rest) for run, rest in moved.items()), 3),
+        *_columns(asked, 6),
+        *_columns(taken, 2),
+    ]
+
+
+def _columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
+    found = [list(column) for column in zip(*rows, strict=True)]
+    return found or [[] for _ in range(width)]

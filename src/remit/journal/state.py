@@ -1,0 +1,191 @@
+"""What a run is now: a pure fold of its journal. Everything shown, judged or decided about a run starts here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from remit.journal.events import (
+    Acted,
+    Answered,
+    Asked,
+    Call,
+    Checked,
+    Event,
+    Finished,
+    Intended,
+    Judged,
+    Nudged,
+    Paused,
+    Planned,
+    Replied,
+    Reserved,
+    Resumed,
+    Slept,
+    Started,
+    Woken,
+)
+
+Status = Literal[
+    "new", "running", "waiting", "paused", "met", "not met", "cannot verify", "refused", "cancelled", "failed"
+]
+
+
+@dataclass(slots=True)
+class CallState:
+    """One tool call, from the model's wish to what came of it."""
+
+    call: Call
+    seq: int  # of the answer that holds it
+    judged: Judged | None = None
+    asked: Asked | None = None
+    replied: Replied | None = None
+    intended: Intended | None = None
+    acted: Acted | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Intended, and nothing known of the outcome."""
+        return self.intended is not None and self.acted is None
+
+
+@dataclass(slots=True)
+class State:
+    """The fold. Money in US dollars, time in seconds."""
+
+    run: UUID | None = None
+    seq: int = 0
+    started: Started | None = None
+    finished: Finished | None = None
+    paused: bool = False
+    sleeping: datetime | None = None
+    plan: Planned | None = None
+    calls: dict[str, CallState] = field(default_factory=dict)  # call id -> …, in order
+    open: dict[str, CallState] = field(default_factory=dict)  # not yet acted
+    waits: dict[str, Asked] = field(default_factory=dict)  # ask id -> not yet replied
+    replies: dict[str, Replied] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
+    effects: list[CallState] = field(default_factory=list)  # egress and destroy that happened
+    checks: list[Checked] = field(default_factory=list)
+    nudges: list[Nudged] = field(default_factory=list)
+    steps: int = 0  # answers that act
+    tokens: int = 0
+    money: Decimal = Decimal(0)
+    reserved: Decimal = Decimal(0)  # set aside and never settled: counts as spent
+    seconds: float = 0.0  # of work, not of waiting
+    extensions: int = 0  # how often a person granted the budget again
+    untrusted: bool = False  # words of somebody unverified have been read
+    last: Answered | None = None  # the last answer that acts
+    reflected: bool = False
+
+    @property
+    def status(self) -> Status:
+        if self.started is None:
+            return "new"
+        if self.finished is not None:
+            return self.finished.status
+        if self.paused:
+            return "paused"
+        return "waiting" if self.waits or self.sleeping else "running"
+
+    @property
+    def spent(self) -> Decimal:
+        return self.money + self.reserved
+
+
+def fold(events: Iterable[Event], state: State | None = None) -> State:
+    """The state after `events`; with `state`, going on from there (it is changed and returned).
+
+    fold(a + b) equals fold(b, fold(a)): `tests/journal/test_state.py` holds it for any events.
+    """
+    state = state or State()
+    for event in events:
+        apply(state, event)
+    return state
+
+
+def apply(state: State, event: Event) -> None:  # noqa: C901 - one arm an event type, each a line or two
+    """Take one event in. Unknown call or ask ids are passed over: they cannot be ours."""
+    state.run, state.seq = event.run, event.seq
+    match event.body:
+        case Answered() as body:
+            _answered(state, body, event.seq)
+        case Acted() as body:
+            _acted(state, body)
+        case Judged() as body:
+            if call := state.calls.get(body.call_id):
+                call.judged = body
+        case Intended() as body:
+            if call := state.calls.get(body.call_id):
+                call.intended = body
+        case Started() as body:
+            state.started = body
+            state.untrusted = bool(body.quoted)
+        case Asked() as body:
+            state.waits[body.ask_id] = state.asked[body.ask_id] = body
+            if call := state.calls.get(body.call_id):
+                call.asked, call.replied = body, None
+        case Replied() as body:
+            _replied(state, body)
+        case Reserved() as body:
+            state.reserved += body.amount
+        case Planned() as body:
+            state.plan = body
+        case Nudged() as body:
+            state.nudges.append(body)
+            state.reflected |= body.reason == "reflect"
+        case Checked() as body:
+            state.checks.append(body)
+        case Slept() as body:
+            state.sleeping = body.until
+        case Woken():
+            state.sleeping = None
+        case Paused():
+            state.paused = True
+        case Resumed():
+            state.paused = False
+        case Finished() as body:
+            state.finished = body
+            state.waits.clear()
+            state.sleeping = None
+
+
+def _answered(state: State, body: Answered, seq: int) -> None:
+    state.tokens += body.input_tokens + body.output_tokens
+    state.money += body.cost or Decimal(0)
+    state.reserved = Decimal(0)
+    state.seconds += body.seconds
+    if body.purpose != "act":
+        return
+    state.steps += 1
+    state.last = body
+    for call in body.calls:
+        state.calls[call.id] = state.open[call.id] = CallState(call, seq)
+
+
+def _acted(state: State, body: Acted) -> None:
+    state.seconds += body.seconds
+    if body.status == "ok" and body.integrity == "untrusted":
+        state.untrusted = True
+    call = state.calls.get(body.call_id)
+    if call is None:
+        return
+    call.acted = body
+    state.open.pop(body.call_id, None)
+    if body.status == "ok" and body.effect in ("egress", "destroy"):
+        state.effects.append(call)
+
+
+def _replied(state: State, body: Replied) -> None:
+    asked = state.waits.pop(body.ask_id, None)
+    if asked is None:
+        return
+    state.replies[body.ask_id] = body
+    if call := state.calls.get(asked.call_id):
+        call.replied = body
+    if asked.kind == "budget" and body.decision == "approve":
+        state.extensions += 1
