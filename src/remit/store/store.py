@@ -1,0 +1,136 @@
+"""One door to the database: find or start it, migrate it, hold a pool of connections to it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import select
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from remit.errors import StoreError
+from remit.settings import Settings
+from remit.store import embedded
+from remit.store.migrate import migrate
+
+Connection = psycopg.AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Connection]
+
+OLDEST = 15  # PostgreSQL's major version that the migrations are tested down to
+
+# A server that vanished from the network is noticed within a minute, not after the system's two hours
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+@dataclass(frozen=True)
+class Store:
+    """The open database. `url` holds the password: never show it, show `where(url)`."""
+
+    url: str
+    pool: Pool
+    settings: Settings
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store of these settings, migrated. Connections are in autocommit mode; a dead one is replaced, and an
+    embedded server that died is started again, so that the pool outlives the database going away.
+
+    Raises StoreError if the database cannot be started, reached or migrated.
+    """
+    async with contextlib.AsyncExitStack() as held:
+        address: Callable[[], Awaitable[str]] | str
+        if settings.database_url:
+            url = address = settings.database_url
+        else:
+            url = await held.enter_async_context(embedded.server(settings))
+            address = functools.partial(embedded.revive, settings)
+        await prepare(url)
+        pool: Pool = AsyncConnectionPool(
+            address,
+            connection_class=psycopg.AsyncConnection[TupleRow],
+            kwargs={"autocommit": True, "application_name": "remit", **KEEPALIVE},
+            min_size=1,
+            max_size=settings.pool_size,
+            check=_check,
+            timeout=30,
+            reconnect_timeout=10,  # then the next one who asks makes it try at once, rather than after a long pause
+            open=False,
+            name="remit",
+        )
+        await held.enter_async_context(pool)
+        yield Store(url, pool, settings)
+
+
+async def prepare(url: str) -> None:
+    """Bring the database at `url` to this version's schema. Raises StoreError saying what is in the way."""
+    try:
+        async with await connect(url) as connection:
+            await migrate(connection)
+    except (psycopg.errors.DiskFull, psycopg.errors.InsufficientResources) as error:
+        raise StoreError(
+            f"The database at {where(url)} has no room: {error}. Free some space on its disk."
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreError(
+            f"{error}. Give the role of {where(url)} the right to create tables in its database."
+        ) from error
+    except psycopg.OperationalError as error:
+        raise StoreError(
+            f"The database at {where(url)} went away while it was migrated: {error}. Try again."
+        ) from error
+
+
+async def connect(url: str) -> Connection:
+    """One connection outside the pool. Raises StoreError if the database cannot be reached or is too old."""
+    try:
+        connection = await psycopg.AsyncConnection[TupleRow].connect(
+            url, autocommit=True, connect_timeout=10, application_name="remit", **KEEPALIVE
+        )
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        said = str(error).strip().splitlines()[-1]
+        raise StoreError(
+            f"Cannot reach the database at {where(url)}: {said}. "
+            "Is it running, and is REMIT_DATABASE_URL right? Unset it to use the embedded one; see `remit doctor`."
+        ) from error
+    version = connection.info.server_version // 10_000
+    if version < OLDEST:
+        await connection.close()
+        raise StoreError(
+            f"The database at {where(url)} is PostgreSQL {version}; Remit needs {OLDEST} or newer."
+        )
+    coding = connection.info.parameter_status("server_encoding")
+    if coding != "UTF8":
+        await connection.close()
+        raise StoreError(f"The database at {where(url)} stores {coding}; create one with ENCODING 'UTF8'.")
+    return connection
+
+
+def where(url: str) -> str:
+    """The address without user and password, to be shown."""
+    try:
+        parts = urlsplit(url)
+        name = f"{parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    except ValueError:
+        return "REMIT_DATABASE_URL"
+    return name if parts.scheme.startswith("postgres") else "REMIT_DATABASE_URL"
+
+
+async def _check(connection: Connection) -> None:
+    """Refuse a dead connection before it is lent. An idle one that has something to read was told goodbye; only
+    then is the server asked, so that the usual loan costs no round trip."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
