@@ -1,0 +1,70 @@
+"""JSON by a schema: what is sent to a provider, what is read from its answer, what is wrong with it. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, best_match
+from referencing.exceptions import Unresolvable
+
+from remit.errors import UserError
+
+Json = Any
+_FENCE = re.compile(r"^\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
+_ROOT_KEYS = ("$defs", "definitions", "$schema", "$id")  # what references resolve against stays at the root
+
+
+def require_schema(schema: Mapping[str, Json], where: str = "schema") -> None:
+    """Raises UserError where `schema` is not a JSON Schema."""
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as error:
+        path = "/".join(str(part) for part in error.absolute_path) or "(root)"
+        raise UserError(f"{where}: not a JSON Schema: at {path}: {error.message}") from error
+
+
+def wrap(schema: Mapping[str, Json]) -> tuple[dict[str, Json], bool]:
+    """Providers take an object at the root only: (schema to send, whether the value is under `value`)."""
+    if schema.get("type") == "object":
+        return dict(schema), False
+    inner = {key: value for key, value in schema.items() if key not in _ROOT_KEYS}
+    outer: dict[str, Json] = {key: schema[key] for key in _ROOT_KEYS if key in schema}
+    outer |= {
+        "type": "object",
+        "properties": {"value": inner},
+        "required": ["value"],
+        "additionalProperties": False,
+    }
+    return outer, True
+
+
+def parse(text: str) -> Json:
+    """The JSON value in an answer, also inside a code fence. Raises ValueError saying where it breaks."""
+    fenced = _FENCE.match(text)
+    return json.loads(fenced[1] if fenced else text, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")
+
+
+def problem(schema: Mapping[str, Json], value: Json) -> str | None:
+    """What is wrong with `value` by `schema`, in words for the model; None: nothing."""
+    try:
+        error = best_match(Draft202012Validator(dict(schema)).iter_errors(value))
+    except Unresolvable as unresolvable:
+        raise UserError(f"schema: reference {unresolvable.ref!r} leads nowhere") from unresolvable
+    if error is None:
+        return None
+    where = "/".join(str(part) for part in error.absolute_path)
+    return f"at {where!r}: {error.message}" if where else str(error.message)
+
+
+def unfence(text: str) -> str:
+    """The code of an answer that is one fenced block, else the text as it is."""
+    fenced = _FENCE.match(text)
+    return fenced[1] if fenced else text
