@@ -1,0 +1,113 @@
+"""Calling a tool: validate, run within its time, and make of whatever happens a result for the journal.
+
+Who is told of what goes wrong:
+
+- the model can mend it (wrong arguments, a Mend): status `mend`, the message is the result;
+- the world or the tool's code failed (any other exception, the time limit): status `failed`, the result is the
+  exception's type and message, the traceback goes to the log, and the run goes on;
+- the developer broke the contract (ToolFault: a result that has no JSON form, a declaration at odds with the
+  call): raised to the caller, and never shown to the model.
+
+A sync tool that hangs is left behind in its thread: Python cannot stop it. An async tool that hangs is cancelled,
+and left behind if it does not end within GRACE seconds of that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from remit.errors import Mend, ToolFault
+from remit.tools.result import LIMIT, TooLarge, keep, safe, text_of
+from remit.tools.thread import in_thread
+from remit.tools.tool import Json, Tool, ToolContext
+
+GRACE = 2.0  # seconds that a cancelled tool has to clean up
+MESSAGE = 4_000  # characters of an error that a model is shown
+_log = logging.getLogger("remit.tools")
+_left: set[asyncio.Task[Any]] = set()  # tools that outlived their call; held so that they are not collected
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call came to. `result` is a JSON value; for `mend` and `failed` it is the message."""
+
+    status: Literal["ok", "mend", "failed"]
+    result: Json
+    seconds: float
+
+
+async def call(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Outcome:
+    """Call `tool` with arguments as the model wrote them. Raises ToolFault for the developer's mistakes only."""
+    start = time.monotonic()
+    try:
+        valid = tool.validate(args) if tool.validate else args
+    except Mend as wrong:
+        return Outcome("mend", _message(wrong), time.monotonic() - start)
+    task = asyncio.create_task(_guarded(tool, context, valid), name=f"tool {tool.name}")
+    try:
+        await asyncio.wait({task}, timeout=tool.timeout)
+        late = not task.done()
+        if late:
+            await _stop(task)
+    except asyncio.CancelledError:
+        await _stop(task)
+        raise
+    seconds = time.monotonic() - start
+    if late:
+        return Outcome("failed", f"{tool.name} took longer than {tool.timeout:g} s", seconds)
+    if task.cancelled():
+        return Outcome("failed", f"{tool.name} cancelled itself", seconds)
+    error = task.exception()
+    if error is None:
+        return Outcome("ok", await _storable(task.result(), context), time.monotonic() - start)
+    if isinstance(error, ToolFault):
+        raise error
+    if isinstance(error, Mend):
+        return Outcome("mend", _message(error), seconds)
+    _log.warning("tool %s failed in run %s", tool.name, context.run, exc_info=error)
+    return Outcome("failed", _message(error), seconds)
+
+
+async def _guarded(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Any:
+    try:
+        return await tool.call(context, args)
+    except SystemExit as error:  # it would end the worker with all its runs
+        raise ToolFault(f"tool {tool.name!r} called sys.exit(); raise an exception instead") from error
+
+
+async def _stop(task: asyncio.Task[Any]) -> None:
+    """Cancel and wait a little; a task that goes on is left behind, its outcome dropped."""
+    task.cancel()
+    await asyncio.wait({task}, timeout=GRACE)
+    if not task.done():
+        _left.add(task)
+    task.add_done_callback(_drop)
+
+
+def _drop(task: asyncio.Task[Any]) -> None:
+    _left.discard(task)
+    if not task.cancelled():
+        task.exception()  # retrieved, so that asyncio does not complain of it
+
+
+async def _storable(value: Any, context: ToolContext) -> Json:
+    """The result as JSON; a long one goes to the run's folder, converted in a thread so that the loop lives."""
+    try:
+        if isinstance(value, bytes | bytearray) and len(value) > LIMIT:
+            raise TooLarge
+        return safe(value, limit=LIMIT)
+    except TooLarge:
+        return await in_thread(lambda: keep(value, context.root, context.call_id))
+
+
+def _message(error: BaseException) -> str:
+    """Type and message of an exception, never its traceback; a Mend is its message alone."""
+    # format_exception_only survives an exception whose own __str__ fails.
+    text = str(error) if isinstance(error, Mend) else "".join(traceback.format_exception_only(error)).strip()
+    return text_of(text if len(text) <= MESSAGE else text[:MESSAGE] + " … (cut)")
