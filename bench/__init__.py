@@ -1,0 +1,1 @@
+"""Remit's own figures, beside peers in one run: `make bench`, or `python -m bench.NAME --help`."""

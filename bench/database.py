@@ -1,0 +1,66 @@
+"""One PostgreSQL server for all sides of a bench: Remit's embedded one, with its own data under .bench."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from bench.figures import SCRATCH
+from bench.peers.workload import SIZE_SQL
+from remit.settings import Settings
+from remit.store.embedded import server
+
+Address = Callable[[str], str]  # a database's name -> its URL
+
+
+@asynccontextmanager
+async def running(url: str | None = None) -> AsyncIterator[Address]:
+    """The addresses of databases on the server at `url`, or on the embedded one where None.
+
+    Fails unless synchronous_commit is on: a bench of durable runs without it measures something else.
+    """
+    if url is not None:
+        await _check(url)
+        yield _address(url)
+        return
+    async with server(Settings(data_dir=SCRATCH / "data", database_url=None)) as embedded:
+        await _check(embedded)
+        yield _address(embedded)
+
+
+def _address(url: str) -> Address:
+    parts = urlsplit(url)
+    return lambda name: urlunsplit(parts._replace(path=f"/{name}"))
+
+
+async def _check(url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        row = await (await connection.execute("SHOW synchronous_commit")).fetchone()
+    if row != ("on",):
+        raise SystemExit(f"bench: synchronous_commit is {row and row[0]} on this server; it must be on")
+
+
+async def fresh(address: Address, name: str) -> str:
+    """The URL of an empty database called `name`, made anew."""
+    async with await psycopg.AsyncConnection.connect(address("postgres"), autocommit=True) as connection:
+        await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} (FORCE)").format(sql.Identifier(name)))
+        await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return address(name)
+
+
+async def drop(address: Address, name: str) -> None:
+    async with await psycopg.AsyncConnection.connect(address("postgres"), autocommit=True) as connection:
+        await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} (FORCE)").format(sql.Identifier(name)))
+
+
+async def size_of(url: str) -> int:
+    """Bytes of all tables with their indexes and TOAST, after a checkpoint."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("CHECKPOINT")
+        row = await (await connection.execute(SIZE_SQL)).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,92 @@
+"""The run that every side makes: a scripted model that calls one tool `steps` times and then answers.
+
+Standard library only: it is imported in the peers' own virtual environments. 11 model calls and 10 tool
+calls at the default; a tool's result is a record of about `size` bytes of JSON, the same for all sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+STEPS = 10
+SIZE = 200  # bytes of a tool's result
+GOAL = "Look up each of the customer's orders and say which of them are late."
+INSTRUCTIONS = (
+    "You help the clerks of a shop. Look up what you need, one order at a time, then answer in a sentence."
+)
+TOOL = "look_up_order"
+TOOL_DOC = "An order of the shop: its items, its state and when it is due."
+REPORT = "Orders 3 and 7 are late; the other eight are on their way and due within the week."
+
+
+def order_of(step: int) -> str:
+    return f"W{1000000 + step}"
+
+
+def thought(step: int) -> str:
+    return f"Order {order_of(step)} is the next one that I have not seen; I look it up."
+
+
+def record(order: str, size: int = SIZE) -> dict[str, Any]:
+    """What the tool returns; about `size` bytes as JSON."""
+    known = {
+        "order": order,
+        "state": "shipped",
+        "due": "2026-11-28",
+        "items": [{"sku": "A-17", "n": 2}],
+        "note": "",
+    }
+    known["note"] = ("left the depot on time; " * (size // 24 + 1))[: max(0, size - len(json.dumps(known)))]
+    return known
+
+
+def options(description: str) -> argparse.ArgumentParser:
+    """The options that each peer's script has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("dsn", help="an empty PostgreSQL database")
+    parser.add_argument("--steps", type=int, default=STEPS, help="tool calls a run")
+    parser.add_argument("--size", type=int, default=SIZE, help="bytes of a tool's result")
+    parser.add_argument("--alone", type=int, default=20, help="runs made one after the other")
+    parser.add_argument("--at-once", type=int, default=200, help="runs made at the same time")
+    parser.add_argument("--pool", type=int, default=20, help="database connections")
+    return parser
+
+
+async def measure(
+    run: Callable[[], Awaitable[None]], size_of: Callable[[], Awaitable[int]], alone: int, at_once: int
+) -> dict[str, Any]:
+    """Time `run` alone and many at once. `size_of()` is the database's bytes now.
+
+    Returns ms_alone (median), ms_alone_all, runs_per_s, bytes_per_run.
+    """
+    for _ in range(3):  # connections, prepared statements and caches are warm before the clock starts
+        await run()
+    before = await size_of()
+    times = []
+    for _ in range(alone):
+        start = time.perf_counter()
+        await run()
+        times.append(1000 * (time.perf_counter() - start))
+    start = time.perf_counter()
+    await asyncio.gather(*(run() for _ in range(at_once)))
+    wall = time.perf_counter() - start
+    after = await size_of()
+    return {
+        "ms_alone": round(statistics.median(times), 2) if times else None,
+        "ms_alone_all": [round(one, 2) for one in times],
+        "runs_per_s": round(at_once / wall, 2) if at_once else None,
+        "bytes_per_run": round((after - before) / max(1, alone + at_once)),
+    }
+
+
+SIZE_SQL = """
+    SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+"""
