@@ -63,6 +63,7 @@ class Request:
     max_tokens: int | None = None
     temperature: float | None = None
     image: bool = False  # wanted: an image, in Answer.images
+    allowed: frozenset[str] | None = None  # only these of `tools` may be called now; the others stay in the prompt
 
 
 @dataclass(frozen=True, slots=True)
