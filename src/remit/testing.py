@@ -144,6 +144,7 @@ def canonical(request: Request) -> dict[str, Json]:
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "image": request.image,
+        "allowed": None if request.allowed is None else sorted(request.allowed),
     }
 
 

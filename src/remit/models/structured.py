@@ -14,6 +14,7 @@ from referencing.exceptions import Unresolvable
 from remit.errors import UserError
 
 Json = Any
+INVALID = "$invalid"  # the argument that holds a call's raw text where it is not a JSON object
 _FENCE = re.compile(r"^\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
 _ROOT_KEYS = ("$defs", "definitions", "$schema", "$id")  # what references resolve against stays at the root
 
@@ -68,3 +69,16 @@ def unfence(text: str) -> str:
     """The code of an answer that is one fenced block, else the text as it is."""
     fenced = _FENCE.match(text)
     return fenced[1] if fenced else text
+
+
+def arguments(raw: str | Mapping[str, Json] | None) -> dict[str, Json]:
+    """A call's arguments as the model wrote them; what is no JSON object comes as {"$invalid": raw text}."""
+    if raw is None or raw == "":
+        return {}
+    if isinstance(raw, Mapping):
+        return dict(raw)
+    try:
+        value = parse(raw)
+    except ValueError:
+        return {INVALID: raw}
+    return value if isinstance(value, dict) else {INVALID: raw}
