@@ -56,7 +56,7 @@ class Rule(Part):
     @model_validator(mode="after")
     def _one(self) -> Rule:
         if sum(part is not None for part in (self.allow, self.ask, self.deny)) != 1:
-            raise ValueError("a rule has exactly one of allow, ask, deny; write `allow: \"true\"` for always")
+            raise ValueError('a rule has exactly one of allow, ask, deny; write `allow: "true"` for always')
         return self
 
 

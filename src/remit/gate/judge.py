@@ -19,9 +19,13 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
     matches, the default of the effect: look and keep notes yes; act on the world ask or, at autonomy `act`, no.
     Autonomy then narrows what was allowed; it never widens.
     """
-    evidence = {name: vouch(proposal.args.get(name), facts) for name in proposal.sinks if name in proposal.args}
+    evidence = {
+        name: vouch(proposal.args.get(name), facts) for name in proposal.sinks if name in proposal.args
+    }
     if proposal.tool not in facts.tools:
-        return Verdict("deny", "the remit", (f"{proposal.tool} is not among the tools of this remit",), evidence)
+        return Verdict(
+            "deny", "the remit", (f"{proposal.tool} is not among the tools of this remit",), evidence
+        )
     return _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
 
 
@@ -56,9 +60,13 @@ def _narrow(verdict: Verdict, proposal: Proposal, facts: Facts) -> Verdict:
     if proposal.effect in ("read", "self") or verdict.decision == "deny":
         return verdict
     if facts.autonomy == "draft":
-        return Verdict("deny", "autonomy draft", ("this agent only drafts; it changes nothing",), verdict.evidence)
+        return Verdict(
+            "deny", "autonomy draft", ("this agent only drafts; it changes nothing",), verdict.evidence
+        )
     if facts.autonomy == "ask" and verdict.decision == "allow":
-        return Verdict("ask", "autonomy ask", ("this agent asks before each effect", verdict.rule), verdict.evidence)
+        return Verdict(
+            "ask", "autonomy ask", ("this agent asks before each effect", verdict.rule), verdict.evidence
+        )
     return verdict
 
 
@@ -66,7 +74,9 @@ def vouch(value: Json, facts: Facts) -> str:
     """The strongest evidence for a sink value: grant, person, record or unvouched."""
     if isinstance(value, list | tuple):
         found = {vouch(item, facts) for item in value}
-        return next((level for level in ("unvouched", "record", "person", "grant") if level in found), "grant")
+        return next(
+            (level for level in ("unvouched", "record", "person", "grant") if level in found), "grant"
+        )
     text = canonical(value)
     if not text:
         return "grant"  # nothing is passed

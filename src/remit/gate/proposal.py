@@ -25,7 +25,9 @@ class Proposal:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical call: what an approval is bound to."""
-        canonical = json.dumps([self.tool, self.args], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        canonical = json.dumps(
+            [self.tool, self.args], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

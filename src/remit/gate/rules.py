@@ -79,7 +79,9 @@ def compile_rules(rules: Sequence[Rule], records: Iterable[str] = (), tools: Ite
         if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
             raise SpecError(f"rule {number} ({rule.name}): the condition must be a yes or no (a bool)")
         if known and not any(fnmatchcase(tool, p) for tool in known for p in rule.tools):
-            raise SpecError(f"rule {number} ({rule.name}): matches none of the agent's tools: {', '.join(known)}")
+            raise SpecError(
+                f"rule {number} ({rule.name}): matches none of the agent's tools: {', '.join(known)}"
+            )
         compiled.append(Compiled(rule, program))
     return Rules(tuple(compiled), names)
 

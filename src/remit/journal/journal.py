@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,7 +53,13 @@ where asks.run = t.run and (t.ask_id = '' or asks.ask_id = t.ask_id)
 READ: LiteralString = "select seq, at, type, body::text from events where run = %s and seq > %s order by seq"
 READ_BLOBS: LiteralString = "select sha256, body from blobs where sha256 = any(%s)"
 
-STATUS = {"asked": "waiting", "slept": "waiting", "replied": "running", "woken": "running", "paused": "paused"}
+STATUS = {
+    "asked": "waiting",
+    "slept": "waiting",
+    "replied": "running",
+    "woken": "running",
+    "paused": "paused",
+}
 STATUS |= {"resumed": "running"}
 BATCH = 1000  # events in one commit, at the most
 
@@ -67,6 +74,13 @@ class Append:
     blobs: dict[bytes, bytes]
     indexed: bool
     done: asyncio.Future[list[Event]]
+    behind: Append | None = None  # what this one builds on
+
+    @property
+    def orphaned(self) -> bool:
+        """What it builds on was not written, so it must not be either."""
+        before = self.behind.done if self.behind else None
+        return before is not None and before.done() and (before.cancelled() or before.exception() is not None)
 
 
 @dataclass
@@ -74,23 +88,27 @@ class Journal:
     """The journal of one store. Use one per process, so that its runs share commits."""
 
     store: Store
-    _pending: list[Append] = field(default_factory=list)
+    _pending: deque[Append] = field(default_factory=deque)
     _flusher: asyncio.Task[None] | None = None
     _connection: psycopg.AsyncConnection[Any] | None = None
-    _broken: dict[UUID, int] = field(default_factory=dict)  # run -> seq of its first event that was not written
+    _broken: dict[UUID, int] = field(
+        default_factory=dict
+    )  # run -> seq of its first event that was not written
 
     async def append(self, run: UUID, after: int, bodies: Sequence[AnyBody]) -> list[Event]:
         """Write `bodies` as events after+1 …, durable when this returns.
 
         Raises StaleWriter if another writer has appended after `after`; StoreError if the database is away.
         """
-        return await self.submit(run, after, bodies)
+        return await self.submit(run, after, bodies).done
 
-    def submit(self, run: UUID, after: int, bodies: Sequence[AnyBody]) -> asyncio.Future[list[Event]]:
-        """As `append`, without waiting: the events are durable once the future has its result. Submissions of
-        one run are committed in order; when one fails, those behind it fail too."""
+    def submit(
+        self, run: UUID, after: int, bodies: Sequence[AnyBody], behind: Append | None = None
+    ) -> Append:
+        """As `append`, without waiting: the events are durable once `done` has its result. `behind` is an earlier
+        submission that this one builds on: they are committed in order, and if it fails this one fails too."""
         now = datetime.now(UTC)
-        append = Append(run, [], [], {}, False, asyncio.get_running_loop().create_future())
+        append = Append(run, [], [], {}, False, asyncio.get_running_loop().create_future(), behind)
         for seq, body in enumerate(bodies, after + 1):
             stored, blobs = set_apart(body)
             append.rows.append((run, seq, now, body.type, encode(stored)))
@@ -98,14 +116,10 @@ class Journal:
             append.blobs.update(blobs)
             append.indexed |= body.type in STATUS or isinstance(body, Started | Finished)
         append.indexed |= bool(append.blobs)
-        if after + 1 > self._broken.get(run, after + 1):  # it builds on events that were never written
-            append.done.set_exception(StaleWriter(f"run {run}: an earlier append failed; read it again"))
-            return append.done
-        self._broken.pop(run, None)
         self._pending.append(append)
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush())
-        return append.done
+        return append
 
     async def read(self, run: UUID, after: int = 0) -> list[Event]:
         """The run's events in order, with what was set apart put back. [] for an unknown run."""
@@ -127,11 +141,7 @@ class Journal:
             self._connection = None
 
     async def _flush(self) -> None:
-        while self._pending:
-            batch, size = [], 0
-            while self._pending and (not batch or size + len(self._pending[0].rows) <= BATCH):
-                batch.append(self._pending.pop(0))
-                size += len(batch[-1].rows)
+        while batch := self._next_batch():
             try:
                 await self._commit(batch)
             except psycopg.errors.UniqueViolation:
@@ -139,37 +149,37 @@ class Journal:
             except (psycopg.Error, OSError, StoreError) as error:
                 await self._drop_connection()
                 for append in batch:
-                    self._fail(append, _explain(error))
+                    settle(append, _explain(error))
             else:
                 for append in batch:
                     settle(append)
 
+    def _next_batch(self) -> list[Append]:
+        batch: list[Append] = []
+        size = 0
+        while self._pending and (not batch or size + len(self._pending[0].rows) <= BATCH):
+            append = self._pending.popleft()
+            if append.orphaned:
+                settle(append, _stale(append.run))
+            else:
+                batch.append(append)
+                size += len(append.rows)
+        return batch
+
     async def _commit_each(self, batch: list[Append]) -> None:
         """Somebody in the batch is stale: find who, so that nobody else suffers."""
         for append in batch:
-            if append.done.done():  # failed with an earlier one of its run
-                continue
             try:
+                if append.orphaned:
+                    raise _stale(append.run)
                 await self._commit([append])
-            except psycopg.errors.UniqueViolation:
-                self._fail(append, StaleWriter(f"run {append.run} was advanced elsewhere; this worker stops"))
+            except (psycopg.errors.UniqueViolation, StaleWriter):
+                settle(append, _stale(append.run))
             except (psycopg.Error, OSError, StoreError) as error:
                 await self._drop_connection()
-                self._fail(append, _explain(error))
+                settle(append, _explain(error))
             else:
                 settle(append)
-            behind = [a for a in batch if a.run in self._broken and not a.done.done()]
-            for one in behind:
-                self._fail(one, StaleWriter(f"run {one.run}: an earlier append failed; read it again"))
-
-    def _fail(self, append: Append, error: Exception) -> None:
-        """Fail an append and all of its run that wait behind it, so that no gap is ever written."""
-        first = append.rows[0][1] if append.rows else 0
-        self._broken[append.run] = min(first, self._broken.get(append.run, first))
-        settle(append, error)
-        for other in [a for a in self._pending if a.run == append.run]:
-            self._pending.remove(other)
-            settle(other, StaleWriter(f"run {other.run}: an earlier append failed; read it again"))
 
     async def _commit(self, batch: list[Append]) -> None:
         if self._connection is None or self._connection.closed:
@@ -188,6 +198,10 @@ class Journal:
             self._connection = None
 
 
+def _stale(run: UUID) -> StaleWriter:
+    return StaleWriter(f"run {run} was advanced elsewhere; this worker stops")
+
+
 def settle(append: Append, error: Exception | None = None) -> None:
     if append.done.done():  # its caller was cancelled
         return
@@ -195,6 +209,7 @@ def settle(append: Append, error: Exception | None = None) -> None:
         append.done.set_result(append.events)
     else:
         append.done.set_exception(error)
+        append.done.exception()  # seen: a caller that is gone must not leave a warning behind
 
 
 def _explain(error: Exception) -> StoreError:
@@ -273,7 +288,11 @@ def is_small(value: Json) -> bool:
     """Surely under BIG when written as JSON, without writing it."""
     if isinstance(value, str):
         return len(value) * 6 < BIG
-    return value is None or isinstance(value, bool | int | float) or (isinstance(value, list | dict) and not value)
+    return (
+        value is None
+        or isinstance(value, bool | int | float)
+        or (isinstance(value, list | dict) and not value)
+    )
 
 
 def put_back(event: Event, found: dict[bytes, bytes]) -> Event:

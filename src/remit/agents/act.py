@@ -1,0 +1,292 @@
+"""From what the model wants to what happens: judge, ask, act, settle. Every tool call passes here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from remit.agents.guards import repeated
+from remit.agents.live import Live
+from remit.agents.think import OWN
+from remit.errors import Mend, UnknownName
+from remit.gate.judge import judge
+from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.journal.events import Acted, Asked, Intended, Json, Judged, Planned
+from remit.journal.state import CallState
+from remit.tools.call import call as call_tool
+from remit.tools.tool import Tool
+
+EXPIRY = timedelta(days=7)  # of an approval nobody answers
+
+
+async def act(live: Live) -> None:
+    """Take every open call one stage on: propose it, or go on after an answer, or settle a doubt."""
+    ready: list[CallState] = []
+    for call in list(live.state.open.values()):
+        if call.asked is not None and call.replied is None:
+            continue
+        if call.doubtful and call.asked is None:
+            await settle(live, call)
+        elif call.replied is not None:
+            ready += await _after_reply(live, call)
+        elif call.call.tool in OWN:
+            _own(live, call)
+        else:
+            ready += await _propose(live, call)
+    await _carry_out(live, ready)
+
+
+def _own(live: Live, call: CallState) -> None:
+    """The loop's own tools; finish is handled by the loop when nothing else is open."""
+    args = call.call.args
+    if call.call.tool == "plan":
+        steps = [str(step) for step in args.get("steps", []) if str(step).strip()][:50]
+        done = [i for i in args.get("done", []) if isinstance(i, int) and 0 <= i < len(steps)]
+        live.write(
+            Planned(steps=steps, done=done),
+            Acted(call_id=call.call.id, tool="plan", effect="self", result="noted", integrity="system"),
+        )
+    elif call.call.tool == "ask_person":
+        text = str(args.get("question", "")).strip() or "(the model asked nothing)"
+        live.write(Asked(ask_id=f"q{call.call.id}", kind="question", text=text, call_id=call.call.id))
+
+
+async def _propose(live: Live, call: CallState) -> list[CallState]:
+    """Judge a call. Returns it if it may happen now; otherwise its denial, question or error is written."""
+    tool = live.tools.get(call.call.tool)
+    if tool is None:
+        known = [spec.name for spec in live.offered]
+        return _mend(live, call, str(UnknownName("tool", call.call.tool, known)))
+    if "$invalid" in call.call.args:
+        return _mend(live, call, "the arguments are not valid JSON; send an object as the tool's schema says")
+    if why := repeated(live, call):
+        return _mend(live, call, why, tool)
+    try:
+        verdict, proposal = await _judge(live, call, tool)
+    except Mend as error:
+        return _mend(live, call, str(error), tool)
+    judged = _judged(call, tool, verdict, proposal)
+    if verdict.decision == "deny":
+        live.write(judged, _denied(call, tool, verdict))
+    elif verdict.decision == "ask":
+        asked = Asked(
+            ask_id=f"a{call.call.id}",
+            kind="approval",
+            text=f"{tool.name}: {'; '.join(verdict.reasons) or verdict.rule}",
+            call_id=call.call.id,
+            digest=proposal.digest,
+            expires=datetime.now(UTC) + EXPIRY,
+        )
+        live.write(judged, asked)
+    else:
+        call.judged = judged  # written together with what follows, in one append
+        return [call]
+    return []
+
+
+async def _judge(live: Live, call: CallState, tool: Tool) -> tuple[Verdict, Proposal]:
+    """Gather the facts, then ask the gate. Raises Mend for arguments or records that do not fit."""
+    args: Mapping[str, Json] = tool.validate(call.call.args) if tool.validate else call.call.args
+    context = live.context(call.call.id)
+    records = {name: await read(context, args) for name, read in tool.records.items()}
+    started = live.state.started
+    counts: dict[str, int] = {}
+    for effect in live.state.effects:
+        counts[effect.call.tool] = counts.get(effect.call.tool, 0) + 1
+    facts = Facts(
+        autonomy=live.spec.remit.autonomy,
+        tools=frozenset(live.tools),
+        person=context.person,
+        inputs=context.inputs,
+        records=records,
+        untrusted=live.state.untrusted,
+        goal=started.goal if started else "",
+        counts=counts,
+    )
+    proposal = Proposal(tool.name, call.call.args, tool.effect, tool.sinks)
+    return judge(proposal, facts, live.rules), proposal
+
+
+def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:
+    return Judged(
+        call_id=call.call.id,
+        tool=tool.name,
+        effect=tool.effect,
+        decision=verdict.decision,
+        rule=verdict.rule,
+        reasons=list(verdict.reasons),
+        evidence=dict(verdict.evidence),
+        digest=proposal.digest if tool.effect in ("egress", "destroy") or verdict.decision == "ask" else "",
+    )
+
+
+def _mend(live: Live, call: CallState, why: str, tool: Tool | None = None) -> list[CallState]:
+    effect = tool.effect if tool else "read"
+    live.write(
+        Acted(
+            call_id=call.call.id,
+            tool=call.call.tool,
+            effect=effect,
+            status="mend",
+            result=why,
+            integrity="system",
+        )
+    )
+    return []
+
+
+def _denied(call: CallState, tool: Tool, verdict: Verdict) -> Acted:
+    why = "; ".join(verdict.reasons) or verdict.rule
+    return Acted(
+        call_id=call.call.id,
+        tool=tool.name,
+        effect=tool.effect,
+        status="denied",
+        result=why,
+        integrity="system",
+    )
+
+
+async def _after_reply(live: Live, call: CallState) -> list[CallState]:
+    """A person has answered. An approval is for the exact call that was asked about, once, if still not denied."""
+    reply, asked, tool = call.replied, call.asked, live.tools.get(call.call.tool)
+    assert reply is not None
+    assert asked is not None
+    if asked.kind == "question":
+        result = reply.text or reply.decision
+        live.write(
+            Acted(
+                call_id=call.call.id, tool=call.call.tool, result=result, integrity="person", source=reply.by
+            )
+        )
+        return []
+    if tool is None:
+        return _mend(live, call, f"the tool {call.call.tool} is no longer there")
+    if asked.kind == "doubt":
+        await _doubt_answered(live, call, tool)
+        return []
+    if reply.decision != "approve":
+        result = reply.text or f"{reply.by} said no"
+        live.write(_rejected(call, tool, result, reply.by))
+        return []
+    try:
+        verdict, proposal = await _judge(live, call, tool)
+    except Mend as error:
+        return _mend(live, call, str(error), tool)
+    if verdict.decision == "deny" or proposal.digest != asked.digest:
+        live.write(_judged(call, tool, verdict, proposal), _denied(call, tool, verdict))
+        return []
+    return [call]
+
+
+def _rejected(call: CallState, tool: Tool, result: str, by: str) -> Acted:
+    return Acted(
+        call_id=call.call.id,
+        tool=tool.name,
+        effect=tool.effect,
+        status="rejected",
+        result=result,
+        integrity="person",
+        source=by,
+    )
+
+
+async def _carry_out(live: Live, ready: list[CallState]) -> None:
+    """Reads side by side, one event each; effects one after the other, intent before and outcome after."""
+    reads = [c for c in ready if live.tools[c.call.tool].effect in ("read", "self")]
+    for done in await asyncio.gather(*(_run(live, call) for call in reads)):
+        verdict = live.state.calls[done.call_id].judged
+        live.write(*([verdict] if verdict else []), done)
+    for call in ready:
+        if call in reads:
+            continue
+        verdicts = [call.judged] if call.judged and call.replied is None else []
+        if live.spec.remit.autonomy == "shadow":
+            live.write(*verdicts, _simulated(live, call))
+            continue
+        live.write(*verdicts, Intended(call_id=call.call.id, key=f"{live.run}:{call.call.id}"))
+        await live.settled()  # the intent is durable before the effect
+        live.write(await _run(live, call))
+        await live.settled()
+
+
+def _simulated(live: Live, call: CallState) -> Acted:
+    effect = live.tools[call.call.tool].effect
+    return Acted(
+        call_id=call.call.id,
+        tool=call.call.tool,
+        effect=effect,
+        status="simulated",
+        result="ok",
+        integrity="system",
+    )
+
+
+async def _run(live: Live, call: CallState, key: str = "") -> Acted:
+    tool = live.tools[call.call.tool]
+    outcome = await call_tool(tool, live.context(call.call.id, key), call.call.args)
+    return Acted(
+        call_id=call.call.id,
+        tool=tool.name,
+        effect=tool.effect,
+        status=outcome.status,
+        result=outcome.result,
+        integrity=tool.integrity,
+        source=tool.name,
+        seconds=round(outcome.seconds, 3),
+    )
+
+
+async def settle(live: Live, call: CallState) -> None:
+    """An effect in doubt after a crash: by its key, by looking, or by a person. Never again blindly."""
+    tool, intent = live.tools.get(call.call.tool), call.intended
+    assert intent is not None
+    how = tool.settle.how if tool else "ask"
+    if tool is not None and how == "key":
+        live.write(await _run(live, call, intent.key))
+    elif tool is not None and how == "lookup" and tool.settle.find is not None:
+        began = time.monotonic()
+        found = await tool.settle.find(live.context(call.call.id, intent.key), call.call.args)
+        if found is None:
+            live.write(Intended(call_id=call.call.id, key=intent.key, attempt=intent.attempt + 1))
+            await live.settled()
+            live.write(await _run(live, call, intent.key))
+        else:
+            seconds = round(time.monotonic() - began, 3)
+            live.write(_happened(call, tool, found, tool.name, seconds))
+    else:
+        text = (
+            f"{call.call.tool} was begun and its outcome is unknown. Approve to do it (again), reject to leave it, "
+            f"or answer with its result if it happened."
+        )
+        live.write(Asked(ask_id=f"d{call.call.id}", kind="doubt", text=text, call_id=call.call.id))
+    await live.settled()
+
+
+async def _doubt_answered(live: Live, call: CallState, tool: Tool) -> None:
+    reply, intent = call.replied, call.intended
+    assert reply is not None
+    assert intent is not None
+    if reply.decision == "approve":
+        live.write(Intended(call_id=call.call.id, key=intent.key, attempt=intent.attempt + 1))
+        await live.settled()
+        live.write(await _run(live, call, intent.key))
+    elif reply.decision == "answer":
+        live.write(_happened(call, tool, reply.text, reply.by, 0.0))
+    else:
+        live.write(_rejected(call, tool, reply.text or "left undone", reply.by))
+    await live.settled()
+
+
+def _happened(call: CallState, tool: Tool, result: Json, source: str, seconds: float) -> Acted:
+    return Acted(
+        call_id=call.call.id,
+        tool=tool.name,
+        effect=tool.effect,
+        result=result,
+        integrity=tool.integrity,
+        source=source,
+        seconds=seconds,
+    )

@@ -1,0 +1,84 @@
+"""A run while somebody advances it: its state and transcript, and the pen that writes its journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from remit.agents.context import Transcript, instructions
+from remit.agents.spec import Agent
+from remit.gate.rules import Rules
+from remit.journal.events import AnyBody, Event
+from remit.journal.journal import Append, Journal
+from remit.journal.state import State, apply
+from remit.models.model import Model, ToolSpec
+from remit.tools.tool import Tool, ToolContext
+
+AHEAD = 2  # appends that may be under way while the loop goes on; effects, waits and ends always wait for all
+
+
+@dataclass(slots=True)
+class Live:
+    """One run being advanced by this process."""
+
+    run: UUID
+    spec: Agent
+    model: Model
+    tools: Mapping[str, Tool]
+    rules: Rules
+    offered: tuple[ToolSpec, ...]  # the tools as the model sees them, the loop's own included
+    journal: Journal
+    root: Path  # the run's folder
+    resources: Mapping[str, Any]
+    state: State = field(default_factory=State)
+    transcript: Transcript = field(default_factory=Transcript)
+    watch: Callable[[Event], None] | None = None
+    stream: Callable[[str], None] | None = None
+    prefix: str = ""
+    memory: dict[str, Any] = field(default_factory=dict)  # of this advance only: what guards have found out
+    under_way: list[Append] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.prefix = instructions(self.spec)
+
+    def take(self, event: Event) -> None:
+        """Take in an event that is in the journal."""
+        apply(self.state, event)
+        self.transcript.apply(event)
+
+    def write(self, *bodies: AnyBody) -> None:
+        """Append at the end. In memory at once; durable after `settled`."""
+        behind = self.under_way[-1] if self.under_way else None
+        append = self.journal.submit(self.run, self.state.seq, bodies, behind)
+        self.under_way.append(append)
+        for event in append.events:
+            self.take(event)
+            if self.watch:
+                self.watch(event)
+
+    async def settled(self, ahead: int = 0) -> None:
+        """Wait until all but the last `ahead` appends are durable. Raises StaleWriter or StoreError."""
+        while len(self.under_way) > ahead:
+            await self.under_way[0].done
+            self.under_way.pop(0)
+
+    async def abandon(self) -> None:
+        """Leave without raising: what was submitted either is in the journal or never was."""
+        await asyncio.gather(*(append.done for append in self.under_way), return_exceptions=True)
+        self.under_way.clear()
+
+    def context(self, call_id: str, key: str = "") -> ToolContext:
+        started = self.state.started
+        return ToolContext(
+            run=self.run,
+            call_id=call_id,
+            key=key or f"{self.run}:{call_id}",
+            root=self.root,
+            person=started.person.model_dump() if started else {},
+            inputs=started.inputs if started else {},
+            resources=self.resources,
+        )

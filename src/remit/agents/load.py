@@ -1,0 +1,88 @@
+"""Read an agent from YAML. Whatever is wrong is said with the file, the line and the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from remit.agents.spec import Agent, Budget, Check, RemitSpec, Rule
+from remit.errors import SpecError, UserError
+
+Json = Any
+MODELS: dict[str, type[BaseModel]] = {
+    "": Agent,
+    "remit": RemitSpec,
+    "remit.budget": Budget,
+    "rules": Rule,
+    "checks": Check,
+}
+
+
+def load_agent(path: Path) -> Agent:
+    """The agent in a YAML file. Raises SpecError with path and line; UserError where there is no such file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"there is no agent file {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"cannot be read: {error}", str(path)) from error
+    return parse_agent(text, str(path))
+
+
+def parse_agent(text: str, path: str = "agent") -> Agent:
+    """As load_agent, from the text."""
+    try:
+        data = YAML(typ="rt").load(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise SpecError(f"broken YAML: {problem}", path, mark.line + 1 if mark else None) from error
+    if not isinstance(data, dict):
+        raise SpecError("an agent is a mapping: name, instructions, tools, …", path, 1)
+    try:
+        return Agent.model_validate(plain(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        loc = tuple(part for part in first["loc"] if part != "function-after")
+        raise SpecError(_say(first["type"], first["msg"], loc), path, line_of(data, loc)) from error
+
+
+def plain(value: Json) -> Json:
+    """ruamel's containers as plain ones."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, str):
+        return str(value)
+    return value
+
+
+def line_of(data: Json, loc: Sequence[int | str]) -> int:
+    """The line (from 1) of the deepest part of `loc` that stands in the file."""
+    line, node = 1, data
+    for part in loc:
+        try:
+            position = node.lc.key(part) if isinstance(node, dict) else node.lc.item(part)
+            line, node = position[0] + 1, node[part]
+        except (KeyError, IndexError, AttributeError, TypeError):
+            break
+    return line
+
+
+def _say(kind: str, message: str, loc: tuple[int | str, ...]) -> str:
+    where = ".".join(str(part) for part in loc)
+    if kind != "extra_forbidden":
+        return f"{where}: {message}"
+    parent = ".".join(str(part) for part in loc[:-1] if not isinstance(part, int))
+    model = MODELS.get(parent, Agent)
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+    return f"unknown key {where!r}; {hint}"

@@ -1,0 +1,348 @@
+"""The composition root: settings in, a running platform out. The command line, the API and tests start here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from remit import library
+from remit.agents.live import Live
+from remit.agents.load import load_agent
+from remit.agents.loop import advance
+from remit.agents.spec import Agent
+from remit.agents.think import ASK, PLAN, finish_tool
+from remit.errors import NotWaiting, SpecError, StaleWriter, UnknownName, UserError
+from remit.gate.rules import Rule, Rules, compile_rules
+from remit.journal.events import Acted, AnyBody, Event, Finished, Paused, Person, Replied, Resumed, Started
+from remit.journal.hold import Holds
+from remit.journal.index import find_run
+from remit.journal.journal import Journal
+from remit.journal.state import State, fold
+from remit.models.model import Model, ToolSpec
+from remit.models.prices import require_price
+from remit.models.registry import open_model
+from remit.settings import Settings
+from remit.store.store import Store, open_store
+from remit.tools.registry import installed, resolve
+from remit.tools.tool import Tool
+
+Json = Any
+RELOADS = 20  # times that a run is read again because somebody else appended to it meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """What an agent's spec becomes once its names are resolved."""
+
+    tools: Mapping[str, Tool]
+    rules: Rules
+    offered: tuple[ToolSpec, ...]
+
+
+@dataclass
+class App:
+    """Everything that advances runs, over one store."""
+
+    settings: Settings
+    store: Store
+    journal: Journal
+    holds: Holds
+    resources: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # given by whoever opened the app; over the spec's
+    models: dict[str, Model] = field(default_factory=dict)
+    progress: Callable[..., Any] | None = None
+
+    async def start(
+        self,
+        agent: Agent,
+        goal: str,
+        *,
+        person: Person | None = None,
+        inputs: Mapping[str, Json] | None = None,
+        quoted: str = "",
+        model: Model | None = None,
+    ) -> UUID:
+        """Begin a run; nothing is done yet but its first event. Raises UserError for what cannot work: an unknown
+        tool or model, a rule that does not compile, a budget in money for a model of unknown price."""
+        if not goal.strip():
+            raise UserError("there is no goal: say what should be reached")
+        if model is not None:
+            self.models[model.name] = model
+            agent = agent.model_copy(update={"model": model.name})
+        outfit(agent)
+        engine = await self.model(agent.model)
+        if agent.remit.budget.money is not None:
+            require_price(engine)
+        run = uuid4()
+        started = Started(
+            goal=goal,
+            agent=agent.name,
+            spec=agent.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+            person=person or Person(),
+            inputs=dict(inputs or {}),
+            quoted=quoted,
+        )
+        await self.journal.append(run, 0, [started])
+        return run
+
+    async def advance(
+        self,
+        run: UUID,
+        *,
+        watch: Callable[[Event], None] | None = None,
+        stream: Callable[[str], None] | None = None,
+    ) -> State:
+        """Go on with a run until it ends or waits; safe to call from anywhere, at any time, twice.
+
+        Raises StaleWriter if another worker has it, StoreError if the database is away.
+        """
+        async with self.holds.hold(run):
+            lost: list[Acted] = []
+            for _ in range(RELOADS):
+                live = await self._live(run, watch, stream)
+                # an outcome that could not be written because somebody appended meanwhile is written now
+                live.write(*(a for a in lost if a.call_id in live.state.open)) if lost else None
+                try:
+                    await advance(live)
+                except StaleWriter:
+                    lost += [b for a in live.under_way for b in outcomes(a.events)]
+                    await live.abandon()
+                    continue
+                except BaseException:
+                    await live.abandon()
+                    raise
+                return live.state
+            raise StaleWriter(f"run {run} is being changed by somebody else all the time; try again")
+
+    async def answer(
+        self,
+        run: UUID,
+        decision: Literal["approve", "reject", "answer"],
+        by: str,
+        text: str = "",
+        ask: str = "",
+    ) -> Replied:
+        """Record a person's word on what a run waits for. With one thing waiting, `ask` may be left out.
+
+        Raises NotWaiting with what became of it, UserError where it is unclear what is meant.
+        """
+
+        def reply(state: State) -> Replied:
+            waiting = list(state.waits)
+            if ask and ask in state.replies:
+                done = state.replies[ask]
+                raise NotWaiting(f"{ask} of run {run} was already answered: {done.decision} by {done.by}")
+            if not waiting:
+                raise NotWaiting(f"run {run} waits for nothing: it is {state.status}")
+            if ask and ask not in state.waits:
+                raise UnknownName("waiting item", ask, waiting)
+            if not ask and len(waiting) > 1:
+                raise UserError(f"run {run} waits for several things; name one: {', '.join(waiting)}")
+            asked = state.waits[ask or waiting[0]]
+            if asked.expires is not None and asked.expires <= datetime.now(UTC):
+                raise NotWaiting(f"{asked.ask_id} of run {run} expired at {asked.expires.isoformat()}")
+            if asked.kind == "approval" and decision == "answer":
+                raise UserError(f"{asked.ask_id} wants approve or reject")
+            return Replied(ask_id=asked.ask_id, decision=decision, by=by, text=text)
+
+        body = await self._append_outside(run, reply)
+        assert isinstance(body, Replied)
+        return body
+
+    async def pause(self, run: UUID, by: str) -> None:
+        """Stop at the next event. A running effect is not broken off; its outcome is still recorded."""
+        await self._append_outside(run, lambda state: _unless_ended(state, Paused(by=by), state.paused))
+
+    async def resume(self, run: UUID, by: str) -> None:
+        await self._append_outside(run, lambda state: _unless_ended(state, Resumed(by=by), not state.paused))
+
+    async def cancel(self, run: UUID, by: str, why: str = "") -> None:
+        await self._append_outside(
+            run,
+            lambda state: _unless_ended(state, Finished(status="cancelled", why=f"{by}: {why}".rstrip(": "))),
+        )
+
+    async def fork(self, run: UUID, at: int | None = None, changes: Mapping[str, Json] | None = None) -> UUID:
+        """A new run that shares this one's events up to `at` (its end where None). Effects before are not repeated;
+        what comes after is new and judged anew. `changes` are to the spec: instructions, model, …"""
+        events = await self.journal.read(run)
+        if not events:
+            raise UserError(f"there is no run {run}")
+        last = at if at is not None else events[-1].seq
+        if not 1 <= last <= events[-1].seq:
+            raise UserError(f"run {run} has events 1 to {events[-1].seq}; {last} is not one of them")
+        first = events[0].body
+        assert isinstance(first, Started)
+        agent = agent_of(first).model_copy(update=dict(changes or {}))
+        outfit(agent)
+        spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        begun = first.model_copy(update={"fork_of": run, "fork_seq": last, "spec": spec})
+        kept = [e.body for e in events[1:last] if not isinstance(e.body, Finished | Paused | Resumed)]
+        new = uuid4()
+        await self.journal.append(new, 0, [begun, *kept])
+        return new
+
+    async def state(self, run: UUID) -> State:
+        """The fold of a run. Raises UserError where there is none."""
+        events = await self.journal.read(run)
+        if not events:
+            raise UserError(f"there is no run {run}")
+        return fold(events)
+
+    async def find(self, prefix: str) -> UUID:
+        """The run whose id begins with `prefix`; `last` is the newest. Raises UserError if none or several do."""
+        return await find_run(self.store, prefix)
+
+    async def model(self, name: str | Sequence[str]) -> Model:
+        key = name if isinstance(name, str) else ",".join(name)
+        if key not in self.models:
+            self.models[key] = await open_model(name, self.settings, progress=self.progress)
+        return self.models[key]
+
+    async def _live(
+        self, run: UUID, watch: Callable[[Event], None] | None, stream: Callable[[str], None] | None
+    ) -> Live:
+        events = await self.journal.read(run)
+        if not events or not isinstance(events[0].body, Started):
+            raise UserError(f"there is no run {run}")
+        agent = agent_of(events[0].body)
+        fitted = outfit(agent)
+        model = await self.model(agent.model)
+        offered = (
+            fitted.offered
+            if not model.small
+            else tuple(t for t in fitted.offered if t.name not in ("plan", "ask_person"))
+        )
+        live = Live(
+            run=run,
+            spec=agent,
+            model=model,
+            tools=fitted.tools,
+            rules=fitted.rules,
+            offered=offered,
+            journal=self.journal,
+            root=self.settings.data_dir / "runs" / str(run),
+            resources={**self._resources(agent), **self.resources},
+            watch=watch,
+            stream=stream,
+        )
+        for event in events:
+            live.take(event)
+        return live
+
+    def _resources(self, agent: Agent) -> dict[str, Any]:
+        """The agent's resources by name; `$NAME` is taken from the environment, so that no secret is journaled."""
+        found: dict[str, Any] = {"http_allow": agent.remit.destinations}
+        for name, url in agent.resources.items():
+            if url.startswith("$"):
+                value = os.environ.get(url[1:])
+                if value is not None:
+                    found[name] = value
+                elif name not in self.resources:
+                    raise UserError(
+                        f"agent {agent.name}: resource {name!r} needs the environment variable {url[1:]}"
+                    )
+            else:
+                found[name] = url
+        return found
+
+    async def _append_outside(self, run: UUID, make: Callable[[State], AnyBody | None]) -> AnyBody | None:
+        """Append what `make` says of the run's state now; whoever advances it meanwhile reads it again."""
+        for _ in range(RELOADS * 5):
+            state = await self.state(run)
+            body = make(state)
+            if body is None:
+                return None
+            try:
+                await self.journal.append(run, state.seq, [body])
+            except StaleWriter:
+                continue
+            return body
+        raise StaleWriter(f"run {run} is being changed by somebody else all the time; try again")
+
+
+def _unless_ended(state: State, body: AnyBody, already: bool = False) -> AnyBody | None:
+    if state.finished is not None:
+        raise NotWaiting(f"run {state.run} has already ended: {state.status}")
+    return None if already else body
+
+
+def outcomes(events: Sequence[Event]) -> list[Acted]:
+    """The outcomes of effects among events."""
+    return [e.body for e in events if isinstance(e.body, Acted) and e.body.effect in ("egress", "destroy")]
+
+
+def agent_of(started: Started) -> Agent:
+    return Agent.model_validate(started.spec)
+
+
+def find_agent(name: str) -> Agent:
+    """An agent by file (`path.yaml`) or by its name in the library. Raises UnknownName, SpecError."""
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        return load_agent(Path(name))
+    known = library.agents()
+    if name not in known:
+        raise UnknownName("agent", name, known)
+    return load_agent(known[name])
+
+
+_OUTFITS: dict[str, Outfit] = {}  # by the spec's own text: compiled once in a process
+
+
+def outfit(agent: Agent) -> Outfit:
+    """Resolve an agent's tools and compile its rules. Raises UnknownName, SpecError."""
+    key = agent.model_dump_json()
+    if key in _OUTFITS:
+        return _OUTFITS[key]
+    tools = {tool.name: tool for tool in resolve(agent.tools, installed())}
+    if taken := set(tools) & {"plan", "ask_person", "finish"}:
+        raise SpecError(
+            f"agent {agent.name}: {sorted(taken)[0]!r} is a tool of the loop itself; rename yours"
+        )
+    rules = compile_rules(
+        [_rule(r) for r in agent.rules], {name for tool in tools.values() for name in tool.records}, tools
+    )
+    offered = tuple(
+        ToolSpec(t.name, t.description, t.schema, writes=t.effect in ("egress", "destroy"))
+        for t in tools.values()
+    )
+    own = (*((PLAN,) if agent.plan else ()), ASK, finish_tool(agent.output))
+    _OUTFITS[key] = Outfit(tools, rules, (*offered, *own))
+    return _OUTFITS[key]
+
+
+def _rule(spec: Any) -> Rule:
+    tools = (spec.tool,) if isinstance(spec.tool, str) else spec.tool
+    if spec.allow is not None:
+        return Rule(tools, "allow", spec.allow, spec.because)
+    if spec.ask is not None:
+        return Rule(tools, "ask", spec.ask, spec.because)
+    return Rule(tools, "deny", spec.deny, spec.because)
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    *,
+    resources: Mapping[str, Any] | None = None,
+    progress: Callable[..., Any] | None = None,
+) -> AsyncIterator[App]:
+    """The platform over the store of `settings`; closes what it opened. Raises StoreError."""
+    async with open_store(settings) as store:
+        app = App(settings, store, Journal(store), Holds(store), dict(resources or {}), progress=progress)
+        try:
+            yield app
+        finally:
+            await app.journal.close()
+            await app.holds.close()
+            for model in app.models.values():
+                close = getattr(model, "close", None)
+                if close is not None:
+                    await close()

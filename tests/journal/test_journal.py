@@ -1,0 +1,140 @@
+"""The journal on a real database: one writer wins, nothing is half written, everything stays readable."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from remit.errors import StaleWriter, UnreadableEvent
+from remit.journal import events as events_module
+from remit.journal.events import TYPES, Acted, Answered, Asked, Finished, Nudged, Replied, Started
+from remit.journal.hold import Holds
+from remit.journal.index import find_run, list_asks, list_runs
+from remit.journal.journal import Journal, decode
+from remit.store.store import Store
+
+GOLDEN = Path(__file__).parent / "golden"
+START = Started(goal="g", agent="a", spec={"name": "a"})
+
+
+def note(text: str) -> Nudged:
+    return Nudged(level=0, reason="test", text=text)
+
+
+async def count(store: Store, table: str) -> int:
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(f"select count(*) from {table}")).fetchone()  # type: ignore[arg-type]
+    assert row is not None
+    return int(row[0])
+
+
+async def test_what_is_appended_is_read_back_in_order(store: Store) -> None:
+    journal, run = Journal(store), uuid4()
+    written = await journal.append(run, 0, [START, note("ä\u0000\u2028")])
+    written += await journal.append(run, 2, [Finished(status="met", report="r", output={"a": [1, None]})])
+    assert await journal.read(run) == written
+    assert await journal.read(run, 2) == written[2:]
+    assert await journal.read(uuid4()) == []
+
+
+async def test_of_two_writers_one_wins_and_others_in_the_commit_do_not_suffer(store: Store) -> None:
+    journal, one, other = Journal(store), uuid4(), uuid4()
+    await journal.append(one, 0, [START])
+    results = await asyncio.gather(
+        journal.append(one, 1, [note("first")]),
+        Journal(store).append(one, 1, [note("second")]),
+        journal.append(other, 0, [START]),
+        journal.append(one, 1, [note("third")]),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(r, StaleWriter) for r in results) == 2
+    assert len(await journal.read(one)) == 2
+    assert len(await journal.read(other)) == 1
+
+
+async def test_a_failed_append_takes_those_behind_it_along_so_that_no_gap_is_written(store: Store) -> None:
+    journal, run = Journal(store), uuid4()
+    await journal.append(run, 0, [START, note("theirs")])
+    stale = journal.submit(run, 1, [note("mine")])
+    behind = journal.submit(run, 2, [note("mine, later")], stale)
+    with pytest.raises(StaleWriter):
+        await stale.done
+    with pytest.raises(StaleWriter):
+        await behind.done
+    with pytest.raises(StaleWriter):
+        await journal.submit(run, 3, [note("mine, later still")], behind).done
+    assert [e.seq for e in await journal.read(run)] == [1, 2]
+    assert len(await journal.append(run, 2, [note("read again")])) == 1
+
+
+async def test_big_values_are_stored_once_and_read_back_whole(store: Store) -> None:
+    journal, big = Journal(store), {"rows": ["x" * 100] * 500}
+    runs = [uuid4() for _ in range(3)]
+    for run in runs:
+        await journal.append(run, 0, [START, Acted(call_id="1", tool="t", result=big)])
+    assert await count(store, "blobs") == 2  # the spec and the value
+    for run in runs:
+        body = (await journal.read(run))[1].body
+        assert isinstance(body, Acted)
+        assert body.result == big
+
+
+async def test_a_result_that_looks_like_a_reference_is_only_a_value(store: Store) -> None:
+    journal, run = Journal(store), uuid4()
+    await journal.append(run, 0, [START, Acted(call_id="1", tool="t", result={"big": ["result"]})])
+    body = (await journal.read(run))[1].body
+    assert isinstance(body, Acted)
+    assert body.result == {"big": ["result"]}
+
+
+async def test_text_that_is_no_unicode_is_mended_not_refused(store: Store) -> None:
+    journal, run = Journal(store), uuid4()
+    await journal.append(run, 0, [START, Answered(model="m", text="bad \ud800 text")])
+    body = (await journal.read(run))[1].body
+    assert isinstance(body, Answered)
+    assert body.text == "bad ? text"
+
+
+async def test_the_index_follows_the_journal(store: Store) -> None:
+    journal, run = Journal(store), uuid4()
+    await journal.append(run, 0, [START, Asked(ask_id="q1", kind="question", text="?")])
+    assert [(r.id, r.status) for r in await list_runs(store)] == [(run, "waiting")]
+    assert [(a.run, a.ask_id) for a in await list_asks(store)] == [(run, "q1")]
+    await journal.append(run, 2, [Replied(ask_id="q1", decision="answer", by="o")])
+    assert await list_asks(store) == []
+    await journal.append(run, 3, [Finished(status="met")])
+    assert [r.status for r in await list_runs(store, status=["met"])] == ["met"]
+    assert await find_run(store, str(run)[:8]) == run == await find_run(store, "last")
+
+
+async def test_only_one_holds_a_run_and_a_lost_process_lets_go(store: Store) -> None:
+    run, one, other = uuid4(), Holds(store), Holds(store)
+    async with one.hold(run):
+        with pytest.raises(StaleWriter):
+            async with other.hold(run):
+                pass
+        await one.close()
+    async with other.hold(run):
+        assert run in other.held
+    await other.close()
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda p: p.stem)
+def test_every_event_ever_written_stays_readable(path: Path) -> None:
+    event = decode(
+        uuid4(), 1, events_module.datetime(2026, 11, 21), path.stem.split("-")[0], path.read_text()
+    )
+    assert event.body.type == path.stem.split("-")[0]
+    assert event.body != type(event.body).model_construct()
+
+
+def test_there_is_a_golden_file_for_every_type() -> None:
+    assert {p.stem.split("-")[0] for p in GOLDEN.glob("*.json")} == set(TYPES)
+
+
+def test_an_event_of_a_newer_version_says_to_upgrade() -> None:
+    with pytest.raises(UnreadableEvent, match="upgrade Remit"):
+        decode(uuid4(), 1, events_module.datetime(2026, 11, 21), "teleported", "{}")
