@@ -110,4 +110,5 @@ def _message(error: BaseException) -> str:
     """Type and message of an exception, never its traceback; a Mend is its message alone."""
     # format_exception_only survives an exception whose own __str__ fails.
     text = str(error) if isinstance(error, Mend) else "".join(traceback.format_exception_only(error)).strip()
+    text = text.removeprefix(f"{type(error).__module__}.")
     return text_of(text if len(text) <= MESSAGE else text[:MESSAGE] + " … (cut)")
