@@ -23,26 +23,6 @@ if TYPE_CHECKING:  # the models' modules are heavier than `remit --help` should 
 Json = Any
 _STREAMED = ("text", "summarize", "translate")
 
-EPILOG = """Examples:
-
-remit generate "Write a haiku about queues"
-
-remit generate --task code "A Python function that parses ISO dates" --out dates.py
-
-remit generate --task summarize --file report.pdf
-
-cat mail.txt | remit generate --task translate --to German
-
-cat mail.txt | remit generate --labels complaint,question,praise
-
-remit generate --fields "invoice_number,total:number,due:date" --file invoice.txt --json
-
-remit generate --schema person.json "Ada Lovelace, born 1815 in London"
-
-remit generate --task image "A lighthouse in the fog" --out fog.png --model google:gemini-3.1-flash-image
-
-Exit codes: 0 done, 1 the model could not, 2 the input is wrong."""
-
 
 def generate(
     prompt: Annotated[str, typer.Argument(help="What to do; - reads it from stdin.")] = "",
@@ -68,7 +48,28 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="Print answer, model and cost as JSON.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer, in tokens.")] = None,
 ) -> None:
-    """One answer from a model: text, code, JSON, a summary, a translation, a label, fields, an image."""
+    """One answer from a model: text, code, JSON, a summary, a translation, a label, fields, an image.
+
+    Examples:
+
+    remit generate "Write a haiku about queues"
+
+    remit generate --task code "A Python function that parses ISO dates" --out dates.py
+
+    remit generate --task summarize --file report.pdf
+
+    cat mail.txt | remit generate --task translate --to German
+
+    cat mail.txt | remit generate --labels complaint,question,praise
+
+    remit generate --fields "invoice_number,total:number,due:date" --file invoice.txt --json
+
+    remit generate --schema person.json "Ada Lovelace, born 1815 in London"
+
+    remit generate --task image "A lighthouse in the fog" --out fog.png --model google:gemini-3.1-flash-image
+
+    Exit codes: 0 done, 1 the model could not, 2 the input is wrong.
+    """
     try:
         asyncio.run(
             _generate(

@@ -195,7 +195,8 @@ def open_provider(name: str, settings: Settings, *, window: int | None = None) -
     except (ai.UserError, ValueError) as error:
         if str(error).startswith(("Unknown model", "Unknown provider")):
             raise UnknownName("model", name, known_names()) from error
-        raise UserError(f"{name}: {error}") from error
+        said = str(error).split(" or pass it via")[0]  # the rest speaks to a programmer
+        raise UserError(f"{name}: {said}") from error
     model = name.partition("#")[2] if "://" in name else name.partition(":")[2]
     return ProviderModel(
         name,

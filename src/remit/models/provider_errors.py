@@ -9,6 +9,13 @@ from pydantic_ai import exceptions as ai
 from remit.errors import ModelError, RemitError, UserError
 
 _PASSING = (408, 409, 425, 429)
+_TEMPORARY = (
+    ai.ModelRateLimitError,
+    ai.ModelUnavailableError,
+    ai.ModelServerError,
+    ai.ModelConnectionError,
+    ai.ModelRequestTimeout,
+)
 
 
 def failure(name: str, error: Exception) -> RemitError:
@@ -20,7 +27,8 @@ def failure(name: str, error: Exception) -> RemitError:
         what = "refused by the provider's content filter" if filtered else "the answer cannot be read"
         return ModelError(f"{name}: {what}: {_short(error)}", retryable=not filtered)
     status = error.status_code if isinstance(error, ai.ModelHTTPError) else None
-    said = f"HTTP {status}: {_short(error.body or error)}" if status else _short(error)
+    reason = _short(error.body or "the provider gave no reason")
+    said = f"HTTP {status}: {reason}" if status else _short(error)
     if isinstance(error, ai.ModelAuthenticationError):
         return ModelError(f"{name}: the provider did not accept the key. {said}")
     if isinstance(error, ai.ModelQuotaExceededError):
@@ -31,21 +39,22 @@ def failure(name: str, error: Exception) -> RemitError:
         return ModelError(f"{name}: the provider has no such model.{hint} {said}")
     if isinstance(error, ai.ModelContextWindowExceededError):
         return ModelError(f"{name}: the input is longer than the model takes. {said}")
-    passing = type(
-        error
-    ) is ai.ModelAPIError or isinstance(  # of no category: what came was not an API's answer
-        error,
-        ai.ModelRateLimitError
-        | ai.ModelUnavailableError
-        | ai.ModelServerError
-        | ai.ModelConnectionError
-        | ai.ModelRequestTimeout,
-    )
+    if isinstance(error, ai.ModelConnectionError) and not isinstance(error, ai.ModelTimeoutError):
+        said = f"the connection failed ({_root(error)}). Is the address right, and the server up?"
+    # Of no category at all: what came was not an API's answer, but a proxy's page or half a body.
+    passing = type(error) is ai.ModelAPIError or isinstance(error, _TEMPORARY)
     if status is not None:
         passing = passing or status in _PASSING or status >= 500
     if isinstance(error, ai.ModelHTTPError) and error.provider_retry_hint is not None:
         passing = error.provider_retry_hint
     return ModelError(f"{name}: {said}", retryable=passing, retry_after=error.retry_after)
+
+
+def _root(error: BaseException) -> str:
+    """What the innermost cause says; the outer ones only say that there was an error."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return _short(error) or type(error).__name__
 
 
 def _short(what: object) -> str:

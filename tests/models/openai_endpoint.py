@@ -67,6 +67,12 @@ def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
     return {"id": "r1", "object": "chat.completion.chunk", "created": 1, "model": "tiny", "choices": [choice]}
 
 
+def _event(event: Any) -> str:
+    """A server-sent event; providers other than OpenAI name it by its type."""
+    named = f"event: {event['type']}\n" if "type" in event else ""
+    return f"{named}data: {json.dumps(event)}\n\n"
+
+
 def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
     class Answering(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
@@ -86,7 +92,7 @@ def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
 
         def _send(self, reply: Reply) -> None:
             if reply.events is not None:
-                lines = [f"data: {json.dumps(event)}\n\n" for event in reply.events]
+                lines = [_event(event) for event in reply.events]
                 end = "" if reply.cut else "data: [DONE]\n\n"
                 payload, kind = ("".join(lines) + end).encode(), "text/event-stream"
             else:
