@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import statistics
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 STEPS = 10
-SIZE = 200  # bytes of a tool's result
+SIZE = 250  # bytes of a tool's result: a short order
 GOAL = "Look up each of the customer's orders and say which of them are late."
 INSTRUCTIONS = (
     "You help the clerks of a shop. Look up what you need, one order at a time, then answer in a sentence."
@@ -34,15 +35,20 @@ def thought(step: int) -> str:
 
 
 def record(order: str, size: int = SIZE) -> dict[str, Any]:
-    """What the tool returns; about `size` bytes as JSON."""
-    known = {
-        "order": order,
-        "state": "shipped",
-        "due": "2026-11-28",
-        "items": [{"sku": "A-17", "n": 2}],
-        "note": "",
-    }
-    known["note"] = ("left the depot on time; " * (size // 24 + 1))[: max(0, size - len(json.dumps(known)))]
+    """What the tool returns: an order of `size` bytes of JSON or a little more, the same each time. Its ids and
+    prices differ as real ones do, so that no side's storage gains by compressing a repeated text."""
+    dice = random.Random(order)
+    items: list[dict[str, Any]] = []
+    known = {"order": order, "state": "shipped", "due": "2026-11-28", "items": items}
+    while not items or len(json.dumps(known)) < size:
+        items.append(
+            {
+                "name": dice.choice(["Desk Lamp", "Water Bottle", "Hiking Boots", "Action Camera", "Puzzle"]),
+                "item": str(dice.randrange(10**9, 10**10)),
+                "price": dice.randrange(999, 99999) / 100,
+                "colour": dice.choice(["black", "white", "sage green", "navy"]),
+            }
+        )
     return known
 
 
