@@ -26,7 +26,7 @@ from remit.journal.journal import Journal
 from remit.journal.state import State, fold
 from remit.models.model import Model, ToolSpec
 from remit.models.prices import require_price
-from remit.models.registry import open_model
+from remit.models.registry import close_model, open_model
 from remit.settings import Settings
 from remit.store.store import Store, open_store
 from remit.tools.registry import installed, resolve
@@ -343,6 +343,4 @@ async def open_app(
             await app.journal.close()
             await app.holds.close()
             for model in app.models.values():
-                close = getattr(model, "close", None)
-                if close is not None:
-                    await close()
+                await close_model(model)

@@ -203,6 +203,7 @@ def _stale(run: UUID) -> StaleWriter:
 
 
 def settle(append: Append, error: Exception | None = None) -> None:
+    append.behind = None  # a long run must not hold on to all it wrote
     if append.done.done():  # its caller was cancelled
         return
     if error is None:

@@ -1,0 +1,81 @@
+"""What every command shares: opening the platform, exit codes, errors as messages, printing JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import typer
+from pydantic_core import to_jsonable_python
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from remit.errors import RemitError
+from remit.journal.state import State
+
+T = TypeVar("T")
+EXIT = {
+    "met": 0,
+    "waiting": 3,
+    "paused": 3,
+    "not met": 4,
+    "refused": 5,
+    "cannot verify": 6,
+    "cancelled": 4,
+    "failed": 1,
+}
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def perform(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; our own errors become a line on stderr and their exit code."""
+    try:
+        return asyncio.run(work)
+    except RemitError as error:
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def escape(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def me() -> str:
+    """Who is at the keyboard: REMIT_USER, else the login name."""
+    return os.environ.get("REMIT_USER") or getpass.getuser()
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False, indent=2) + "\n")
+
+
+def exit_code(state: State) -> int:
+    """An end that cannot be verified is fine where the agent has no checks."""
+    if state.status == "cannot verify" and not state.checks:
+        return 0
+    return EXIT.get(state.status, 3)
+
+
+class Download:
+    """A progress bar that appears with the first byte and goes when all are there."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=errors, transient=True)
+        self._task: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task("Fetching the local model, once", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total)
+        if done >= total:
+            self._bar.stop()

@@ -1,0 +1,87 @@
+"""`remit`: each command parses, calls one function, prints. A command's module is loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+import remit
+from remit.errors import UnknownName
+
+# name -> (module:function, what it does); in the order that a newcomer needs them
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Work": {
+        "demo": ("remit.cli.demo:demo", "Watch the support agent work through a shop's mail"),
+        "run": ("remit.cli.run:run", "Give an agent a goal and watch it"),
+        "resume": ("remit.cli.run:resume", "Go on with a run that was paused or interrupted"),
+        "generate": ("remit.cli.generate:generate", "One answer from a model: text, code, JSON, a label, …"),
+    },
+    "People": {
+        "inbox": ("remit.cli.inbox:inbox", "What waits for a person"),
+        "approve": ("remit.cli.inbox:approve", "Say yes to what a run asks, and let it go on"),
+        "reject": ("remit.cli.inbox:reject", "Say no, with a reason the agent reads"),
+        "answer": ("remit.cli.inbox:answer", "Answer a question of a run"),
+    },
+    "Runs": {
+        "runs": ("remit.cli.runs:runs", "List runs"),
+        "show": ("remit.cli.runs:show", "A run's timeline, costs and verdicts"),
+        "watch": ("remit.cli.runs:watch", "Follow a run as it goes"),
+        "why": ("remit.cli.runs:why", "What led to one action"),
+        "fork": ("remit.cli.steer:fork", "A new run from any event of an old one"),
+        "pause": ("remit.cli.steer:pause", "Stop a run at its next event"),
+        "cancel": ("remit.cli.steer:cancel", "End a run"),
+    },
+    "Platform": {
+        "agents": ("remit.cli.catalog:agents", "The agents at hand"),
+        "tools": ("remit.cli.catalog:tools", "The tools, with their effects"),
+        "models": ("remit.cli.catalog:models", "The models, with their prices"),
+        "worker": ("remit.cli.serve:worker", "Advance runs until stopped"),
+        "doctor": ("remit.cli.serve:doctor", "What is wrong, and how to mend it"),
+    },
+}
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+HELP = """Usage: remit COMMAND [OPTIONS]
+
+AI agents that act, within their remit.
+"""
+EXAMPLES = """Examples:
+  remit demo                                          the support agent on a shop's mail
+  remit run "Sum the amounts in sales.csv" --file sales.csv
+  remit inbox && remit approve last                   what waits for you; say yes
+  remit why last 3.1                                  what led to that call
+
+Exit codes: 0 done, 3 waiting, 4 not met, 5 refused, 6 cannot verify, 1 error, 2 wrong input.
+`remit COMMAND --help` says more. Settings are REMIT_* variables; `remit doctor` shows what holds."""
+
+
+def main() -> None:
+    """The entry point of the `remit` command."""
+    name, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
+    if name in ("--help", "-h", "help"):
+        print(overview())
+    elif name in ("--version", "-V"):
+        print(f"remit {remit.__version__}")
+    elif name in COMMANDS:
+        command(name)(args=rest, prog_name=f"remit {name}")
+    else:
+        print(f"Error: {UnknownName('command', name, COMMANDS)} `remit --help` lists them.", file=sys.stderr)
+        sys.exit(2)
+
+
+def command(name: str) -> typer.Typer:
+    """One command as an application of its own: only its module is imported, so that each starts at once."""
+    module, _, function = COMMANDS[name][0].partition(":")
+    one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    one.command(name)(getattr(importlib.import_module(module), function))
+    return one
+
+
+def overview() -> str:
+    lines = [HELP]
+    for group, commands in GROUPS.items():
+        lines.append(f"{group}:")
+        lines += [f"  {name:<10} {text}" for name, (_, text) in commands.items()]
+        lines.append("")
+    return "\n".join([*lines, EXAMPLES])

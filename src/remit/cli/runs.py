@@ -1,0 +1,178 @@
+"""`remit runs`, `show`, `watch`, `why`: looking at runs, all of it read from the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.tree import Tree
+
+from remit import settings
+from remit.app import App, open_app
+from remit.cli.common import console, perform, print_json
+from remit.cli.run import digest
+from remit.cli.timeline import brief, colour, first_line, line, summary, tree
+from remit.errors import UnknownName
+from remit.journal.events import Event
+from remit.journal.index import list_runs
+from remit.journal.state import fold
+
+Run = Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")]
+Json = Annotated[bool, typer.Option("--json")]
+
+
+def runs(
+    status: Annotated[list[str] | None, typer.Option(help="waiting, met, …; repeatable.")] = None,
+    agent: Annotated[str, typer.Option(help="Only this agent's.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000)] = 20,
+    as_json: Json = False,
+) -> None:
+    """List runs, newest first.
+
+    Example: remit runs --status waiting --status running
+    """
+    perform(_runs(status or [], agent, limit, as_json))
+
+
+def show(run: Run = "last", as_json: Json = False) -> None:
+    """A run's timeline as a tree, with verdicts, costs and what came of it.
+
+    Example: remit show last --json | jq '.events[].body.type'
+    """
+    perform(_show(run, as_json))
+
+
+def watch(run: Run = "last") -> None:
+    """Follow a run as it goes, whoever advances it. Ctrl-C only stops watching."""
+    perform(_watch(run))
+
+
+def why(
+    run: Run,
+    step: Annotated[
+        str, typer.Argument(help="A call (3.1) or the number of an event, as `remit show` lists them.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Which events, values and rule led to one action.
+
+    Example: remit why last 2.1
+    """
+    perform(_why(run, step, as_json))
+
+
+async def _runs(status: list[str], agent: str, limit: int, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        rows = await list_runs(app.store, status=status, agent=agent, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for column in ("run", "status", "agent", "for", "goal", "since"):
+        table.add_column(column)
+    for row in rows:
+        status_text = f"[{colour(row.status)}]{row.status}[/]"
+        since = f"{row.created_at.astimezone():%d %b %H:%M}"
+        table.add_row(str(row.id)[:8], status_text, row.agent, row.person, first_line(row.goal), since)
+    console.print(table if rows else 'No runs yet. Try: remit run "…", or remit demo')
+
+
+async def _show(prefix: str, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        events = await app.journal.read(await app.find(prefix))
+    state = fold(events)
+    if as_json:
+        print_json({**digest(state), "events": events})
+        return
+    console.print(tree(events))
+    console.print()
+    console.print(summary(state))
+
+
+async def _watch(prefix: str) -> None:
+    async with open_app(settings.load()) as app:
+        run = await app.find(prefix)
+        seen: list[Event] = []
+        while True:
+            fresh = await app.journal.read(run, len(seen))
+            for event in fresh:
+                console.print(line(event))
+            seen += fresh
+            state = fold(seen)
+            if state.finished or state.waits:
+                console.print()
+                console.print(summary(state))
+                return
+            await asyncio.sleep(0.3)
+
+
+async def _why(prefix: str, step: str, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        found = await explain(app, prefix, step)
+    if as_json:
+        print_json(found)
+        return
+    root = Tree(f"[bold]{found['tool']}[/] {brief(found['args'], 300)} → {found['outcome']}")
+    for name in ("goal", "asked by", "the model's answer", "verdict", "rule", "reasons", "approved by"):
+        if found.get(name):
+            root.add(f"{name}: {brief(found[name], 300)}")
+    values = root.add("values")
+    for argument, origin in found["values"].items():  # type: ignore[attr-defined]
+        values.add(
+            f"{argument} = {brief(origin['value'])}: {', '.join(origin['from']) or 'written by the model'}"
+        )
+    console.print(root)
+
+
+async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
+    """What led to a call: goal, answer, verdict with evidence, who approved, and where each value was seen before.
+
+    Raises UnknownName where the run has no such call or event.
+    """
+    events = await app.journal.read(await app.find(prefix))
+    state = fold(events)
+    by_seq = {str(e.seq): getattr(e.body, "call_id", "") for e in events}
+    call = state.calls.get(step) or state.calls.get(by_seq.get(step, ""))
+    if call is None or state.started is None:
+        raise UnknownName("step", step, state.calls, f"run {prefix}")
+    answer = next(e for e in events if e.seq == call.seq)
+    judged, acted = call.judged, call.acted
+    return {
+        "tool": call.call.tool,
+        "args": call.call.args,
+        "outcome": acted.status if acted else "not yet",
+        "goal": state.started.goal,
+        "asked by": state.started.person.email or state.started.person.id,
+        "the model's answer": f"event {answer.seq}",
+        "verdict": judged.decision if judged else "",
+        "rule": judged.rule if judged else "",
+        "reasons": "; ".join(judged.reasons) if judged else "",
+        "approved by": call.replied.by if call.replied else "",
+        "values": {
+            name: {
+                "value": value,
+                "evidence": judged.evidence.get(name, "") if judged else "",
+                "from": origins(value, events, call.seq),
+            }
+            for name, value in call.call.args.items()
+        },
+    }
+
+
+def origins(value: object, events: list[Event], before: int) -> list[str]:
+    """The earlier events in which a value stands: the goal, or a tool's result."""
+    items = value if isinstance(value, list) else [value]
+    wanted = [str(item).lstrip("#").casefold() for item in items if str(item).strip()]
+    found = []
+    for event in events:
+        if event.seq >= before:
+            break
+        if event.body.type not in ("started", "acted", "replied"):
+            continue
+        text = brief(event.body.model_dump(mode="json", exclude={"spec"}), 10**7).casefold()
+        if wanted and all(item in text for item in wanted):
+            what = {"started": "the goal", "replied": "a person's answer"}.get(event.body.type)
+            found.append(f"{what or getattr(event.body, 'tool', '')} (event {event.seq})")
+    return found

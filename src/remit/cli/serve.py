@@ -1,0 +1,91 @@
+"""`remit worker` and `remit doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from remit import settings
+from remit.app import App, open_app
+from remit.cli.common import console, errors, perform, print_json
+from remit.dispatch import Dispatch, open_dispatch
+from remit.errors import StaleWriter
+from remit.journal.index import orphans
+from remit.models.registry import known_models
+from remit.store.doctor import Finding, examine
+
+ORPHAN_AFTER = 15.0  # seconds without an event after which a running run is looked at
+
+
+def worker(
+    concurrency: Annotated[int, typer.Option(min=1, max=2000, help="Runs advanced at once.")] = 50,
+    name: Annotated[str, typer.Option(help="Shown in logs and `remit doctor`.")] = "worker",
+) -> None:
+    """Advance runs until stopped. Start as many as you like, on as many machines as share the database.
+
+    Example: remit worker --concurrency 200
+    """
+    perform(_worker(concurrency, name))
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What is wrong, and how to mend it. Exit code 1 if something must be mended."""
+    perform(_doctor(as_json))
+
+
+async def _worker(concurrency: int, name: str) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stop.set)
+    async with open_app(settings.load()) as app, open_dispatch(app.store) as dispatch:
+        errors.print(f"{name} advances up to {concurrency} runs at once; Ctrl-C stops it")
+
+        async def advance(run: UUID) -> None:
+            try:
+                state = await app.advance(run)
+            except StaleWriter:
+                return  # whoever has it goes on with it
+            if state.sleeping:
+                await dispatch.wake_at(run, state.sleeping)
+
+        sweeper = asyncio.create_task(_sweep(app, dispatch, stop))
+        await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name)
+        await sweeper
+
+
+async def _sweep(app: App, dispatch: Dispatch, stop: asyncio.Event) -> None:
+    """Runs that lost whoever advanced them in the foreground are taken over; expired questions are closed."""
+    while not stop.is_set():
+        for run in await orphans(app.store, ORPHAN_AFTER):
+            await dispatch.enqueue(run)
+        try:
+            await asyncio.wait_for(stop.wait(), ORPHAN_AFTER / 3)
+        except TimeoutError:
+            continue
+
+
+async def _doctor(as_json: bool) -> None:
+    found = [*await examine(settings.load()), await _model_finding()]
+    if as_json:
+        print_json(found)
+    else:
+        for finding in found:
+            mark = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}[finding.level]
+            console.print(f"{mark} {finding.name}: {finding.detail}")
+            if finding.mend:
+                console.print(f"       → {finding.mend}", style="bold")
+    if any(finding.level == "fail" for finding in found):
+        raise typer.Exit(1)
+
+
+async def _model_finding() -> Finding:
+    usable = [model.name for model in await known_models(settings.load()) if model.available]
+    if usable:
+        return Finding("models", "ok", ", ".join(usable[:5]))
+    mend = "set a provider's key (OPENAI_API_KEY, …), start Ollama, or pip install 'remit[local]'"
+    return Finding("models", "fail", "no model can be used", mend)

@@ -1,0 +1,142 @@
+"""A run as a person reads it: events in plain words, as a tree of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic_core import to_json
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from remit.agents.report import effects
+from remit.journal.events import (
+    Acted,
+    Answered,
+    Asked,
+    Checked,
+    Event,
+    Finished,
+    Intended,
+    Judged,
+    Nudged,
+    Planned,
+    Replied,
+    Started,
+)
+from remit.journal.state import State
+
+COLOUR = {
+    "met": "green",
+    "ok": "green",
+    "allow": "green",
+    "running": "cyan",
+    "waiting": "yellow",
+    "paused": "yellow",
+    "ask": "yellow",
+    "simulated": "magenta",
+    "mend": "yellow",
+    "cannot verify": "yellow",
+}
+
+
+def colour(word: str) -> str:
+    return COLOUR.get(word, "red")
+
+
+def line(event: Event) -> Text:
+    """One event in one line."""
+    body = event.body
+    text = Text.assemble((f"{event.seq:>4} ", "dim"), no_wrap=True, overflow="ellipsis")
+    match body:
+        case Started():
+            text.append(f"{body.agent} ", "bold").append(first_line(body.goal))
+        case Answered():
+            calls = ", ".join(f"{c.tool}({brief(c.args)})" for c in body.calls)
+            cost = f" ${body.cost:.4f}" if body.cost else ""
+            text.append("thought ", "blue").append(calls or first_line(body.text))
+            text.append(
+                f"  {body.input_tokens}+{body.output_tokens} tokens {body.seconds:.1f} s{cost}", "dim"
+            )
+        case Judged():
+            why = f": {'; '.join(body.reasons)}" if body.reasons else ""
+            text.append(f"judged {body.call_id} {body.tool} ", "dim").append(
+                body.decision, colour(body.decision)
+            )
+            text.append(f" by {body.rule}{why}", "dim")
+        case Intended():
+            text.append(f"intends {body.call_id}", "dim").append(
+                "" if body.attempt == 1 else f" attempt {body.attempt}"
+            )
+        case Acted():
+            mark = "did" if body.effect in ("egress", "destroy") and body.status == "ok" else "got"
+            text.append(f"{mark} {body.tool} ", "bold" if mark == "did" else "")
+            text.append(body.status, colour(body.status)).append(f" {brief(body.result)}")
+        case Asked():
+            text.append(f"asks {body.ask_id} ", "yellow").append(body.text)
+        case Replied():
+            text.append(f"{body.by}: {body.decision} ", "yellow").append(body.text)
+        case Planned():
+            text.append("plan ", "blue").append("; ".join(body.steps))
+        case Nudged():
+            text.append("nudged ", "yellow").append(body.reason)
+        case Checked():
+            text.append(f"check {body.check} ").append(body.verdict, colour(body.verdict)).append(
+                f" {body.detail}"
+            )
+        case Finished():
+            text.append("ended ", "bold").append(body.status, colour(body.status)).append(f" {body.why}")
+        case _:
+            text.append(brief(body.model_dump(exclude_defaults=True, exclude={"type"})), "dim")
+            text.append(f" {body.type}")
+    return text
+
+
+def tree(events: Iterable[Event]) -> Tree:
+    """The timeline: steps with what came of them below."""
+    events = list(events)
+    root = Tree(line(events[0]))
+    branch = root
+    for event in events[1:]:
+        if isinstance(event.body, Answered) and event.body.purpose == "act":
+            branch = root.add(line(event))
+        elif isinstance(event.body, Finished | Checked):
+            root.add(line(event))
+        else:
+            branch.add(line(event))
+    return root
+
+
+def summary(state: State) -> RenderableType:
+    """How it stands: status, effects read from the journal, report, cost."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("run", str(state.run))
+    status = Text(state.status, colour(state.status))
+    if state.finished and state.finished.why:
+        status.append(f"  {state.finished.why}", "dim")
+    table.add_row("status", status)
+    for effect in effects(state):
+        approved = f"  approved by {effect['approved_by']}" if effect["approved_by"] else ""
+        table.add_row("did", Text(f"{effect['tool']} {brief(effect['args'], 200)}{approved}"))
+    if not state.effects:
+        table.add_row("did", Text("nothing was changed", "dim"))
+    for asked in state.waits.values():
+        table.add_row("waits", Text(f"{asked.ask_id}: {asked.text}", "yellow"))
+    if state.finished and state.finished.report:
+        table.add_row("report", Text(state.finished.report))
+    if state.finished and state.finished.output is not None:
+        table.add_row("output", Text(to_json(state.finished.output, indent=2).decode()))
+    spent = f"{state.steps} steps, {state.tokens} tokens, {state.seconds:.1f} s, ${state.spent:.4f}"
+    table.add_row("spent", Text(spent, "dim"))
+    return Group(table)
+
+
+def brief(value: object, limit: int = 100) -> str:
+    text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[:limit] + "…"
+
+
+def first_line(text: str) -> str:
+    return brief(text.strip().split("\n", 1)[0], 120)
