@@ -450,7 +450,7 @@ async def test_anthropic_is_told_to_cache_the_prefix(monkeypatch: pytest.MonkeyP
         "cache_creation_input_tokens": 90,
         "output_tokens": 1,
     }
-    message = {"id": "m", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5", "content": [],
+    message: dict[str, Any] = {"id": "m", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5", "content": [],
                "stop_reason": None, "stop_sequence": None, "usage": used}  # fmt: skip
     stop = {"stop_reason": "end_turn", "stop_sequence": None}
     events = [

@@ -180,7 +180,9 @@ async def known_models(settings: Settings, *, servers: Sequence[str] = SERVERS) 
     chosen = configured(settings, os.environ)
     found: list[ModelInfo] = []
     if chosen and chosen[1] == "REMIT_MODEL":
-        found += [_info(name, "REMIT_MODEL", settings) for name in split_names(chosen[0])]
+        whys = {provider.name: provider.obstacle(os.environ) for provider in PROVIDERS}
+        for name in split_names(chosen[0]):
+            found.append(_info(name, "REMIT_MODEL", settings, whys.get(name.partition(":")[0], "")))
     names = known_names()
     for provider in PROVIDERS:
         why = provider.obstacle(os.environ)
@@ -189,7 +191,10 @@ async def known_models(settings: Settings, *, servers: Sequence[str] = SERVERS) 
     found += [_info(model.name, "this machine", settings) for model in await find_served(servers)]
     why = "" if _local_installed() else "pip install 'remit[local]'"
     found += [_info(name, "local, a small model", settings, why) for name in LOCAL]
-    return list({info.name: info for info in reversed(found)}.values())[::-1]
+    first: dict[str, ModelInfo] = {}
+    for info in found:
+        first.setdefault(info.name, info)
+    return list(first.values())
 
 
 def _info(name: str, source: str, settings: Settings, why: str = "") -> ModelInfo:
