@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -324,3 +325,28 @@ async def test_a_mistyped_path_makes_no_database(make_context: Contexts, tmp_pat
 def fresh_engines() -> Iterator[None]:
     yield
     databases._engine.cache_clear()
+
+
+MARIADB_WRITES = [
+    "BEGIN NOT ATOMIC SET SESSION TRANSACTION READ WRITE; COMMIT; DELETE FROM items; COMMIT; END",
+    "SELECT * FROM items INTO OUTFILE '/tmp/remit-items'",
+    "SELECT 1) INTO OUTFILE '/tmp/remit-items' -- ",
+    "SELECT 1) INTO OUTFILE '/tmp/remit-items' /* ",
+    "DELETE FROM items RETURNING *",
+    "EXECUTE IMMEDIATE 'DELETE FROM items'",
+    "SET GLOBAL max_connections = 99",
+    "TRUNCATE TABLE items",
+]
+
+
+@pytest.mark.skipif(
+    "REMIT_TEST_MARIADB" not in os.environ, reason="REMIT_TEST_MARIADB names no database to spoil"
+)
+async def test_mariadb_refuses_to_write_during_a_query(make_context: Contexts) -> None:
+    context = make_context(shop=os.environ["REMIT_TEST_MARIADB"])
+    await done(sql_execute, context, statement="CREATE OR REPLACE TABLE items (id integer PRIMARY KEY)")
+    await done(sql_execute, context, statement="INSERT INTO items VALUES (1), (2)")
+    for query in WRITES + MARIADB_WRITES:
+        await mended(sql_query, context, query=query)
+        answer = await done(sql_query, context, query="SELECT id FROM items ORDER BY id DESC -- newest first")
+        assert answer["rows"] == [[2], [1]], query

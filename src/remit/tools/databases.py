@@ -6,11 +6,13 @@ What holds reading to reading is the database, not a look at the text:
   protocol. So it is one statement, and one that starts with SELECT, VALUES, TABLE or WITH: `COMMIT; …`,
   `SET TRANSACTION READ WRITE`, COPY, DO and CALL are syntax errors, data-modifying WITH is refused.
 - SQLite: the file is opened `mode=ro`, `query_only` is on, an authorizer allows nothing but reading (no ATTACH).
-- MySQL and MariaDB: a READ ONLY session and transaction; the driver sends one statement.
+- MySQL and MariaDB: a READ ONLY transaction, and the query is sent in parentheses, one statement by the driver.
+  Only a SELECT or VALUES can stand there: MariaDB's `BEGIN NOT ATOMIC … COMMIT; DELETE …` is a syntax error.
+  A user with the FILE privilege, who could write INTO OUTFILE, is refused.
 - Any other: refused.
 
 Functions are the limit of this: one that acts outside the transaction (`dblink`, `pg_terminate_backend`,
-`pg_read_file`, MySQL's INTO OUTFILE) is held only by the rights of the role. Give an agent a role that has
+`pg_read_file`, a stored function) is held only by the rights of the role. Give an agent a role that has
 SELECT on what it needs and nothing else. A PostgreSQL superuser is turned into `pg_read_all_data` for the query,
 which is a hurdle, not a wall.
 """
@@ -63,6 +65,7 @@ def reading(resource: str, url: str) -> Iterator[Connection]:
             connection.execute(text("SET LOCAL lock_timeout = 5000"))
             _step_down(connection)
         elif engine.dialect.name in ("mysql", "mariadb"):
+            _without_files(connection)
             connection.execute(text("SET SESSION TRANSACTION READ ONLY"))
             connection.commit()
             connection.execute(text("START TRANSACTION READ ONLY"))
@@ -151,6 +154,26 @@ def _step_down(connection: Connection) -> None:
     if not row[1]:
         raise UserError("the database's user is a superuser; give the agent a role with SELECT only")
     connection.execute(text("SET LOCAL ROLE pg_read_all_data"))
+
+
+def _without_files(connection: Connection) -> None:
+    """SELECT … INTO OUTFILE is a read to MySQL's transactions, but writes on the server."""
+    files = connection.execute(
+        text(
+            "SELECT COUNT(*) FROM information_schema.user_privileges WHERE privilege_type = 'FILE'"
+            " AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')"
+        )
+    ).scalar_one()
+    if files:
+        raise UserError("the database's user has the FILE privilege; give the agent a user with SELECT only")
+
+
+def only_select(connection: Connection, query: str) -> str:
+    """The query in the form in which this database takes nothing but a SELECT."""
+    if connection.dialect.name in ("mysql", "mariadb"):
+        # On lines of their own: a comment at the end of the query must not hide the parenthesis.
+        return f"(\n{query.rstrip().rstrip(';')}\n)"
+    return query
 
 
 def _limit_mysql(driver: Any, _: Any) -> None:

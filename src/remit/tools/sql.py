@@ -46,13 +46,15 @@ def sql_query(
     """
     from sqlalchemy.exc import DBAPIError, StatementError
 
-    from remit.tools.databases import reading
+    from remit.tools.databases import only_select, reading
 
     name, url = _database(context, database)
+    if not query.strip():
+        raise Mend("query: give one SELECT statement")
     with reading(name, url) as connection:
         try:
             streamed = connection.execution_options(stream_results=True, max_row_buffer=100)
-            result = streamed.execute(_statement(query, params), params)
+            result = streamed.execute(_statement(only_select(connection, query), params), params)
             if not result.returns_rows:
                 raise Mend("this statement returns no rows; sql_query takes one SELECT")
             return _page(result, limit)
@@ -83,6 +85,8 @@ def sql_execute(
     from remit.tools.databases import writing
 
     name, url = _database(context, database)
+    if not statement.strip():
+        raise Mend("statement: give one statement")
     with writing(name, url) as connection:
         try:
             result = connection.execute(_statement(statement, params), params)
@@ -152,8 +156,6 @@ def _database(context: ToolContext, name: str) -> tuple[str, str]:
 def _statement(query: str, params: Mapping[str, Any]) -> TextClause:
     from sqlalchemy import text
 
-    if not query.strip():
-        raise Mend("the statement is empty")
     if "\0" in query:
         raise Mend("a statement cannot hold a NUL character")
     # Only the given names are parameters; any other `:word` stays as it is, also inside quoted text.

@@ -29,7 +29,7 @@ class ToolContext:
     root: Path  # the run's own folder; create on first use
     person: Mapping[str, Json]  # id, email, name, verified: who the run acts for
     inputs: Mapping[str, Json]  # what the trusted trigger gave
-    resources: Mapping[str, Any] = field(default_factory=dict)  # named things the agent was given, as "shop" -> URL
+    resources: Mapping[str, Any] = field(default_factory=dict)  # what the agent was given, as "shop" -> URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,12 @@ class Tool:
     schema: Mapping[str, Json]  # JSON Schema of the arguments (an object, additionalProperties false)
     call: Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]
     effect: Effect = "destroy"
-    sinks: Mapping[str, str] = field(default_factory=dict)  # argument -> semantic type: email, url, id:order, …
+    sinks: Mapping[str, str] = field(default_factory=dict)  # argument -> type: email, url, id:order, …
     integrity: Integrity = "untrusted"  # of the result
     settle: Settle = field(default_factory=Settle)
     records: Mapping[str, Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]] = field(
         default_factory=dict
     )  # name in rules -> how the gate reads the record concerned
     timeout: float = 30.0  # seconds
-    validate: Callable[[Mapping[str, Json]], Mapping[str, Json]] | None = None  # raises Mend with what is wrong
+    # The arguments in canonical form, or Mend with what is wrong with them.
+    validate: Callable[[Mapping[str, Json]], Mapping[str, Json]] | None = None
