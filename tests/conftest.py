@@ -22,7 +22,13 @@ from remit.store.store import Store, open_store, prepare
 
 TEMPLATE = "remit_template"
 # Losing a test's data in a power cut is fine
-CARELESS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "autovacuum": "off"}
+CARELESS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "autovacuum": "off",
+    "authentication_timeout": "5s",  # a login that a test cut short holds up dropping its database that long
+}
 
 
 def at(url: str, database: str) -> str:

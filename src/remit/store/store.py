@@ -60,7 +60,8 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         pool: Pool = AsyncConnectionPool(
             address,
             connection_class=psycopg.AsyncConnection[TupleRow],
-            kwargs={"autocommit": True, "application_name": "remit", **KEEPALIVE},
+            kwargs={"application_name": "remit", **KEEPALIVE},
+            configure=_autocommit,
             min_size=1,
             max_size=settings.pool_size,
             check=_check,
@@ -125,6 +126,11 @@ def where(url: str) -> str:
     except ValueError:
         return "REMIT_DATABASE_URL"
     return name if parts.scheme.startswith("postgres") else "REMIT_DATABASE_URL"
+
+
+async def _autocommit(connection: Connection) -> None:
+    """Not among the keyword arguments: the queue engine connects with those and says autocommit itself."""
+    await connection.set_autocommit(True)
 
 
 async def _check(connection: Connection) -> None:

@@ -1,0 +1,339 @@
+"""Which run to advance now, where, in what order. The one module that imports the queue engine.
+
+What it promises:
+
+- `enqueue(run)` leads to at least one `advance(run)` that begins after it. If the run is queued already, that
+  one will do; if it is being advanced right now, it is advanced once more afterwards.
+- One `advance` a run at a time. Only where a worker was taken for dead may two overlap; the journal's
+  `(run, seq)` then lets one of them win.
+- A job is never lost: not when its worker is killed, nor when the database goes away while it runs.
+- Timers, and pauses after a failure, hold no lock. (The engine holds back every job of a lock while an earlier one
+  waits for its time, so that a timer with the run's lock would keep the run from being woken by anything else.)
+
+The engine's own retry and its `retry_job` are not used: both put a job back under a queueing lock that a newer job of
+the run may hold by then, which fails and leaves the run locked. A job is ended and a new one queued instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import procrastinate
+import psycopg
+from procrastinate.exceptions import ConnectorException
+from procrastinate.periodic import PeriodicTask
+from procrastinate.worker import Worker
+from psycopg.types.json import Jsonb
+
+from remit.errors import StoreError, UserError
+from remit.store.store import Connection, Store
+
+LOG = logging.getLogger(__name__)
+QUEUE = "remit"
+TRANSIENT = (StoreError, psycopg.OperationalError, ConnectorException)
+LONGEST_PAUSE = 60.0  # seconds between attempts of a run whose database fails it
+DEATHS = 5  # a run whose job saw so many workers die is not tried again by itself
+
+Advance = Callable[[UUID], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds. A dead worker's jobs are taken over within `dead_after` and two heartbeats."""
+
+    heartbeat: float = 2.0
+    dead_after: float = 7.0
+    poll: float = 1.0  # how late a timer may be; new jobs are announced and do not wait for it
+    grace: float = 30.0  # what a job may still take when the worker is told to stop
+
+
+class AttentiveConnector(procrastinate.PsycopgConnector):
+    """The engine's connector may begin, or begin again, to listen after a job was announced: look once it does."""
+
+    async def _loop_notify(self, on_notification: Any, connection: Connection, **how: Any) -> None:
+        await on_notification(channel="", payload='{"type": "job_inserted", "job_id": 0}')
+        await super()._loop_notify(on_notification=on_notification, connection=connection, **how)
+
+
+class AttentiveWorker(Worker):
+    """The engine's worker forgets what it is told while it asks for a job, and would find it at its next poll."""
+
+    told = 0
+
+    async def _handle_notification(self, **told: Any) -> None:
+        self.told += 1
+        await super()._handle_notification(**told)
+
+    async def _fetch_and_process_jobs(self) -> None:
+        before = None
+        while before != self.told:
+            before = self.told
+            await super()._fetch_and_process_jobs()  # type: ignore[no-untyped-call]
+
+
+class Dispatch:
+    """The queue of one store. Made by `open_dispatch`."""
+
+    def __init__(self, store: Store, app: procrastinate.App, pace: Pace) -> None:
+        self._store, self._app, self._pace = store, app, pace
+        self._advance: Advance | None = None
+        self._running: set[int] = set()  # jobs whose code runs in this process
+        app.task(name="advance", queue=QUEUE, pass_context=True)(self._run_advance)
+        app.task(name="wake", queue=QUEUE, pass_context=True)(self._run_wake)
+
+    async def enqueue(self, run: UUID, *, priority: int = 0, connection: Connection | None = None) -> None:
+        """Have the run advanced; higher `priority` first. Give the `connection` of a transaction to have it done
+        when, and only if, the transaction commits. Raises psycopg.OperationalError if the database is away."""
+        await self._enqueue(run, {}, priority, connection)
+
+    async def wake_at(self, run: UUID, when: datetime, *, connection: Connection | None = None) -> None:
+        """Have the run advanced at `when` (with a time zone), at most a poll later. Several timers may be set; a
+        time gone by is now. Raises ValueError for a time without zone."""
+        if when.utcoffset() is None:
+            raise ValueError(f"{when.isoformat()} has no time zone")
+        await self._timer(run, when, f"wake:{run}:{when.timestamp()}", {}, connection)
+
+    def every(self, name: str, cron: str, coroutine: Callable[[], Awaitable[None]]) -> None:
+        """Call `coroutine` at the times of `cron` (five fields, or six with seconds last; in UTC) while a worker
+        runs that knows it: once a time for all workers, and never two at once. Set before `work`.
+
+        Raises UserError for a cron expression that cannot be read."""
+
+        async def job(context: procrastinate.JobContext, timestamp: int, deaths: int = 0) -> None:
+            with self._during(context):
+                await coroutine()
+
+        key = f"every:{name}"
+        task = self._app.task(name=key, queue=QUEUE, lock=key, queueing_lock=key, pass_context=True)(job)
+        try:
+            PeriodicTask(task=task, cron=cron, periodic_id=name, configure_kwargs={}).croniter  # noqa: B018
+        except ValueError as error:
+            raise UserError(
+                f"{name}: {cron!r} is not a cron expression ({error}). Example: '0 9 * * 1-5' is 9:00 UTC on weekdays."
+            ) from error
+        self._app.periodic(cron=cron, periodic_id=name)(task)
+
+    async def work(
+        self, advance: Advance, *, concurrency: int = 4, stop: asyncio.Event, name: str = "worker"
+    ) -> None:
+        """Advance runs, up to `concurrency` at once, until `stop` is set; then finish what runs, for `Pace.grace`
+        at most: what is cut off is queued again.
+
+        Goes on when the database goes away and comes back. An `advance` that fails because of the database is
+        tried again after a pause; one that fails otherwise is logged, and its job kept as failed.
+        """
+        self._advance = advance
+        pause = 0.5
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                worker = self._worker(concurrency, name)
+                begun = asyncio.get_running_loop().time()
+                try:
+                    await self._run_worker(worker, stopping)
+                except TRANSIENT as error:
+                    LOG.warning("%s: the database is away (%s); trying again", name, _root(error))
+                if asyncio.get_running_loop().time() - begun > LONGEST_PAUSE:
+                    pause = 0.5
+                await asyncio.wait([stopping], timeout=pause)
+                pause = min(pause * 2, 10.0)
+        finally:
+            stopping.cancel()
+
+    def _worker(self, concurrency: int, name: str) -> Worker:
+        return AttentiveWorker(
+            app=self._app,
+            queues=[QUEUE],
+            name=name,
+            concurrency=concurrency,
+            fetch_job_polling_interval=self._pace.poll,
+            shutdown_graceful_timeout=self._pace.grace,
+            delete_jobs="successful",
+            install_signal_handlers=False,
+            update_heartbeat_interval=self._pace.heartbeat,
+            stalled_worker_timeout=self._pace.dead_after,
+        )
+
+    async def _run_worker(self, worker: Worker, stopping: asyncio.Task[bool]) -> None:
+        """Run the engine's worker until `stopping`, or until it gives up because its connection failed."""
+        running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
+        tending = asyncio.create_task(self._tend(worker))
+        try:
+            await asyncio.wait([running, stopping, tending], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            worker.stop()  # type: ignore[no-untyped-call]
+            try:
+                await running
+            finally:
+                tending.cancel()
+        if tending.done() and not tending.cancelled():
+            tending.result()  # it never ends by itself, but for a mistake of ours
+
+    async def _tend(self, worker: Worker) -> None:
+        """Take over from the dead, and release jobs of ours whose end could not be written down."""
+        strays: set[int] = set()
+        while True:
+            await asyncio.sleep(self._pace.heartbeat)
+            try:
+                strays = await self._release(worker.worker_id, strays)
+                await self._take_over()
+            except TRANSIENT as error:
+                LOG.debug("cannot look for dead workers now: %s", error)
+
+    async def _release(self, worker: int | None, before: set[int]) -> set[int]:
+        """Give up jobs that the queue thinks we run, and we did not now nor at the last look; returns those seen
+        for the first time, which may just have begun or ended."""
+        async with self._store.pool.connection() as connection:
+            found = await connection.execute(
+                "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %s", [worker]
+            )
+            strays = {number for (number,) in await found.fetchall()} - self._running
+            await connection.execute(
+                "UPDATE procrastinate_jobs SET worker_id = NULL "
+                "WHERE id = ANY (%s) AND status = 'doing' AND worker_id = %s",
+                [list(strays & before), worker],
+            )
+        return strays - before
+
+    async def _take_over(self) -> None:
+        """Queue again what nobody runs any more. A job that has seen too many workers die stays failed: it is likely
+        what killed them."""
+        async with self._store.pool.connection() as connection, connection.transaction():
+            await connection.execute(  # their jobs' worker_id becomes NULL
+                "DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %s)",
+                [self._pace.dead_after],
+            )
+            taken = await connection.execute(
+                """
+                WITH dead AS (
+                    UPDATE procrastinate_jobs
+                       SET status = CASE WHEN coalesce((args->>'deaths')::int, 0) + 1 < %(limit)s
+                                    THEN 'aborted' ELSE 'failed' END::procrastinate_job_status
+                     WHERE status = 'doing' AND worker_id IS NULL AND queue_name = %(queue)s
+                    RETURNING *
+                ), again AS (
+                    INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
+                    SELECT DISTINCT ON (coalesce(queueing_lock, id::text))
+                           queue_name, task_name, priority, lock, queueing_lock,
+                           args || jsonb_build_object('deaths', coalesce((args->>'deaths')::int, 0) + 1)
+                      FROM dead WHERE status = 'aborted'
+                    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET args = excluded.args
+                )
+                SELECT id, task_name, args, status FROM dead
+                """,
+                {"limit": DEATHS, "queue": QUEUE},
+            )
+            for number, task, args, status in await taken.fetchall():
+                if status == "failed":
+                    LOG.error(
+                        "job %s (%s %s) saw %s workers die and is not tried again", number, task, args, DEATHS
+                    )
+                else:
+                    LOG.warning("took over job %s (%s %s) from a worker that died", number, task, args)
+
+    async def _enqueue(
+        self, run: UUID, extra: dict[str, Any], priority: int = 0, connection: Connection | None = None
+    ) -> None:
+        # The update, even where it changes nothing, locks the waiting job until our transaction ends, so that
+        # nobody begins it before what we wrote can be read
+        await self._execute(
+            """
+            INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
+            VALUES (%(queue)s, 'advance', %(priority)s, %(lock)s, %(lock)s, %(args)s)
+            ON CONFLICT (queueing_lock) WHERE status = 'todo'
+            DO UPDATE SET priority = greatest(procrastinate_jobs.priority, excluded.priority)
+            """,
+            {
+                "queue": QUEUE,
+                "priority": priority,
+                "lock": f"run:{run}",
+                "args": Jsonb({"run": str(run), **extra}),
+            },
+            connection,
+        )
+
+    async def _timer(
+        self, run: UUID, when: datetime, key: str, extra: dict[str, Any], connection: Connection | None = None
+    ) -> None:
+        await self._execute(
+            """
+            INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args, scheduled_at)
+            VALUES (%(queue)s, 'wake', %(key)s, %(args)s, %(when)s)
+            ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+            """,
+            {"queue": QUEUE, "key": key, "args": Jsonb({"run": str(run), **extra}), "when": when},
+            connection,
+        )
+
+    async def _execute(self, sql: str, values: dict[str, Any], connection: Connection | None) -> None:
+        if connection is not None:
+            await connection.execute(sql.encode(), values)
+            return
+        async with self._store.pool.connection() as own:
+            await own.execute(sql.encode(), values)
+
+    async def _run_advance(
+        self, context: procrastinate.JobContext, run: str, attempt: int = 0, deaths: int = 0
+    ) -> None:
+        assert self._advance is not None, "only `work` runs jobs"
+        with self._during(context):
+            try:
+                await self._advance(UUID(run))
+            except (StoreError, psycopg.OperationalError) as error:
+                pause = min(2.0**attempt, LONGEST_PAUSE)
+                LOG.warning(
+                    "run %s could not be advanced and is tried again in %.0f s: %s", run, pause, error
+                )
+                when = datetime.now(UTC) + timedelta(seconds=pause)
+                await self._insist(
+                    lambda: self._timer(UUID(run), when, f"retry:{run}", {"attempt": min(attempt + 1, 10)})
+                )
+            except asyncio.CancelledError:  # cut off, as the worker has to stop; another goes on
+                await self._insist(lambda: self._enqueue(UUID(run), {}, context.job.priority))
+                raise
+
+    async def _run_wake(
+        self, context: procrastinate.JobContext, run: str, attempt: int = 0, deaths: int = 0
+    ) -> None:
+        with self._during(context):
+            extra = {"attempt": attempt} if attempt else {}
+            await self._insist(lambda: self._enqueue(UUID(run), extra))
+
+    async def _insist(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do it, however long the database is away: if this job ended without it, its run would be forgotten."""
+        while True:
+            try:
+                return await act()
+            except psycopg.OperationalError as error:
+                LOG.warning("the database is away (%s); waiting for it", error)
+                await asyncio.sleep(self._pace.poll)
+
+    @contextlib.contextmanager
+    def _during(self, context: procrastinate.JobContext) -> Any:
+        number = context.job.id
+        assert number is not None, "a fetched job has a number"
+        self._running.add(number)
+        try:
+            yield
+        finally:
+            self._running.discard(number)
+
+
+@contextlib.asynccontextmanager
+async def open_dispatch(store: Store, pace: Pace | None = None) -> AsyncIterator[Dispatch]:
+    """The queue of this store, over the store's own pool (a worker holds one connection more, to be told of jobs)."""
+    app = procrastinate.App(connector=AttentiveConnector())
+    async with app.open_async(store.pool):
+        yield Dispatch(store, app, pace or Pace())
+
+
+def _root(error: BaseException) -> BaseException:
+    """What the engine's error wraps."""
+    return error.__cause__ or error
