@@ -227,7 +227,7 @@ async def _translate(ask: _Ask, source: str, stream: Stream | None) -> Answer:
         if not piece.strip():
             done.append(piece)
             continue
-        last = await ask(piece, stream=stream)
+        last = await ask(piece.rstrip(), stream=stream)
         spent = prices.add(spent, last.usage)
         between = piece[len(piece.rstrip()) :]
         done.append(last.text.rstrip() + between)
