@@ -66,7 +66,8 @@ def plain(value: Json) -> Json:
 
 def line_of(data: Json, loc: Sequence[int | str]) -> int:
     """The line (from 1) of the deepest part of `loc` that stands in the file."""
-    line, node = 1, data
+    line: int = 1
+    node: Json = data
     for part in loc:
         try:
             position = node.lc.key(part) if isinstance(node, dict) else node.lc.item(part)

@@ -45,8 +45,8 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
         # What cannot be decided stops: an allow does not hold, an ask or a deny does.
         if held is True or (isinstance(held, str) and rule.decision != "allow"):
             why = rule.because or rule.name
-            reasons = (why,) if held is True else (why, f"could not be decided: {held}")
-            return Verdict(rule.decision, rule.name, reasons, evidence)
+            doubt = () if held is True else (f"could not be decided: {held}",)
+            return Verdict(rule.decision, rule.name, (why, *doubt), evidence)
         passed.append(f"{rule.because or rule.name}" + (f" ({held})" if held else " (does not hold)"))
     if proposal.effect in ("read", "self") and not passed:
         return Verdict("allow", f"default of {proposal.effect}", (), evidence)

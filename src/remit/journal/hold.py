@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -40,13 +40,13 @@ class Holds:
         finally:
             self.held.discard(run)
 
-    async def _ask(self, query: str, run: UUID) -> bool:
+    async def _ask(self, query: LiteralString, run: UUID) -> bool:
         key = int.from_bytes(run.bytes[:8], signed=True)
         try:
             if self._connection is None or self._connection.closed:
                 await self.close()
                 self._connection = await self.store.pool.getconn()
-            row = await (await self._connection.execute(query, (key,))).fetchone()  # type: ignore[arg-type]
+            row = await (await self._connection.execute(query, (key,))).fetchone()
         except (psycopg.Error, OSError) as error:
             if "unlock" in query:  # the lock went with its connection
                 return False

@@ -1,0 +1,134 @@
+"""The gate: total, pure, and never wider than the remit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remit.errors import SpecError
+from remit.gate.judge import judge, vouch
+from remit.gate.proposal import Facts, Proposal
+from remit.gate.rules import Rule, Rules, compile_rules
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+effects = st.sampled_from(["read", "self", "egress", "destroy"])
+CONDITIONS = [
+    "true",
+    "false",
+    "args.amount <= 50",
+    "order.user == person.id",
+    "run.untrusted",
+    "evidence.to == 'grant'",
+]
+rule_lists = st.lists(
+    st.builds(
+        Rule,
+        tools=st.sampled_from([("pay",), ("*",), ("p*",)]),
+        decision=st.sampled_from(["allow", "ask", "deny"]),
+        condition=st.sampled_from(CONDITIONS),
+    ),
+    max_size=4,
+)
+proposals = st.builds(
+    Proposal,
+    tool=st.sampled_from(["pay", "steal"]),
+    args=st.dictionaries(st.sampled_from(["amount", "to"]), json, max_size=2),
+    effect=effects,
+    sinks=st.just({"to": "email"}),
+)
+facts = st.builds(
+    Facts,
+    autonomy=st.sampled_from(["shadow", "draft", "ask", "act"]),
+    tools=st.just(frozenset({"pay"})),
+    person=st.dictionaries(st.just("id"), st.text(max_size=3), max_size=1),
+    records=st.dictionaries(st.just("order"), json, max_size=1),
+    untrusted=st.booleans(),
+    goal=st.text(max_size=8),
+)
+
+
+def compiled(rules: list[Rule]) -> Rules:
+    return compile_rules(rules, ["order"])
+
+
+@given(proposals, facts, rule_lists)
+def test_every_proposal_gets_one_verdict_and_the_same_one_again(
+    p: Proposal, f: Facts, rules: list[Rule]
+) -> None:
+    first = judge(p, f, compiled(rules))
+    assert first.decision in ("allow", "ask", "deny")
+    assert first == judge(p, f, compiled(rules))
+    assert set(first.evidence) == {"to"} & set(p.args)
+
+
+@given(proposals, facts, rule_lists)
+def test_nothing_outside_the_remit_is_even_asked(p: Proposal, f: Facts, rules: list[Rule]) -> None:
+    if p.tool not in f.tools:
+        assert judge(p, f, compiled(rules)).decision == "deny"
+
+
+@given(proposals, facts, rule_lists)
+def test_an_effect_is_allowed_only_by_a_rule_and_only_where_autonomy_acts(
+    p: Proposal, f: Facts, rules: list[Rule]
+) -> None:
+    verdict = judge(p, f, compiled(rules))
+    if p.effect in ("egress", "destroy") and verdict.decision == "allow":
+        assert f.autonomy in ("act", "shadow")
+        assert any(rule.decision == "allow" and rule.name == verdict.rule for rule in rules)
+
+
+@given(proposals, facts)
+def test_an_allow_that_cannot_be_decided_does_not_hold_and_a_deny_does(p: Proposal, f: Facts) -> None:
+    broken = "args.nothing.there == 1"
+    for decision in ("allow", "deny"):
+        verdict = judge(p, f, compiled([Rule(("*",), decision, broken)]))  # type: ignore[arg-type]
+        if p.effect in ("egress", "destroy"):
+            assert verdict.decision != "allow"
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [
+        ("W1", "grant"),
+        ("w1", "grant"),
+        ("W", "unvouched"),
+        ("ann@x.example", "person"),
+        ("42 Main St", "record"),
+        (["W1", "ann@x.example"], "person"),
+        (["W1", "evil"], "unvouched"),
+        (None, "grant"),
+        ([], "grant"),
+    ],
+)
+def test_a_value_is_vouched_by_where_it_comes_from(value: Any, level: str) -> None:
+    known = Facts(
+        goal="please cancel W1, and W1 only",
+        person={"email": "Ann@X.example"},
+        records={"order": {"address": "42  main st"}},
+    )
+    assert vouch(value, known) == level
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("arg.amount > 1", "'arg' does not exist; a condition may use args"),
+        ("args.amount >", "Syntax error"),
+        ("'a string'", "yes or no"),
+    ],
+)
+def test_a_wrong_condition_is_found_when_the_spec_is_loaded(condition: str, said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        compile_rules([Rule(("pay",), "allow", condition)])
+
+
+def test_a_rule_for_no_tool_of_the_agent_is_an_error() -> None:
+    with pytest.raises(SpecError, match="matches none of the agent's tools"):
+        compile_rules([Rule(("pya",), "allow", "true")], tools=["pay"])
