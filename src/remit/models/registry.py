@@ -10,6 +10,7 @@ Names: `provider:model` · `http://host:port/v1#model` for any OpenAI-compatible
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import os
 from collections.abc import Mapping, Sequence
@@ -211,7 +212,7 @@ async def _choose(settings: Settings, progress: Progress | None, servers: Sequen
         return await open_model(chosen[0], settings, progress=progress, servers=servers)
     offered = await find_served(servers)
     if offered:
-        return _open_provider(offered[0].name, settings, offered[0].window)
+        return await _open_provider(offered[0].name, settings, offered[0].window)
     if not _local_installed():
         keys = ", ".join(provider.keys[0].split("+")[0] for provider in PROVIDERS)
         raise UserError(
@@ -233,13 +234,14 @@ async def _open_one(
         from remit.testing import ReplayingModel, load_script
 
         return load_script(Path(rest)) if provider == "scripted" else ReplayingModel(Path(rest))
-    return _open_provider(name, settings, None)
+    return await _open_provider(name, settings, None)
 
 
-def _open_provider(name: str, settings: Settings, window: int | None) -> Model:
-    from remit.models.provider import open_provider
-
-    return Retrying(open_provider(name, settings, window=window))
+async def _open_provider(name: str, settings: Settings, window: int | None) -> Model:
+    # Off the loop: the first import takes most of a second, in which a worker's other runs go on.
+    provider = await asyncio.to_thread(importlib.import_module, "remit.models.provider")
+    opened: Model = await asyncio.to_thread(provider.open_provider, name, settings, window=window)
+    return Retrying(opened)
 
 
 async def _open_local(name: str, settings: Settings, progress: Progress | None) -> Model:

@@ -97,10 +97,13 @@ class Retrying:
             except ModelError as error:
                 failed += 1
                 wait = delay(self.policy, failed, error, self.roll())
-                if wait is None:
-                    if failed > 1:
-                        error.add_note(f"tried {failed} times")
+                if wait is None and failed == 1:
                     raise
+                if wait is None:
+                    said = f"{error} (tried {failed} times)"
+                    raise ModelError(
+                        said, retryable=error.retryable, retry_after=error.retry_after
+                    ) from error
             if watched:
                 watched.restart()
             await self.sleep(wait)
