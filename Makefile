@@ -14,11 +14,11 @@ test: environment-test checks
 
 # pytest is not among these: its closing line is the last that `make test` prints.
 checks:
-	@echo "remit: ruff check" && $(BIN)/ruff check --quiet .
-	@echo "remit: ruff format --check" && $(BIN)/ruff format --check --quiet .
+	@echo "remit: ruff check" && $(BIN)/ruff check --quiet --output-format concise .
+	@echo "remit: ruff format --check" && $(BIN)/ruff format --check --quiet . \
+		|| { echo "run: $(BIN)/ruff format ."; $(BIN)/ruff format --check . | head -20; exit 1; }
 	@echo "remit: mypy --strict" && $(BIN)/mypy --strict --no-error-summary
-	@echo "remit: import contracts" && $(BIN)/lint-imports --no-logo >.venv/imports.log 2>&1 \
-		|| { cat .venv/imports.log; exit 1; }
+	@echo "remit: import contracts" && out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
 
 bench: environment-test
 	@$(BIN)/python -m bench
