@@ -28,6 +28,7 @@ from remit.models.model import Model, ToolSpec
 from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
 from remit.settings import Settings
+from remit.store.sibling import sibling
 from remit.store.store import Store, open_store
 from remit.tools.registry import installed, resolve
 from remit.tools.tool import Tool
@@ -229,7 +230,7 @@ class App:
             offered=offered,
             journal=self.journal,
             root=self.settings.data_dir / "runs" / str(run),
-            resources={**self._resources(agent), **self.resources},
+            resources=await self._resources(agent),
             watch=watch,
             stream=stream,
         )
@@ -237,21 +238,26 @@ class App:
             live.take(event)
         return live
 
-    def _resources(self, agent: Agent) -> dict[str, Any]:
-        """The agent's resources by name; `$NAME` is taken from the environment, so that no secret is journaled."""
-        found: dict[str, Any] = {"http_allow": agent.remit.destinations}
-        for name, url in agent.resources.items():
-            if url.startswith("$"):
-                value = os.environ.get(url[1:])
-                if value is not None:
-                    found[name] = value
-                elif name not in self.resources:
-                    raise UserError(
-                        f"agent {agent.name}: resource {name!r} needs the environment variable {url[1:]}"
-                    )
+    async def _resources(self, agent: Agent) -> dict[str, Any]:
+        """The agent's resources by name. `$NAME` is read from the environment, so that no secret is journaled;
+        `remit:name` is a database of that name beside Remit's own; `A or B` is B where A's variable is not set."""
+        found: dict[str, Any] = {"http_allow": agent.remit.destinations, **self.resources}
+        for name, wanted in agent.resources.items():
+            if name in found:
+                continue
+            for choice in (part.strip() for part in wanted.split(" or ")):
+                value = os.environ.get(choice[1:]) if choice.startswith("$") else choice
+                if value:
+                    local = value.removeprefix("remit:")
+                    found[name] = await self.beside(local) if local != value else value
+                    break
             else:
-                found[name] = url
+                raise UserError(f"agent {agent.name}: resource {name!r} needs {wanted} in the environment")
         return found
+
+    async def beside(self, name: str) -> str:
+        """The URL of the database `remit_<name>` on Remit's own server, made where it is missing."""
+        return await sibling(self.store, f"remit_{name}")
 
     async def _append_outside(self, run: UUID, make: Callable[[State], AnyBody | None]) -> AnyBody | None:
         """Append what `make` says of the run's state now; whoever advances it meanwhile reads it again."""

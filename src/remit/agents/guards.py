@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, cast
 
 from remit.agents.live import Live
 from remit.journal.state import CallState
-from remit.models.model import Message
+from remit.models.model import Message, Request
 
 
 class Sure(Protocol):
-    """A model that can say how likely yes is."""
+    """A model that can say how likely yes is, to a question after the turns of `request`."""
 
-    async def sure(self, messages: list[Message]) -> float: ...
+    async def sure(self, messages: Sequence[Message], request: Request | None = None) -> float: ...
 
 
 THRESHOLD = 0.5
+LOOKS = 3  # reads that a small model must try before it may give up
+CHANGE = "Does the person ask for something to be changed (not only for information)? Answer yes or no."
 
 
 async def allowed_now(live: Live) -> frozenset[str] | None:
-    """The tools a small model may call now; None: all. Write tools are offered only where the goal asks for a
-    change, and not the call that was just made."""
-    if not live.model.small or not hasattr(live.model, "sure"):
+    """The tools a small model may call now; None: all. It looks before it acts: reads only, until one succeeded.
+    Then tools that change something are offered only where the goal asks for a change."""
+    if not live.model.small:
+        return None
+    writes = {name for name, tool in live.tools.items() if tool.effect in ("egress", "destroy")}
+    reads = set(live.tools) - writes
+    if not writes:
+        return None
+    if reads and not any(c.acted and c.acted.status == "ok" for c in live.state.calls.values()):
+        tried = sum(c.call.tool in reads for c in live.state.calls.values())
+        return frozenset(reads) if tried < LOOKS else frozenset(reads | {"finish"})
+    if not hasattr(live.model, "sure"):
         return None
     if "wants_change" not in live.memory:
-        goal = live.state.started.goal if live.state.started else ""
-        question = (
-            f"A person wrote:\n{goal}\n\nDo they ask for something to be changed (not only for information)?"
-        )
-        live.memory["wants_change"] = await cast(Sure, live.model).sure([Message("user", question)])
-    names = {tool.name for tool in live.offered}
-    if live.memory["wants_change"] < THRESHOLD:
-        names -= {name for name, tool in live.tools.items() if tool.effect in ("egress", "destroy")}
-    return frozenset(names)
+        asked = Request(live.prefix, live.transcript.messages[:1], live.offered)
+        model = cast(Sure, live.model)
+        live.memory["wants_change"] = await model.sure([Message("user", CHANGE)], asked)
+    if live.memory["wants_change"] >= THRESHOLD:
+        return None
+    return frozenset({tool.name for tool in live.offered} - writes)
 
 
 def repeated(live: Live, call: CallState) -> str | None:

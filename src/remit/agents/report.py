@@ -11,7 +11,28 @@ from remit.journal.events import Json
 from remit.journal.state import CallState, State
 
 # Verbs that claim a change of the world, as stems; a tool's own name adds its verb.
-CLAIMS = ["cancel", "refund", "return", "exchang", "chang", "updat", "modif", "sent", "send", "delet", "remov", "creat", "book", "paid", "transfer", "order", "replac", "issu", "writ", "sav"]
+CLAIMS = [
+    "cancel",
+    "refund",
+    "return",
+    "exchang",
+    "chang",
+    "updat",
+    "modif",
+    "sent",
+    "send",
+    "delet",
+    "remov",
+    "creat",
+    "book",
+    "paid",
+    "transfer",
+    "order",
+    "replac",
+    "issu",
+    "writ",
+    "sav",
+]
 MARK = " [not borne out by the journal]"
 
 

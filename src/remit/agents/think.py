@@ -70,7 +70,7 @@ async def think(live: Live) -> None:
         instructions=live.prefix,
         messages=live.transcript.messages,
         tools=live.offered,
-        max_tokens=ANSWER_TOKENS,
+        max_tokens=None if live.model.small else ANSWER_TOKENS,  # a small one has a bound of its own
         allowed=await allowed_now(live),
     )
     began = time.monotonic()

@@ -104,8 +104,8 @@ async def _inbox(as_json: bool) -> None:
     for column in ("run", "what", "asked for", "exactly", "why"):
         table.add_column(column)
     for row in rows:
-        call = row["call"]
-        exact = f"{call['tool']} {brief(call['args'], 300)}" if isinstance(call, dict) else ""
+        wanted = row["call"]
+        exact = f"{wanted['tool']} {brief(wanted['args'], 300)}" if isinstance(wanted, dict) else ""
         goal = first_line(str(row["goal"]))
         table.add_row(str(row["run"])[:8], f"{row['kind']} {row['ask']}", goal, exact, str(row["text"]))
     console.print(table)

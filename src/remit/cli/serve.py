@@ -75,11 +75,11 @@ async def _doctor(as_json: bool) -> None:
         print_json(found)
     else:
         for finding in found:
-            mark = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}[finding.level]
+            mark = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}[finding.state]
             console.print(f"{mark} {finding.name}: {finding.detail}")
             if finding.mend:
                 console.print(f"       → {finding.mend}", style="bold")
-    if any(finding.level == "fail" for finding in found):
+    if any(finding.state == "fail" for finding in found):
         raise typer.Exit(1)
 
 

@@ -21,7 +21,9 @@ class ToolSpec:
     name: str
     description: str
     schema: Mapping[str, Json]
-    writes: bool = False  # changes something outside; small models are offered it only where the goal calls for it
+    writes: bool = (
+        False  # changes something outside; small models are offered it only where the goal calls for it
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ class Request:
     max_tokens: int | None = None
     temperature: float | None = None
     image: bool = False  # wanted: an image, in Answer.images
-    allowed: frozenset[str] | None = None  # only these of `tools` may be called now; the others stay in the prompt
+    allowed: frozenset[str] | None = (
+        None  # only these of `tools` may be called now; the others stay in the prompt
+    )
 
 
 @dataclass(frozen=True, slots=True)
