@@ -23,6 +23,7 @@ _ASKED = {
     r"\b(exchange|swap)\b": ("exchang", ("exchange_delivered_order_items", "modify_pending_order_items")),
     r"\baddress\b": ("address", ("modify_pending_order_address", "modify_user_address")),
 }
+_CHANGED = re.compile(r"\b(cancel|return|exchang|chang|modif|updat)\w*", re.I)
 _REFUSES = re.compile(
     r"\b(not|no|cannot|unable|nothing|only|already|unfortunately|sorry|refuse\w*)\b|n't\b", re.I
 )
@@ -61,8 +62,9 @@ def shortcoming(goal: str, report: str, effects: Sequence[Mapping[str, Any]]) ->
     if not report.strip():
         return "finish with an answer to the customer: what was done, and what was not and why"
     done = " ".join(f"{e['tool']} {e['args']} {e['result']}".lower() for e in effects)
-    missing = [n for n in re.findall(r"#?W(\d{5,})", goal, re.I) if n not in done and n not in report]
-    if missing:
+    named = set(re.findall(r"#?W(\d{5,})", goal, re.I))
+    missing = sorted(n for n in named if n not in done and n not in report)
+    if missing and len(named) > 1:  # with one order it is clear what the answer is about
         return f"nothing was done or said about order #W{missing[0]}: deal with it, or say why it is left as it is"
     tools = {str(e["tool"]) for e in effects}
     if "transfer_to_human" not in tools:
@@ -70,7 +72,11 @@ def shortcoming(goal: str, report: str, effects: Sequence[Mapping[str, Any]]) ->
             if re.search(pattern, goal, re.I) and not tools & set(doing) and stem not in report.lower():
                 return f"the customer's words have {stem!r}, but nothing was done or said about it"
     for sentence in re.split(r"(?<=[.!?\n])\s+", report):
-        if claims(sentence) and not borne_out(sentence, [done] if effects else []):
+        if (
+            _CHANGED.search(sentence)
+            and claims(sentence)
+            and not borne_out(sentence, [done] if effects else [])
+        ):
             return f"this was not done: {sentence.strip()!r}. Do it, or say that it was not done"
     asked = any(re.search(pattern, goal, re.I) for pattern in _ASKED)
     if asked and not effects and not _REFUSES.search(report):

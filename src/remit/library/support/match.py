@@ -69,6 +69,8 @@ def tokens(text: str) -> list[str]:
 def _plain(word: str) -> str:
     if word in _SAME:
         return _SAME[word]
+    if re.search(r"(sh|ch|x|ss)es$", word):
+        return word[:-2]
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
@@ -82,18 +84,53 @@ def describe(options: Options) -> str:
 
 def find_item(items: Sequence[Item], text: str) -> Item:
     """The item that `text` means: an id, a name, or a name with options. Raises Mend with the candidates."""
+    found = candidates(items, text)
+    if len({item.id for item in found}) > 1:
+        raise Mend(f"{text.strip()!r} may be any of: {listing(found)}. Give the item's id.")
+    return found[0]
+
+
+def find_items(items: Sequence[Item], texts: Sequence[str]) -> list[Item]:
+    """A different line for each text; several for `both lamps`, or for a name that is said as often as it is there.
+
+    Raises Mend where a text means nothing, too many, or one thing more often than the order has it.
+    """
+    left, taken = list(items), []
+    for text in texts:
+        there = candidates(items, text)
+        again = sum(1 for other in texts if candidates(items, other) == there)
+        every = bool(re.search(r"\b(both|all)\b|\d{10}\D+\d{10}", text, re.I)) or _is_plural(text, there)
+        if every or again == len(there):
+            wanted = [item for item in there if item in left][: len(there) if every else 1]
+        else:
+            wanted = [item for item in left if item.id == find_item(there, text).id][:1]
+        if not wanted:
+            raise Mend(f"{there[0].name} {there[0].id} is listed more often than the order has it")
+        taken += wanted
+        left = [item for item in left if item not in wanted]
+    return taken
+
+
+def _is_plural(text: str, found: Sequence[Item]) -> bool:
+    """`toothbrushes`, where the shop calls it a toothbrush."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return (
+        len(found) > 1 and bool(words) and words[-1].endswith("s") and not found[0].name.lower().endswith("s")
+    )
+
+
+def candidates(items: Sequence[Item], text: str) -> list[Item]:
+    """All lines that `text` may mean, at least one. Raises Mend where there is none."""
     wanted = text.strip()
-    exact = [item for item in items if item.id == wanted]
-    if not exact and (ids := re.findall(r"\b\d{10}\b", wanted)):
-        exact = [item for item in items if item.id in ids]
-        if not exact:
+    if ids := re.findall(r"\b\d{10}\b", wanted):
+        found = [item for item in items if item.id in ids]
+        if not found:
             raise Mend(f"item {ids[0]} isn't in this order; its items are: {listing(items)}")
-    found = exact or _by_words(items, wanted)
+        return found
+    found = _by_words(items, wanted)
     if not found:
         raise Mend(f"no item {wanted!r} in this order; its items are: {listing(items)}")
-    if len({item.id for item in found}) > 1:
-        raise Mend(f"{wanted!r} may be any of: {listing(found)}. Give the item's id.")
-    return found[0]
+    return found
 
 
 def _by_words(items: Sequence[Item], text: str) -> list[Item]:

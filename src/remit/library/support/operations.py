@@ -16,6 +16,7 @@ from remit.library.support.match import (
     Variant,
     describe,
     find_item,
+    find_items,
     find_method,
     find_variant,
     show,
@@ -174,8 +175,10 @@ async def give_back(
         cards = ", ".join(m.id for m in customer.methods if m.kind == "gift_card")
         other = f" or a gift card of the customer ({cards})" if cards else "; the customer has no gift card"
         raise Mend(f"a refund goes to what paid the order, {order.original}{other}; not to {method.id}")
+    if not items:
+        raise Mend("name at least one item")
     everything = [word.strip().lower() for word in items] in (["all"], ["everything"], ["all items"])
-    taken = list(order.items) if everything else _distinct(order, items)
+    taken = list(order.items) if everything else find_items(order.items, items)
     lines = [item.line for item in taken]
     await connection.execute(
         "update shop.order_items set returned = true where order_id = %s and line = any(%s)",
@@ -212,27 +215,25 @@ def _require(order: Order, statuses: tuple[str, ...], verb: str, this: str = "",
     raise Mend(f"order {order.id} is {order.status}, so it can't be {verb}: {hint}")
 
 
-def _distinct(order: Order, texts: Sequence[str]) -> list[Item]:
-    """A different line of the order for each text. Raises Mend where one is not there, or not so often."""
-    if not texts:
-        raise Mend("name at least one item")
-    left = list(order.items)
-    taken = []
+def _lines(order: Order, texts: Sequence[str]) -> list[Item]:
+    """Exactly one line for each text. Raises Mend where one is not there, or not so often."""
+    left, taken = list(order.items), []
     for text in texts:
-        try:
-            item = find_item(left, text)
-        except Mend:
-            item = find_item(order.items, text)  # it may be there, but taken already: then say so
-            raise Mend(f"{item.name} {item.id} is listed more often than the order has it") from None
-        left.remove(item)
-        taken.append(item)
+        wanted = find_item(order.items, text)
+        same = [item for item in left if item.id == wanted.id]
+        if not same:
+            raise Mend(f"{wanted.name} {wanted.id} is listed more often than the order has it")
+        left.remove(same[0])
+        taken.append(same[0])
     return taken
 
 
 async def _pairs(
     connection: Connection, order: Order, changes: Sequence[tuple[str, str]]
 ) -> list[tuple[Item, Variant]]:
-    items = _distinct(order, [item for item, _ in changes])
+    if not changes:
+        raise Mend("name at least one item and what it should become")
+    items = _lines(order, [item for item, _ in changes])
     pairs, wrong = [], []
     for item, (_, wanted) in zip(items, changes, strict=True):
         try:

@@ -1,0 +1,174 @@
+"""The agent's rules, judged as the loop does it: validated arguments, records read, the model's words as proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from remit import library
+from remit.agents.load import load_agent
+from remit.app import outfit
+from remit.gate.judge import judge
+from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.library.support import demo
+from remit.tools.tool import ToolContext
+
+Context = Callable[..., ToolContext]
+AGENT = load_agent(library.agents()["support"])
+OUTFIT = outfit(AGENT)
+ROSSI = "yusuf_rossi_9620"
+
+
+@pytest.fixture
+def ruled(shared_shop: str, context: Context) -> Callable[..., Any]:
+    async def verdict(
+        tool: str,
+        args: dict[str, Any],
+        who: str = ROSSI,
+        *,
+        goal: str = "",
+        untrusted: bool = False,
+        **more: Any,
+    ) -> Verdict:
+        counts = more.pop("counts", {})
+        this = context(shared_shop, who, **more)
+        made = OUTFIT.tools[tool]
+        assert made.validate is not None
+        valid = made.validate(args)
+        records = {name: await read(this, valid) for name, read in made.records.items()}
+        facts = Facts(
+            AGENT.remit.autonomy, frozenset(OUTFIT.tools), this.person, {}, records, untrusted, goal, counts
+        )
+        return judge(Proposal(tool, args, made.effect, made.sinks), facts, OUTFIT.rules)
+
+    return verdict
+
+
+def test_the_agent_loads_and_every_rule_compiles() -> None:
+    assert len(OUTFIT.rules.compiled) == len(AGENT.rules) > 10
+    assert {"order", "own", "quote"} <= set(OUTFIT.rules.records)
+    assert len(AGENT.instructions) < 2400  # it is in front of every prompt
+
+
+def test_every_tool_has_a_rule_that_decides() -> None:
+    assert all(OUTFIT.rules.for_tool(name) for name in OUTFIT.tools)
+
+
+@pytest.mark.parametrize("case", demo.cases(everything=True), ids=lambda case: case.id)
+async def test_gold_actions_are_allowed_or_wait_as_the_case_says(
+    ruled: Callable[..., Any], shared_shop: str, case: demo.Case
+) -> None:
+    start = await demo.case_start(case, shared_shop)
+    for gold in case.gold:
+        found = await ruled(
+            gold.tool, dict(gold.args), case.customer, goal=start.goal, untrusted=bool(start.quoted)
+        )
+        assert found.decision == ("ask" if case.waits else "allow"), found
+
+
+@pytest.mark.parametrize(
+    ("tool", "args"),
+    [
+        ("get_order", {"order_id": "#W5056519"}),
+        ("cancel_pending_order", {"order_id": "#W5056519", "reason": "ordered by mistake"}),
+        ("cancel_pending_order", {"order_id": "#W0000000", "reason": "ordered by mistake"}),
+        ("modify_pending_order_payment", {"order_id": "#W5056519", "payment": "credit_card_3677959"}),
+        ("return_delivered_order_items", {"order_id": "#W9384736", "items": ["jacket"]}),
+        (
+            "exchange_delivered_order_items",
+            {"order_id": "#W9384736", "changes": [{"item": "jacket", "to": "red"}]},
+        ),
+        ("modify_pending_order_items", {"order_id": "#W5056519", "changes": [{"item": "kit", "to": "dark"}]}),
+        (
+            "modify_pending_order_address",
+            {"order_id": "#W5056519", "address1": "1 A St", "city": "B", "state": "TX", "zip": "77001"},
+        ),
+        ("find_customer", {"email": "yara.muller9246@example.com"}),
+        ("find_customer", {"first_name": "Yara", "last_name": "Muller", "zip": "85041"}),
+    ],
+)
+async def test_another_customers_things_are_denied(
+    ruled: Callable[..., Any], tool: str, args: dict[str, Any]
+) -> None:
+    goal = "I am Yara Muller. Order #W5056519 and #W9384736, to 1 A St, B, TX 77001"
+    assert (await ruled(tool, args, goal=goal)).decision == "deny"
+
+
+async def test_a_customer_may_be_looked_up_by_the_one_who_wrote(ruled: Callable[..., Any]) -> None:
+    mine = {"email": "yusuf.rossi7301@example.com", "name": "Yusuf Rossi"}
+    assert (await ruled("find_customer", {"email": mine["email"]}, **mine)).decision == "allow"
+    by_name = {"first_name": "Yusuf", "last_name": "Rossi", "zip": "19122"}
+    assert (await ruled("find_customer", by_name, **mine)).decision == "allow"
+
+
+async def test_nothing_but_the_catalogue_and_people_is_open_to_an_unverified_sender(
+    ruled: Callable[..., Any],
+) -> None:
+    allowed = []
+    for tool, args in (
+        ("my_account", {}),
+        ("get_order", {"order_id": "#W2378156"}),
+        ("return_delivered_order_items", {"order_id": "#W2378156", "items": ["watch"]}),
+        ("cancel_pending_order", {"order_id": "#W6247578", "reason": "no longer needed"}),
+        ("find_product", {"product": "lamp"}),
+        ("transfer_to_human", {"summary": "help"}),
+    ):
+        found = await ruled(tool, args, verified=False)
+        assert found.decision in ("allow", "deny")
+        allowed += [tool] if found.decision == "allow" else []
+    assert allowed == ["find_product", "transfer_to_human"]
+
+
+SPRINGFIELD = {"address1": "1234 Elm St", "city": "Springfield", "state": "IL", "zip": "62701"}
+
+
+async def test_an_order_goes_only_where_the_customers_own_words_or_records_say(
+    ruled: Callable[..., Any],
+) -> None:
+    tool, order = "modify_pending_order_address", {"order_id": "#W6247578"}
+    goal = "please send it to 1234 elm st, Springfield, IL 62701"
+    assert (await ruled(tool, order | SPRINGFIELD, goal=goal)).decision == "allow"
+    assert (await ruled(tool, order | SPRINGFIELD, goal="please send it to me")).decision == "deny"
+    other = SPRINGFIELD | {"address2": "Unit 5"}
+    assert (await ruled(tool, order | other, goal=goal)).decision == "deny"
+    home = {
+        "address1": "763 Broadway",
+        "address2": "Suite 135",
+        "city": "Philadelphia",
+        "state": "PA",
+        "zip": "19122",
+    }
+    assert (await ruled(tool, order | home, goal="send it home")).decision == "allow"
+    assert (await ruled("modify_user_address", SPRINGFIELD, goal="I moved")).decision == "deny"
+
+
+async def test_after_words_of_somebody_else_each_effect_waits_for_a_person(ruled: Callable[..., Any]) -> None:
+    args = {"order_id": "#W2378156", "items": ["watch"]}
+    assert (await ruled("return_delivered_order_items", args)).decision == "allow"
+    asked = await ruled("return_delivered_order_items", args, untrusted=True)
+    assert asked.decision == "ask"
+    assert "somebody else's words" in asked.reasons[0]
+    place = {"order_id": "#W6247578"} | SPRINGFIELD
+    assert (await ruled("modify_pending_order_address", place, goal="no", untrusted=True)).decision == "deny"
+
+
+async def test_more_than_a_thousand_dollars_wait_for_a_person(ruled: Callable[..., Any]) -> None:
+    big = await ruled("return_delivered_order_items", {"order_id": "#W2378156", "items": ["all"]})
+    assert big.decision == "ask"
+    assert "$1,000" in big.reasons[0]
+    args = {"order_id": "#W6679257", "items": ["camera"]}
+    assert (await ruled("return_delivered_order_items", args)).decision == "ask"
+
+
+async def test_what_cannot_be_done_reaches_the_tool_whose_message_says_why(ruled: Callable[..., Any]) -> None:
+    found = await ruled("cancel_pending_order", {"order_id": "#W2378156", "reason": "no longer needed"})
+    assert found.decision == "allow"
+    assert "problem" in found.rule
+
+
+async def test_the_shops_people_are_asked_once(ruled: Callable[..., Any]) -> None:
+    args = {"summary": "please"}
+    assert (await ruled("transfer_to_human", args)).decision == "allow"
+    assert (await ruled("transfer_to_human", args, counts={"transfer_to_human": 1})).decision == "deny"
