@@ -139,6 +139,7 @@ def _version(root: Path, who: Account) -> int:
 
 def _copied(root: Path) -> Path:
     """A copy of a PostgreSQL that lies in a private folder, at a place of root's that every account can read."""
+    site = root.parent.parent  # the programs look for their libraries beside the wheel's package
     stamp = (root / "bin" / "postgres").stat()
     mark = hashlib.sha256(f"{root}\0{stamp.st_size}\0{stamp.st_mtime_ns}".encode()).hexdigest()[:12]
     problem: OSError | None = None
@@ -150,17 +151,26 @@ def _copied(root: Path) -> Path:
                 continue  # somebody else's folder in /tmp: never run programs from it
             if not target.exists():
                 fresh = Path(tempfile.mkdtemp(prefix=f"{mark}-", dir=home))
-                for part in ("bin", "lib", "share"):
-                    shutil.copytree(root / part, fresh / part, symlinks=True)
+                for part in _parts(root):
+                    shutil.copytree(part, fresh / part.relative_to(site), symlinks=True)
                 _readable(fresh)
                 _settle(fresh, target)
-            return target
+            return target / root.relative_to(site)
         except OSError as error:
             problem = error
     raise StoreError(
         f"PostgreSQL runs as an unprivileged account here, which cannot see {root}, and it could not be copied "
         f"to where it can: {problem}. Free some space, or {OWN_SERVER}."
     )
+
+
+def _parts(root: Path) -> list[Path]:
+    package = root.parent
+    libraries = [
+        package.with_name(f"{package.name}.libs"),
+        package / ".dylibs",
+    ]  # as Linux and macOS wheels have it
+    return [root / "bin", root / "lib", root / "share", *(folder for folder in libraries if folder.exists())]
 
 
 def _readable(folder: Path) -> None:

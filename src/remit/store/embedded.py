@@ -50,11 +50,16 @@ TUNED = {
     "synchronous_commit": "on",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "min_wal_size": "32MB",
     "max_parallel_workers_per_gather": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
+
+
+class StillStarting(StoreError):
+    """It repairs its data; stopping it would only make it begin again."""
 
 
 def home_of(settings: Settings) -> Home:
@@ -76,7 +81,14 @@ async def server(settings: Settings, tuning: Mapping[str, str] | None = None) ->
         with _told(home):
             async with locked(home.root / "start.lock", START_LIMIT + 30):
                 lock(users, alone=False)  # nobody holds it alone without holding start.lock too
-                url = await _running(home, who, tuning or {}, users)
+                try:
+                    url = await _running(home, who, tuning or {}, users)
+                except StillStarting:
+                    raise
+                except BaseException:  # Ctrl-C too: what we began to start is not left behind
+                    if lock(users, alone=True):
+                        await _shut_down(home)
+                    raise
         try:
             yield url
         finally:
@@ -117,13 +129,23 @@ async def _leave(home: Home, users: IO[str]) -> None:
 
 
 async def _shut_down(home: Home) -> bool:
-    pid = processes.postmaster(home.data)
+    ours = (
+        child.pid for child in CHILDREN if processes.serves(child.pid, home.data)
+    )  # may have no pid file yet
+    pid = processes.postmaster(home.data) or next(ours, None)
     if pid is None:
         return False
-    if not await processes.end([pid], home.data, how=signal.SIGINT, within=STOP_LIMIT):  # "fast"
+    if not await processes.end([pid], home.data, how=signal.SIGINT, within=STOP_LIMIT):  # "fast", else
         await processes.end(
             [pid], home.data, how=signal.SIGQUIT, within=10
-        )  # "immediate": recovers at the next start
+        )  # "immediate": the next start repairs
+    _reap(pid)
+    record = home.record()
+    if record:
+        with contextlib.suppress(
+            OSError
+        ):  # in use again, or gone; the next start makes it anew under the same name
+            Path(record.socket).rmdir()
     return True
 
 
@@ -132,6 +154,7 @@ async def _running(home: Home, who: Account, tuning: Mapping[str, str], users: I
     record = home.record()
     if record and await _found(home, record):
         return await _with_database(home, record.socket)
+    home.password()  # before anything is started that could then not be asked
     binaries = find(who)
     folder = socket_folder(home, who)
     if home.data.exists():
@@ -139,6 +162,11 @@ async def _running(home: Home, who: Account, tuning: Mapping[str, str], users: I
         await _clear(home, record, users)
     else:
         await _create(home, who, binaries, folder)
+    for name in (
+        f".s.PGSQL.{PORT}",
+        f".s.PGSQL.{PORT}.lock",
+    ):  # a dead server's; its number may be anybody's now
+        Path(folder, name).unlink(missing_ok=True)
     since = home.log.stat().st_size if home.log.exists() else 0
     limit = time.monotonic() + START_LIMIT
     pid = _launch(home, who, binaries, {**TUNED, "unix_socket_directories": f'"{folder}"', **tuning})
@@ -149,7 +177,7 @@ async def _running(home: Home, who: Account, tuning: Mapping[str, str], users: I
                 f"The embedded database did not start; its log ({home.log}) ends:\n{home.said(since)}"
             )
         if time.monotonic() > limit:
-            raise StoreError(_slow(home))
+            raise StillStarting(_slow(home))
         await asyncio.sleep(0.02)
     return await _with_database(home, folder)
 
@@ -168,7 +196,7 @@ async def _found(home: Home, record: Record) -> bool:
             await _shut_down(home)
             return False
         if time.monotonic() > limit:
-            raise StoreError(_slow(home))
+            raise StillStarting(_slow(home))
         await asyncio.sleep(0.02)
     return False
 
@@ -257,8 +285,11 @@ def _launch(home: Home, who: Account, binaries: Binaries, options: Mapping[str, 
     return child.pid
 
 
-def _reap() -> None:
+def _reap(ended: int | None = None) -> None:
     """Let go of servers that we started and that have ended: the system keeps a dead child until its parent looks."""
+    for child in CHILDREN:
+        if child.pid == ended:
+            child.wait(10)  # it has let go of its files already, and is gone within milliseconds
     CHILDREN[:] = [child for child in CHILDREN if child.poll() is None]
 
 

@@ -99,7 +99,12 @@ async def connect(url: str) -> Connection:
         connection = await psycopg.AsyncConnection[TupleRow].connect(
             url, autocommit=True, connect_timeout=10, application_name="remit", **KEEPALIVE
         )
-    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+    except psycopg.ProgrammingError:  # whose message shows the address with its password
+        raise StoreError(
+            "REMIT_DATABASE_URL is not the address of a PostgreSQL database: write "
+            "postgresql://user:password@host:5432/name, or unset it to use the embedded one; see `remit doctor`."
+        ) from None
+    except psycopg.OperationalError as error:
         said = str(error).strip().splitlines()[-1]
         raise StoreError(
             f"Cannot reach the database at {where(url)}: {said}. "
