@@ -9,6 +9,17 @@ from pathlib import Path
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped,unused-ignore]
 from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import (  # type: ignore[import-untyped,unused-ignore]
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NoModel,
+    NoSuchFile,
+)
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    NotImplemented as Unsupported,
+)
 from tokenizers import Tokenizer
 
 from remit.errors import WeightsError
@@ -19,6 +30,7 @@ from remit.settings import Settings
 DIMENSIONS = 384
 LONGEST = 256  # tokens; the model was trained on 128, and what stands further back hardly counts
 BATCH = 32  # texts
+UNUSABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile, Unsupported)
 
 
 async def open_embedder(settings: Settings, progress: Progress | None = None) -> Embedder:
@@ -42,7 +54,7 @@ class Embedder:
             self._session = onnxruntime.InferenceSession(
                 str(model), options, providers=["CPUExecutionProvider"]
             )
-        except (RuntimeError, ValueError) as error:  # onnxruntime's own errors derive from these
+        except UNUSABLE as error:
             raise WeightsError(f"{model}: not a usable model: {error}") from error
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._tokenizer = Tokenizer.from_file(str(tokenizer))

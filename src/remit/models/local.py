@@ -191,7 +191,8 @@ class LocalModel:
         body = {
             "prompt": [prompt, *tokens] if tokens else prompt,
             "n_predict": 1,
-            "n_probs": count,
+            "n_probs": count,  # of the logits before the bias
+            "logit_bias": [["a", 1000]],  # half a letter, or the turn's end, would come without probabilities
             "temperature": 0.0,
             "cache_prompt": True,
         }

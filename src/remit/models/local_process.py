@@ -76,10 +76,10 @@ class Server:
                     if response.status_code != 200:
                         await response.aread()
                         _checked(response)
-                    async for line in response.aiter_lines():
-                        if line.startswith("data: ") and line != "data: [DONE]":
+                    async for line in _lines(response):
+                        if line.startswith(b"data: ") and line != b"data: [DONE]":
                             yield _event(json.loads(line[6:]))
-                        elif line.startswith("error: "):
+                        elif line.startswith(b"error: "):
                             yield _event({"error": json.loads(line[7:])})
             except httpx.TransportError as error:
                 raise await self._lost(error) from error
@@ -160,17 +160,26 @@ class Server:
         answer = json.loads(line) if line else {}
         if "url" not in answer:
             process.wait()
-            why = answer.get("error") or self._last_words()
+            why = " / ".join(filter(None, (answer.get("error"), self._last_words())))
             raise WeightsError(f"the local model could not be loaded from {plan.model}: {why}")
         return str(answer["url"])
 
     def _last_words(self) -> str:
-        """The end of what the process wrote before it died."""
+        """The errors that the process wrote before it died: the first names the cause."""
         self._log.seek(0)
         lines = self._log.read().strip().splitlines()
         code = self._process.poll() if self._process else None
         ended = f"it ended with {code}" if code is not None else "it stopped answering"
-        return f"{ended}: {' / '.join(lines[-3:])}" if lines else ended
+        return f"{ended}: {' / '.join(lines[:2])}" if lines else ended
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Lines as the protocol has them. httpx's own also end at U+0085 and U+2028, which a text may hold."""
+    held = b""
+    async for piece in response.aiter_bytes():
+        *lines, held = (held + piece).split(b"\n")
+        for line in lines:
+            yield line.rstrip(b"\r")
 
 
 def _close(process: subprocess.Popen[str]) -> None:

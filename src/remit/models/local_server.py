@@ -30,7 +30,7 @@ def parameters(wanted: dict[str, Any]) -> Any:
     params.slot_save_path = os.path.join(wanted["states"], "")
     params.cache_ram_mib = wanted["cache_mib"]  # prefixes of other runs, so that runs may alternate
     params.ui = False
-    params.verbosity = 0
+    params.verbosity = 1  # errors, which the parent repeats
     return params
 
 

@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 
 SPARE = 64 * 1024 * 1024  # bytes of disk left over for everybody else
-CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +190,14 @@ async def _range(
     done = _length(partial)
     if done >= weights.size:
         return
-    async with client.stream("GET", url, headers={"Range": f"bytes={done}-"} if done else {}) as response:
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
+    async with client.stream("GET", url, headers=headers) as response:
         if response.status_code not in (200, 206):
             raise WeightsError(f"{url}: HTTP {response.status_code}")
         resumed = response.status_code == 206 and done > 0
         with partial.open("ab" if resumed else "wb") as file:
             done = done if resumed else 0
-            async for chunk in response.aiter_bytes(CHUNK):
+            async for chunk in response.aiter_raw():
                 done += len(chunk)
                 if done > weights.size:
                     raise WeightsError(f"{url}: longer than the {weights.size:,} bytes expected")
