@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from remit.library.support.check import shortcoming
+from remit.agents.check import Claim
+from remit.journal.state import State
+from remit.library.support.check import settled, shortcoming
+from remit.library.support.tools import cancel_pending_order
+from remit.tools.tool import ToolContext
 
 GOAL = "Cancel order #W8268610, and send order #W2702727 to my new address 1 A St."
 CANCEL = {
@@ -53,3 +58,28 @@ def test_a_request_that_is_not_dealt_with_is_named(
     found = shortcoming(goal, report, effects)
     assert problem in found
     assert bool(found) == bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("resource", "verdict"), [("real", "not met"), ("away", "cannot verify"), (None, "cannot verify")]
+)
+async def test_an_effect_that_the_shop_does_not_have_is_not_met(
+    shared_shop: str, context: Callable[..., ToolContext], resource: str | None, verdict: str
+) -> None:
+    url = {"real": shared_shop, "away": "postgresql://nobody@127.0.0.1:1/none", None: None}[resource]
+    this = context(shared_shop, "yusuf_taylor_7149")
+    claim = Claim(GOAL, "Both done.", None, [CANCEL, MOVE], State(run=this.run), this, {"shop": url})
+    found, detail = await settled(claim)
+    assert found == verdict
+    assert detail
+
+
+async def test_effects_that_the_shop_has_are_met(shop_url: str, context: Callable[..., ToolContext]) -> None:
+    this = context(shop_url, "yusuf_taylor_7149")
+    args = {"order_id": "#W8268610", "reason": "no longer needed"}
+    result = await cancel_pending_order.call(this, args)
+    effects = [{"tool": "cancel_pending_order", "args": args, "result": result}]
+    claim = Claim(
+        "Cancel order #W8268610", "Done.", None, effects, State(run=this.run), this, {"shop": shop_url}
+    )
+    assert await settled(claim) == ("met", "1 written, all in the shop's database")

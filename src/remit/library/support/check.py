@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
 
 from remit.agents.report import borne_out, claims
+from remit.errors import StoreError
 from remit.library.support import shop
 
 if TYPE_CHECKING:
@@ -37,18 +39,24 @@ async def settled(claim: Claim) -> tuple[Verdict, str]:
     url = claim.resources.get("shop")
     if not isinstance(url, str):
         return "cannot verify", "the shop's database is not among the resources"
-    async with shop.connect(url) as connection:
-        rows = await connection.execute(
-            "select count(*) as n from shop.effects where run = %s", (claim.tool_context.run,)
-        )
-        row = await rows.fetchone()
-    written, listed = row["n"] if row else 0, sum(1 for e in claim.effects if e["tool"] in _WRITES)
+    try:
+        written = await _written(url, claim.tool_context.run)
+    except StoreError as error:
+        return "cannot verify", str(error)
+    listed = sum(1 for e in claim.effects if e["tool"] in _WRITES)
     if written < listed:
         return "not met", f"the journal lists {listed} effects, the shop's database has {written}"
     return (
         "met",
-        f"{listed} effects, all in the shop's database" if listed else "no change was needed or possible",
+        f"{listed} written, all in the shop's database" if listed else "no change was needed or possible",
     )
+
+
+async def _written(url: str, run: UUID) -> int:
+    async with shop.connect(url) as connection:
+        rows = await connection.execute("select count(*) as n from shop.effects where run = %s", (run,))
+        row = await rows.fetchone()
+        return int(row["n"]) if row else 0
 
 
 _WRITES = {tool for _, tools in _ASKED.values() for tool in tools} | {
