@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remit.tools import ToolContext, addresses, http
@@ -377,6 +377,7 @@ async def test_headers_that_are_the_tools_own_or_broken_are_refused(
     assert outcome.result.startswith("headers:")
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_no_address_inside_a_private_network_counts_as_public(address: Any) -> None:
     if address.is_private or address.is_loopback or address.is_link_local or address.is_multicast:
@@ -386,6 +387,7 @@ def test_no_address_inside_a_private_network_counts_as_public(address: Any) -> N
         assert not addresses.public(ip_address(f"64:ff9b::{address}"))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -52,6 +52,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(values)
 def test_whatever_a_tool_returns_becomes_json_that_can_be_stored(value: Any) -> None:
     made = safe(value)
@@ -62,6 +63,7 @@ def test_whatever_a_tool_returns_becomes_json_that_can_be_stored(value: Any) -> 
     assert safe(made) == made
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_a_decimal_keeps_its_exact_value(value: Decimal) -> None:
     made = safe(value)
@@ -108,6 +110,7 @@ def test_the_limit_counts_what_a_value_holds() -> None:
         safe(["x" * 400] * 3, limit=1000)
 
 
+@settings(deadline=None)
 @given(values)
 def test_what_is_kept_in_the_folder_is_the_same_json(
     tmp_path_factory: pytest.TempPathFactory, value: Any

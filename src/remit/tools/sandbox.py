@@ -75,7 +75,8 @@ def find_bwrap() -> str | None:
     """The bubblewrap that works here, or None: it may be there and still not be allowed to make namespaces, or be
     too old (before 0.8) to have all the walls. None for root."""
     found = shutil.which("bwrap")
-    if found is None or os.geteuid() == 0:  # root's processes are not counted, so a fork bomb would not be stopped
+    # Root's processes are not counted, so that nothing would stop a fork bomb.
+    if found is None or os.geteuid() == 0:
         return None
     try:
         tried = subprocess.run(
