@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from remit.agents.guards import repeated
+from remit.agents.guards import doubted, repeated
 from remit.agents.live import Live
 from remit.agents.think import OWN
 from remit.errors import Mend, UnknownName
@@ -61,7 +61,7 @@ async def _propose(live: Live, call: CallState) -> list[CallState]:
         return _mend(live, call, str(UnknownName("tool", call.call.tool, known)))
     if "$invalid" in call.call.args:
         return _mend(live, call, "the arguments are not valid JSON; send an object as the tool's schema says")
-    if why := repeated(live, call):
+    if why := repeated(live, call) or await doubted(live, call):
         return _mend(live, call, why, tool)
     try:
         verdict, proposal = await _judge(live, call, tool)
@@ -196,9 +196,14 @@ def _rejected(call: CallState, tool: Tool, result: str, by: str) -> Acted:
 async def _carry_out(live: Live, ready: list[CallState]) -> None:
     """Reads side by side, one event each; effects one after the other, intent before and outcome after."""
     reads = [c for c in ready if live.tools[c.call.tool].effect in ("read", "self")]
-    for done in await asyncio.gather(*(_run(live, call) for call in reads)):
-        verdict = live.state.calls[done.call_id].judged
-        live.write(*([verdict] if verdict else []), done)
+    for call, done in zip(reads, await asyncio.gather(*(_run(live, call) for call in reads)), strict=True):
+        verdict = call.judged if call.replied is None else None
+        if verdict is not None and verdict.rule == f"default of {verdict.effect}":
+            live.write(
+                done.model_copy(update={"rule": verdict.rule})
+            )  # a row less for the commonest of calls
+        else:
+            live.write(*([verdict] if verdict else []), done)
     for call in ready:
         if call in reads:
             continue

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, cast
 
+from pydantic_core import to_json
+
 from remit.agents.live import Live
 from remit.journal.state import CallState
 from remit.models.model import Message, Request
@@ -42,6 +44,27 @@ async def allowed_now(live: Live) -> frozenset[str] | None:
     if live.memory["wants_change"] >= THRESHOLD:
         return None
     return frozenset({tool.name for tool in live.offered} - writes)
+
+
+async def doubted(live: Live, call: CallState) -> str | None:
+    """Why a small model's write is sent back: asked again, with only the goal before it, it does not say yes."""
+    tool = live.tools[call.call.tool]
+    if not live.model.small or tool.effect in ("read", "self") or not hasattr(live.model, "sure"):
+        return None
+    marks = live.memory.setdefault("doubted", set())
+    mark = (tool.name, to_json(call.call.args))
+    if mark in marks:  # it insists: the rules and the checks decide
+        return None
+    summary = tool.description.strip().split("\n", 1)[0]
+    question = (
+        f"You are about to call {tool.name}({to_json(call.call.args).decode()}): {summary}\n"
+        "Is that exactly what the person asked for? Answer yes or no."
+    )
+    asked = Request(live.prefix, live.transcript.messages[:-1], live.offered)
+    if await cast(Sure, live.model).sure([Message("user", question)], asked) >= THRESHOLD:
+        return None
+    marks.add(mark)
+    return f"{tool.name} may not be what the person asked for. Read their words again, then call what they asked for."
 
 
 def repeated(live: Live, call: CallState) -> str | None:

@@ -126,6 +126,7 @@ class Acted(Body):
     effect: Literal["read", "self", "egress", "destroy"] = "read"
     status: Literal["ok", "mend", "denied", "rejected", "failed", "simulated"] = "ok"
     result: Json = None
+    rule: str = ""  # the default that allowed it, where no Judged was needed
     integrity: Literal["system", "person", "untrusted"] = "untrusted"
     source: str = ""  # who says so: the tool, a host, a file
     seconds: float = 0.0

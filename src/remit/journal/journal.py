@@ -55,6 +55,10 @@ with put as (
 delete from asks using unnest(%s::uuid[], %s::text[]) as t (run, ask_id)
 where asks.run = t.run and (t.ask_id = '' or asks.ask_id = t.ask_id)
 """
+ROW: LiteralString = "(%s, %s, %s, %s, %s)"
+FEW: tuple[LiteralString, ...] = tuple(  # for so few rows, plain values cost the server half of that
+    "insert into events (run, seq, at, type, body) values " + ", ".join([ROW] * rows) for rows in range(1, 5)
+)
 READ: LiteralString = "select seq, at, type, body::text from events where run = %s and seq > %s order by seq"
 READ_BLOBS: LiteralString = "select sha256, body from blobs where sha256 = any(%s)"
 
@@ -194,6 +198,10 @@ class Journal:
             await self._drop_connection()
             self._connection = await self.store.pool.getconn()
         rows = [row for append in batch for row in append.rows]
+        if len(rows) <= len(FEW) and not any(append.indexed for append in batch):
+            values = [value for row in rows for value in row]
+            await self._connection.execute(FEW[len(rows) - 1], values, prepare=True)
+            return
         events = ["\n".join(column) for column in zip(*rows, strict=True)]
         if any(append.indexed for append in batch):
             await self._connection.execute(EVENTS_AND_INDEX, [*events, *index_of(batch)], prepare=True)
