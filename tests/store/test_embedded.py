@@ -167,11 +167,10 @@ async def test_a_store_in_use_outlives_its_server_being_killed(settings: Setting
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(60):
-            while True:  # what was under way is lost, on each connection of the pool that was not dead yet
+            while postmaster(settings) in (None, pid):  # each connection goes on until it sees what happened
                 with contextlib.suppress(psycopg.OperationalError):
-                    assert await ask(store, "SELECT x FROM kept") == 7
-                    break
-        assert postmaster(settings) not in (None, pid)
+                    await ask(store, "SELECT 1")
+        assert await ask(store, "SELECT x FROM kept") == 7
 
 
 async def test_a_server_that_is_stopped_under_a_store_comes_back_at_the_same_address(
@@ -334,16 +333,16 @@ async def test_a_start_that_is_cut_short_leaves_no_server_behind(settings: Setti
         async with embedded.server(settings):
             raise AssertionError("was to be cut short")
 
-    before = len(embedded.CHILDREN)  # the session's server may be one
+    before = set(embedded.CHILDREN)  # the session's server may be one
     starting = asyncio.create_task(start())
     async with asyncio.timeout(60):
-        while len(embedded.CHILDREN) == before and not starting.done():  # noqa: ASYNC110 - nothing announces it
+        while set(embedded.CHILDREN) <= before and not starting.done():  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert processes.orphans(home.data) == []
-    assert len(embedded.CHILDREN) == before  # and no zombie either
+    assert set(embedded.CHILDREN) <= before  # and no zombie either
 
 
 async def test_a_folder_used_from_another_container_is_left_alone(settings: Settings) -> None:
