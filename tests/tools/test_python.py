@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,19 @@ async def test_time_is_bounded(context: ToolContext, monkeypatch: pytest.MonkeyP
 async def test_a_call_leaves_nothing_for_the_next(context: ToolContext) -> None:
     await run(context, "secret = 42")
     assert "NameError" in (await run(context, "secret")).result
+
+
+def test_a_process_that_has_run_code_ends_cleanly() -> None:
+    source = (
+        "import asyncio, pathlib, uuid\n"
+        "from remit.tools import ToolContext\n"
+        "from remit.tools.call import call\n"
+        "from remit.tools.python import python_run\n"
+        "context = ToolContext(uuid.uuid4(), 'c', 'k', pathlib.Path('none'), {}, {})\n"
+        "assert asyncio.run(call(python_run, context, {'code': '1 + 1'})).result == {'value': 2}\n"
+    )
+    for _ in range(6):
+        assert subprocess.run([sys.executable, "-c", source]).returncode == 0
 
 
 async def test_inputs_must_be_variables(context: ToolContext) -> None:

@@ -24,7 +24,7 @@ CODE = 100_000  # characters
 
 
 @tool(effect="read", timeout=20)
-async def python_run(context: ToolContext, code: str, inputs: dict[str, Any] = {}) -> Json:  # noqa: B006
+def python_run(context: ToolContext, code: str, inputs: dict[str, Any] = {}) -> Json:  # noqa: B006
     """Run a piece of Python to compute something. Returns what it printed and the value of its last expression.
     It has the language, math, json, re, datetime, and nothing else: no other imports, no files, no network.
 
@@ -33,8 +33,8 @@ async def python_run(context: ToolContext, code: str, inputs: dict[str, Any] = {
         inputs: Values by name, which the code finds as variables.
     """
     from pydantic_monty import (
-        AsyncMonty,
         CollectString,
+        Monty,
         MontyConversionError,
         MontyCrashedError,
         MontyRuntimeError,
@@ -48,12 +48,13 @@ async def python_run(context: ToolContext, code: str, inputs: dict[str, Any] = {
     )
     printed = CollectString(PRINTED)
     try:
-        # A process for each call: nothing of one run's can be seen by another's.
-        async with (
-            AsyncMonty(max_processes=1, request_timeout=SECONDS + 3, max_checkouts_per_worker=1) as pool,
+        # A process for each call: nothing of one run's can be seen by another's. Not AsyncMonty: its threads can
+        # abort the interpreter at exit, and leaving it while code runs can wait for ever (pydantic/monty#551).
+        with (
+            Monty(max_processes=1, request_timeout=SECONDS + 3, max_checkouts_per_worker=1) as pool,
             pool.checkout(limits=limits) as session,
         ):
-            value = await session.feed_run(code, inputs=inputs, print_callback=printed)
+            value = session.feed_run(code, inputs=inputs, print_callback=printed)
     except (MontySyntaxError, MontyRuntimeError) as error:
         raise Mend(_told(error, printed.output)) from error
     except MontyConversionError as error:
