@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema
 
@@ -15,9 +15,9 @@ from remit.errors import Mend, ModelError, SpecError
 from remit.journal.events import Answered, Checked, Json
 from remit.journal.state import State
 from remit.models.model import Message, Model, Request
-
-if TYPE_CHECKING:
-    from remit.tools.tool import ToolContext
+from remit.tools.call import call
+from remit.tools.registry import installed
+from remit.tools.tool import ToolContext
 
 VERDICT = {
     "type": "object",
@@ -101,18 +101,25 @@ async def _rubric(rubric: str, claim: Claim, model: Model) -> tuple[Any, str, An
 
 
 async def _sql(check: Check, claim: Claim) -> tuple[Any, str]:
-    from remit.tools.sql import first_value  # sqlalchemy is heavy; only agents with such a check pay for it
-
-    value = await first_value(claim.tool_context, check.resource or "", check.sql or "")
+    args = {"query": check.sql, **({"database": check.resource} if check.resource else {})}
+    found = await _use("sql_query", claim, args)
+    rows = found["rows"]
+    value = rows[0][0] if rows and rows[0] else None
     return ("met", "") if value else ("not met", f"{check.sql} gave {value!r}")
 
 
 async def _python(expression: str, claim: Claim) -> tuple[Any, str]:
-    from remit.tools.python import evaluate  # starts the sandbox's process
-
-    values = {"output": claim.output, "report": claim.report, "effects": claim.effects}
-    value = await evaluate(expression, values)
+    inputs = {"output": claim.output, "report": claim.report, "effects": claim.effects}
+    value = (await _use("python_run", claim, {"code": expression, "inputs": inputs}))["value"]
     return ("met", "") if value else ("not met", f"{expression} is {value!r}")
+
+
+async def _use(name: str, claim: Claim, args: Mapping[str, Json]) -> Json:
+    """A check looks through the same tools as an agent. Raises Mend with what went wrong."""
+    outcome = await call(installed()[name], claim.tool_context, args)
+    if outcome.status != "ok":
+        raise Mend(str(outcome.result))
+    return outcome.result
 
 
 def claim_of(spec: Agent, state: State, report: str, output: Json, context: ToolContext) -> Claim:

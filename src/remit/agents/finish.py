@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import jsonschema
+
 from remit.agents.check import claim_of, run_check
 from remit.agents.live import Live
 from remit.agents.report import effects, effects_text_of, mark_claims
@@ -23,6 +27,13 @@ async def conclude(live: Live, call: CallState | None, report: str = "") -> None
     args = call.call.args if call else {}
     report = str(args.get("report", report))
     output: Json = args.get("output")
+    if (
+        live.spec.output is not None
+        and args.get("outcome") != "cannot"
+        and (wrong := misfit(output, live.spec.output))
+    ):
+        _close(live, call, f"not finished: the output does not fit its schema: {wrong}", "mend")
+        return
     if _should_reflect(live):
         goal = live.state.started.goal if live.state.started else ""
         _close(live, call, "look back first")
@@ -83,8 +94,21 @@ def _not_met(live: Live, call: CallState | None, verdicts: list[Checked]) -> Non
         live.write(Asked(ask_id=f"check{number}", kind="question", text=text))
 
 
-def _close(live: Live, call: CallState | None, result: str) -> None:
+def misfit(output: Json, schema: Json) -> str:
+    """What is wrong with an output, or nothing."""
+    wrong = next(iter(jsonschema.Draft202012Validator(schema).iter_errors(output)), None)
+    return f"{wrong.json_path}: {wrong.message}" if wrong else ""
+
+
+def _close(live: Live, call: CallState | None, result: str, status: Literal["ok", "mend"] = "ok") -> None:
     if call is not None:
         live.write(
-            Acted(call_id=call.call.id, tool="finish", effect="self", result=result, integrity="system")
+            Acted(
+                call_id=call.call.id,
+                tool="finish",
+                effect="self",
+                status=status,
+                result=result,
+                integrity="system",
+            )
         )

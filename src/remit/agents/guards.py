@@ -29,7 +29,7 @@ async def allowed_now(live: Live) -> frozenset[str] | None:
     if not live.model.small:
         return None
     writes = {name for name, tool in live.tools.items() if tool.effect in ("egress", "destroy")}
-    reads = set(live.tools) - writes
+    reads = {name for name, tool in live.tools.items() if tool.effect == "read"}
     if not writes:
         return None
     if reads and not any(c.acted and c.acted.status == "ok" for c in live.state.calls.values()):

@@ -70,7 +70,8 @@ def line_of(data: Json, loc: Sequence[int | str]) -> int:
     node: Json = data
     for part in loc:
         try:
-            position = node.lc.key(part) if isinstance(node, dict) else node.lc.item(part)
+            lines: Any = node.lc
+            position = lines.key(part) if isinstance(node, dict) else lines.item(part)
             line, node = position[0] + 1, node[part]
         except (KeyError, IndexError, AttributeError, TypeError):
             break
