@@ -7,8 +7,8 @@ What it promises:
 - One `advance` a run at a time. Only where a worker was taken for dead may two overlap; the journal's
   `(run, seq)` then lets one of them win.
 - A job is never lost: not when its worker is killed, nor when the database goes away while it runs.
-- Timers, and pauses after a failure, hold no lock. (The engine holds back every job of a lock while an earlier one
-  waits for its time, so that a timer with the run's lock would keep the run from being woken by anything else.)
+- Timers, and pauses after a failure, hold nothing back, and wait in a table of their own. (The engine holds back
+  every job of a lock while an earlier one waits for its time, and reads past all that wait for each job it seeks.)
 
 The engine's own retry and its `retry_job` are not used: both put a job back under a queueing lock that a newer job of
 the run may hold by then, which fails and leaves the run locked. A job is ended and a new one queued instead.
@@ -86,19 +86,18 @@ class Dispatch:
         self._advance: Advance | None = None
         self._running: set[int] = set()  # jobs whose code runs in this process
         app.task(name="advance", queue=QUEUE, pass_context=True)(self._run_advance)
-        app.task(name="wake", queue=QUEUE, pass_context=True)(self._run_wake)
 
     async def enqueue(self, run: UUID, *, priority: int = 0, connection: Connection | None = None) -> None:
         """Have the run advanced; higher `priority` first. Give the `connection` of a transaction to have it done
         when, and only if, the transaction commits. Raises psycopg.OperationalError if the database is away."""
-        await self._enqueue(run, {}, priority, connection)
+        await self._enqueue(run, priority, connection)
 
     async def wake_at(self, run: UUID, when: datetime, *, connection: Connection | None = None) -> None:
         """Have the run advanced at `when` (with a time zone), at most a poll later. Several timers may be set; a
         time gone by is now. Raises ValueError for a time without zone."""
         if when.utcoffset() is None:
             raise ValueError(f"{when.isoformat()} has no time zone")
-        await self._timer(run, when, f"wake:{run}:{when.timestamp()}", {}, connection)
+        await self._set_timer(run, when, 0, connection)
 
     def every(self, name: str, cron: str, coroutine: Callable[[], Awaitable[None]]) -> None:
         """Call `coroutine` at the times of `cron` (five fields, or six with seconds last; in UTC) while a worker
@@ -164,17 +163,45 @@ class Dispatch:
     async def _run_worker(self, worker: Worker, stopping: asyncio.Task[bool]) -> None:
         """Run the engine's worker until `stopping`, or until it gives up because its connection failed."""
         running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
-        tending = asyncio.create_task(self._tend(worker))
+        beside = [asyncio.create_task(self._tend(worker)), asyncio.create_task(self._ring())]
         try:
-            await asyncio.wait([running, stopping, tending], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([running, stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
         finally:
             worker.stop()  # type: ignore[no-untyped-call]
             try:
                 await running
             finally:
-                tending.cancel()
-        if tending.done() and not tending.cancelled():
-            tending.result()  # it never ends by itself, but for a mistake of ours
+                for task in beside:
+                    task.cancel()
+        for task in beside:
+            if task.done() and not task.cancelled():
+                task.result()  # it never ends by itself, but for a mistake of ours
+
+    async def _ring(self) -> None:
+        """Queue the runs whose timers are due."""
+        while True:
+            try:
+                async with self._store.pool.connection() as connection:
+                    await connection.execute(
+                        """
+                        WITH due AS (
+                            DELETE FROM remit_timers WHERE (run, due) IN (
+                                SELECT run, due FROM remit_timers WHERE due <= now()
+                                ORDER BY due LIMIT 1000 FOR UPDATE SKIP LOCKED
+                            ) RETURNING run, attempt
+                        )
+                        INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+                        SELECT %(queue)s, 'advance', 'run:' || run, 'run:' || run,
+                               jsonb_build_object('run', run, 'attempt', max(attempt))
+                          FROM due GROUP BY run
+                        ON CONFLICT (queueing_lock) WHERE status = 'todo'
+                        DO UPDATE SET priority = procrastinate_jobs.priority
+                        """,
+                        {"queue": QUEUE},
+                    )
+            except TRANSIENT as error:
+                LOG.debug("cannot look for timers now: %s", error)
+            await asyncio.sleep(self._pace.poll)
 
     async def _tend(self, worker: Worker) -> None:
         """Take over from the dead, and release jobs of ours whose end could not be written down."""
@@ -238,9 +265,7 @@ class Dispatch:
                 else:
                     LOG.warning("took over job %s (%s %s) from a worker that died", number, task, args)
 
-    async def _enqueue(
-        self, run: UUID, extra: dict[str, Any], priority: int = 0, connection: Connection | None = None
-    ) -> None:
+    async def _enqueue(self, run: UUID, priority: int, connection: Connection | None = None) -> None:
         # The update, even where it changes nothing, locks the waiting job until our transaction ends, so that
         # nobody begins it before what we wrote can be read
         await self._execute(
@@ -250,25 +275,16 @@ class Dispatch:
             ON CONFLICT (queueing_lock) WHERE status = 'todo'
             DO UPDATE SET priority = greatest(procrastinate_jobs.priority, excluded.priority)
             """,
-            {
-                "queue": QUEUE,
-                "priority": priority,
-                "lock": f"run:{run}",
-                "args": Jsonb({"run": str(run), **extra}),
-            },
+            {"queue": QUEUE, "priority": priority, "lock": f"run:{run}", "args": Jsonb({"run": str(run)})},
             connection,
         )
 
-    async def _timer(
-        self, run: UUID, when: datetime, key: str, extra: dict[str, Any], connection: Connection | None = None
+    async def _set_timer(
+        self, run: UUID, when: datetime, attempt: int, connection: Connection | None = None
     ) -> None:
         await self._execute(
-            """
-            INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args, scheduled_at)
-            VALUES (%(queue)s, 'wake', %(key)s, %(args)s, %(when)s)
-            ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
-            """,
-            {"queue": QUEUE, "key": key, "args": Jsonb({"run": str(run), **extra}), "when": when},
+            "INSERT INTO remit_timers (run, due, attempt) VALUES (%(run)s, %(due)s, %(attempt)s) ON CONFLICT DO NOTHING",
+            {"run": run, "due": when, "attempt": attempt},
             connection,
         )
 
@@ -292,19 +308,10 @@ class Dispatch:
                     "run %s could not be advanced and is tried again in %.0f s: %s", run, pause, error
                 )
                 when = datetime.now(UTC) + timedelta(seconds=pause)
-                await self._insist(
-                    lambda: self._timer(UUID(run), when, f"retry:{run}", {"attempt": min(attempt + 1, 10)})
-                )
+                await self._insist(lambda: self._set_timer(UUID(run), when, min(attempt + 1, 10)))
             except asyncio.CancelledError:  # cut off, as the worker has to stop; another goes on
-                await self._insist(lambda: self._enqueue(UUID(run), {}, context.job.priority))
+                await self._insist(lambda: self._enqueue(UUID(run), context.job.priority))
                 raise
-
-    async def _run_wake(
-        self, context: procrastinate.JobContext, run: str, attempt: int = 0, deaths: int = 0
-    ) -> None:
-        with self._during(context):
-            extra = {"attempt": attempt} if attempt else {}
-            await self._insist(lambda: self._enqueue(UUID(run), extra))
 
     async def _insist(self, act: Callable[[], Awaitable[None]]) -> None:
         """Do it, however long the database is away: if this job ended without it, its run would be forgotten."""

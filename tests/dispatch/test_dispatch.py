@@ -14,7 +14,7 @@ import pytest
 
 from remit.dispatch import DEATHS, Dispatch, Pace, open_dispatch
 from remit.errors import StoreError, UserError
-from remit.store.store import Store
+from remit.store.store import Connection, Store
 
 QUICK = Pace(heartbeat=0.1, dead_after=0.6, poll=0.1, grace=5)
 DEAF = Pace(
@@ -54,6 +54,11 @@ async def jobs(store: Store, columns: str = "task_name, status::text") -> list[t
     async with store.pool.connection() as connection:
         found = await connection.execute(f"SELECT {columns} FROM procrastinate_jobs ORDER BY id".encode())
         return list(await found.fetchall())
+
+
+async def timers(store: Store) -> list[UUID]:
+    async with store.pool.connection() as connection:
+        return [run for (run,) in await (await connection.execute("SELECT run FROM remit_timers")).fetchall()]
 
 
 @contextlib.asynccontextmanager
@@ -169,7 +174,8 @@ async def test_a_timer_wakes_its_run_and_holds_nothing_back(store: Store) -> Non
         assert await seen.next() == soon
         with pytest.raises(ValueError, match="no time zone"):
             await dispatch.wake_at(run, datetime(2030, 1, 1))
-    assert await jobs(store) == [("wake", "todo"), ("wake", "todo")]  # both an hour ahead, at different times
+    assert await timers(store) == [run, run]  # both an hour ahead, at different times
+    assert await jobs(store) == []
 
 
 async def test_the_same_timer_set_twice_is_one(store: Store) -> None:
@@ -177,7 +183,7 @@ async def test_the_same_timer_set_twice_is_one(store: Store) -> None:
     async with open_dispatch(store) as dispatch:
         await dispatch.wake_at(run, when)
         await dispatch.wake_at(run, when)
-    assert await jobs(store) == [("wake", "todo")]
+    assert await timers(store) == [run]
 
 
 @pytest.mark.parametrize("trouble", [StoreError("no space left"), psycopg.OperationalError("gone")])
@@ -335,6 +341,39 @@ async def test_a_worker_goes_on_when_its_connections_are_cut(store: Store) -> No
         while await begun.next() != later:
             pass  # the first again: that it ended could not be written down
         await until(store, lambda left: ("doing",) not in left, "status::text")
+
+
+async def test_a_timer_is_not_lost_with_the_worker_that_would_have_rung_it(store: Store) -> None:
+    run = uuid4()
+    async with open_dispatch(store) as dispatch:
+        await dispatch.wake_at(run, datetime.now(UTC) - timedelta(days=3))
+    seen = Seen()
+    async with working(store, seen.advance, QUICK), working(store, seen.advance, QUICK):
+        assert await seen.next() == run
+        await until(store, lambda left: left == [])
+    assert seen.empty()
+    assert await timers(store) == []
+
+
+async def test_seeking_a_job_takes_no_longer_the_more_wait(store: Store) -> None:
+    """Asserts the plan, whatever the statistics say: the first by priority is read from its index, not sorted out."""
+    async with store.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock) "
+            "SELECT 'remit', 'advance', i::text FROM generate_series(1, 3000) i"
+        )
+        before = await reads(connection)
+        await connection.execute("SELECT procrastinate_fetch_job_v2(ARRAY['remit']::varchar[], NULL)")
+        assert await reads(connection) - before < 20
+
+
+async def reads(connection: Connection) -> int:
+    """Index entries of the queue that this session has read."""
+    await connection.execute("SELECT pg_stat_force_next_flush()")
+    found = await connection.execute(
+        "SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes WHERE relname = 'procrastinate_jobs'"
+    )
+    return int((await found.fetchone() or (0,))[0])
 
 
 async def test_two_workers_share_the_runs_and_each_is_advanced_once(store: Store) -> None:
