@@ -195,6 +195,11 @@ def _by_id(name: str, variants: Sequence[Variant], old: Item, wanted: str) -> Va
     variant = next((v for v in variants if v.id == wanted), None)
     if variant is None:
         raise Mend(f"{wanted} is not a {name}; an item can only become another variant of the same product")
+    if variant.id == old.id:
+        raise Mend(
+            f"{wanted} is the {name} that the customer has. Write in `to` what they want instead; if they want their "
+            "money back, return it"
+        )
     if not variant.available:
         alike = sorted((v for v in variants if v.available), key=lambda v: -_shared(v, old))
         raise Mend(f"{wanted} is not available. Available {name}s: {prices(alike[:6])}")

@@ -203,7 +203,7 @@ def _require(order: Order, statuses: tuple[str, ...], verb: str, this: str = "",
     if order.status == "delivered":
         hint = "use return_delivered_order_items or exchange_delivered_order_items"
         if other.startswith("exchange"):
-            hint = f"use {other} instead, with the same arguments"
+            hint = f"to swap items use {other} with the same arguments; to get the money back return_delivered_order_items"
     elif order.status == "pending":
         hint = "use cancel_pending_order or a modify_pending_order tool"
         if other.startswith("modify"):
