@@ -23,6 +23,7 @@ from remit.errors import ModelError, WeightsError
 
 # An answer may wait behind others in the server's queue, so only a server that says nothing for long is given up.
 TIMEOUT = httpx.Timeout(600, connect=10)
+GRACE = 5.0  # seconds that a process whose connection broke is given to be dead
 
 
 class ServerGone(Exception):
@@ -85,10 +86,19 @@ class Server:
                 raise await self._lost(error) from error
 
     async def _lost(self, error: httpx.TransportError) -> ServerGone:
-        gone = ServerGone(self._last_words())
         if isinstance(error, httpx.TimeoutException):
+            gone = ServerGone(self._last_words())
             await asyncio.to_thread(self.stop)  # it lives and says nothing: only a new one can help
-        return gone
+            return gone
+        await asyncio.to_thread(self._await_end)
+        return ServerGone(self._last_words())
+
+    def _await_end(self) -> None:
+        """A dying process loses its connections before it counts as dead: a retry must not meet it."""
+        process = self._process
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
 
     async def start(self) -> None:
         """Make sure the process lives. Raises ModelError where it cannot be started."""
