@@ -98,5 +98,5 @@ class NotWaiting(UserError):
     """Nothing waits for this answer any more; the message says what became of it."""
 
 
-class Mend(Exception):  # noqa: N818 - it is a message to the model, not an error of ours
+class Mend(Exception):
     """What a tool raises when the model can mend the call: the message becomes the tool's result."""

@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     model_timeout: float = Field(120.0, gt=0, description="Seconds that one request to a provider may take.")
     endpoint_key: SecretStr | None = Field(None, description="API key for models given as http://…/v1#model.")
     price_input: Decimal | None = Field(None, description="US dollars a million input tokens, where unknown.")
-    price_output: Decimal | None = Field(None, description="US dollars a million output tokens, where unknown.")
+    price_output: Decimal | None = Field(
+        None, description="US dollars a million output tokens, where unknown."
+    )
     local_weights: Path | None = Field(None, description="A GGUF file to use for the local model.")
     pool_size: int = Field(8, ge=2, le=100, description="Database connections a process may hold.")
 

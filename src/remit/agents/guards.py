@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from pydantic_core import to_json
 
 from remit.agents.live import Live
+from remit.gate.judge import mentions
 from remit.journal.state import CallState
 from remit.models.model import Message, Request
 
@@ -23,45 +26,115 @@ class Scorer(Protocol):
 
 
 THRESHOLD = 0.5
-LIKELIEST = 3  # tools that change something, offered for the first of them
+SURELY = 0.8  # probability of a change from which trying it comes before finishing
+PATIENCE = 8  # calls after which it may give up all the same
+MENDS = 2  # changes sent back to be mended, after which it may give up
+MASS = 0.9  # of probability that the tools offered for the first change hold together
+LIKELIEST = 3  # and no more tools that change something, offered for the first of them
 LOOKS = 3  # reads that a small model must try before it may give up
 CHANGE = "Does the person ask for something to be changed (not only for information)? Answer yes or no."
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a goal calls for, as far as a small model can tell: asked once a run."""
+
+    change: float  # probability that it asks for a change
+    tools: frozenset[str]  # for the first change
+
+
 async def allowed_now(live: Live) -> frozenset[str] | None:
-    """The tools a small model may call now; None: all. It looks before it acts: reads only, until one succeeded.
-    Then, for its first change, it is offered only the tools that the goal may call for."""
+    """The tools a small model may call now; None: all.
+
+    It looks before it acts: reads only, until one succeeded. Then, for its first change, it is offered only the
+    tools that the goal may call for. It may not finish before it has tried what was surely asked for, nor right
+    after a change that it can mend; and it is not offered what it has just called in vain.
+    """
     if not live.model.small:
         return None
+    everything = frozenset(tool.name for tool in live.offered)
     writes = {name for name, tool in live.tools.items() if tool.effect in ("egress", "destroy")}
     reads = {name for name, tool in live.tools.items() if tool.effect == "read"}
-    if not writes:
-        return None
-    if reads and not any(c.acted and c.acted.status == "ok" for c in live.state.calls.values()):
-        tried = sum(c.call.tool in reads for c in live.state.calls.values())
+    calls = list(live.state.calls.values())
+    if (
+        writes
+        and reads
+        and not any(c.acted and c.acted.status == "ok" and c.call.tool in reads for c in calls)
+    ):
+        tried = sum(c.call.tool in reads for c in calls)
         return frozenset(reads) if tried < LOOKS else frozenset(reads | {"finish"})
-    if not (hasattr(live.model, "sure") and hasattr(live.model, "choose_many")):
-        return None
-    if "writes" not in live.memory:
-        live.memory["writes"] = await _writes_called_for(live, writes)
-    wanted: frozenset[str] = live.memory["writes"]
-    if wanted and any(c.call.tool in writes for c in live.state.calls.values()):
-        return None  # it has tried one and read what came of it: from here the gate and the tools guide it
-    return frozenset({tool.name for tool in live.offered} - writes) | wanted
+    allowed, attempts = everything, [c for c in calls if c.call.tool in writes]
+    if writes and hasattr(live.model, "sure") and hasattr(live.model, "choose_many"):
+        if "wanted" not in live.memory:
+            live.memory["wanted"] = await _wanted(live, writes)
+        wanted: Wanted = live.memory["wanted"]
+        if not attempts or wanted.change < THRESHOLD:
+            allowed = everything - writes | wanted.tools
+        if wanted.change >= SURELY and len(calls) < PATIENCE and not _may_finish(attempts):
+            allowed -= {"finish"}
+    return (allowed - in_vain(calls, live)) or everything
 
 
-async def _writes_called_for(live: Live, writes: set[str]) -> frozenset[str]:
-    """The tools that the goal may call for: none where it asks for no change, else the likeliest few."""
+def _may_finish(attempts: Sequence[CallState]) -> bool:
+    """A change was tried, and it is not the first one or two that came back to be mended."""
+    sent_back = sum(bool(c.acted and c.acted.status == "mend") for c in attempts)
+    last = attempts[-1].acted if attempts else None
+    return bool(attempts) and not (last and last.status == "mend" and sent_back <= MENDS)
+
+
+def in_vain(calls: Sequence[CallState], live: Live) -> set[str]:
+    """What there is no point in calling next: a look without arguments that was had, and the call that was just
+    sent back as a repetition."""
+    changed = max((c.seq for c in live.state.effects), default=0)
+    worn = {
+        c.call.tool
+        for c in calls
+        if c.acted and c.acted.status == "ok" and not c.call.args and c.seq >= changed
+    }
+    last = calls[-1] if calls else None
+    if (
+        last
+        and last.acted
+        and last.acted.status == "mend"
+        and str(last.acted.result).startswith("you already")
+    ):
+        worn.add(last.call.tool)
+    return worn
+
+
+async def _wanted(live: Live, writes: set[str]) -> Wanted:
+    """No tools where the goal asks for no change, else the likeliest few."""
     model = cast(Scorer, live.model)
     asked = Request(live.prefix, live.transcript.messages[:1], live.offered)
-    if await model.sure([Message("user", CHANGE)], asked) < THRESHOLD:
-        return frozenset()
+    change = await model.sure([Message("user", CHANGE)], asked)
+    if change < THRESHOLD:
+        return Wanted(change, frozenset())
     names = {name.replace("_", " "): name for name in sorted(writes)}
-    if len(names) <= LIKELIEST:
-        return frozenset(writes)
+    if len(names) == 1:
+        return Wanted(change, frozenset(writes))
     goal = live.state.started.goal if live.state.started else ""
     scores = (await model.choose_many([goal], list(names), "what the person wants done"))[0]
-    return frozenset(names[label] for label in sorted(scores, key=lambda label: -scores[label])[:LIKELIEST])
+    chosen: list[str] = []
+    for label in sorted(scores, key=lambda label: -scores[label]):
+        if len(chosen) == LIKELIEST or sum(scores[c] for c in chosen) >= MASS:
+            break
+        chosen.append(label)
+    return Wanted(change, frozenset(names[label] for label in chosen))
+
+
+def misnamed(live: Live, call: CallState) -> str | None:
+    """Why a small model's write is sent back, once: the person named another record of the same form."""
+    tool, goal = live.tools[call.call.tool], live.state.started.goal if live.state.started else ""
+    for name, kind in tool.sinks.items():
+        value = str(call.call.args.get(name, "")).lstrip("#")
+        if not kind.startswith("id:") or not value or mentions(goal, value.casefold()):
+            continue
+        form = re.sub(r"[0-9]", r"\\d", re.escape(value))
+        named = sorted(set(re.findall(rf"(?<!\w){form}(?!\w)", goal, re.IGNORECASE)))
+        if named and (name, value) not in live.memory.setdefault("misnamed", set()):
+            live.memory["misnamed"].add((name, value))
+            return f"{name}: the person named {', '.join(named)}, not {value}. Look again at what each one is about."
+    return None
 
 
 async def doubted(live: Live, call: CallState) -> str | None:
@@ -69,6 +142,8 @@ async def doubted(live: Live, call: CallState) -> str | None:
     tool = live.tools[call.call.tool]
     if not live.model.small or tool.effect in ("read", "self") or not hasattr(live.model, "sure"):
         return None
+    if why := misnamed(live, call):
+        return why
     marks = live.memory.setdefault("doubted", set())
     mark = (tool.name, to_json(call.call.args))
     if mark in marks:  # it insists: the rules and the checks decide
