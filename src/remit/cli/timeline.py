@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pydantic_core import to_json
@@ -139,4 +140,5 @@ def brief(value: object, limit: int = 100) -> str:
 
 
 def first_line(text: str) -> str:
-    return brief(text.strip().split("\n", 1)[0], 120)
+    """A goal in a line, without the salutation of a mail."""
+    return brief(re.sub(r"^(hello|hi|hey|dear)\b[^\n]{0,30}\n", "", text.strip(), flags=re.IGNORECASE), 90)

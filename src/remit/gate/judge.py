@@ -45,6 +45,8 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
         # What cannot be decided stops: an allow does not hold, an ask or a deny does.
         if held is True or (isinstance(held, str) and rule.decision != "allow"):
             why = rule.because or rule.name
+            if rule.decision == "allow":  # its words say why not, for when it does not hold
+                return Verdict("allow", rule.name, (), evidence)
             doubt = () if held is True else (f"could not be decided: {held}",)
             return Verdict(rule.decision, rule.name, (why, *doubt), evidence)
         passed.append(f"{rule.because or rule.name}" + (f" ({held})" if held else " (does not hold)"))
