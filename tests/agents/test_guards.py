@@ -72,7 +72,9 @@ async def test_a_write_about_another_record_than_the_person_named_is_sent_back_o
 
 
 @pytest.mark.parametrize("args", [{"order": "W1"}])
-async def test_a_repeated_look_is_not_carried_out_and_not_offered_next(app: App, args: dict[str, Any]) -> None:
+async def test_a_repeated_look_is_not_carried_out_and_not_offered_next(
+    app: App, args: dict[str, Any]
+) -> None:
     look = call("look_up", **args)
     model = Small([look, look, call("cancel", order="W1"), finish()])
     state = await run(app, model)

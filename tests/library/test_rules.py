@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def ruled(shared_shop: str, context: Context) -> Callable[..., Any]:
         **more: Any,
     ) -> Verdict:
         counts = more.pop("counts", {})
-        this = context(shared_shop, who, **more)
+        this = replace(context(shared_shop, who, **more), goal=goal or "all of it")
         made = OUTFIT.tools[tool]
         assert made.validate is not None
         valid = made.validate(args)

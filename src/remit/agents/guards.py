@@ -71,15 +71,15 @@ async def allowed_now(live: Live) -> frozenset[str] | None:
         if not attempts or wanted.change < THRESHOLD:
             allowed = everything - writes | wanted.tools
         if wanted.change >= SURELY and len(calls) < PATIENCE and not _may_finish(attempts):
-            allowed -= {"finish"}
+            allowed -= {"finish", *(name for name, tool in live.tools.items() if tool.effect == "self")}
     return (allowed - in_vain(calls, live)) or everything
 
 
 def _may_finish(attempts: Sequence[CallState]) -> bool:
     """A change was tried, and it is not the first one or two that came back to be mended."""
-    sent_back = sum(bool(c.acted and c.acted.status == "mend") for c in attempts)
+    sent_back = sum(bool(c.acted and c.acted.status in ("mend", "denied")) for c in attempts)
     last = attempts[-1].acted if attempts else None
-    return bool(attempts) and not (last and last.status == "mend" and sent_back <= MENDS)
+    return bool(attempts) and not (last and last.status in ("mend", "denied") and sent_back <= MENDS)
 
 
 def in_vain(calls: Sequence[CallState], live: Live) -> set[str]:

@@ -81,4 +81,5 @@ class Live:
             person=started.person.model_dump() if started else {},
             inputs=started.inputs if started else {},
             resources=self.resources,
+            goal=started.goal if started else "",
         )

@@ -6,6 +6,7 @@ The lock saves work; what keeps a run right is that (run, seq) is unique.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ import psycopg
 
 from remit.errors import StaleWriter, StoreError
 from remit.store.store import Store
+
+TRIES, PAUSE = 10, 0.05  # seconds between
 
 
 @dataclass
@@ -31,7 +34,11 @@ class Holds:
             raise StaleWriter(f"run {run} is already being advanced by this process")
         self.held.add(run)
         try:
-            if not await self._ask("select pg_try_advisory_lock(%s)", run):
+            for _ in range(TRIES):
+                if await self._ask("select pg_try_advisory_lock(%s)", run):
+                    break
+                await asyncio.sleep(PAUSE)  # the server may still be noticing that the last holder died
+            else:
                 raise StaleWriter(f"run {run} is being advanced by another process")
             try:
                 yield
@@ -55,5 +62,6 @@ class Holds:
 
     async def close(self) -> None:
         if self._connection is not None:
+            await self._connection.close()  # and with the session its locks
             await self.store.pool.putconn(self._connection)
             self._connection = None

@@ -30,6 +30,7 @@ class ToolContext:
     person: Mapping[str, Json]  # id, email, name, verified: who the run acts for
     inputs: Mapping[str, Json]  # what the trusted trigger gave
     resources: Mapping[str, Any] = field(default_factory=dict)  # what the agent was given, as "shop" -> URL
+    goal: str = ""  # the person's own words, as the trusted trigger gave them
 
 
 @dataclass(frozen=True, slots=True)

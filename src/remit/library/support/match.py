@@ -91,10 +91,12 @@ def find_item(items: Sequence[Item], text: str) -> Item:
 
 
 def find_items(items: Sequence[Item], texts: Sequence[str]) -> list[Item]:
-    """A different line for each text; several for `both lamps`, or for a name that is said as often as it is there.
+    """A different line for each text, all for `all`; several for `both lamps`, or for a name that is said as often as it is there.
 
     Raises Mend where a text means nothing, too many, or one thing more often than the order has it.
     """
+    if [text.strip().lower() for text in texts] in (["all"], ["everything"], ["all items"]):
+        return list(items)
     left, taken = list(items), []
     for text in texts:
         there = candidates(items, text)
@@ -165,10 +167,17 @@ def listing(items: Iterable[Item]) -> str:
 # --- which variant of a product ----------------------------------------------------------------------
 
 
-def find_variant(name: str, variants: Sequence[Variant], old: Item, text: str) -> Variant:
+def names(words: str, product: str) -> bool:
+    """Whether a customer's words name a product, by its last word (`lamp` of `Desk Lamp`), or speak of all."""
+    said = set(tokens(words))
+    return tokens(product)[-1] in said or bool(said & {"all", "everything", "entire", "whole", "rest"})
+
+
+def find_variant(name: str, variants: Sequence[Variant], old: Item, text: str, said: str = "") -> Variant:
     """The available variant that `text` asks for instead of `old`: an id, or options in words.
 
-    Options that are not mentioned stay as they are. `cheapest` and `most expensive` are understood, and free
+    Options that are not mentioned stay as they are, but where no such variant is left, the one that fits `text` and
+    differs from `old` only in what the customer `said` is meant. `cheapest` and `most expensive` are understood, and free
     what is not mentioned. Raises Mend, with the candidates, where that leaves none or several.
     """
     if found := re.search(r"\b\d{10}\b", text):
@@ -188,6 +197,10 @@ def find_variant(name: str, variants: Sequence[Variant], old: Item, text: str) -
     ]
     if len(kept) == 1:
         return kept[0]
+    heard = set(tokens(said))
+    meant = [v for v in fitting if v.id != old.id and all(set(tokens(new)) <= heard for new in _news(v, old))]
+    if len(meant) == 1:
+        return meant[0]
     raise Mend(_which(name, kept or fitting, old, text, bool(kept), variants))
 
 
@@ -222,6 +235,11 @@ def _which(
         f"no available {now} becomes {text!r} with the rest unchanged. Available with it: {prices(near[:6])}. "
         "If the customer accepts one of these, give its id in `to`; else leave this item as it is."
     )
+
+
+def _news(variant: Variant, old: Item) -> list[str]:
+    """The values in which a variant differs from what the customer has."""
+    return [value for key, value in variant.options.items() if old.options.get(key) != value]
 
 
 def _shared(variant: Variant, old: Item) -> int:

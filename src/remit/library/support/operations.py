@@ -107,7 +107,12 @@ async def change_payment(connection: Connection, customer_id: str, order_id: str
 
 
 async def change_items(
-    connection: Connection, customer_id: str, order_id: str, changes: Sequence[tuple[str, str]], payment: str
+    connection: Connection,
+    customer_id: str,
+    order_id: str,
+    changes: Sequence[tuple[str, str]],
+    payment: str,
+    said: str = "",
 ) -> Done:
     """Each item of a pending order becomes another variant of its product, once.
 
@@ -115,7 +120,7 @@ async def change_items(
     """
     order = await read_order(connection, customer_id, order_id, lock=True)
     _require(order, ("pending",), "changed", "modify_pending_order_items", "exchange_delivered_order_items")
-    pairs = await _pairs(connection, order, changes)
+    pairs = await _pairs(connection, order, changes, said)
     for item, variant in pairs:
         if item.id == variant.id:
             raise Mend(f"{item.name} {item.id} is that already; leave it out")
@@ -139,13 +144,18 @@ async def change_items(
 
 
 async def exchange(
-    connection: Connection, customer_id: str, order_id: str, changes: Sequence[tuple[str, str]], payment: str
+    connection: Connection,
+    customer_id: str,
+    order_id: str,
+    changes: Sequence[tuple[str, str]],
+    payment: str,
+    said: str = "",
 ) -> Done:
     order = await read_order(connection, customer_id, order_id, lock=True)
     _require(
         order, ("delivered",), "exchanged", "exchange_delivered_order_items", "modify_pending_order_items"
     )
-    pairs = await _pairs(connection, order, changes)
+    pairs = await _pairs(connection, order, changes, said)
     customer = await read_customer(connection, customer_id)
     difference = sum((variant.price - item.price for item, variant in pairs), Decimal(0))
     method = find_method(customer.methods, order.original, payment)
@@ -177,8 +187,7 @@ async def give_back(
         raise Mend(f"a refund goes to what paid the order, {order.original}{other}; not to {method.id}")
     if not items:
         raise Mend("name at least one item")
-    everything = [word.strip().lower() for word in items] in (["all"], ["everything"], ["all items"])
-    taken = list(order.items) if everything else find_items(order.items, items)
+    taken = find_items(order.items, items)
     lines = [item.line for item in taken]
     await connection.execute(
         "update shop.order_items set returned = true where order_id = %s and line = any(%s)",
@@ -229,7 +238,7 @@ def _lines(order: Order, texts: Sequence[str]) -> list[Item]:
 
 
 async def _pairs(
-    connection: Connection, order: Order, changes: Sequence[tuple[str, str]]
+    connection: Connection, order: Order, changes: Sequence[tuple[str, str]], said: str
 ) -> list[tuple[Item, Variant]]:
     if not changes:
         raise Mend("name at least one item and what it should become")
@@ -237,9 +246,8 @@ async def _pairs(
     pairs, wrong = [], []
     for item, (_, wanted) in zip(items, changes, strict=True):
         try:
-            pairs.append(
-                (item, find_variant(item.name, await variants_of(connection, item.product_id), item, wanted))
-            )
+            variants = await variants_of(connection, item.product_id)
+            pairs.append((item, find_variant(item.name, variants, item, wanted, said)))
         except Mend as problem:
             wrong.append(str(problem))
     if wrong:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from remit.errors import Mend, ToolFault
-from remit.library.support import operations, orders, shop, words
+from remit.library.support import match, operations, orders, shop, words
 from remit.library.support.match import requested, tokens
 from remit.library.support.operations import Done
 from remit.library.support.shop import Connection
@@ -59,7 +59,8 @@ async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> st
             found = await connection.execute("select result from shop.effects where key = %s", (context.key,))
             row = await found.fetchone()
             return str(row["result"]) if row else ""
-        done = await work(name, args)(connection, customer)
+        await _only_named(connection, customer, args, context.goal)
+        done = await work(name, args, context.goal)(connection, customer)
         await connection.execute(
             "update shop.effects set result = %s, order_id = %s where key = %s",
             (done.words, done.order_id or None, context.key),
@@ -99,13 +100,28 @@ def _quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[
         try:
             customer = _customer(context)
             async with shop.connect(_url(context)) as connection:
-                done = await work(name, args)(connection, customer)
+                await _only_named(connection, customer, args, context.goal)
+                done = await work(name, args, context.goal)(connection, customer)
                 await connection.rollback()
         except Mend as problem:  # the call itself will say so to the model
             return {"does": "", "refund": 0.0, "charge": 0.0, "problem": str(problem)}
         return {"does": done.words, "refund": float(done.refund), "charge": float(done.charge), "problem": ""}
 
     return quote
+
+
+async def _only_named(connection: Connection, customer: str, args: Mapping[str, Json], said: str) -> None:
+    """Raises Mend where a call takes items along that the customer's own words do not name."""
+    texts = [*args.get("items", []), *(change["item"] for change in args.get("changes", []))]
+    if not texts or not said:
+        return
+    order = await orders.read_order(connection, customer, str(args["order_id"]))
+    touched = match.find_items(order.items, texts)
+    named = [item.name for item in touched if match.names(said, item.name)]
+    if named and (rest := [item.name for item in touched if item.name not in named]):
+        raise Mend(
+            f"the customer does not ask for {', '.join(rest)}: call this again for {', '.join(named)} only"
+        )
 
 
 def _pairs(changes: list[Json]) -> list[tuple[str, str]]:
@@ -123,8 +139,9 @@ def _address(args: Mapping[str, Json]) -> orders.Address:
     )
 
 
-def work(name: str, args: Mapping[str, Json]) -> Work:
-    """The operation behind the write tool `name`, for a connection and a customer. Raises KeyError for no write."""
+def work(name: str, args: Mapping[str, Json], said: str = "") -> Work:
+    """The operation behind the write tool `name`, for a connection and a customer. `said`: the customer's own words,
+    which settle what the arguments leave open. Raises KeyError for no write."""
     a, payment = args, args.get("payment", "")
     return {
         "cancel_pending_order": lambda c, who: operations.cancel(c, who, a["order_id"], a["reason"]),
@@ -132,7 +149,7 @@ def work(name: str, args: Mapping[str, Json]) -> Work:
             c, who, a["order_id"], _address(a)
         ),
         "modify_pending_order_items": lambda c, who: operations.change_items(
-            c, who, a["order_id"], _pairs(a["changes"]), payment
+            c, who, a["order_id"], _pairs(a["changes"]), payment, said
         ),
         "modify_pending_order_payment": lambda c, who: operations.change_payment(
             c, who, a["order_id"], payment
@@ -141,7 +158,7 @@ def work(name: str, args: Mapping[str, Json]) -> Work:
             c, who, a["order_id"], a["items"], payment
         ),
         "exchange_delivered_order_items": lambda c, who: operations.exchange(
-            c, who, a["order_id"], _pairs(a["changes"]), payment
+            c, who, a["order_id"], _pairs(a["changes"]), payment, said
         ),
         "modify_user_address": lambda c, who: operations.change_home(c, who, _address(a)),
     }[name]
