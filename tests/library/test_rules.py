@@ -173,3 +173,13 @@ async def test_the_shops_people_are_asked_once(ruled: Callable[..., Any]) -> Non
     args = {"summary": "please"}
     assert (await ruled("transfer_to_human", args)).decision == "allow"
     assert (await ruled("transfer_to_human", args, counts={"transfer_to_human": 1})).decision == "deny"
+
+
+async def test_items_that_the_customer_did_not_name_are_left_out_and_said_so(
+    ruled: Callable[..., Any], shared_shop: str, context: Context
+) -> None:
+    args = {"order_id": "#W2378156", "items": ["all"]}
+    asked = await ruled(
+        "return_delivered_order_items", args, goal="please take back the keyboard, nothing else"
+    )
+    assert asked.decision == "allow"  # the keyboard alone is worth less than $1,000

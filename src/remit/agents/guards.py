@@ -63,23 +63,34 @@ async def allowed_now(live: Live) -> frozenset[str] | None:
     ):
         tried = sum(c.call.tool in reads for c in calls)
         return frozenset(reads) if tried < LOOKS else frozenset(reads | {"finish"})
-    allowed, attempts = everything, [c for c in calls if c.call.tool in writes]
-    if writes and hasattr(live.model, "sure") and hasattr(live.model, "choose_many"):
-        if "wanted" not in live.memory:
-            live.memory["wanted"] = await _wanted(live, writes)
-        wanted: Wanted = live.memory["wanted"]
-        if not attempts or wanted.change < THRESHOLD:
-            allowed = everything - writes | wanted.tools
-        if wanted.change >= SURELY and len(calls) < PATIENCE and not _may_finish(attempts):
-            allowed -= {"finish", *(name for name, tool in live.tools.items() if tool.effect == "self")}
+    attempts = [c for c in calls if c.call.tool in writes]
+    if not (writes and hasattr(live.model, "sure") and hasattr(live.model, "choose_many")):
+        return (everything - in_vain(calls, live)) or everything
+    if "wanted" not in live.memory:
+        live.memory["wanted"] = await _wanted(live, writes)
+    wanted: Wanted = live.memory["wanted"]
+    named = {name for c in attempts if c.acted for name in writes if name in str(c.acted.result)}
+    done = any(c.acted and c.acted.status == "ok" for c in attempts)
+    if not done and _sent_back(attempts) and calls[-1] is attempts[-1]:
+        return frozenset(wanted.tools | named) or everything  # mend that call first
+    allowed = everything
+    if not done and len(attempts) <= MENDS:
+        allowed = everything - writes | wanted.tools | named
+    if (
+        wanted.change >= SURELY
+        and len(calls) < PATIENCE
+        and not done
+        and (not attempts or _sent_back(attempts))
+    ):
+        own = {name for name, tool in live.tools.items() if tool.effect == "self"}
+        allowed -= {"finish", *own}
     return (allowed - in_vain(calls, live)) or everything
 
 
-def _may_finish(attempts: Sequence[CallState]) -> bool:
-    """A change was tried, and it is not the first one or two that came back to be mended."""
-    sent_back = sum(bool(c.acted and c.acted.status in ("mend", "denied")) for c in attempts)
-    last = attempts[-1].acted if attempts else None
-    return bool(attempts) and not (last and last.status in ("mend", "denied") and sent_back <= MENDS)
+def _sent_back(attempts: Sequence[CallState]) -> bool:
+    """The last change came back to be mended, and not for the third time."""
+    back = [c for c in attempts if c.acted and c.acted.status in ("mend", "denied")]
+    return bool(back) and back[-1] is attempts[-1] and len(back) <= MENDS
 
 
 def in_vain(calls: Sequence[CallState], live: Live) -> set[str]:
@@ -172,7 +183,9 @@ def repeated(live: Live, call: CallState) -> str | None:
         if earlier.call.args != call.call.args:
             continue
         if earlier.acted.status == "ok" and tool.effect in ("egress", "destroy"):
-            return f"you already did this in step {earlier.call.id}; it is done"
+            return (
+                f"you already did this in step {earlier.call.id}; it is done; call finish if nothing is left"
+            )
         if earlier.acted.status == "ok" and earlier.seq >= changed and live.model.small:
             return f"you already called this in step {earlier.call.id}; its result is above, use it"
     return None

@@ -59,13 +59,14 @@ async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> st
             found = await connection.execute("select result from shop.effects where key = %s", (context.key,))
             row = await found.fetchone()
             return str(row["result"]) if row else ""
-        await _only_named(connection, customer, args, context.goal)
-        done = await work(name, args, context.goal)(connection, customer)
+        less, left_out = await _narrowed(connection, customer, args, context.goal)
+        done = await work(name, less, context.goal)(connection, customer)
+        result = done.words + left_out
         await connection.execute(
             "update shop.effects set result = %s, order_id = %s where key = %s",
-            (done.words, done.order_id or None, context.key),
+            (result, done.order_id or None, context.key),
         )
-        return done.words
+        return result
 
 
 # --- records: what the rules may look at -------------------------------------------------------------
@@ -100,8 +101,8 @@ def _quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[
         try:
             customer = _customer(context)
             async with shop.connect(_url(context)) as connection:
-                await _only_named(connection, customer, args, context.goal)
-                done = await work(name, args, context.goal)(connection, customer)
+                less, _ = await _narrowed(connection, customer, args, context.goal)
+                done = await work(name, less, context.goal)(connection, customer)
                 await connection.rollback()
         except Mend as problem:  # the call itself will say so to the model
             return {"does": "", "refund": 0.0, "charge": 0.0, "problem": str(problem)}
@@ -110,18 +111,25 @@ def _quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[
     return quote
 
 
-async def _only_named(connection: Connection, customer: str, args: Mapping[str, Json], said: str) -> None:
-    """Raises Mend where a call takes items along that the customer's own words do not name."""
-    texts = [*args.get("items", []), *(change["item"] for change in args.get("changes", []))]
+async def _narrowed(
+    connection: Connection, customer: str, args: Mapping[str, Json], said: str
+) -> tuple[Mapping[str, Json], str]:
+    """The call without items that the customer's own words do not name, where they name some of them; and what was
+    left out, in words. Narrowing is free."""
+    key = "items" if "items" in args else "changes"
+    texts = [part if isinstance(part, str) else part["item"] for part in args.get(key, [])]
     if not texts or not said:
-        return
+        return args, ""
     order = await orders.read_order(connection, customer, str(args["order_id"]))
     touched = match.find_items(order.items, texts)
-    named = [item.name for item in touched if match.names(said, item.name)]
-    if named and (rest := [item.name for item in touched if item.name not in named]):
-        raise Mend(
-            f"the customer does not ask for {', '.join(rest)}: call this again for {', '.join(named)} only"
-        )
+    named = [item for item in touched if match.names(said, item.name)]
+    rest = [item.name for item in touched if item not in named]
+    if not named or not rest or (key == "changes" and len(touched) != len(texts)):
+        return args, ""
+    kept: list[Json] = [item.id for item in named]
+    if key == "changes":
+        kept = [change for change, item in zip(args[key], touched, strict=True) if item in named]
+    return {**args, key: kept}, f" (left out, since the customer did not ask for it: {', '.join(rest)})"
 
 
 def _pairs(changes: list[Json]) -> list[tuple[str, str]]:
