@@ -183,3 +183,17 @@ async def test_items_that_the_customer_did_not_name_are_left_out_and_said_so(
         "return_delivered_order_items", args, goal="please take back the keyboard, nothing else"
     )
     assert asked.decision == "allow"  # the keyboard alone is worth less than $1,000
+
+
+async def test_the_customers_words_settle_what_a_call_leaves_open_or_got_wrong(
+    shared_shop: str, context: Context
+) -> None:
+    mail = next(case for case in demo.cases() if case.id == "red-fleece-jacket")
+    start = await demo.case_start(mail, shared_shop)
+    this = replace(context(shared_shop, mail.customer), goal=start.goal)
+    changes = [{"item": "Fleece Jacket", "to": "L, black, half zipper"}]  # they said red
+    quote = OUTFIT.tools["modify_pending_order_items"].records["quote"]
+    found = await quote(this, {"order_id": "#W2466703", "changes": changes, "payment": ""})
+    assert "8733974883" in found["does"] or "red" in found["does"], found
+    silent = await quote(replace(this, goal=""), {"order_id": "#W2466703", "changes": changes, "payment": ""})
+    assert "no available Fleece Jacket" in silent["problem"]

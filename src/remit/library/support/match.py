@@ -7,7 +7,7 @@ what is not settled by the words raises Mend with the candidates to choose from.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -198,9 +198,10 @@ def find_variant(name: str, variants: Sequence[Variant], old: Item, text: str, s
     if len(kept) == 1:
         return kept[0]
     heard = set(tokens(said))
-    meant = [v for v in fitting if v.id != old.id and all(set(tokens(new)) <= heard for new in _news(v, old))]
-    if len(meant) == 1:
-        return meant[0]
+    if heard and not fitting and not set(tokens(text)) <= heard:  # an option that the customer never spoke of
+        fitting = [v for v in variants if v.available]
+    if meant := _meant(fitting, old, heard):
+        return meant
     raise Mend(_which(name, kept or fitting, old, text, bool(kept), variants))
 
 
@@ -235,6 +236,14 @@ def _which(
         f"no available {now} becomes {text!r} with the rest unchanged. Available with it: {prices(near[:6])}. "
         "If the customer accepts one of these, give its id in `to`; else leave this item as it is."
     )
+
+
+def _meant(variants: Sequence[Variant], old: Item, heard: Set[str]) -> Variant | None:
+    """The one that differs from `old` only in what was heard, and in most of it. None where that is none or several."""
+    said = [v for v in variants if v.id != old.id and all(set(tokens(new)) <= heard for new in _news(v, old))]
+    most = max((len(_news(v, old)) for v in said), default=0)
+    best = [v for v in said if len(_news(v, old)) == most]
+    return best[0] if most and len(best) == 1 else None
 
 
 def _news(variant: Variant, old: Item) -> list[str]:
