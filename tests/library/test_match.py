@@ -16,6 +16,7 @@ from remit.library.support.match import (
     find_items,
     find_method,
     find_variant,
+    names,
     requested,
     tokens,
 )
@@ -210,3 +211,19 @@ def test_a_payment_method_is_found_by_what_people_call_it(text: str, id: str) ->
 def test_an_unclear_or_foreign_payment_method_is_answered_with_the_customers(text: str) -> None:
     with pytest.raises(Mend, match=r"gift_card_2 \(\$17.00\)"):
         find_method(METHODS, "credit_card_3", text)
+
+
+@pytest.mark.parametrize(
+    ("words", "product", "named"),
+    [
+        ("please return the lamp", "Desk Lamp", True),
+        ("please return the lamp", "Espresso Machine", False),
+        ("return everything", "Desk Lamp", True),
+        ("everything except the desk lamp, please", "Desk Lamp", False),
+        ("everything but the lamp", "Espresso Machine", True),
+    ],
+)
+def test_a_product_is_named_by_its_last_word_or_by_all_of_it_but_what_is_left_out(
+    words: str, product: str, named: bool
+) -> None:
+    assert names(words, product) is named

@@ -72,7 +72,8 @@ async def allowed_now(live: Live) -> frozenset[str] | None:
     named = {name for c in attempts if c.acted for name in writes if name in str(c.acted.result)}
     done = any(c.acted and c.acted.status == "ok" for c in attempts)
     if not done and _sent_back(attempts) and calls[-1] is attempts[-1]:
-        return frozenset(wanted.tools | named) or everything  # mend that call first
+        mending = (wanted.tools | named) - in_vain(calls, live)
+        return frozenset(mending or everything - in_vain(calls, live))  # mend that call before anything else
     allowed = everything
     if not done and len(attempts) <= MENDS:
         allowed = everything - writes | wanted.tools | named
@@ -94,14 +95,15 @@ def _sent_back(attempts: Sequence[CallState]) -> bool:
 
 
 def in_vain(calls: Sequence[CallState], live: Live) -> set[str]:
-    """What there is no point in calling next: a look without arguments that was had, and the call that was just
-    sent back as a repetition."""
+    """What there is no point in calling next: a look without arguments that was had, what the gate has denied, and
+    the call that was just sent back as a repetition."""
     changed = max((c.seq for c in live.state.effects), default=0)
     worn = {
         c.call.tool
         for c in calls
         if c.acted and c.acted.status == "ok" and not c.call.args and c.seq >= changed
     }
+    worn |= {c.call.tool for c in calls if c.acted and c.acted.status == "denied"}
     last = calls[-1] if calls else None
     if (
         last

@@ -168,9 +168,13 @@ def listing(items: Iterable[Item]) -> str:
 
 
 def names(words: str, product: str) -> bool:
-    """Whether a customer's words name a product, by its last word (`lamp` of `Desk Lamp`), or speak of all."""
-    said = set(tokens(words))
-    return tokens(product)[-1] in said or bool(said & {"all", "everything", "entire", "whole", "rest"})
+    """Whether a customer's words name a product, by its last word (`lamp` of `Desk Lamp`), or speak of all; in
+    `everything but the lamp` the lamp is what they do not mean."""
+    said, last = tokens(words), tokens(product)[-1]
+    if set(said) & {"all", "everything", "entire", "whole", "rest"}:
+        after = " ".join(said)
+        return not re.search(rf"\b(but|except|without|besides)\b(?: \S+){{0,4}} {re.escape(last)}\b", after)
+    return last in said
 
 
 def find_variant(name: str, variants: Sequence[Variant], old: Item, text: str, said: str = "") -> Variant:
