@@ -12,7 +12,7 @@ from remit.agents.report import effects, effects_text_of, mark_claims
 from remit.journal.events import Acted, Asked, Checked, Finished, Json, Nudged
 from remit.journal.state import CallState
 
-ROUNDS = 2  # how often the model may mend what its checks found, before a person is asked
+ROUNDS = 2  # how often the model may mend what its checks found, before a person is asked; a small one once
 REFLECT = """Before you finish, look back. The goal was:
 {goal}
 
@@ -88,7 +88,7 @@ def _not_met(live: Live, call: CallState | None, verdicts: list[Checked]) -> Non
     detail = "; ".join(f"{v.check}: {v.detail}" for v in verdicts if v.verdict == "not met")
     _close(live, call, f"not finished: {detail}")
     rounds = sum(c.verdict == "not met" for c in live.state.checks) / max(1, len(live.spec.checks))
-    if rounds > ROUNDS:
+    if rounds > (1 if live.model.small else ROUNDS):
         number = sum(ask_id.startswith("check") for ask_id in live.state.asked) + 1
         text = f"The goal is not met: {detail}. Answer with what to do, or reject to end the run as not met."
         live.write(Asked(ask_id=f"check{number}", kind="question", text=text))

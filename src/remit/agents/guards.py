@@ -96,7 +96,7 @@ def _sent_back(attempts: Sequence[CallState]) -> bool:
 
 def in_vain(calls: Sequence[CallState], live: Live) -> set[str]:
     """What there is no point in calling next: a look without arguments that was had, what the gate has denied, and
-    the call that was just sent back as a repetition."""
+    a look, or the last call, that was sent back as a repetition."""
     changed = max((c.seq for c in live.state.effects), default=0)
     worn = {
         c.call.tool
@@ -104,14 +104,10 @@ def in_vain(calls: Sequence[CallState], live: Live) -> set[str]:
         if c.acted and c.acted.status == "ok" and not c.call.args and c.seq >= changed
     }
     worn |= {c.call.tool for c in calls if c.acted and c.acted.status == "denied"}
-    last = calls[-1] if calls else None
-    if (
-        last
-        and last.acted
-        and last.acted.status == "mend"
-        and str(last.acted.result).startswith("you already")
-    ):
-        worn.add(last.call.tool)
+    for c in calls:
+        again = c.acted and c.acted.status == "mend" and str(c.acted.result).startswith("you already")
+        if again and (c is calls[-1] or live.tools[c.call.tool].effect == "read"):
+            worn.add(c.call.tool)
     return worn
 
 

@@ -12,6 +12,7 @@ from remit.journal.events import Answered, Asked, Call, Finished, Json, Reserved
 from remit.models.model import Answer, Price, Request, ToolSpec
 
 ANSWER_TOKENS = 4096  # most that one answer may be long, and what is reserved for it
+SMALL_TOKENS = 256  # of a small model, which when it goes on for longer goes in circles
 PLAN = ToolSpec(
     "plan",
     "Write or update your plan: the steps, and the numbers (from 0) of those that are done.",
@@ -70,7 +71,7 @@ async def think(live: Live) -> None:
         instructions=live.prefix,
         messages=live.transcript.messages,
         tools=live.offered,
-        max_tokens=None if live.model.small else ANSWER_TOKENS,  # a small one has a bound of its own
+        max_tokens=SMALL_TOKENS if live.model.small else ANSWER_TOKENS,
         allowed=await allowed_now(live),
     )
     began = time.monotonic()

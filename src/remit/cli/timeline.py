@@ -65,7 +65,7 @@ def line(event: Event) -> Text:
             text.append(f"judged {body.call_id} {body.tool} ", "dim").append(
                 body.decision, colour(body.decision)
             )
-            text.append(f" by {body.rule}{why}", "dim")
+            text.append(f" by {brief(body.rule, 70)}{why}", "dim")
         case Intended():
             text.append(f"intends {body.call_id}", "dim").append(
                 "" if body.attempt == 1 else f" attempt {body.attempt}"
