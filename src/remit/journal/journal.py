@@ -25,13 +25,7 @@ from remit.store.store import Store
 
 Json = Any
 
-# Columns of events come as text, a row a line: JSON has no bare line break, and one string is the fastest thing to send.
-EVENTS: LiteralString = """
-insert into events (run, seq, at, type, body)
-select * from unnest(string_to_array(%s, e'\\n')::uuid[], string_to_array(%s, e'\\n')::int[],
-                     string_to_array(%s, e'\\n')::timestamptz[], string_to_array(%s, e'\\n'),
-                     string_to_array(%s, e'\\n')::json[])
-"""
+COPY: LiteralString = "copy events (run, seq, at, type, body) from stdin"  # the fastest way in for many rows
 # Where an append also touches a blob, the index of runs or what waits, all of it is one statement all the same.
 EVENTS_AND_INDEX: LiteralString = """
 with put as (
@@ -202,11 +196,14 @@ class Journal:
             values = [value for row in rows for value in row]
             await self._connection.execute(FEW[len(rows) - 1], values, prepare=True)
             return
-        events = ["\n".join(column) for column in zip(*rows, strict=True)]
         if any(append.indexed for append in batch):
+            # columns of events come as text, a row a line: JSON has no bare line break
+            events = ["\n".join(column) for column in zip(*rows, strict=True)]
             await self._connection.execute(EVENTS_AND_INDEX, [*events, *index_of(batch)], prepare=True)
-        else:
-            await self._connection.execute(EVENTS, events, prepare=True)
+            return
+        lines = ["\t".join((*rest, body.replace("\\", "\\\\"))) for *rest, body in rows]
+        async with self._connection.cursor() as cursor, cursor.copy(COPY) as copy:
+            await copy.write("\n".join(lines) + "\n")
 
     async def _drop_connection(self) -> None:
         if self._connection is not None:
