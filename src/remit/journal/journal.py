@@ -50,7 +50,7 @@ delete from asks using unnest(%s::uuid[], %s::text[]) as t (run, ask_id)
 where asks.run = t.run and (t.ask_id = '' or asks.ask_id = t.ask_id)
 """
 ROW: LiteralString = "(%s, %s, %s, %s, %s)"
-FEW: tuple[LiteralString, ...] = tuple(  # for so few rows, plain values cost the server half of that
+FEW: tuple[LiteralString, ...] = tuple(  # for so few rows, plain values cost the server least
     "insert into events (run, seq, at, type, body) values " + ", ".join([ROW] * rows) for rows in range(1, 5)
 )
 READ: LiteralString = "select seq, at, type, body::text from events where run = %s and seq > %s order by seq"
