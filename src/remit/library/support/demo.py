@@ -43,6 +43,7 @@ class Case:
     says: tuple[str, ...] = ()  # facts that the answer must hold
     waits: bool = False  # right is to wait for a person first
     demo: bool = True  # False: for evals only, to keep the demo short
+    held: bool = False  # nobody tunes on these: for evals only
 
 
 @dataclass(frozen=True, slots=True)
