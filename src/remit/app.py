@@ -16,7 +16,7 @@ from remit.agents.live import Live
 from remit.agents.load import load_agent
 from remit.agents.loop import advance
 from remit.agents.spec import Agent
-from remit.agents.think import ASK, PLAN, finish_tool
+from remit.agents.think import ASK, OWN, PLAN, SMALL_REPORT, finish_tool
 from remit.errors import NotWaiting, SpecError, StaleWriter, UnknownName, UserError
 from remit.gate.rules import Rule, Rules, compile_rules
 from remit.journal.events import Acted, AnyBody, Event, Finished, Paused, Person, Replied, Resumed, Started
@@ -216,11 +216,10 @@ class App:
         agent = agent_of(events[0].body)
         fitted = outfit(agent)
         model = await self.model(agent.model)
-        offered = (
-            fitted.offered
-            if not model.small
-            else tuple(t for t in fitted.offered if t.name not in ("plan", "ask_person"))
-        )
+        offered = fitted.offered
+        if model.small:
+            kept = (t for t in offered if t.name not in OWN)
+            offered = (*kept, finish_tool(agent.output, SMALL_REPORT))
         live = Live(
             run=run,
             spec=agent,
@@ -308,7 +307,7 @@ def outfit(agent: Agent) -> Outfit:
     if key in _OUTFITS:
         return _OUTFITS[key]
     tools = {tool.name: tool for tool in resolve(agent.tools, installed())}
-    if taken := set(tools) & {"plan", "ask_person", "finish"}:
+    if taken := set(tools) & OWN:
         raise SpecError(
             f"agent {agent.name}: {sorted(taken)[0]!r} is a tool of the loop itself; rename yours"
         )

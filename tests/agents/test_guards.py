@@ -88,3 +88,22 @@ async def test_it_gives_up_looking_after_a_few_failed_looks(app: App) -> None:
     state = await run(app, Small(script))
     assert state.finished is not None
     assert world.done == []
+
+
+async def test_once_a_rule_has_said_no_twice_no_change_is_offered_any_more(app: App) -> None:
+    model = Small(
+        [
+            call("look_up", order="W1"),
+            call("cancel", order="W1"),
+            call("send", to="ann@example.com", text="x"),
+            finish(),
+        ]
+    )
+    rules = [{"tool": ["cancel", "send", "charge"], "deny": "true", "because": "refuse it"}, *ALLOW]
+    run_id = await app.start(agent(rules=rules), "please cancel W1", person=ANN, model=model)
+    await app.advance(run_id)
+    last = model.allowed[-1]
+    assert last is not None
+    assert not last & {"cancel", "send", "charge"}
+    assert "finish" in last
+    assert world.done == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -108,6 +108,38 @@ async def test_the_index_follows_the_journal(store: Store) -> None:
     await journal.append(run, 3, [Finished(status="met")])
     assert [r.status for r in await list_runs(store, status=["met"])] == ["met"]
     assert await find_run(store, str(run)[:8]) == run == await find_run(store, "last")
+
+
+async def test_what_is_asked_and_answered_in_one_append_does_not_wait(store: Store) -> None:
+    journal, run = Journal(store), uuid4()
+    asked = Asked(ask_id="q1", kind="question", text="?")
+    await journal.append(run, 0, [START, asked, Replied(ask_id="q1", decision="answer", by="o")])
+    assert await list_asks(store) == []
+    assert [(r.id, r.status) for r in await list_runs(store)] == [(run, "running")]
+
+
+async def test_a_closed_journal_leaves_nothing_behind_on_the_connections_it_used(store: Store) -> None:
+    run = uuid4()
+    for seq in range(20):
+        journal = Journal(store)
+        await journal.append(run, seq, [START if seq == 0 else Answered(model="m", text="hello")])
+        await journal.close()
+    assert len(await Journal(store).read(run)) == 20
+
+
+async def test_more_events_at_once_than_a_batch_holds_are_all_written_in_order(store: Store) -> None:
+    journal, runs = Journal(store), [uuid4() for _ in range(300)]
+
+    async def write(run: UUID) -> None:
+        await journal.append(run, 0, [START])
+        for seq in range(1, 6):
+            await journal.append(run, seq, [Answered(model="m", text=f"back\\slash {seq}\nnew line")])
+
+    await asyncio.gather(*(write(run) for run in runs))
+    for run in (runs[0], runs[150], runs[-1]):
+        texts = [e.body.text for e in await journal.read(run) if isinstance(e.body, Answered)]
+        assert texts == [f"back\\slash {seq}\nnew line" for seq in range(1, 6)]
+    await journal.close()
 
 
 async def test_only_one_holds_a_run_and_a_lost_process_lets_go(store: Store) -> None:

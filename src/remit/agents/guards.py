@@ -95,15 +95,19 @@ def _sent_back(attempts: Sequence[CallState]) -> bool:
 
 
 def in_vain(calls: Sequence[CallState], live: Live) -> set[str]:
-    """What there is no point in calling next: a look without arguments that was had, what the gate has denied, and
-    a look, or the last call, that was sent back as a repetition."""
+    """What there is no point in calling next: a look without arguments that was had, what the gate has denied (any
+    change, once a rule has said no twice), and a look, or the last call, that was sent back as a repetition."""
     changed = max((c.seq for c in live.state.effects), default=0)
     worn = {
         c.call.tool
         for c in calls
         if c.acted and c.acted.status == "ok" and not c.call.args and c.seq >= changed
     }
-    worn |= {c.call.tool for c in calls if c.acted and c.acted.status == "denied"}
+    denied = [c for c in calls if c.acted and c.acted.status == "denied"]
+    worn |= {c.call.tool for c in denied}
+    rules = [c.judged.rule for c in denied if c.judged]
+    if len(rules) > len(set(rules)):  # a rule that said no twice means the request, not how it was put
+        worn |= {name for name, tool in live.tools.items() if tool.effect in ("egress", "destroy")}
     for c in calls:
         again = c.acted and c.acted.status == "mend" and str(c.acted.result).startswith("you already")
         if again and (c is calls[-1] or live.tools[c.call.tool].effect == "read"):

@@ -13,6 +13,7 @@ from remit.models.model import Answer, Price, Request, ToolSpec
 
 ANSWER_TOKENS = 4096  # most that one answer may be long, and what is reserved for it
 SMALL_TOKENS = 256  # of a small model, which when it goes on for longer goes in circles
+SMALL_REPORT = 600  # characters, so that a small model's report is ended rather than cut
 PLAN = ToolSpec(
     "plan",
     "Write or update your plan: the steps, and the numbers (from 0) of those that are done.",
@@ -39,13 +40,15 @@ ASK = ToolSpec(
 OWN = {"plan", "ask_person", "finish"}
 
 
-def finish_tool(output: dict[str, Json] | None) -> ToolSpec:
-    """The tool that ends a run; with an output schema it takes the output too."""
+def finish_tool(output: dict[str, Json] | None, longest: int = 0) -> ToolSpec:
+    """The tool that ends a run; with an output schema it takes the output too. `longest`: characters of the report,
+    0 for any."""
+    report: dict[str, Json] = {
+        "type": "string",
+        "description": "what was done and what was not, for the person who asked",
+    }
     properties: dict[str, Json] = {
-        "report": {
-            "type": "string",
-            "description": "what was done and what was not, for the person who asked",
-        },
+        "report": report | ({"maxLength": longest} if longest else {}),
         "outcome": {"enum": ["done", "cannot"], "description": "cannot: refused, impossible or not allowed"},
     }
     required = ["report", "outcome"]

@@ -21,7 +21,8 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from remit.errors import JournalError, StaleWriter, StoreError, UnreadableEvent
 from remit.journal.events import BIG, TYPES, AnyBody, Asked, Body, Event, Finished, Replied, Started
-from remit.store.store import Store
+from remit.store import statement
+from remit.store.store import Connection, Store
 
 Json = Any
 
@@ -49,9 +50,10 @@ with put as (
 delete from asks using unnest(%s::uuid[], %s::text[]) as t (run, ask_id)
 where asks.run = t.run and (t.ask_id = '' or asks.ask_id = t.ask_id)
 """
-ROW: LiteralString = "(%s, %s, %s, %s, %s)"
-FEW: tuple[LiteralString, ...] = tuple(  # for so few rows, plain values cost the server least
-    "insert into events (run, seq, at, type, body) values " + ", ".join([ROW] * rows) for rows in range(1, 5)
+FEW = tuple(  # for so few rows, plain values cost the server least
+    b"insert into events (run, seq, at, type, body) values "
+    + b", ".join(b"($%d, $%d, $%d, $%d, $%d)" % tuple(range(5 * row + 1, 5 * row + 6)) for row in range(rows))
+    for rows in range(1, 5)
 )
 READ: LiteralString = "select seq, at, type, body::text from events where run = %s and seq > %s order by seq"
 READ_BLOBS: LiteralString = "select sha256, body from blobs where sha256 = any(%s)"
@@ -64,7 +66,9 @@ STATUS = {
     "paused": "paused",
 }
 STATUS |= {"resumed": "running"}
-BATCH = 1000  # events in one commit, at the most
+INDEXED = {*STATUS, "started", "finished"}  # events that touch more than their own row
+# Events in one commit, at the most: while the server writes one batch, this process makes the next
+BATCH = 128
 
 
 @dataclass(slots=True)
@@ -93,10 +97,8 @@ class Journal:
     store: Store
     _pending: deque[Append] = field(default_factory=deque)
     _flusher: asyncio.Task[None] | None = None
-    _connection: psycopg.AsyncConnection[Any] | None = None
-    _broken: dict[UUID, int] = field(
-        default_factory=dict
-    )  # run -> seq of its first event that was not written
+    _connection: Connection | None = None
+    _prepared: set[bytes] = field(default_factory=set)  # statements, on that connection
 
     async def append(self, run: UUID, after: int, bodies: Sequence[AnyBody]) -> list[Event]:
         """Write `bodies` as events after+1 …, durable when this returns.
@@ -114,11 +116,11 @@ class Journal:
         name, at = str(run), now.isoformat()
         append = Append(run, [], [], {}, False, asyncio.get_running_loop().create_future(), behind)
         for seq, body in enumerate(bodies, after + 1):
-            stored, blobs = set_apart(body)
-            append.rows.append((name, str(seq), at, body.type, encode(stored)))
+            text, blobs = store(body)
+            append.rows.append((name, str(seq), at, body.type, text))
             append.events.append(Event(run, seq, now, body))
             append.blobs.update(blobs)
-            append.indexed |= body.type in STATUS or isinstance(body, Started | Finished)
+            append.indexed |= body.type in INDEXED
         append.indexed |= bool(append.blobs)
         self._pending.append(append)
         if self._flusher is None or self._flusher.done():
@@ -143,24 +145,30 @@ class Journal:
         if self._flusher is not None:
             await asyncio.gather(self._flusher, return_exceptions=True)
         if self._connection is not None:
-            await self.store.pool.putconn(self._connection)
-            self._connection = None
+            await self._connection.close()  # with what was prepared on it
+            await self._drop_connection()
 
     async def _flush(self) -> None:
-        while batch := self._next_batch():
+        written: list[Append] = []  # in the database, and not yet told
+        while batch := await self._next_batch(written):
             try:
-                await self._commit(batch)
+                await self._commit(batch, written)
             except psycopg.errors.UniqueViolation:
+                tell(written)
                 await self._commit_each(batch)
             except (psycopg.Error, OSError, StoreError) as error:
+                tell(written)
                 await self._drop_connection()
                 for append in batch:
                     settle(append, _explain(error))
             else:
-                for append in batch:
-                    settle(append)
+                tell(written)
+                written = batch
 
-    def _next_batch(self) -> list[Append]:
+    async def _next_batch(self, written: list[Append]) -> list[Append]:
+        if not self._pending:
+            tell(written)
+            await asyncio.sleep(0)  # who waited for the last commit may have more to write already
         batch: list[Append] = []
         size = 0
         while self._pending and (not batch or size + len(self._pending[0].rows) <= BATCH):
@@ -178,7 +186,7 @@ class Journal:
             try:
                 if append.orphaned:
                     raise _stale(append.run)
-                await self._commit([append])
+                await self._commit([append], [])
             except (psycopg.errors.UniqueViolation, StaleWriter):
                 settle(append, _stale(append.run))
             except (psycopg.Error, OSError, StoreError) as error:
@@ -187,25 +195,35 @@ class Journal:
             else:
                 settle(append)
 
-    async def _commit(self, batch: list[Append]) -> None:
+    async def _commit(self, batch: list[Append], written: list[Append]) -> None:
+        """Write a batch in one transaction. Who waits for the batch before, `written`, is told when this one is on its
+        way, so that the server has work while they make their next."""
         if self._connection is None or self._connection.closed:
             await self._drop_connection()
             self._connection = await self.store.pool.getconn()
+        connection = self._connection
         rows = [row for append in batch for row in append.rows]
-        if len(rows) <= len(FEW) and not any(append.indexed for append in batch):
-            values = [value for row in rows for value in row]
-            await self._connection.execute(FEW[len(rows) - 1], values, prepare=True)
+        indexed = any(append.indexed for append in batch)
+        if len(rows) > len(FEW) and not indexed:
+            lines = ["\t".join((*rest, body.replace("\\", "\\\\"))) for *rest, body in rows]
+            async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+                await copy.write("\n".join(lines) + "\n")
+                tell(written)
             return
-        if any(append.indexed for append in batch):
+        tell(written)  # they are woken only after the statement is sent, at our first wait
+        if indexed:
             # columns of events come as text, a row a line: JSON has no bare line break
             events = ["\n".join(column) for column in zip(*rows, strict=True)]
-            await self._connection.execute(EVENTS_AND_INDEX, [*events, *index_of(batch)], prepare=True)
-            return
-        lines = ["\t".join((*rest, body.replace("\\", "\\\\"))) for *rest, body in rows]
-        async with self._connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            await copy.write("\n".join(lines) + "\n")
+            await connection.execute(EVENTS_AND_INDEX, [*events, *index_of(batch)], prepare=True)
+        else:
+            name = b"few%d" % len(rows)
+            if name not in self._prepared:
+                await statement.prepare(connection, name, FEW[len(rows) - 1])
+                self._prepared.add(name)
+            await statement.run(connection, name, [value.encode() for row in rows for value in row])
 
     async def _drop_connection(self) -> None:
+        self._prepared.clear()
         if self._connection is not None:
             await self.store.pool.putconn(self._connection)  # the pool throws away a broken one
             self._connection = None
@@ -213,6 +231,13 @@ class Journal:
 
 def _stale(run: UUID) -> StaleWriter:
     return StaleWriter(f"run {run} was advanced elsewhere; this worker stops")
+
+
+def tell(written: list[Append]) -> None:
+    """Tell who waits that their events are durable; empties the list."""
+    for append in written:
+        settle(append)
+    written.clear()
 
 
 def settle(append: Append, error: Exception | None = None) -> None:
@@ -232,6 +257,15 @@ def _explain(error: Exception) -> StoreError:
     if isinstance(error, psycopg.errors.DiskFull):
         return StoreError("the database's disk is full; nothing was lost. Free space, then `remit resume`")
     return StoreError(f"the journal could not be written: {str(error).strip() or type(error).__name__}")
+
+
+def store(body: AnyBody) -> tuple[str, dict[bytes, bytes]]:
+    """The body as its row has it, and what is set apart from it: blobs {sha256: JSON}."""
+    text = encode(body)
+    if body.type not in ALWAYS_APART and len(text) <= BIG // 4:  # a character has four bytes at the most
+        return text, {}
+    apart, blobs = set_apart(body)
+    return (encode(apart), blobs) if blobs else (text, {})
 
 
 def encode(body: Body) -> str:
@@ -273,7 +307,7 @@ MAY_BE_BIG = {
     "compacted": ("summary",),
     "finished": ("report", "output"),
 }
-ALWAYS_APART = {("started", "spec")}  # the same for every run of an agent: one blob serves them all
+ALWAYS_APART = {"started": "spec"}  # the same for every run of an agent: one blob serves them all
 
 
 def set_apart(body: AnyBody) -> tuple[Body, dict[bytes, bytes]]:
@@ -282,7 +316,7 @@ def set_apart(body: AnyBody) -> tuple[Body, dict[bytes, bytes]]:
     changed: dict[str, Json] = {}
     for name in MAY_BE_BIG.get(body.type, ()):
         value = getattr(body, name)
-        always = (body.type, name) in ALWAYS_APART
+        always = ALWAYS_APART.get(body.type) == name
         if not always and is_small(value):
             continue
         try:
@@ -328,7 +362,7 @@ def index_of(batch: Iterable[Append]) -> list[list[Any]]:
     blobs: dict[bytes, bytes] = {}
     begun: dict[UUID, list[Any]] = {}
     moved: dict[UUID, tuple[str, datetime]] = {}
-    asked: list[tuple[Any, ...]] = []
+    asked: dict[tuple[UUID, str], tuple[Any, ...]] = {}
     taken: list[tuple[UUID, str]] = []
     for append in batch:
         blobs.update(append.blobs)
@@ -343,16 +377,19 @@ def index_of(batch: Iterable[Append]) -> list[list[Any]]:
             elif status:
                 moved[run] = (status, event.at)
             if isinstance(body, Asked):
-                asked.append((run, body.ask_id, body.kind, body.text, event.at, body.expires))
+                asked[run, body.ask_id] = (run, body.ask_id, body.kind, body.text, event.at, body.expires)
             elif isinstance(body, Replied):
+                asked.pop((run, body.ask_id), None)  # both in one statement: neither sees the other's rows
                 taken.append((run, body.ask_id))
             elif isinstance(body, Finished):
+                for key in [key for key in asked if key[0] == run]:
+                    del asked[key]
                 taken.append((run, ""))
     return [
         *_columns(blobs.items(), 2),
         *_columns(begun.values(), 7),
         *_columns(((run, *rest) for run, rest in moved.items()), 3),
-        *_columns(asked, 6),
+        *_columns(asked.values(), 6),
         *_columns(taken, 2),
     ]
 

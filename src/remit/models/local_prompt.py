@@ -23,6 +23,7 @@ _SPECIAL = re.compile(r"<\|(\w{1,40})\|>|<(/?tool_(?:call|response))>")
 # The answer is spelled like the calls in the prompt, without tokens spent on other blanks.
 _SPELLING: Mapping[str, Json] = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 _DEPTH = 8  # of a schema; deeper parts may be anything
+_LONGEST = 1000  # characters up to which a string's limit is held; a longer one makes the grammar slow
 
 
 def prompt(request: Request) -> str:
@@ -251,6 +252,9 @@ def _simple_scalar(schema: Mapping[str, Json], kind: Any) -> dict[str, Json]:
     made: dict[str, Json] = {"type": kind}
     if kind == "string" and schema.get("format") in ("date", "date-time", "uuid"):
         made["format"] = schema["format"]
+    longest = _whole(schema.get("maxLength"))
+    if kind == "string" and longest is not None and 0 < longest <= _LONGEST:
+        made["maxLength"] = longest
     if kind == "integer":
         low, high = _whole(schema.get("minimum")), _whole(schema.get("maximum"))
         if low is not None:

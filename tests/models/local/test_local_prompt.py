@@ -93,6 +93,14 @@ def test_an_output_schema_is_what_finish_takes() -> None:
     assert list(last["args"]["properties"]) == ["n"]
 
 
+def test_a_short_limit_of_a_string_binds_and_a_long_one_does_not() -> None:
+    def string(longest: int) -> object:
+        return {"type": "object", "properties": {"report": {"type": "string", "maxLength": longest}}}
+
+    assert lp.simple(string(600))["properties"]["report"]["maxLength"] == 600  # type: ignore[arg-type]
+    assert "maxLength" not in lp.simple(string(100_000))["properties"]["report"]  # type: ignore[arg-type]
+
+
 def test_free_text_is_not_bound() -> None:
     assert lp.answer_schema(request(tools=())) is None
 
