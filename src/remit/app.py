@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +12,31 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from remit import library
+from remit.agents.delegate import NAME as DELEGATE
+from remit.agents.delegate import delegate_tool
 from remit.agents.live import Live
 from remit.agents.load import load_agent
 from remit.agents.loop import advance
 from remit.agents.spec import Agent
 from remit.agents.think import ASK, OWN, PLAN, SMALL_REPORT, finish_tool
-from remit.errors import NotWaiting, SpecError, StaleWriter, UnknownName, UserError
+from remit.errors import LeaseLost, NotWaiting, SpecError, StaleWriter, UnknownName, UserError
 from remit.gate.rules import Rule, Rules, compile_rules
-from remit.journal.events import Acted, AnyBody, Event, Finished, Paused, Person, Replied, Resumed, Started
-from remit.journal.hold import Holds
-from remit.journal.index import find_run
+from remit.journal.events import (
+    Acted,
+    AnyBody,
+    Asked,
+    Event,
+    Finished,
+    Paused,
+    Person,
+    Replied,
+    Resumed,
+    Started,
+    UndoWanted,
+)
+from remit.journal.index import ended, find_run, parent_ended, rest
 from remit.journal.journal import Journal
+from remit.journal.lease import Leases
 from remit.journal.state import State, fold
 from remit.models.model import Model, ToolSpec
 from remit.models.prices import require_price
@@ -34,6 +48,7 @@ from remit.tools.registry import installed, resolve
 from remit.tools.tool import Tool
 
 Json = Any
+DEATHS = 10  # of workers, one after the other, in one run, after which a person is asked
 RELOADS = 20  # times that a run is read again because somebody else appended to it meanwhile
 
 
@@ -53,12 +68,16 @@ class App:
     settings: Settings
     store: Store
     journal: Journal
-    holds: Holds
+    leases: Leases
     resources: Mapping[str, Any] = field(
         default_factory=dict
     )  # given by whoever opened the app; over the spec's
     models: dict[str, Model] = field(default_factory=dict)
     progress: Callable[..., Any] | None = None
+    lives: dict[UUID, Live] = field(default_factory=dict)  # what this process advances now
+
+    def __post_init__(self) -> None:
+        self.leases.interrupt = self._interrupt
 
     async def start(
         self,
@@ -104,14 +123,18 @@ class App:
 
         Raises StaleWriter if another worker has it, StoreError if the database is away.
         """
-        async with self.holds.hold(run):
+        async with self.leases.hold(run) as deaths:
             lost: list[Acted] = []
             for _ in range(RELOADS):
-                live = await self._live(run, watch, stream)
+                live = self.lives[run] = await self._live(run, watch, stream)
                 # an outcome that could not be written because somebody appended meanwhile is written now
                 live.write(*(a for a in lost if a.call_id in live.state.open)) if lost else None
                 try:
-                    await advance(live)
+                    if await self._may_go_on(live, deaths):
+                        await advance(live)
+                except LeaseLost:
+                    await live.abandon()
+                    raise
                 except StaleWriter:
                     lost += [b for a in live.under_way for b in outcomes(a.events)]
                     await live.abandon()
@@ -119,8 +142,35 @@ class App:
                 except BaseException:
                     await live.abandon()
                     raise
+                finally:
+                    self.lives.pop(run, None)
+                if live.indexed != live.state.status:
+                    await rest(self.store, run, live.state.seq, live.state.status)
                 return live.state
             raise StaleWriter(f"run {run} is being changed by somebody else all the time; try again")
+
+    async def _may_go_on(self, live: Live, deaths: int) -> bool:
+        """Whether the run should be advanced: not one that kills its workers, nor one whose parent has ended."""
+        state = live.state
+        if state.finished or state.started is None:
+            return True
+        if state.started.parent is not None and await parent_ended(self.store, live.run):
+            live.write(Finished(status="cancelled", why="the run that delegated this has ended"))
+        elif deaths >= DEATHS:
+            number = sum(ask_id.startswith("deaths") for ask_id in state.asked) + 1
+            text = f"{deaths} workers died one after the other while they advanced this run. "
+            text += "Approve to try again, or reject to end it."
+            live.write(Asked(ask_id=f"deaths{number}", kind="question", text=text))
+        else:
+            return True
+        await live.settled()
+        return False
+
+    async def _interrupt(self, held: Collection[UUID]) -> None:
+        """Break off what runs of ours are doing that were cancelled meanwhile."""
+        for run in await ended(self.store, list(held)):
+            if live := self.lives.get(run):
+                live.interrupt()
 
     async def answer(
         self,
@@ -165,10 +215,39 @@ class App:
         await self._append_outside(run, lambda state: _unless_ended(state, Resumed(by=by), not state.paused))
 
     async def cancel(self, run: UUID, by: str, why: str = "") -> None:
+        """End a run and its children. What a tool of it is doing is broken off within a heartbeat; what became of an
+        effect that was under way is found out and recorded."""
+        before = await self.state(run)
+        words = f"{by}: {why}".rstrip(": ")
         await self._append_outside(
-            run,
-            lambda state: _unless_ended(state, Finished(status="cancelled", why=f"{by}: {why}".rstrip(": "))),
+            run, lambda state: _unless_ended(state, Finished(status="cancelled", why=words))
         )
+        for delegated in before.children.values():
+            with suppress(NotWaiting, UserError):  # it has ended, or was not begun yet and never will be
+                await self.cancel(delegated.child, by, why)
+        if run in self.lives:
+            self.lives[run].interrupt()
+        elif any(call.doubtful for call in before.open.values()):
+            with suppress(StaleWriter):  # whoever has the run does it
+                await self.advance(run)
+
+    async def undo(self, run: UUID, call_id: str, by: str) -> State:
+        """Take an effect back as its tool declares, once. Raises UserError where there is nothing to undo."""
+
+        def want(state: State) -> UndoWanted | None:
+            call = state.calls.get(call_id)
+            if call is None or call not in state.effects:
+                known = [effect.call.id for effect in state.effects]
+                raise UnknownName("effect", call_id, known)
+            tool = outfit(agent_of(state.started)).tools.get(call.call.tool) if state.started else None
+            if tool is None or tool.undo is None:
+                raise UserError(f"{call.call.tool} does not say how it is undone; undo it in its own system")
+            if call.undone:
+                raise UserError(f"{call_id} of run {run} is undone already")
+            return None if f"undo:{call_id}" in state.open else UndoWanted(call_id=call_id, by=by)
+
+        await self._append_outside(run, want)
+        return await self.advance(run)
 
     async def fork(self, run: UUID, at: int | None = None, changes: Mapping[str, Json] | None = None) -> UUID:
         """A new run that shares this one's events up to `at` (its end where None). Effects before are not repeated;
@@ -228,6 +307,7 @@ class App:
             rules=fitted.rules,
             offered=offered,
             journal=self.journal,
+            leases=self.leases,
             root=self.settings.data_dir / "runs" / str(run),
             resources=await self._resources(agent),
             watch=watch,
@@ -291,11 +371,11 @@ def agent_of(started: Started) -> Agent:
 def find_agent(name: str) -> Agent:
     """An agent by file (`path.yaml`) or by its name in the library. Raises UnknownName, SpecError."""
     if name.endswith((".yaml", ".yml")) or os.sep in name:
-        return load_agent(Path(name))
+        return load_agent(Path(name), find_agent)
     known = library.agents()
     if name not in known:
         raise UnknownName("agent", name, known)
-    return load_agent(known[name])
+    return load_agent(known[name], find_agent)
 
 
 _OUTFITS: dict[str, Outfit] = {}  # by the spec's own text: compiled once in a process
@@ -307,6 +387,10 @@ def outfit(agent: Agent) -> Outfit:
     if key in _OUTFITS:
         return _OUTFITS[key]
     tools = {tool.name: tool for tool in resolve(agent.tools, installed())}
+    if agent.team:
+        tools[DELEGATE] = delegate_tool(agent.team)
+    for member in agent.team:
+        outfit(member)  # what is wrong with it is said now
     if taken := set(tools) & OWN:
         raise SpecError(
             f"agent {agent.name}: {sorted(taken)[0]!r} is a tool of the loop itself; rename yours"
@@ -341,11 +425,12 @@ async def open_app(
 ) -> AsyncIterator[App]:
     """The platform over the store of `settings`; closes what it opened. Raises StoreError."""
     async with open_store(settings) as store:
-        app = App(settings, store, Journal(store), Holds(store), dict(resources or {}), progress=progress)
+        leases = Leases(store, ttl=settings.lease_ttl)
+        app = App(settings, store, Journal(store), leases, dict(resources or {}), progress=progress)
         try:
             yield app
         finally:
             await app.journal.close()
-            await app.holds.close()
+            await app.leases.close()
             for model in app.models.values():
                 await close_model(model)

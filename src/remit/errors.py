@@ -7,6 +7,7 @@ RemitError                     anything a caller may want to catch; `exit_code` 
 ├── StoreError                 the database cannot be reached, started, migrated or written
 ├── JournalError
 │   ├── StaleWriter            somebody else appended first; the loser stops
+│   │   └── LeaseLost          this process could not say in time that it lives; the run is perhaps another's
 │   └── UnreadableEvent        written by a newer Remit, or damaged
 ├── ModelError                 a provider failed; `retryable` says whether trying again can help
 │   ├── UnknownPrice           the model's price is not known and no limit was set without it
@@ -15,12 +16,14 @@ RemitError                     anything a caller may want to catch; `exit_code` 
 └── NotWaiting                 an approval or answer for something that waits no more
 
 Mend                           a tree of its own: what the *model* can mend. It becomes the tool's result.
+Later                          no error: a tool says when it wants to be called again; the run waits and holds nothing
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from datetime import datetime
 
 
 class RemitError(Exception):
@@ -69,6 +72,10 @@ class StaleWriter(JournalError):
     """Another worker has appended to this run since it was read; this one stops."""
 
 
+class LeaseLost(StaleWriter):
+    """This process may have been taken for dead; whoever has the run now goes on with it."""
+
+
 class UnreadableEvent(JournalError):
     """An event that this version cannot read; upgrade Remit, or see `remit doctor`."""
 
@@ -100,3 +107,14 @@ class NotWaiting(UserError):
 
 class Mend(Exception):
     """What a tool raises when the model can mend the call: the message becomes the tool's result."""
+
+
+class Later(Exception):
+    """Call this tool again at `until` (with a time zone). For reads and tools of effect `self`: what they wait for is
+    not here yet. Raises ValueError for a time without zone."""
+
+    def __init__(self, until: datetime, why: str = "") -> None:
+        if until.utcoffset() is None:
+            raise ValueError(f"{until.isoformat()} has no time zone")
+        super().__init__(why)
+        self.until, self.why = until, why

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from remit.age import parse_age
 from remit.errors import UserError
+
+
+def _age(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_age(value)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+
+
+Age = Annotated[timedelta, BeforeValidator(_age)]
 
 
 class Settings(BaseSettings):
@@ -35,6 +50,18 @@ class Settings(BaseSettings):
         None, description="US dollars a million output tokens, where unknown."
     )
     local_weights: Path | None = Field(None, description="A GGUF file to use for the local model.")
+    lease_ttl: float = Field(
+        6.0,
+        ge=0.3,
+        le=300,
+        description="Seconds without a sign of life after which a process counts as dead.",
+    )
+    retain_archive_after: Age | None = Field(
+        None, description="Workers archive runs that ended so long ago, as 90d; unset: none."
+    )
+    retain_delete_after: Age | None = Field(
+        None, description="Workers delete archives of runs that ended so long ago, as 7y; unset: none."
+    )
     pool_size: int = Field(8, ge=2, le=100, description="Database connections a process may hold.")
 
 

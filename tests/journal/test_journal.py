@@ -11,7 +11,6 @@ import pytest
 from remit.errors import StaleWriter, UnreadableEvent
 from remit.journal import events as events_module
 from remit.journal.events import TYPES, Acted, Answered, Asked, Finished, Nudged, Replied, Started
-from remit.journal.hold import Holds
 from remit.journal.index import find_run, list_asks, list_runs
 from remit.journal.journal import Journal, decode
 from remit.store.store import Store
@@ -140,18 +139,6 @@ async def test_more_events_at_once_than_a_batch_holds_are_all_written_in_order(s
         texts = [e.body.text for e in await journal.read(run) if isinstance(e.body, Answered)]
         assert texts == [f"back\\slash {seq}\nnew line" for seq in range(1, 6)]
     await journal.close()
-
-
-async def test_only_one_holds_a_run_and_a_lost_process_lets_go(store: Store) -> None:
-    run, one, other = uuid4(), Holds(store), Holds(store)
-    async with one.hold(run):
-        with pytest.raises(StaleWriter):
-            async with other.hold(run):
-                pass
-        await one.close()
-    async with other.hold(run):
-        assert run in other.held
-    await other.close()
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda p: p.stem)

@@ -7,14 +7,18 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from remit.agents.delegate import NAME as DELEGATE
+from remit.agents.delegate import collect, delegate
 from remit.agents.guards import doubted, repeated
 from remit.agents.live import Live
+from remit.agents.settle import acted, doubt_answered, perform, settle, undo
 from remit.agents.think import OWN
 from remit.errors import Mend, UnknownName
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal, Verdict
-from remit.journal.events import Acted, Asked, Intended, Json, Judged, Planned
+from remit.journal.events import Acted, Asked, Json, Judged, Planned, Slept
 from remit.journal.state import CallState
+from remit.tools.call import Outcome
 from remit.tools.call import call as call_tool
 from remit.tools.tool import Tool
 
@@ -27,8 +31,16 @@ async def act(live: Live) -> None:
     for call in list(live.state.open.values()):
         if call.asked is not None and call.replied is None:
             continue
-        if call.doubtful and call.asked is None:
+        if call.call.id in live.state.timers:
+            continue
+        if call.undoes is not None:
+            await undo(live, call, live.tools.get(call.call.tool))
+        elif call.delegated is not None:
+            await collect(live, call)
+        elif call.doubtful and call.asked is None:
             await settle(live, call)
+        elif call.woken:
+            ready.append(call)
         elif call.replied is not None:
             ready += await _after_reply(live, call)
         elif call.call.tool in OWN:
@@ -165,7 +177,7 @@ async def _after_reply(live: Live, call: CallState) -> list[CallState]:
     if tool is None:
         return _mend(live, call, f"the tool {call.call.tool} is no longer there")
     if asked.kind == "doubt":
-        await _doubt_answered(live, call, tool)
+        await doubt_answered(live, call, tool)
         return []
     if reply.decision != "approve":
         result = reply.text or f"{reply.by} said no"
@@ -195,10 +207,12 @@ def _rejected(call: CallState, tool: Tool, result: str, by: str) -> Acted:
 
 async def _carry_out(live: Live, ready: list[CallState]) -> None:
     """Reads side by side, one event each; effects one after the other, intent before and outcome after."""
-    reads = [c for c in ready if live.tools[c.call.tool].effect in ("read", "self")]
-    for call, done in zip(reads, await asyncio.gather(*(_run(live, call) for call in reads)), strict=True):
-        verdict = call.judged if call.replied is None else None
-        if verdict is not None and verdict.rule == f"default of {verdict.effect}":
+    reads = [
+        c for c in ready if live.tools[c.call.tool].effect in ("read", "self") and c.call.tool != DELEGATE
+    ]
+    for call, done in zip(reads, await asyncio.gather(*(_look(live, call) for call in reads)), strict=True):
+        verdict = _new_verdict(call)
+        if verdict is not None and isinstance(done, Acted) and verdict.rule == f"default of {verdict.effect}":
             live.write(
                 done.model_copy(update={"rule": verdict.rule})
             )  # a row less for the commonest of calls
@@ -207,14 +221,34 @@ async def _carry_out(live: Live, ready: list[CallState]) -> None:
     for call in ready:
         if call in reads:
             continue
-        verdicts = [call.judged] if call.judged and call.replied is None else []
-        if live.spec.remit.autonomy == "shadow":
+        verdicts = [verdict] if (verdict := _new_verdict(call)) else []
+        if call.call.tool == DELEGATE:
+            live.write(*verdicts) if verdicts else None
+            await delegate(live, call)
+        elif live.spec.remit.autonomy == "shadow":
             live.write(*verdicts, _simulated(live, call))
-            continue
-        live.write(*verdicts, Intended(call_id=call.call.id, key=f"{live.run}:{call.call.id}"))
-        await live.settled()  # the intent is durable before the effect
-        live.write(await _run(live, call))
-        await live.settled()
+        else:
+            await perform(live, call, *verdicts)
+
+
+def _new_verdict(call: CallState) -> Judged | None:
+    """The verdict that is not in the journal yet: it is written with what follows."""
+    return call.judged if call.replied is None and not call.woken else None
+
+
+async def _look(live: Live, call: CallState) -> Acted | Slept:
+    """Call a tool without effect; it may want to be called again later."""
+    tool = live.tools[call.call.tool]
+    began = time.monotonic()
+    try:
+        outcome = await live.attempt(call_tool(tool, live.context(call.call.id), call.call.args))
+    except asyncio.CancelledError:
+        if not live.interrupted:
+            raise
+        outcome = Outcome("failed", "broken off: the run was cancelled", time.monotonic() - began)
+    if outcome.later is not None:
+        return Slept(until=outcome.later.until, why=outcome.later.why, call_id=call.call.id)
+    return acted(call, tool, outcome.status, outcome.result, outcome.seconds)
 
 
 def _simulated(live: Live, call: CallState) -> Acted:
@@ -226,72 +260,4 @@ def _simulated(live: Live, call: CallState) -> Acted:
         status="simulated",
         result="ok",
         integrity="system",
-    )
-
-
-async def _run(live: Live, call: CallState, key: str = "") -> Acted:
-    tool = live.tools[call.call.tool]
-    outcome = await call_tool(tool, live.context(call.call.id, key), call.call.args)
-    return Acted(
-        call_id=call.call.id,
-        tool=tool.name,
-        effect=tool.effect,
-        status=outcome.status,
-        result=outcome.result,
-        integrity=tool.integrity,
-        source=tool.name,
-        seconds=round(outcome.seconds, 3),
-    )
-
-
-async def settle(live: Live, call: CallState) -> None:
-    """An effect in doubt after a crash: by its key, by looking, or by a person. Never again blindly."""
-    tool, intent = live.tools.get(call.call.tool), call.intended
-    assert intent is not None
-    how = tool.settle.how if tool else "ask"
-    if tool is not None and how == "key":
-        live.write(await _run(live, call, intent.key))
-    elif tool is not None and how == "lookup" and tool.settle.find is not None:
-        began = time.monotonic()
-        found = await tool.settle.find(live.context(call.call.id, intent.key), call.call.args)
-        if found is None:
-            live.write(Intended(call_id=call.call.id, key=intent.key, attempt=intent.attempt + 1))
-            await live.settled()
-            live.write(await _run(live, call, intent.key))
-        else:
-            seconds = round(time.monotonic() - began, 3)
-            live.write(_happened(call, tool, found, tool.name, seconds))
-    else:
-        text = (
-            f"{call.call.tool} was begun and its outcome is unknown. Approve to do it (again), reject to leave it, "
-            f"or answer with its result if it happened."
-        )
-        live.write(Asked(ask_id=f"d{call.call.id}", kind="doubt", text=text, call_id=call.call.id))
-    await live.settled()
-
-
-async def _doubt_answered(live: Live, call: CallState, tool: Tool) -> None:
-    reply, intent = call.replied, call.intended
-    assert reply is not None
-    assert intent is not None
-    if reply.decision == "approve":
-        live.write(Intended(call_id=call.call.id, key=intent.key, attempt=intent.attempt + 1))
-        await live.settled()
-        live.write(await _run(live, call, intent.key))
-    elif reply.decision == "answer":
-        live.write(_happened(call, tool, reply.text, reply.by, 0.0))
-    else:
-        live.write(_rejected(call, tool, reply.text or "left undone", reply.by))
-    await live.settled()
-
-
-def _happened(call: CallState, tool: Tool, result: Json, source: str, seconds: float) -> Acted:
-    return Acted(
-        call_id=call.call.id,
-        tool=tool.name,
-        effect=tool.effect,
-        result=result,
-        integrity=tool.integrity,
-        source=source,
-        seconds=seconds,
     )

@@ -43,6 +43,8 @@ class Transcript:
             case Answered() as body if body.purpose == "act":
                 calls = tuple(ToolCall(call.id, call.tool, call.args) for call in body.calls)
                 self._add(event.seq, Message("assistant", body.text, calls))
+            case Acted() as body if body.call_id.startswith("undo:"):
+                self._add(event.seq, Message("user", f"A person had {body.call_id} undone: {render(body)}"))
             case Acted() as body:
                 self._add(event.seq, Message("tool", render(body), call_id=body.call_id, tool=body.tool))
             case Nudged() as body:
@@ -104,6 +106,11 @@ def instructions(spec: Agent) -> str:
 def opening(started: Started) -> str:
     """The first message: the goal, what the trigger vouches for, and third parties' words fenced as data."""
     parts = [started.goal.strip()]
+    if started.task:
+        parts = [
+            f"The person's request, for your information:\n{started.goal.strip()}",
+            f"Your part of it, as the agent that leads the work puts it:\n{started.task.strip()}",
+        ]
     if started.person.email or started.person.name:
         verified = "verified" if started.person.verified else "not verified"
         name = started.person.name or started.person.id
@@ -127,6 +134,7 @@ def render(acted: Acted) -> str:
         "failed": "error: ",
         "denied": "refused: ",
         "rejected": "refused by a person: ",
+        "unknown": "outcome unknown: ",
     }
     if acted.status == "simulated":
         return "simulated, nothing was changed: " + text

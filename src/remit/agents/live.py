@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from remit.agents.context import Transcript, instructions
 from remit.agents.spec import Agent
 from remit.gate.rules import Rules
-from remit.journal.events import AnyBody, Event
-from remit.journal.journal import Append, Journal
-from remit.journal.state import State, apply
+from remit.journal.events import AnyBody, Event, Started
+from remit.journal.journal import Append, Journal, status_after
+from remit.journal.lease import Leases
+from remit.journal.state import State, apply, fold
 from remit.models.model import Model, ToolSpec
 from remit.tools.tool import Tool, ToolContext
 
+T = TypeVar("T")
 AHEAD = 2  # appends that may be under way while the loop goes on; effects, waits and ends always wait for all
 
 
@@ -32,6 +34,7 @@ class Live:
     rules: Rules
     offered: tuple[ToolSpec, ...]  # the tools as the model sees them, the loop's own included
     journal: Journal
+    leases: Leases
     root: Path  # the run's folder
     resources: Mapping[str, Any]
     state: State = field(default_factory=State)
@@ -41,6 +44,9 @@ class Live:
     prefix: str = ""
     memory: dict[str, Any] = field(default_factory=dict)  # of this advance only: what guards have found out
     under_way: list[Append] = field(default_factory=list)
+    indexed: str = "new"  # the status that the index of runs has
+    interrupted: bool = False  # the run was cancelled meanwhile
+    running: set[asyncio.Task[Any]] = field(default_factory=set)  # what an interruption breaks off
 
     def __post_init__(self) -> None:
         self.prefix = instructions(self.spec)
@@ -49,6 +55,7 @@ class Live:
         """Take in an event that is in the journal."""
         apply(self.state, event)
         self.transcript.apply(event)
+        self.indexed = status_after(event.body) or ("running" if event.seq == 1 else self.indexed)
 
     def write(self, *bodies: AnyBody) -> None:
         """Append at the end. In memory at once; durable after `settled`."""
@@ -71,8 +78,31 @@ class Live:
         await asyncio.gather(*(append.done for append in self.under_way), return_exceptions=True)
         self.under_way.clear()
 
+    async def attempt(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what an interruption may break off. Raises CancelledError then, with `interrupted` set."""
+        task = asyncio.create_task(work)
+        self.running.add(task)
+        try:
+            return await task
+        finally:
+            self.running.discard(task)
+
+    def interrupt(self) -> None:
+        """The run was cancelled: break off what is running. What became of it is still recorded."""
+        self.interrupted = True
+        for task in self.running:
+            task.cancel()
+
+    async def begin(self, child: UUID, started: Started) -> None:
+        """Begin a child run, unless it was begun before."""
+        if not await self.journal.read(child):
+            await self.journal.append(child, 0, [started])
+
+    async def look_at(self, child: UUID) -> State:
+        return fold(await self.journal.read(child))
+
     def context(self, call_id: str, key: str = "") -> ToolContext:
-        started = self.state.started
+        started, call = self.state.started, self.state.calls.get(call_id)
         return ToolContext(
             run=self.run,
             call_id=call_id,
@@ -82,4 +112,5 @@ class Live:
             inputs=started.inputs if started else {},
             resources=self.resources,
             goal=started.goal if started else "",
+            woken=call.woken if call else False,
         )

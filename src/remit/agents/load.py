@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,19 @@ MODELS: dict[str, type[BaseModel]] = {
 }
 
 
-def load_agent(path: Path) -> Agent:
-    """The agent in a YAML file. Raises SpecError with path and line; UserError where there is no such file."""
+def load_agent(path: Path, find: Callable[[str], Agent] | None = None) -> Agent:
+    """The agent in a YAML file; `find` gives the agents that its team names. Raises SpecError with path and line;
+    UserError where there is no such file."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise UserError(f"there is no agent file {path}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", str(path)) from error
-    return parse_agent(text, str(path))
+    return parse_agent(text, str(path), find)
 
 
-def parse_agent(text: str, path: str = "agent") -> Agent:
+def parse_agent(text: str, path: str = "agent", find: Callable[[str], Agent] | None = None) -> Agent:
     """As load_agent, from the text."""
     try:
         data = YAML(typ="rt").load(text)
@@ -46,11 +47,27 @@ def parse_agent(text: str, path: str = "agent") -> Agent:
     if not isinstance(data, dict):
         raise SpecError("an agent is a mapping: name, instructions, tools, …", path, 1)
     try:
-        return Agent.model_validate(plain(data))
+        return Agent.model_validate(with_team(plain(data), path, find))
     except ValidationError as error:
         first = error.errors()[0]
         loc = tuple(part for part in first["loc"] if part != "function-after")
         raise SpecError(_say(first["type"], first["msg"], loc), path, line_of(data, loc)) from error
+
+
+def with_team(data: dict[str, Json], path: str, find: Callable[[str], Agent] | None) -> dict[str, Json]:
+    """The spec with the team's members in place of their names; a file is found from where this one is."""
+    team = data.get("team")
+    if not isinstance(team, list) or find is None:
+        return data
+    here = Path(path).parent
+
+    def member(one: Json) -> Json:
+        if not isinstance(one, str):
+            return one
+        found = find(str(here / one) if one.endswith((".yaml", ".yml")) else one)
+        return found.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    return {**data, "team": [member(one) for one in team]}
 
 
 def plain(value: Json) -> Json:

@@ -12,6 +12,7 @@ from remit.agents.act import act
 from remit.agents.finish import conclude
 from remit.agents.live import Live
 from remit.agents.progress import nudge, stalled
+from remit.agents.settle import wind_up
 from remit.agents.think import OWN, over_limit, think
 from remit.errors import ModelError, ToolFault
 from remit.journal.events import Acted, Asked, Finished, Nudged, Replied, Woken
@@ -36,8 +37,12 @@ async def advance(live: Live) -> None:
 async def step(live: Live) -> bool:
     """One turn of the loop. False: the run has ended, is paused, or waits."""
     state = live.state
-    if state.finished or state.paused or not _awake(live):
+    if state.paused:
         return False
+    live.leases.check(live.run)
+    if state.finished:
+        return await wind_up(live)
+    _wake(live)
     _expire(live)
     if _given_up(live):
         return True
@@ -48,7 +53,7 @@ async def step(live: Live) -> bool:
         before = state.seq
         await act(live)
         return state.seq > before  # nothing moved: all that is open waits for somebody
-    if state.waits:
+    if state.waits or state.timers:
         return False
     if live.transcript.messages[-1].role == "assistant":  # it answered, and called nothing
         await _said(live)
@@ -61,13 +66,11 @@ async def step(live: Live) -> bool:
     return True
 
 
-def _awake(live: Live) -> bool:
-    if live.state.sleeping is None:
-        return True
-    if datetime.now(UTC) < live.state.sleeping:
-        return False
-    live.write(Woken())
-    return True
+def _wake(live: Live) -> None:
+    now = datetime.now(UTC)
+    for call_id, until in list(live.state.timers.items()):
+        if until <= now:
+            live.write(Woken(call_id=call_id))
 
 
 def _expire(live: Live) -> None:

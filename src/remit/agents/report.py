@@ -37,13 +37,14 @@ MARK = " [not borne out by the journal]"
 
 
 def effects(state: State) -> list[dict[str, Json]]:
-    """Every effect that happened, in order: tool, args, result, who approved it."""
+    """Every effect that happened, in order: tool, args, result, who approved it, whether it was undone."""
     return [
         {
             "tool": call.call.tool,
             "args": call.call.args,
             "result": call.acted.result if call.acted else None,
-            "approved_by": call.replied.by if call.replied else None,
+            "approved_by": call.approved.by if call.approved else None,
+            **({"undone": True} if call.undone else {}),
         }
         for call in state.effects
     ]

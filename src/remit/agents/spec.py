@@ -87,5 +87,6 @@ class Agent(Part):
     resources: dict[str, str] = {}  # name -> URL; `$NAME` is read from the environment when a tool runs
     output: dict[str, Json] | None = None  # JSON Schema of the result
     checks: tuple[Check, ...] = ()
+    team: tuple[Agent, ...] = ()  # whom it may delegate to; in YAML also names or files of agents
     plan: bool = True  # offer the plan tool
     reflect: bool = True  # look back once before finishing

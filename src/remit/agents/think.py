@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from remit.agents.guards import allowed_now
 from remit.agents.live import AHEAD, Live
+from remit.errors import StaleWriter
 from remit.journal.events import Answered, Asked, Call, Finished, Json, Reserved
 from remit.models.model import Answer, Price, Request, ToolSpec
 
@@ -78,7 +80,12 @@ async def think(live: Live) -> None:
         allowed=await allowed_now(live),
     )
     began = time.monotonic()
-    answer = await live.model.request(request, live.stream)
+    try:
+        answer = await live.attempt(live.model.request(request, live.stream))
+    except asyncio.CancelledError:
+        if not live.interrupted:
+            raise
+        raise StaleWriter(f"run {live.run} was cancelled") from None
     live.write(answered(live, answer, time.monotonic() - began))
 
 

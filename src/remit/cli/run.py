@@ -16,6 +16,7 @@ from remit.agents.report import effects
 from remit.app import App, find_agent, open_app
 from remit.cli.common import Download, console, errors, exit_code, me, perform, print_json
 from remit.cli.timeline import line, summary
+from remit.crew import Crew
 from remit.dispatch import open_dispatch
 from remit.errors import UserError
 from remit.journal.events import Event, Person
@@ -115,7 +116,7 @@ async def attend(app: App, run_id: UUID, quiet: bool = False) -> State:
 
     loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, interrupted.set)
-    work = asyncio.create_task(app.advance(run_id, watch=show))
+    work = asyncio.create_task(Crew(app, watch=show).see_through(run_id))
     stop = asyncio.create_task(interrupted.wait())
     try:
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)

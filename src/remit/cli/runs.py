@@ -149,7 +149,7 @@ async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
         "verdict": judged.decision if judged else "",
         "rule": judged.rule if judged else "",
         "reasons": "; ".join(judged.reasons) if judged else "",
-        "approved by": call.replied.by if call.replied else "",
+        "approved by": call.approved.by if call.approved else "",
         "values": {
             name: {
                 "value": value,

@@ -10,15 +10,12 @@ from uuid import UUID
 import typer
 
 from remit import settings
-from remit.app import App, open_app
+from remit.app import open_app
 from remit.cli.common import console, errors, perform, print_json
-from remit.dispatch import Dispatch, open_dispatch
-from remit.errors import StaleWriter
-from remit.journal.index import orphans
+from remit.crew import Crew
+from remit.dispatch import open_dispatch
 from remit.models.registry import known_models
 from remit.store.doctor import Finding, examine
-
-ORPHAN_AFTER = 15.0  # seconds without an event after which a running run is looked at
 
 
 def worker(
@@ -44,29 +41,16 @@ async def _worker(concurrency: int, name: str) -> None:
         loop.add_signal_handler(sign, stop.set)
     async with open_app(settings.load()) as app, open_dispatch(app.store) as dispatch:
         errors.print(f"{name} advances up to {concurrency} runs at once; Ctrl-C stops it")
+        app.leases.name = name
+        crew = Crew(app, concurrency)
 
         async def advance(run: UUID) -> None:
-            try:
-                state = await app.advance(run)
-            except StaleWriter:
-                return  # whoever has it goes on with it
-            if state.sleeping:
-                await dispatch.wake_at(run, state.sleeping)
+            await crew.advance(run)
 
-        sweeper = asyncio.create_task(_sweep(app, dispatch, stop))
+        sweeper = asyncio.create_task(crew.sweep(stop))
         await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name)
         await sweeper
-
-
-async def _sweep(app: App, dispatch: Dispatch, stop: asyncio.Event) -> None:
-    """Runs that lost whoever advanced them in the foreground are taken over; expired questions are closed."""
-    while not stop.is_set():
-        for run in await orphans(app.store, ORPHAN_AFTER):
-            await dispatch.enqueue(run)
-        try:
-            await asyncio.wait_for(stop.wait(), ORPHAN_AFTER / 3)
-        except TimeoutError:
-            continue
+        await crew.drain()
 
 
 async def _doctor(as_json: bool) -> None:

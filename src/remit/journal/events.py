@@ -58,6 +58,8 @@ class Started(Body):
     inputs: dict[str, Json] = {}  # what came with the goal: facts the trigger vouches for
     quoted: str = ""  # third parties' words that came with the goal: shown as data, never as the person's
     parent: UUID | None = None
+    task: str = ""  # what the parent's model wants of this run: never the person's words
+    untrusted: bool = False  # the parent had read words of somebody unverified
     fork_of: UUID | None = None
     fork_seq: int | None = None
 
@@ -115,16 +117,18 @@ class Intended(Body):
     call_id: str
     key: str  # idempotency key
     attempt: int = 1
+    lease: str = ""  # of the process that is about to do it
 
 
 class Acted(Body):
-    """What a tool call came to. `mend`: the model can correct it; `simulated`: shadow, nothing happened."""
+    """What a tool call came to. `mend`: the model can correct it; `simulated`: shadow, nothing happened; `unknown`: the
+    run ended while it was under way, and nobody can say whether it happened."""
 
     type: Literal["acted"] = "acted"
     call_id: str
     tool: str
     effect: Literal["read", "self", "egress", "destroy"] = "read"
-    status: Literal["ok", "mend", "denied", "rejected", "failed", "simulated"] = "ok"
+    status: Literal["ok", "mend", "denied", "rejected", "failed", "simulated", "unknown"] = "ok"
     result: Json = None
     rule: str = ""  # the default that allowed it, where no Judged was needed
     integrity: Literal["system", "person", "untrusted"] = "untrusted"
@@ -155,16 +159,50 @@ class Replied(Body):
 
 
 class Slept(Body):
-    """The run waits for a time."""
+    """The run, or one call of it, waits for a time."""
 
     type: Literal["slept"] = "slept"
     until: datetime
     why: str = ""
+    call_id: str = ""
 
 
 class Woken(Body):
     type: Literal["woken"] = "woken"
     why: str = "timer"
+    call_id: str = ""
+
+
+class Delegated(Body):
+    """A part of the goal is handed to a child run. What it may spend is set aside here until it has Returned."""
+
+    type: Literal["delegated"] = "delegated"
+    call_id: str
+    child: UUID
+    agent: str
+    spec: Json = None  # the child's, inside what was left of this run's remit
+    money: Decimal = Decimal(0)
+    tokens: int = 0
+
+
+class Returned(Body):
+    """A child run has ended: what it spent is spent here too."""
+
+    type: Literal["returned"] = "returned"
+    call_id: str
+    child: UUID
+    status: str
+    money: Decimal = Decimal(0)
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+class UndoWanted(Body):
+    """A person wants an effect undone, as its tool declares; that is an effect of its own, called `undo:` and the id."""
+
+    type: Literal["undo_wanted"] = "undo_wanted"
+    call_id: str
+    by: str
 
 
 class Nudged(Body):
@@ -225,6 +263,9 @@ AnyBody = Annotated[
     | Replied
     | Slept
     | Woken
+    | Delegated
+    | Returned
+    | UndoWanted
     | Nudged
     | Compacted
     | Checked
@@ -240,7 +281,19 @@ TYPES: dict[str, type[Body]] = {
     body.model_fields["type"].default: body
     for body in (
         *(Started, Reserved, Answered, Planned, Judged, Intended, Acted, Asked, Replied),
-        *(Slept, Woken, Nudged, Compacted, Checked, Paused, Resumed, Finished),
+        *(
+            Slept,
+            Woken,
+            Delegated,
+            Returned,
+            UndoWanted,
+            Nudged,
+            Compacted,
+            Checked,
+            Paused,
+            Resumed,
+            Finished,
+        ),
     )
 }
 BIG = 8192  # bytes of JSON above which a field is stored apart

@@ -79,14 +79,55 @@ async def list_asks(store: Store, limit: int = 200) -> list[AskRow]:
         return await (await cursor.execute(query, (limit,))).fetchall()
 
 
-async def orphans(store: Store, idle_seconds: float) -> list[UUID]:
-    """Runs that should be moving and have not for a while, or whose asks expired: somebody should advance them."""
+async def orphans(store: Store, idle_seconds: float, limit: int = 1000) -> list[UUID]:
+    """Runs that somebody should advance and nobody does: whoever held them is dead; or they are to move, are neither
+    held nor queued, and have not moved for a while; or a question of theirs has expired; or their parent has ended."""
     query = """
-        select id from runs where status = 'running' and updated_at < now() - make_interval(secs => %s)
-        union select run from asks where expires < now()
+        select run from leases where not exists (select from workers where workers.id = leases.worker)
+        union all
+        select id from runs
+        where status = 'running' and updated_at < now() - make_interval(secs => %(idle)s)
+          and not exists (select from leases where leases.run = runs.id)
+          and not exists (select from procrastinate_jobs as job
+                          where job.lock = 'run:' || runs.id and job.status in ('todo', 'doing'))
+        union all
+        select run from asks where expires < now()
+        union all
+        select child.id from runs as child join runs as parent on parent.id = child.parent
+        where child.parent is not null and child.status in ('running', 'waiting', 'paused')
+          and parent.status not in ('running', 'waiting', 'paused')
+        limit %(limit)s
     """
     async with store.pool.connection() as connection:
-        return [row[0] for row in await (await connection.execute(query, (idle_seconds,))).fetchall()]
+        rows = await connection.execute(query, {"idle": idle_seconds, "limit": limit})
+        return list(dict.fromkeys([row[0] for row in await rows.fetchall()]))
+
+
+async def rest(store: Store, run: UUID, seq: int, status: str) -> None:
+    """Say in the index what a run is that nobody advances any more, unless something happened to it after `seq`."""
+    query = "update runs set status = %s, seq = %s where id = %s and seq <= %s"
+    async with store.pool.connection() as connection:
+        await connection.execute(query, (status, seq, run, seq))
+
+
+async def ended(store: Store, runs: Sequence[UUID], status: str = "cancelled") -> list[UUID]:
+    """Those of the runs that have that status."""
+    async with store.pool.connection() as connection:
+        found = await connection.execute(
+            "select id from runs where id = any(%s) and status = %s", (list(runs), status)
+        )
+        return [row[0] for row in await found.fetchall()]
+
+
+async def parent_ended(store: Store, run: UUID) -> bool:
+    """Whether the run has a parent that has ended."""
+    query = """
+        select parent.status not in ('running', 'waiting', 'paused')
+        from runs as child join runs as parent on parent.id = child.parent where child.id = %s
+    """
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, (run,))).fetchone()
+        return bool(row and row[0])
 
 
 async def find_run(store: Store, prefix: str) -> UUID:

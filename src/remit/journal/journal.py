@@ -20,9 +20,10 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from remit.errors import JournalError, StaleWriter, StoreError, UnreadableEvent
-from remit.journal.events import BIG, TYPES, AnyBody, Asked, Body, Event, Finished, Replied, Started
+from remit.journal.archive import ARCHIVED, Blobs, fetch
+from remit.journal.events import BIG, TYPES, AnyBody, Asked, Body, Event, Finished, Replied, Slept, Started
 from remit.store import statement
-from remit.store.store import Connection, Store
+from remit.store.store import Connection, Store, seems_dead
 
 Json = Any
 
@@ -40,15 +41,27 @@ with put as (
     insert into runs (id, agent, goal, person, parent, status, created_at, updated_at)
     select *, t.at from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
                                %s::timestamptz[]) as t (id, agent, goal, person, parent, status, at)
+    returning parent, status
 ), moved as (
-    update runs set status = t.status, updated_at = t.at
-    from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) as t (id, status, at) where runs.id = t.id
+    update runs set status = t.status, updated_at = t.at, seq = t.seq
+    from unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::int[]) as t (id, status, at, seq)
+    where runs.id = t.id and runs.seq <= t.seq
+    returning runs.parent, runs.status
 ), asked as (
     insert into asks (run, ask_id, kind, text, at, expires)
     select * from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+), answered as (
+    delete from asks using unnest(%s::uuid[], %s::text[]) as t (run, ask_id)
+    where asks.run = t.run and (t.ask_id = '' or asks.ask_id = t.ask_id)
+), rung as (  -- what a run waited for when it ended
+    delete from remit_timers using unnest(%s::uuid[]) as t (run) where remit_timers.run = t.run
 )
-delete from asks using unnest(%s::uuid[], %s::text[]) as t (run, ask_id)
-where asks.run = t.run and (t.ask_id = '' or asks.ask_id = t.ask_id)
+insert into remit_timers (run, due)
+select * from unnest(%s::uuid[], %s::timestamptz[])
+union
+select parent, now() from (table begun union table moved) as child
+where parent is not null and status not in ('running', 'waiting', 'paused')
+on conflict do nothing
 """
 FEW = tuple(  # for so few rows, plain values cost the server least
     b"insert into events (run, seq, at, type, body) values "
@@ -65,7 +78,7 @@ STATUS = {
     "woken": "running",
     "paused": "paused",
 }
-STATUS |= {"resumed": "running"}
+STATUS |= {"resumed": "running", "delegated": "waiting", "returned": "running", "undo_wanted": "running"}
 INDEXED = {*STATUS, "started", "finished"}  # events that touch more than their own row
 # Events in one commit, at the most: while the server writes one batch, this process makes the next
 BATCH = 128
@@ -131,22 +144,25 @@ class Journal:
         """The run's events in order, with what was set apart put back. [] for an unknown run."""
         async with self.store.pool.connection() as connection:
             rows = await (await connection.execute(READ, (run, after))).fetchall()
+            found: Blobs = {}
+            while rows and rows[-1][2] == ARCHIVED:
+                if packed := await fetch(connection, run, after):
+                    rows, found = packed
+                else:  # restored meanwhile
+                    rows = await (await connection.execute(READ, (run, after))).fetchall()
             events = [decode(run, *row) for row in rows]
-            wanted = {bytes.fromhex(getattr(e.body, name)) for e in events for name in e.body.big}
-            if not wanted:
-                return events
-            found: dict[bytes, bytes] = dict(
-                await (await connection.execute(READ_BLOBS, (list(wanted),))).fetchall()
-            )
+            wanted = {
+                bytes.fromhex(getattr(e.body, name)) for e in events for name in e.body.big
+            } - found.keys()
+            if wanted:
+                found |= dict(await (await connection.execute(READ_BLOBS, (list(wanted),))).fetchall())
         return [put_back(event, found) for event in events]
 
     async def close(self) -> None:
         """Wait for what is pending and give the connection back."""
         if self._flusher is not None:
             await asyncio.gather(self._flusher, return_exceptions=True)
-        if self._connection is not None:
-            await self._connection.close()  # with what was prepared on it
-            await self._drop_connection()
+        await self._drop_connection()
 
     async def _flush(self) -> None:
         written: list[Append] = []  # in the database, and not yet told
@@ -198,7 +214,7 @@ class Journal:
     async def _commit(self, batch: list[Append], written: list[Append]) -> None:
         """Write a batch in one transaction. Who waits for the batch before, `written`, is told when this one is on its
         way, so that the server has work while they make their next."""
-        if self._connection is None or self._connection.closed:
+        if self._connection is None or seems_dead(self._connection):
             await self._drop_connection()
             self._connection = await self.store.pool.getconn()
         connection = self._connection
@@ -225,7 +241,8 @@ class Journal:
     async def _drop_connection(self) -> None:
         self._prepared.clear()
         if self._connection is not None:
-            await self.store.pool.putconn(self._connection)  # the pool throws away a broken one
+            await self._connection.close()  # with what was prepared on it
+            await self.store.pool.putconn(self._connection)  # the pool puts another in its place
             self._connection = None
 
 
@@ -300,14 +317,18 @@ def decode(run: UUID, seq: int, at: datetime, type_: str, body: str) -> Event:
 
 
 MAY_BE_BIG = {
-    "started": ("spec", "goal", "inputs", "quoted"),
+    "started": ("spec", "goal", "inputs", "quoted", "task"),
+    "delegated": ("spec",),
     "answered": ("text", "calls", "data"),
     "acted": ("result",),
     "asked": ("text",),
     "compacted": ("summary",),
     "finished": ("report", "output"),
 }
-ALWAYS_APART = {"started": "spec"}  # the same for every run of an agent: one blob serves them all
+ALWAYS_APART = {
+    "started": "spec",
+    "delegated": "spec",
+}  # the same for every run of an agent: one blob serves them all
 
 
 def set_apart(body: AnyBody) -> tuple[Body, dict[bytes, bytes]]:
@@ -357,40 +378,54 @@ def put_back(event: Event, found: dict[bytes, bytes]) -> Event:
     return Event(event.run, event.seq, event.at, body)
 
 
+def status_after(body: AnyBody) -> str | None:
+    """The status that the index of runs gets with this event; None where it keeps what it has."""
+    return body.status if isinstance(body, Finished) else STATUS.get(body.type)
+
+
 def index_of(batch: Iterable[Append]) -> list[list[Any]]:
     """The columns that EVENTS_AND_INDEX wants after the events'."""
     blobs: dict[bytes, bytes] = {}
     begun: dict[UUID, list[Any]] = {}
-    moved: dict[UUID, tuple[str, datetime]] = {}
+    moved: dict[UUID, tuple[str, datetime, int]] = {}
     asked: dict[tuple[UUID, str], tuple[Any, ...]] = {}
     taken: list[tuple[UUID, str]] = []
+    ended: list[tuple[UUID]] = []
+    timers: dict[tuple[UUID, datetime], None] = {}
     for append in batch:
         blobs.update(append.blobs)
         for event in append.events:
             body, run = event.body, event.run
-            status = body.status if isinstance(body, Finished) else STATUS.get(body.type)
+            status = status_after(body)
             if isinstance(body, Started):
                 who = body.person.email or body.person.id
                 begun[run] = [run, body.agent, scrub(body.goal[:200]), who, body.parent, "running", event.at]
             elif status and run in begun:
                 begun[run][5] = status
             elif status:
-                moved[run] = (status, event.at)
-            if isinstance(body, Asked):
-                asked[run, body.ask_id] = (run, body.ask_id, body.kind, body.text, event.at, body.expires)
-            elif isinstance(body, Replied):
-                asked.pop((run, body.ask_id), None)  # both in one statement: neither sees the other's rows
-                taken.append((run, body.ask_id))
-            elif isinstance(body, Finished):
-                for key in [key for key in asked if key[0] == run]:
-                    del asked[key]
-                taken.append((run, ""))
+                moved[run] = (status, event.at, event.seq)
+            match body:
+                case Asked():
+                    asked[run, body.ask_id] = (run, body.ask_id, body.kind, body.text, event.at, body.expires)
+                case Replied():  # asked in the same statement: neither sees the other's rows
+                    asked.pop((run, body.ask_id), None)
+                    taken.append((run, body.ask_id))
+                    timers[run, event.at] = None  # somebody should go on with it
+                case Slept():
+                    timers[run, body.until] = None
+                case Finished():
+                    asked = {key: row for key, row in asked.items() if key[0] != run}
+                    timers = {key: None for key in timers if key[0] != run}
+                    taken.append((run, ""))
+                    ended.append((run,))
     return [
         *_columns(blobs.items(), 2),
         *_columns(begun.values(), 7),
-        *_columns(((run, *rest) for run, rest in moved.items()), 3),
+        *_columns(((run, *rest) for run, rest in moved.items()), 4),
         *_columns(asked.values(), 6),
         *_columns(taken, 2),
+        *_columns(ended, 1),
+        *_columns(timers, 2),
     ]
 
 

@@ -15,6 +15,7 @@ from remit.journal.events import (
     Asked,
     Call,
     Checked,
+    Delegated,
     Event,
     Finished,
     Intended,
@@ -25,8 +26,10 @@ from remit.journal.events import (
     Replied,
     Reserved,
     Resumed,
+    Returned,
     Slept,
     Started,
+    UndoWanted,
     Woken,
 )
 
@@ -44,8 +47,15 @@ class CallState:
     judged: Judged | None = None
     asked: Asked | None = None
     replied: Replied | None = None
+    approved: Replied | None = None  # whose yes this call used up; single use
     intended: Intended | None = None
     acted: Acted | None = None
+    delegated: Delegated | None = None
+    returned: Returned | None = None
+    woken: bool = False  # what it slept for has come
+    undoes: CallState | None = None  # the effect that this one takes back
+    undone: bool = False
+    wanted_by: str = ""  # who wants it, where that is a person and not the model
 
     @property
     def doubtful(self) -> bool:
@@ -62,7 +72,10 @@ class State:
     started: Started | None = None
     finished: Finished | None = None
     paused: bool = False
-    sleeping: datetime | None = None
+    timers: dict[str, datetime] = field(
+        default_factory=dict
+    )  # call id ("" is the run) -> until when it sleeps
+    children: dict[str, Delegated] = field(default_factory=dict)  # call id -> not yet returned
     plan: Planned | None = None
     calls: dict[str, CallState] = field(default_factory=dict)  # call id -> …, in order
     open: dict[str, CallState] = field(default_factory=dict)  # not yet acted
@@ -90,11 +103,17 @@ class State:
             return self.finished.status
         if self.paused:
             return "paused"
-        return "waiting" if self.waits or self.sleeping else "running"
+        return "waiting" if self.waits or self.timers or self.children else "running"
+
+    @property
+    def sleeping(self) -> datetime | None:
+        """When the first timer is due."""
+        return min(self.timers.values(), default=None)
 
     @property
     def spent(self) -> Decimal:
-        return self.money + self.reserved
+        """With what is set aside for the model call under way and for children."""
+        return self.money + self.reserved + sum((c.money for c in self.children.values()), Decimal(0))
 
 
 def fold(events: Iterable[Event], state: State | None = None) -> State:
@@ -120,11 +139,10 @@ def apply(state: State, event: Event) -> None:
             if call := state.calls.get(body.call_id):
                 call.judged = body
         case Intended() as body:
-            if call := state.calls.get(body.call_id):
-                call.intended = body
+            _intended(state, body)
         case Started() as body:
             state.started = body
-            state.untrusted = bool(body.quoted)
+            state.untrusted = bool(body.quoted) or body.untrusted
         case Asked() as body:
             state.waits[body.ask_id] = state.asked[body.ask_id] = body
             if call := state.calls.get(body.call_id):
@@ -141,9 +159,17 @@ def apply(state: State, event: Event) -> None:
         case Checked() as body:
             state.checks.append(body)
         case Slept() as body:
-            state.sleeping = body.until
-        case Woken():
-            state.sleeping = None
+            state.timers[body.call_id] = body.until
+        case Woken() as body:
+            _woken(state, body)
+        case Delegated() as body:
+            state.children[body.call_id] = body
+            if call := state.calls.get(body.call_id):
+                call.delegated = body
+        case Returned() as body:
+            _returned(state, body)
+        case UndoWanted() as body:
+            _undo_wanted(state, body, event.seq)
         case Paused():
             state.paused = True
         case Resumed():
@@ -151,7 +177,8 @@ def apply(state: State, event: Event) -> None:
         case Finished() as body:
             state.finished = body
             state.waits.clear()
-            state.sleeping = None
+            state.timers.clear()
+            state.children.clear()
 
 
 def _answered(state: State, body: Answered, seq: int) -> None:
@@ -167,6 +194,15 @@ def _answered(state: State, body: Answered, seq: int) -> None:
         state.calls[call.id] = state.open[call.id] = CallState(call, seq)
 
 
+def _intended(state: State, body: Intended) -> None:
+    call = state.calls.get(body.call_id)
+    if call is None:
+        return
+    call.intended = body
+    if call.replied is not None:  # the yes is used up: a crash from here on is a doubt of its own
+        call.approved, call.asked, call.replied = call.replied, None, None
+
+
 def _acted(state: State, body: Acted) -> None:
     state.seconds += body.seconds
     if body.status == "ok" and body.integrity == "untrusted":
@@ -176,7 +212,9 @@ def _acted(state: State, body: Acted) -> None:
         return
     call.acted = body
     state.open.pop(body.call_id, None)
-    if body.status == "ok" and body.effect in ("egress", "destroy"):
+    if call.undoes is not None:
+        call.undoes.undone |= body.status == "ok"
+    elif body.status == "ok" and body.effect in ("egress", "destroy"):
         state.effects.append(call)
 
 
@@ -189,3 +227,26 @@ def _replied(state: State, body: Replied) -> None:
         call.replied = body
     if asked.kind == "budget" and body.decision == "approve":
         state.extensions += 1
+
+
+def _woken(state: State, body: Woken) -> None:
+    state.timers.pop(body.call_id, None)
+    if call := state.calls.get(body.call_id):
+        call.woken = True
+
+
+def _returned(state: State, body: Returned) -> None:
+    state.children.pop(body.call_id, None)
+    state.money += body.money
+    state.tokens += body.tokens
+    state.seconds += body.seconds
+    if call := state.calls.get(body.call_id):
+        call.returned = body
+
+
+def _undo_wanted(state: State, body: UndoWanted, seq: int) -> None:
+    effect, name = state.calls.get(body.call_id), f"undo:{body.call_id}"
+    if effect is None or name in state.open:
+        return
+    call = Call(id=name, tool=effect.call.tool, args=effect.call.args)
+    state.calls[name] = state.open[name] = CallState(call, seq, undoes=effect, wanted_by=body.by)

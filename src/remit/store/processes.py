@@ -1,4 +1,4 @@
-"""Which processes serve a data folder: read from the system, never believed from a file alone.
+"""Which processes live, and which serve a data folder: read from the system, never believed from a file alone.
 
 After a power cut or in a fresh container the number in `postmaster.pid` may be any process's, and a dead server
 that nobody reaped still answers `kill(pid, 0)`. So a process counts only if it is no zombie and works in the folder.
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PROC = Path("/proc")
+PID_BITS = 23  # of a process number: Linux allows 2^22
 
 
 def postmaster(data: Path) -> int | None:
@@ -71,3 +72,25 @@ def place() -> str:
         return f"{boot} {os.readlink(PROC / 'self/ns/pid')}"
     except OSError:
         return ""
+
+
+def identity(pid: int | None = None) -> int:
+    """A process's number and start in one (start in clock ticks, 0 where the system does not say), so that a number
+    used again is another's."""
+    pid = pid or os.getpid()
+    return pid | (_born(pid) << PID_BITS)
+
+
+def gone(identity: int) -> bool:
+    """Whether the process of this place that has the identity is dead. A stopped one is not."""
+    pid, born = identity & ((1 << PID_BITS) - 1), identity >> PID_BITS
+    return born > 0 and _born(pid) != born
+
+
+def _born(pid: int) -> int:
+    """When the process began, in clock ticks since the boot; 0 if it is dead or the system does not say."""
+    try:
+        fields = (PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+        return 0 if fields[0] in "ZX" else int(fields[19])
+    except (OSError, IndexError, ValueError):
+        return 0

@@ -139,9 +139,16 @@ async def _autocommit(connection: Connection) -> None:
 
 
 async def _check(connection: Connection) -> None:
-    """Refuse a dead connection before it is lent. An idle one that has something to read was told goodbye; only
-    then is the server asked, so that the usual loan costs no round trip."""
+    """Refuse a dead connection before it is lent. Only if it seems to be one is the server asked, so that the usual
+    loan costs no round trip."""
+    if seems_dead(connection):
+        await AsyncConnectionPool.check_connection(connection)
+
+
+def seems_dead(connection: Connection) -> bool:
+    """Whether an idle connection is closed or has something to read, which is most likely the server's goodbye."""
+    if connection.closed:
+        return True
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    if poll.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
+    return bool(poll.poll(0))

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from remit.errors import Mend, ToolFault
+from remit.errors import Later, Mend, ToolFault
 from remit.tools.result import LIMIT, TooLarge, keep, safe, text_of
 from remit.tools.thread import in_thread
 from remit.tools.tool import Json, Tool, ToolContext
@@ -35,11 +35,13 @@ _left: set[asyncio.Task[Any]] = set()  # tools that outlived their call; held so
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call came to. `result` is a JSON value; for `mend` and `failed` it is the message."""
+    """What a call came to. `result` is a JSON value; for `mend` and `failed` it is the message. `later`: the tool wants
+    to be called again then."""
 
-    status: Literal["ok", "mend", "failed"]
+    status: Literal["ok", "mend", "failed", "unknown"]
     result: Json
     seconds: float
+    later: Later | None = None
 
 
 async def call(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Outcome:
@@ -68,6 +70,10 @@ async def call(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Ou
         return Outcome("ok", await _storable(task.result(), context), time.monotonic() - start)
     if isinstance(error, ToolFault):
         raise error
+    if isinstance(error, Later):
+        if tool.effect not in ("read", "self"):
+            raise ToolFault(f"tool {tool.name!r} has an effect, so it cannot be called again later (Later)")
+        return Outcome("ok", None, seconds, error)
     if isinstance(error, Mend):
         return Outcome("mend", _message(error), seconds)
     _log.warning("tool %s failed in run %s", tool.name, context.run, exc_info=error)

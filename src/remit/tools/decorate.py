@@ -38,6 +38,7 @@ def tool(
     integrity: Integrity = "untrusted",
     settle: Settle | Literal["key", "ask"] | None = None,
     records: Mapping[str, Record] | None = None,
+    undo: Record | None = None,
     timeout: float = 30.0,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
@@ -52,6 +53,7 @@ def tool(
     integrity: Integrity = "untrusted",
     settle: Settle | Literal["key", "ask"] | None = None,
     records: Mapping[str, Record] | None = None,
+    undo: Record | None = None,
     timeout: float = 30.0,
     name: str | None = None,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
@@ -59,7 +61,8 @@ def tool(
 
     Undeclared means the worst: effect `destroy`, result `untrusted`, in doubt after a crash ask a person.
     A first parameter annotated ToolContext receives the run's context and is not part of the schema.
-    `timeout` in seconds. Raises ToolFault where the declaration cannot be right.
+    `undo`: async (context, arguments, result) -> what it came to; takes the effect back. `timeout` in seconds.
+    Raises ToolFault where the declaration cannot be right.
     """
 
     def make(function: Callable[..., Any]) -> Tool:
@@ -77,6 +80,7 @@ def tool(
             integrity=integrity,
             settle=Settle(settle) if isinstance(settle, str) else settle or Settle(),
             records=dict(records or {}),
+            undo=undo,
             timeout=float(timeout),
             validate=_validator(title, model),
         )
@@ -112,6 +116,8 @@ def _signature(
 def _check(made: Tool, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """Raises ToolFault on the first thing in the declaration that cannot be right."""
     title = made.name
+    if made.undo is not None and made.effect in ("read", "self"):
+        raise ToolFault(f"tool {title!r}: effect {made.effect} leaves nothing to undo")
     if not _NAME.fullmatch(title):
         raise ToolFault(f"tool name {title!r}: use a letter, then letters, digits and _, at most 64 in all")
     for kind, value, allowed in (

@@ -31,6 +31,7 @@ class ToolContext:
     inputs: Mapping[str, Json]  # what the trusted trigger gave
     resources: Mapping[str, Any] = field(default_factory=dict)  # what the agent was given, as "shop" -> URL
     goal: str = ""  # the person's own words, as the trusted trigger gave them
+    woken: bool = False  # the time that this call slept for, by Later, has come
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class Settle:
     """How an effect in doubt is settled after a crash.
 
     `key`: calling again with the same idempotency key is safe. `lookup`: `find(context, args)` returns the
-    result if the effect happened, None if it did not. `ask`: a person decides.
+    result if the effect happened, None if it did not; it is asked again `after` seconds before None is believed, as
+    what a dead process had sent may still arrive. `ask`: a person decides.
     """
 
     how: Literal["key", "lookup", "ask"] = "ask"
     find: Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json | None]] | None = None
+    after: float = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Tool:
     sinks: Mapping[str, str] = field(default_factory=dict)  # argument -> type: email, url, id:order, …
     integrity: Integrity = "untrusted"  # of the result
     settle: Settle = field(default_factory=Settle)
+    # Takes the effect back, given its arguments and its result; its context has a key of its own.
+    undo: Callable[[ToolContext, Mapping[str, Json], Json], Awaitable[Json]] | None = None
     records: Mapping[str, Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]] = field(
         default_factory=dict
     )  # name in rules -> how the gate reads the record concerned

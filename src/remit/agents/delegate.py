@@ -1,0 +1,139 @@
+"""Handing a part of the goal to another agent: a child run, within what is left of this run's remit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID, uuid5
+
+from remit.agents.live import Live
+from remit.agents.spec import Agent, Budget, RemitSpec
+from remit.journal.events import Acted, Delegated, Person, Returned, Started
+from remit.journal.state import CallState, State
+from remit.tools.tool import Json, Tool, ToolContext
+
+LADDER = ("shadow", "draft", "ask", "act")
+NAME = "delegate"
+
+
+def delegate_tool(team: Sequence[Agent]) -> Tool:
+    """The tool by which an agent hands work to one of its team."""
+    about = "; ".join(f"{member.name}: {member.description or 'no description'}" for member in team)
+    schema: dict[str, Json] = {
+        "type": "object",
+        "properties": {
+            "agent": {"type": "string", "enum": [member.name for member in team], "description": about},
+            "task": {"type": "string", "description": "What it should do, with all that it needs to know."},
+        },
+        "required": ["agent", "task"],
+        "additionalProperties": False,
+    }
+    text = "Hand a part of the work to another agent and get its report. Several at once work side by side."
+    return Tool(NAME, text, schema, _never, effect="self")
+
+
+async def _never(context: ToolContext, args: object) -> Json:
+    raise AssertionError("the loop itself delegates")
+
+
+def narrow(parent: Agent, child: Agent, state: State) -> Agent:
+    """The child's spec inside what is left of the parent's remit: never more autonomy, money, tokens, steps, time or
+    destinations; and what the parent asks about or denies stands before the child's own rules."""
+    mine, its, times = parent.remit, child.remit, 1 + state.extensions
+    budget = Budget(
+        money=its.budget.money,
+        tokens=its.budget.tokens,
+        steps=min(its.budget.steps, mine.budget.steps * times),
+        wall=min(its.budget.wall, mine.budget.wall * times),
+    )
+    if mine.budget.money is not None:
+        left = max(Decimal(0), mine.budget.money * times - state.spent)
+        budget = budget.model_copy(
+            update={"money": left if budget.money is None else min(budget.money, left)}
+        )
+    if mine.budget.tokens is not None:
+        lent = sum(other.tokens for other in state.children.values())
+        some = max(1, mine.budget.tokens * times - state.tokens - lent)
+        budget = budget.model_copy(
+            update={"tokens": some if budget.tokens is None else min(budget.tokens, some)}
+        )
+    deadlines = [remit.deadline for remit in (mine, its) if remit.deadline is not None]
+    remit = RemitSpec(
+        autonomy=LADDER[min(LADDER.index(mine.autonomy), LADDER.index(its.autonomy))],
+        budget=budget,
+        destinations=tuple(host for host in its.destinations if host in mine.destinations),
+        deadline=min(deadlines, default=None),
+    )
+    rules = (*(rule for rule in parent.rules if rule.allow is None), *child.rules)
+    model = parent.model if child.model == "auto" else child.model
+    return child.model_copy(update={"remit": remit, "rules": rules, "model": model})
+
+
+def child_of(run: UUID, call_id: str) -> UUID:
+    """The id of the child run of a call: the same however often it is begun."""
+    return uuid5(run, call_id)
+
+
+async def delegate(live: Live, call: CallState) -> None:
+    """Begin the child run of a call; after a crash go on where it was left. Its report comes with `collect`."""
+    started, args = live.state.started, call.call.args
+    if call.delegated is None:
+        member = next(member for member in live.spec.team if member.name == args["agent"])
+        spec = narrow(live.spec, member, live.state)
+        live.write(
+            Delegated(
+                call_id=call.call.id,
+                child=child_of(live.run, call.call.id),
+                agent=member.name,
+                spec=spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+                money=spec.remit.budget.money or Decimal(0),
+                tokens=spec.remit.budget.tokens or 0,
+            )
+        )
+    delegated = call.delegated
+    assert delegated is not None
+    await live.settled()
+    await live.begin(
+        delegated.child,
+        Started(
+            goal=started.goal if started else "",
+            agent=delegated.agent,
+            spec=delegated.spec,
+            person=started.person if started else Person(),
+            inputs=started.inputs if started else {},
+            parent=live.run,
+            task=str(args["task"]),
+            untrusted=live.state.untrusted,
+        ),
+    )
+
+
+async def collect(live: Live, call: CallState) -> None:
+    """Take the report of a child that has ended; nothing while it has not."""
+    assert call.delegated is not None
+    child = await live.look_at(call.delegated.child)
+    if child.started is None:  # a crash came between
+        await delegate(live, call)
+    if child.finished is None:
+        return
+    result = {"status": child.finished.status, "report": child.finished.report or child.finished.why}
+    if child.finished.output is not None:
+        result["output"] = child.finished.output
+    live.write(
+        Returned(
+            call_id=call.call.id,
+            child=call.delegated.child,
+            status=child.finished.status,
+            money=child.money + child.reserved,
+            tokens=child.tokens,
+            seconds=child.seconds,
+        ),
+        Acted(
+            call_id=call.call.id,
+            tool=NAME,
+            effect="self",
+            result=result,
+            integrity="untrusted" if child.untrusted else "system",
+            source=call.delegated.agent,
+        ),
+    )

@@ -1,0 +1,184 @@
+"""Effects in doubt: begun, by a process that is dead or a person who ended the run, and nothing known of the outcome.
+Settled by the tool's key, by looking, or by a person; never by trying again blindly. And effects that are taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from remit.agents.live import Live
+from remit.errors import StaleWriter
+from remit.journal.events import Acted, Asked, Intended, Json, Judged
+from remit.journal.state import CallState
+from remit.tools.call import call as call_tool
+from remit.tools.tool import Tool
+
+TRIES = (
+    5  # of one effect, after which a person decides: what kills its worker each time must not kill them all
+)
+
+
+async def run(live: Live, call: CallState, key: str) -> Acted:
+    """Call the tool for its effect. Raises StaleWriter where a cancelled run broke it off: whether it happened is then
+    found out when the run is wound up."""
+    tool = live.tools[call.call.tool]
+    tool = undo_of(tool, call) if call.undoes is not None else tool
+    try:
+        outcome = await live.attempt(call_tool(tool, live.context(call.call.id, key), call.call.args))
+    except asyncio.CancelledError:
+        if not live.interrupted:
+            raise
+        raise StaleWriter(f"run {live.run} was cancelled while {tool.name} was under way") from None
+    return acted(call, tool, outcome.status, outcome.result, outcome.seconds)
+
+
+def acted(
+    call: CallState, tool: Tool, status: str, result: Json, seconds: float = 0.0, source: str = ""
+) -> Acted:
+    return Acted(
+        call_id=call.call.id,
+        tool=tool.name,
+        effect=tool.effect,
+        status=status,
+        result=result,
+        integrity=tool.integrity,
+        source=source or tool.name,
+        seconds=round(seconds, 3),
+    )
+
+
+async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:
+    """Carry an effect out: the intent durable before it, under a lease that counts, and the outcome after."""
+    intent = call.intended
+    attempt = intent.attempt + 1 if intent else 1
+    key = intent.key if intent else f"{live.run}:{call.call.id}"
+    intended = Intended(call_id=call.call.id, key=key, attempt=attempt, lease=live.leases.id.hex)
+    live.write(*verdicts, intended)
+    await live.settled()
+    async with live.leases.effect(live.run):
+        done = await run(live, call, key)
+    live.write(done)
+    await live.settled()
+
+
+async def settle(live: Live, call: CallState) -> None:
+    """Find out what became of an effect, or do it (again) where that is safe."""
+    tool, intent = live.tools.get(call.call.tool), call.intended
+    assert intent is not None
+    how = tool.settle.how if tool else "ask"
+    if call.undoes is not None and how == "lookup":
+        how = "ask"  # what would be found is the effect, not its undoing
+    if tool is None or how == "ask" or intent.attempt >= TRIES:
+        ask_about(live, call)
+    elif how == "key":
+        await perform(live, call)
+    elif tool.settle.find is not None:
+        found = await look(live, call, tool)
+        if found is None:
+            await perform(live, call)
+        else:
+            live.write(found)
+    await live.settled()
+
+
+async def look(live: Live, call: CallState, tool: Tool) -> Acted | None:
+    """The outcome as the tool's lookup finds it; None if the effect did not happen."""
+    assert call.intended is not None
+    assert tool.settle.find is not None
+    began = time.monotonic()
+    for pause in (tool.settle.after, 0.0):
+        live.leases.check(live.run)
+        found = await tool.settle.find(live.context(call.call.id, call.intended.key), call.call.args)
+        if found is not None:
+            return acted(call, tool, "ok", found, time.monotonic() - began)
+        await asyncio.sleep(pause)
+    return None
+
+
+def ask_about(live: Live, call: CallState) -> None:
+    text = (
+        f"{call.call.tool} was begun and its outcome is unknown. Approve to do it (again), reject to leave it, "
+        f"or answer with its result if it happened."
+    )
+    number = call.intended.attempt if call.intended else 1
+    ask_id = f"d{call.call.id}" if number == 1 else f"d{call.call.id}.{number}"
+    live.write(Asked(ask_id=ask_id, kind="doubt", text=text, call_id=call.call.id))
+
+
+async def doubt_answered(live: Live, call: CallState, tool: Tool) -> None:
+    """A person knows what became of the effect, or decides."""
+    reply = call.replied
+    assert reply is not None
+    if reply.decision == "approve":
+        await perform(live, call)
+    elif reply.decision == "answer":
+        live.write(acted(call, tool, "ok", reply.text, source=reply.by))
+    else:
+        text = reply.text or "left undone"
+        live.write(
+            acted(call, tool, "rejected", text, source=reply.by).model_copy(update={"integrity": "person"})
+        )
+    await live.settled()
+
+
+async def wind_up(live: Live) -> bool:
+    """What is left to do in a run that has ended: say what became of effects that were under way, and take back what
+    a person wants taken back. False: nothing."""
+    before = live.state.seq
+    for call in list(live.state.open.values()):
+        tool = live.tools.get(call.call.tool)
+        if call.undoes is not None:
+            await undo(live, call, tool)
+        elif call.doubtful:
+            found = None
+            if tool is not None and tool.settle.find is not None:
+                found = await look(live, call, tool)
+                found = found or acted(call, tool, "failed", "the run ended before it happened")
+            live.write(found or _unknown(call, tool))
+    await live.settled()
+    return live.state.seq > before
+
+
+def _unknown(call: CallState, tool: Tool | None) -> Acted:
+    effect = tool.effect if tool else "destroy"
+    text = "the run ended while this was under way; nobody can say whether it happened"
+    return Acted(call_id=call.call.id, tool=call.call.tool, effect=effect, status="unknown", result=text)
+
+
+async def undo(live: Live, call: CallState, tool: Tool | None) -> None:
+    """Take an effect back, once: an effect of its own, with its own key and intent."""
+    assert call.undoes is not None
+    if call.asked is not None and call.replied is None:
+        return
+    if tool is None or tool.undo is None:
+        live.write(
+            _unknown(call, tool).model_copy(update={"status": "failed", "result": "it cannot be undone"})
+        )
+    elif call.doubtful and call.replied is not None:
+        await doubt_answered(live, call, tool)
+    elif call.doubtful:
+        await settle(live, call)
+    else:
+        judged = Judged(
+            call_id=call.call.id,
+            tool=tool.name,
+            effect=tool.effect,
+            decision="allow",
+            rule="a person wants it undone",
+            reasons=[call.wanted_by],
+        )
+        await perform(live, call, judged)
+
+
+def undo_of(tool: Tool, call: CallState) -> Tool:
+    """The tool that takes the effect of a call back."""
+    take_back, undone = tool.undo, call.undoes
+    if take_back is None or undone is None:
+        raise StaleWriter(f"{tool.name} cannot be undone any more")
+    result = undone.acted.result if undone.acted else None
+
+    async def call_it(context: object, args: object) -> Json:
+        return await take_back(context, args, result)  # type: ignore[arg-type]
+
+    return Tool(tool.name, tool.description, tool.schema, call_it, effect=tool.effect, integrity=tool.integrity,
+                settle=tool.settle, timeout=tool.timeout, validate=tool.validate)  # fmt: skip

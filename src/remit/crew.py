@@ -1,0 +1,115 @@
+"""Many runs in one process: what `remit worker` is made of, and what a command with children needs.
+
+A run comes in through the queue, or directly: begun or woken here, it is advanced here without a round trip through
+the queue. Nothing is lost with this process: whatever it held is found by the leases, whatever it had not begun by
+its status, both within `SWEEP` seconds by any other worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from remit.app import App
+from remit.errors import RemitError, StaleWriter, StoreError
+from remit.journal.events import Event
+from remit.journal.index import orphans
+from remit.journal.state import State
+
+SWEEP = 2.0  # seconds between looks for runs that nobody advances, and for how long they may be idle
+LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Crew:
+    """Advances up to `concurrency` runs of one App at once; more wait their turn here."""
+
+    app: App
+    concurrency: int = 50
+    watch: Callable[[Event], None] | None = None
+    _tasks: dict[UUID, asyncio.Task[State]] = field(default_factory=dict)
+    _again: set[UUID] = field(default_factory=set)  # to be advanced once more, as something came meanwhile
+    _next: deque[UUID] = field(default_factory=deque)
+    _quiet: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def room(self) -> int:
+        """How many more runs could be begun at once."""
+        return self.concurrency - len(self._tasks) - len(self._next)
+
+    def go(self, run: UUID) -> None:
+        """Have a run advanced soon, by this process; again if it is being advanced now."""
+        if run in self._tasks:
+            self._again.add(run)
+        elif len(self._tasks) < self.concurrency:
+            self._quiet.clear()
+            self._tasks[run] = task = asyncio.create_task(self._advance(run), name=f"run {run}")
+            task.add_done_callback(lambda _: self._ended(run))
+        elif run not in self._next:
+            self._next.append(run)
+
+    async def advance(self, run: UUID) -> State | None:
+        """As `go`, and wait until the run rests. None if another process has it. Raises StoreError if the database
+        is away, so that whoever asked tries again."""
+        while run in self._next or (run not in self._tasks and len(self._tasks) >= self.concurrency):
+            await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+        self.go(run)
+        try:
+            return await asyncio.shield(self._tasks[run])
+        except StaleWriter:
+            return None
+
+    async def see_through(self, run: UUID) -> State:
+        """Advance a run with all its children until it has ended or waits for what is not here: a person, a time.
+        Raises what `App.advance` raises."""
+        self.go(run)
+        first = self._tasks[run]
+        await self._quiet.wait()
+        first.result()
+        return await self.app.state(run)
+
+    async def sweep(self, stop: asyncio.Event) -> None:
+        """Until `stop`: advance runs that nobody does, such as those of a dead process."""
+        while not stop.is_set():
+            try:
+                room = self.room
+                for run in await orphans(self.app.store, SWEEP, room) if room > 0 else ():
+                    self.go(run)
+            except StoreError as error:
+                LOG.debug("cannot look for runs that nobody advances: %s", error)
+            try:
+                await asyncio.wait_for(stop.wait(), SWEEP)
+            except TimeoutError:
+                continue
+
+    async def drain(self) -> None:
+        """Wait for what is being advanced; what waits its turn is left to others."""
+        self._next.clear()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _advance(self, run: UUID) -> State:
+        state = await self.app.advance(run, watch=self.watch)
+        for delegated in state.children.values():
+            self.go(delegated.child)
+        if state.finished and state.started and state.started.parent:
+            self.go(state.started.parent)
+        return state
+
+    def _ended(self, run: UUID) -> None:
+        task = self._tasks.pop(run)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, StaleWriter):  # whoever has it goes on with it
+            LOG.log(
+                logging.WARNING if isinstance(error, RemitError) else logging.ERROR, "run %s: %s", run, error
+            )
+        if run in self._again:
+            self._again.discard(run)
+            self.go(run)
+        while self._next and len(self._tasks) < self.concurrency:
+            self.go(self._next.popleft())
+        if not self._tasks:
+            self._quiet.set()

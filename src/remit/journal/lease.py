@@ -1,0 +1,262 @@
+"""Who advances a run: leases in a table, kept by heartbeats, so that any pool (pgbouncer too) and any number of machines
+will do.
+
+Three promises, in this order:
+
+1. Two live processes never advance one run knowingly: a lease is taken only from a process that has been buried.
+2. A process is buried when its beat has stood still for its `ttl` by the *observer's* steady clock, or when it ran on
+   this machine and is gone. No wall clock is compared with another.
+3. Whoever may have been buried stops by itself: a lease counts for `ttl` less a margin from when the last confirmed
+   beat was *sent*; an effect begins only while it counts, and is broken off when it ends (`effect`).
+
+A process that is stopped between that last look and its effect's first byte is what no lease can hold off; the
+effect's idempotency key does. What keeps the journal right is that (run, seq) is unique.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+from uuid import UUID, uuid4
+
+import psycopg
+
+from remit.errors import LeaseLost, StaleWriter, StoreError
+from remit.store.processes import gone, identity, place
+from remit.store.store import Store
+
+TTL = 6.0  # seconds without a beat after which a process counts as dead
+TRIES, PAUSE = 10, 0.05  # seconds between
+LOG = logging.getLogger(__name__)
+
+ENTER: LiteralString = """
+    insert into workers (id, name, place, pid, ttl) values (%s, %s, %s, %s, %s)
+    on conflict (id) do nothing
+"""
+BEAT: LiteralString = "update workers set beat = beat + 1, seen_at = now() where id = %s returning beat"
+OTHERS: LiteralString = "select id, place, pid, ttl, beat from workers where id <> %s"
+# Whoever beats meanwhile changed the row: then it is not the one that was observed, and stays.
+BURY: LiteralString = "delete from workers where id = %s and beat = %s returning id"
+TAKE: LiteralString = """
+    with let_go as (
+        delete from leases using unnest(%s::uuid[]) as r (run) where leases.run = r.run and leases.worker = %s
+    )
+    insert into leases as l (run, worker) select w.run, %s from unnest(%s::uuid[]) as w (run) order by w.run
+    on conflict (run) do update set worker = excluded.worker, at = now(),
+        deaths = l.deaths + (l.worker <> excluded.worker)::int
+    where l.worker = excluded.worker or not exists (select from workers where workers.id = l.worker)
+    returning run, deaths
+"""
+
+
+def steady() -> float:
+    """Seconds that go on while the machine sleeps, where the system can tell."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+@dataclass
+class Leases:
+    """The leases of this process. It is known to others from its first lease until `close`."""
+
+    store: Store
+    name: str = "remit"
+    ttl: float = TTL  # seconds
+    id: UUID = field(default_factory=uuid4)
+    held: dict[UUID, int] = field(default_factory=dict)  # run -> workers that died while they held it
+    lost: set[UUID] = field(default_factory=set)  # held here, and perhaps by another too
+    until: float = 0.0  # by `steady`: when the leases stop to count unless a beat is confirmed before
+    interrupt: Callable[[Collection[UUID]], Awaitable[None]] | None = (
+        None  # asked at each beat, of the runs held
+    )
+    _entered: bool = False
+    _effects: dict[asyncio.Task[Any], UUID] = field(default_factory=dict)
+    _wanted: dict[UUID, asyncio.Future[int | None]] = field(default_factory=dict)
+    _let_go: set[UUID] = field(default_factory=set)
+    _taker: asyncio.Task[None] | None = None
+    _heart: asyncio.Task[None] | None = None
+    _seen: dict[UUID, tuple[int, float]] = field(default_factory=dict)  # other process -> beat, since when
+
+    @asynccontextmanager
+    async def hold(self, run: UUID) -> AsyncIterator[int]:
+        """Hold a run while the block runs; gives how many workers have died while they held it, one after the other.
+        Raises StaleWriter if another task or a living process has the run."""
+        if run in self.held:
+            raise StaleWriter(f"run {run} is already being advanced by this process")
+        self.held[run] = 0
+        try:
+            for _ in range(TRIES):
+                deaths = await self._take(run)
+                if deaths is not None:
+                    break
+                await asyncio.sleep(PAUSE)  # it may be about to let go, or to be found dead
+            else:
+                raise StaleWriter(f"run {run} is being advanced by another process")
+            self.held[run] = deaths
+            try:
+                yield deaths
+            finally:
+                self._release(run)
+        finally:
+            self.held.pop(run, None)
+            self.lost.discard(run)
+
+    def check(self, run: UUID) -> None:
+        """Raises LeaseLost unless the lease of a run that is held here surely counts still."""
+        if run in self.lost or not self.fit():
+            raise LeaseLost(f"run {run}: this process could not renew its lease in time, and stops")
+
+    @asynccontextmanager
+    async def effect(self, run: UUID) -> AsyncIterator[None]:
+        """Around an effect: it begins only under a lease that counts, and is cancelled when the lease ends.
+        Raises LeaseLost in either case; what became of the effect is then for whoever has the run next."""
+        self.check(run)
+        task = asyncio.current_task()
+        assert task is not None
+        self._effects[task] = run
+        try:
+            yield
+        except asyncio.CancelledError:
+            if run in self.lost and not task.uncancel():
+                raise LeaseLost(
+                    f"run {run}: this process lost its lease in the middle of an effect"
+                ) from None
+            raise
+        finally:
+            self._effects.pop(task, None)
+
+    def fit(self) -> bool:
+        """Whether the leases surely count still. To be asked right before an effect."""
+        return steady() < self.until
+
+    async def close(self) -> None:
+        """Let go of everything, and be known no more."""
+        if self._heart is not None:
+            self._heart.cancel()
+            await asyncio.gather(self._heart, return_exceptions=True)
+            self._heart = None
+        if self._taker is not None:
+            await asyncio.gather(self._taker, return_exceptions=True)
+        if self._entered:
+            self._entered = False
+            try:
+                async with self.store.pool.connection() as connection:
+                    await connection.execute(
+                        "with gone as (delete from leases where worker = %s) delete from workers where id = %s",
+                        (self.id, self.id),
+                    )
+            except (psycopg.Error, OSError) as error:
+                LOG.debug("the leases are left to be found: %s", error)
+
+    async def _take(self, run: UUID) -> int | None:
+        """How many died holding it, once the lease is ours; None if somebody has it. Takes gather while one statement
+        is under way, as appends do."""
+        if run in self._let_go:  # never given back yet
+            self._let_go.discard(run)
+            return 0
+        done: asyncio.Future[int | None]
+        self._wanted[run] = done = asyncio.get_running_loop().create_future()
+        self._stir()
+        return await done
+
+    def _release(self, run: UUID) -> None:
+        if self._entered and run not in self.lost:
+            self._let_go.add(run)
+            self._stir()
+
+    def _stir(self) -> None:
+        if self._taker is None or self._taker.done():
+            self._taker = asyncio.create_task(self._take_and_give())
+
+    async def _take_and_give(self) -> None:
+        await asyncio.sleep(0)  # what is asked for in the same turn goes together
+        while self._wanted or self._let_go:
+            wanted, self._wanted = self._wanted, {}
+            given, self._let_go = self._let_go, set()
+            try:
+                if wanted and not self._entered:
+                    await self._enter()
+                if not self._entered:
+                    return
+                async with self.store.pool.connection() as connection:
+                    values = (list(given), self.id, self.id, list(wanted))
+                    found = await connection.execute(TAKE, values, prepare=True)
+                    taken: dict[UUID, int] = dict(await found.fetchall())
+            except psycopg.errors.DeadlockDetected:  # with another process that takes and gives the same runs
+                self._wanted, self._let_go = {**wanted, **self._wanted}, given | self._let_go
+                continue
+            except (psycopg.Error, OSError) as error:
+                for done in wanted.values():
+                    if not done.done():
+                        done.set_exception(StoreError(f"the database is away: {error}"))
+                continue
+            for run, done in wanted.items():
+                if not done.done():
+                    done.set_result(taken.get(run))
+                elif run in taken:  # who asked is gone
+                    self._let_go.add(run)
+
+    async def _enter(self) -> None:
+        sent = steady()
+        async with self.store.pool.connection() as connection:
+            await connection.execute(ENTER, (self.id, self.name, place(), identity(), self.ttl))
+        self.until = sent + self.ttl * 2 / 3
+        self._entered = True
+        await self.look()  # the dead of this machine are found at once
+        self._heart = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        """Beat, look after the others, and let everything go if the beat could not be confirmed in time."""
+        while True:
+            await asyncio.sleep(min(self.ttl / 6, max(0.0, self.until - steady())))
+            sent = steady()
+            try:
+                async with asyncio.timeout(max(0.01, self.until - sent)):
+                    async with self.store.pool.connection() as connection:
+                        row = await (await connection.execute(BEAT, (self.id,))).fetchone()
+                    if row is not None:
+                        self.until = sent + self.ttl * 2 / 3
+                    await self.look()
+                    if self.interrupt is not None and self.held:
+                        await self.interrupt(self.held.keys())
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                LOG.debug("a beat failed: %s", error)
+                row = ()
+            if row is None or not self.fit():
+                self._lose()
+                return
+
+    async def look(self) -> list[UUID]:
+        """Bury the processes that are dead: gone from this machine, or silent for their ttl. Returns whom."""
+        here, now = place(), steady()
+        async with self.store.pool.connection() as connection:
+            rows = await (await connection.execute(OTHERS, (self.id,))).fetchall()
+            before, self._seen = self._seen, {}
+            buried = []
+            for worker, where, pid, ttl, beat in rows:
+                known, since = before.get(worker, (beat, now))
+                self._seen[worker] = (beat, since if known == beat else now)
+                silent = now - self._seen[worker][1] > ttl
+                if (silent or (where and where == here and gone(pid))) and await (
+                    await connection.execute(BURY, (worker, beat))
+                ).fetchone():
+                    LOG.warning("worker %s (process %s) is dead; its runs are free", worker, pid)
+                    buried.append(worker)
+        return buried
+
+    def _lose(self) -> None:
+        """This process may have been buried: break off its effects, and come back under a new name."""
+        LOG.warning(
+            "worker %s could not say in time that it lives; %s runs may be another's", self.id, len(self.held)
+        )
+        self._entered, self.until, self.id = False, 0.0, uuid4()
+        self._let_go.clear()
+        self._seen.clear()
+        self.lost.update(self.held)
+        for task in self._effects:
+            task.cancel()
