@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import LiteralString
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -62,5 +63,13 @@ async def size_of(url: str) -> int:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("CHECKPOINT")
         row = await (await connection.execute(SIZE_SQL)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def count(url: str, query: LiteralString) -> int:
+    """The one number that `query` finds."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        row = await (await connection.execute(query)).fetchone()
     assert row is not None
     return int(row[0])
