@@ -1,0 +1,294 @@
+"""What a run can wait for: people, times and children, side by side; and what ends or takes back what was begun."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from remit.agents.spec import Agent
+from remit.app import App, open_app
+from remit.crew import Crew
+from remit.errors import Later, NotWaiting, UnknownName, UserError
+from remit.journal.events import Answered, Call, Intended, Judged
+from remit.settings import Settings
+from remit.testing import ScriptedModel
+from remit.tools import tool
+from remit.tools.tool import Settle, ToolContext
+from tests.agents import world
+from tests.agents.test_loop import ANN, agent, call, finish
+
+signs: dict[str, asyncio.Event] = {}
+due: list[datetime] = []
+held: set[str] = set()
+
+
+async def was_shipped(context: ToolContext, args: Any) -> Any:
+    return "shipped" if f"ship {args['order']}" in held else None
+
+
+@tool(effect="destroy", settle=Settle("lookup", was_shipped, after=0.0))
+async def ship(order: str) -> str:
+    """Ship an order: it happens, and the answer never comes."""
+    held.add(f"ship {order}")
+    signs["begun"].set()
+    await asyncio.Event().wait()
+    return "shipped"
+
+
+@tool(effect="destroy", settle="ask")
+async def post(context: ToolContext, text: str) -> str:
+    """Post a text; nobody can tell afterwards."""
+    world.happened(f"post {text}", context.key)
+    if text == "slow":
+        signs["begun"].set()
+        await asyncio.Event().wait()
+    return "posted"
+
+
+@tool(effect="read")
+async def poll(context: ToolContext) -> str:
+    """Look until it is there."""
+    if not context.woken:
+        raise Later(due[0], "not there yet")
+    return "there"
+
+
+async def refund_back(context: ToolContext, args: Any, result: Any) -> Any:
+    world.happened(f"took back {args['amount']} of {result}", context.key)
+    return "taken back"
+
+
+@tool(effect="destroy", settle="key", undo=refund_back)
+async def refund(context: ToolContext, amount: int) -> str:
+    """Refund an amount."""
+    world.happened(f"refund {amount}", context.key)
+    return f"refund number 7 of {amount}"
+
+
+TOOLS = (ship, post, poll, refund)
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    signs["begun"] = asyncio.Event()
+    due[:] = [datetime.now(UTC) + timedelta(hours=1)]
+    held.clear()
+
+
+def shop(**changes: Any) -> Agent:
+    tools = ["tests.agents.world", "tests.agents.test_waiting"]
+    return agent(
+        **{
+            "tools": tools,
+            "rules": [{"tool": "send", "ask": "true"}, {"tool": "*", "allow": "true"}],
+            **changes,
+        }
+    )
+
+
+async def start(app: App, *script: Any, **spec: Any) -> UUID:
+    return await app.start(
+        shop(**spec), "go", person=ANN, model=ScriptedModel([*script, finish()], by_turn=True)
+    )
+
+
+async def test_two_approvals_of_one_turn_are_answered_in_any_order_each_once(app: App) -> None:
+    run = await start(app, [call("send", to="a@x.org", text="1"), call("send", to="b@x.org", text="2")])
+    state = await app.advance(run)
+    assert list(state.waits) == ["a1.1", "a1.2"]
+    await app.answer(run, "approve", "olivia", ask="a1.2")
+    state = await app.advance(run)
+    assert [what for what, _ in world.done] == ["send b@x.org"]
+    assert (state.status, list(state.waits)) == ("waiting", ["a1.1"])
+    with pytest.raises(NotWaiting, match="already answered: approve by olivia"):
+        await app.answer(run, "reject", "oscar", ask="a1.2")
+    await app.answer(run, "reject", "oscar", ask="a1.1")
+    state = await app.advance(run)
+    assert state.finished is not None
+    assert [what for what, _ in world.done] == ["send b@x.org"]
+
+
+async def test_a_word_that_comes_after_the_cancel_says_so(app: App) -> None:
+    run = await start(app, call("send", to="a@x.org", text="1"))
+    await app.advance(run)
+    await app.cancel(run, "olivia", "changed my mind")
+    with pytest.raises(NotWaiting, match="waits for nothing: it is cancelled"):
+        await app.answer(run, "approve", "oscar", ask="a1.1")
+    await app.advance(run)
+    assert world.done == []
+
+
+async def test_an_approval_is_used_up_by_its_intent_so_a_crash_asks_anew(app: App) -> None:
+    run = await start(app, call("post", text="slow"), rules=[{"tool": "*", "ask": "true"}])
+    await app.advance(run)
+    await app.answer(run, "approve", "olivia")
+    advancing = asyncio.create_task(app.advance(run))
+    await signs["begun"].wait()
+    advancing.cancel()  # as a process that is killed in the middle
+    await asyncio.gather(advancing, return_exceptions=True)
+    state = await app.advance(run)
+    assert [asked.kind for asked in state.waits.values()] == ["doubt"]
+    await app.answer(run, "answer", "olivia", "it was posted, I looked")
+    state = await app.advance(run)
+    assert [what for what, _ in world.done] == ["post slow"]
+    assert state.calls["1.1"].approved is not None
+    assert state.calls["1.1"].approved.by == "olivia"
+
+
+async def test_a_person_a_time_and_a_child_are_waited_for_side_by_side(app: App) -> None:
+    child = ScriptedModel([finish("the child is done")], name="scripted:child", by_turn=True)
+    app.models[child.name] = child
+    member = {"name": "checker", "description": "checks", "model": child.name, "reflect": False}
+    turn = [
+        call("send", to="a@x.org", text="1"),
+        call("poll"),
+        call("delegate", agent="checker", task="check it"),
+    ]
+    run = await start(app, turn, team=[member])
+    state = await Crew(app).see_through(run)
+    assert (list(state.waits), list(state.timers), list(state.children)) == (["a1.1"], ["1.2"], [])
+    assert state.calls["1.3"].acted.result["report"] == "the child is done"  # type: ignore[union-attr]
+    due[0] = datetime.now(UTC) - timedelta(seconds=1)
+    async with app.store.pool.connection() as connection:
+        timers = await (
+            await connection.execute("select count(*) from remit_timers where run = %s", (run,))
+        ).fetchone()
+    assert timers is not None
+    assert timers[0] >= 1  # a worker will wake it
+    await app.answer(run, "approve", "olivia")
+    state = await app.advance(run)
+    assert (state.status, [what for what, _ in world.done]) == ("waiting", ["send a@x.org"])
+
+
+async def test_a_timer_that_is_due_goes_on_with_its_call_in_another_process(
+    settings: Settings, app: App
+) -> None:
+    due[0] = datetime.now(UTC) + timedelta(milliseconds=400)
+    run = await start(app, call("poll"))
+    script = app.models["scripted:test"]
+    state = await app.advance(run)
+    assert state.status == "waiting"
+    async with open_app(settings) as other:
+        other.models["scripted:test"] = script
+        while (state := await other.advance(run)).finished is None:  # noqa: ASYNC110 - it is a time that is waited for
+            await asyncio.sleep(0.01)
+    assert state.calls["1.1"].acted.result == "there"  # type: ignore[union-attr]
+
+
+async def test_children_stay_inside_what_is_left_of_the_parents_remit(app: App) -> None:
+    child = ScriptedModel([call("cancel", order="W1"), finish()], name="scripted:child", by_turn=True)
+    app.models[child.name] = child
+    member = {
+        "name": "worker",
+        "model": child.name,
+        "reflect": False,
+        "tools": ["tests.agents.world"],
+        "rules": [{"tool": "*", "allow": "true"}],
+        "remit": {
+            "autonomy": "act",
+            "destinations": ["erp.example"],
+            "budget": {"money": "5", "steps": 100, "wall": "10h"},
+        },
+    }
+    turn = [call("delegate", agent="worker", task="a"), call("delegate", agent="worker", task="b")]
+    remit = {"autonomy": "ask", "budget": {"money": "1.00", "steps": 12}}
+    run = await start(app, turn, team=[member], remit=remit)
+    state = await app.advance(run)
+    assert len(state.children) == 2
+    for delegated in state.children.values():
+        started = (await app.state(delegated.child)).started
+        assert started is not None
+        inside = Agent.model_validate(started.spec).remit
+        assert (inside.autonomy, inside.destinations) == ("ask", ())
+        assert inside.budget.steps == 12
+        assert inside.budget.wall == timedelta(minutes=30)
+        assert inside.budget.money is not None
+        assert inside.budget.money <= 1
+    assert state.spent == Decimal("1.00")  # the first child may spend it all; the second got nothing
+    end = await Crew(app).see_through(run)
+    assert world.done == []  # the children ask before each effect, as their parent must
+    assert end.status == "waiting"
+
+
+async def test_a_cancel_reaches_children_and_breaks_off_what_a_tool_is_doing(settings: Settings) -> None:
+    async with open_app(settings.model_copy(update={"lease_ttl": 0.6})) as app, open_app(settings) as outside:
+        child = ScriptedModel([call("ship", order="W1"), finish()], name="scripted:child", by_turn=True)
+        app.models[child.name] = child
+        allow = [{"tool": "*", "allow": "true"}]
+        member = shop(name="worker", model=child.name, rules=allow).model_dump(mode="json", by_alias=True)
+        run = await start(app, call("delegate", agent="worker", task="ship it"), team=[member], rules=allow)
+        working = asyncio.create_task(Crew(app).see_through(run))
+        await signs["begun"].wait()
+        state = await outside.state(run)
+        await outside.cancel(run, "olivia")
+        assert (await working).status == "cancelled"
+        delegated = state.calls["1.1"].delegated
+        assert delegated is not None
+        ended = await outside.state(delegated.child)
+        assert ended.status == "cancelled"
+        assert ended.calls["1.1"].acted.result == "shipped"  # type: ignore[union-attr] # found by looking
+        assert len(ended.effects) == 1
+
+
+async def test_what_nobody_can_find_out_after_a_cancel_is_recorded_as_unknown(app: App) -> None:
+    run = await start(app, call("post", text="slow"))
+    advancing = asyncio.create_task(app.advance(run))
+    await signs["begun"].wait()
+    await app.cancel(run, "olivia")
+    state = await advancing
+    assert state.status == "cancelled"
+    assert state.calls["1.1"].acted.status == "unknown"  # type: ignore[union-attr]
+    assert [what for what, _ in world.done] == ["post slow"]
+
+
+async def test_an_effect_is_undone_once_as_its_tool_declares(app: App) -> None:
+    run = await start(app, call("refund", amount=5))
+    await app.advance(run)
+    state = await app.undo(run, "1.1", "olivia")
+    assert [what for what, _ in world.done] == ["refund 5", "took back 5 of refund number 7 of 5"]
+    assert state.calls["1.1"].undone
+    assert state.status == "cannot verify"  # as it ended
+    keys = {key for _, key in world.done}
+    assert len(keys) == 2
+    with pytest.raises(UserError, match="undone already"):
+        await app.undo(run, "1.1", "olivia")
+    with pytest.raises(UnknownName):
+        await app.undo(run, "9.9", "olivia")
+    bodies = [e.body for e in await app.journal.read(run)]
+    assert any(isinstance(b, Judged) and b.call_id == "undo:1.1" and b.decision == "allow" for b in bodies)
+    assert sum(isinstance(b, Intended) and b.call_id == "undo:1.1" for b in bodies) == 1
+
+
+async def test_what_does_not_say_how_it_is_undone_is_refused(app: App) -> None:
+    run = await start(app, call("post", text="x"))
+    await app.advance(run)
+    with pytest.raises(UserError, match="does not say how it is undone"):
+        await app.undo(run, "1.1", "olivia")
+
+
+async def test_a_run_that_kills_its_workers_is_put_before_a_person(app: App) -> None:
+    run = await start(app, call("look_up", order="W1"))
+    async with app.store.pool.connection() as connection:
+        await connection.execute(
+            "insert into leases (run, worker, deaths) values (%s, gen_random_uuid(), 9)", (run,)
+        )
+    state = await app.advance(run)
+    assert "10 workers died" in state.waits["deaths1"].text
+    await app.answer(run, "approve", "olivia")
+    assert (await app.advance(run)).finished is not None
+
+
+async def test_an_effect_that_kills_its_worker_again_and_again_is_put_before_a_person(app: App) -> None:
+    run = await start(app, call("refund", amount=5))
+    answered = Answered(model="m", calls=[Call(id="1.1", tool="refund", args={"amount": 5})])
+    judged = Judged(call_id="1.1", tool="refund", effect="destroy", decision="allow", rule="r")
+    intents = [Intended(call_id="1.1", key="k", attempt=attempt) for attempt in range(1, 6)]
+    await app.journal.append(run, 1, [answered, judged, *intents])
+    state = await app.advance(run)
+    assert [asked.kind for asked in state.waits.values()] == ["doubt"]
+    assert world.done == []
