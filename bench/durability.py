@@ -102,9 +102,11 @@ class Crowd:
         return at
 
     async def end(self) -> None:
-        for process in self.processes.values():
+        for index, process in self.processes.items():
             if process.returncode is None:
                 process.kill()
+            else:
+                figures.note(f"{worker_name(index)} of {self.side.label} ended by itself; see {self.log}")
         await asyncio.gather(*(process.wait() for process in self.processes.values()))
 
 
@@ -199,23 +201,24 @@ async def until_finished(crowd: Crowd, effects: Effects, expected: int, args: An
 
 
 async def taken_over(name: str, address: Address, args: Any) -> dict[str, Any]:
-    """The second part, for one side: worker 0 dies in the middle, for good."""
+    """The second part, for one side: a worker dies for good while the others have room for what it leaves."""
     async with at_work(name, address, args, args.over_runs, args.over_steps, args.over_delay) as (
         crowd,
         effects,
     ):
-        enough = dict.fromkeys(range(args.workers), 3 * args.at_once)
-        while True:  # all are in the middle of their first runs
-            by = (await effects.progress())["by"]
-            if all(by.get(worker_name(index), 0) >= enough[index] for index in enough):
-                break
+        begun, progress = time.monotonic(), await effects.progress()
+        while progress["keys"] < 3 * args.over_runs:  # they are in the middle of it
+            if time.monotonic() - begun > args.limit:
+                raise SystemExit(f"bench: the workers of {crowd.side.label} do not start; see {crowd.log}")
             await asyncio.sleep(POLL)
-        at = await crowd.kill(0)
-        orphaned = await effects.runs_of(worker_name(0), at, killed.effects_of(args.over_steps))
+            progress = await effects.progress()
+        busiest = max(range(args.workers), key=lambda index: progress["by"].get(worker_name(index), 0))
+        dead, at = worker_name(busiest), await crowd.kill(busiest)
+        orphaned = await effects.runs_of(dead, at, killed.effects_of(args.over_steps))
         took: dict[str, float] = {}
         while len(took) < len(orphaned) and time.monotonic() - at < args.over_limit:
             await asyncio.sleep(10 * POLL)
-            took = await effects.taken(orphaned, worker_name(0), at)
+            took = await effects.taken(orphaned, dead, at)
     return {
         "taken over": f"{len(took)} of {len(orphaned)}",
         "first after, s": round(min(took.values()), 1) if took else None,
@@ -256,8 +259,10 @@ def main() -> None:
     parser.add_argument(
         "--limit", type=float, default=60, help="seconds of standstill after which runs are lost"
     )
-    parser.add_argument("--over-runs", type=int, default=60, help="take-over: runs")
-    parser.add_argument("--over-steps", type=int, default=40, help="take-over: tool calls a run")
+    parser.add_argument(
+        "--over-runs", type=int, default=18, help="take-over: runs, which the workers but one have room for"
+    )
+    parser.add_argument("--over-steps", type=int, default=60, help="take-over: tool calls a run")
     parser.add_argument("--over-delay", type=float, default=200, help="take-over: milliseconds of an effect")
     parser.add_argument("--over-limit", type=float, default=30, help="take-over: seconds to wait for it")
     parser.add_argument(
