@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from remit.agents.spec import Agent
 from remit.agents.think import ASK, OWN, PLAN, SMALL_REPORT, finish_tool
 from remit.errors import LeaseLost, NotWaiting, SpecError, StaleWriter, UnknownName, UserError
 from remit.gate.rules import Rule, Rules, compile_rules
+from remit.journal.cut import take_over
 from remit.journal.events import (
     Acted,
     AnyBody,
@@ -45,6 +47,7 @@ from remit.settings import Settings
 from remit.store.sibling import sibling
 from remit.store.store import Store, open_store
 from remit.tools.registry import installed, resolve
+from remit.tools.thread import in_thread
 from remit.tools.tool import Tool
 
 Json = Any
@@ -250,22 +253,23 @@ class App:
         return await self.advance(run)
 
     async def fork(self, run: UUID, at: int | None = None, changes: Mapping[str, Json] | None = None) -> UUID:
-        """A new run that shares this one's events up to `at` (its end where None). Effects before are not repeated;
-        what comes after is new and judged anew. `changes` are to the spec: instructions, model, …"""
+        """A new run that shares this one's events up to `at` (its end where None), and its files as they are now.
+        Effects before are not repeated; what comes after is new and judged anew. `changes` are to the spec:
+        instructions, model, … Raises UserError where an effect was under way at `at` and its outcome is unknown."""
         events = await self.journal.read(run)
         if not events:
             raise UserError(f"there is no run {run}")
         last = at if at is not None else events[-1].seq
-        if not 1 <= last <= events[-1].seq:
-            raise UserError(f"run {run} has events 1 to {events[-1].seq}; {last} is not one of them")
+        kept = take_over(events, last, datetime.now(UTC))
         first = events[0].body
         assert isinstance(first, Started)
         agent = agent_of(first).model_copy(update=dict(changes or {}))
         outfit(agent)
         spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        begun = first.model_copy(update={"fork_of": run, "fork_seq": last, "spec": spec})
-        kept = [e.body for e in events[1:last] if not isinstance(e.body, Finished | Paused | Resumed)]
-        new = uuid4()
+        begun = first.model_copy(update={"fork_of": run, "fork_seq": last, "spec": spec, "parent": None})
+        new, folder = uuid4(), self.settings.data_dir / "runs"
+        if (folder / str(run)).is_dir():
+            await in_thread(lambda: shutil.copytree(folder / str(run), folder / str(new), symlinks=True))
         await self.journal.append(new, 0, [begun, *kept])
         return new
 
@@ -289,12 +293,24 @@ class App:
     async def _live(
         self, run: UUID, watch: Callable[[Event], None] | None, stream: Callable[[str], None] | None
     ) -> Live:
-        events = await self.journal.read(run)
+        return await self.live_from(run, await self.journal.read(run), watch=watch, stream=stream)
+
+    async def live_from(
+        self,
+        run: UUID,
+        events: Sequence[Event],
+        *,
+        model: Model | None = None,
+        resources: Mapping[str, Any] | None = None,
+        watch: Callable[[Event], None] | None = None,
+        stream: Callable[[str], None] | None = None,
+    ) -> Live:
+        """A run as these events tell it, ready to be advanced; with `model` and `resources` in place of its own."""
         if not events or not isinstance(events[0].body, Started):
             raise UserError(f"there is no run {run}")
         agent = agent_of(events[0].body)
         fitted = outfit(agent)
-        model = await self.model(agent.model)
+        model = model or await self.model(agent.model)
         offered = fitted.offered
         if model.small:
             kept = (t for t in offered if t.name not in OWN)
@@ -309,7 +325,7 @@ class App:
             journal=self.journal,
             leases=self.leases,
             root=self.settings.data_dir / "runs" / str(run),
-            resources=await self._resources(agent),
+            resources=await self._resources(agent) if resources is None else resources,
             watch=watch,
             stream=stream,
         )
