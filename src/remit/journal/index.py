@@ -144,6 +144,10 @@ async def find_run(store: Store, prefix: str) -> UUID:
                 "select id from runs where id between %s and %s limit 2", bounds
             )
         rows = await cursor.fetchall()
+        if not rows and prefix != "last":
+            query = "select run, deleted_at, policy from tombstones where run between %s and %s limit 1"
+            for run, at, policy in await (await connection.execute(query, bounds)).fetchall():
+                raise UserError(f"run {run} was deleted on {at:%d %B %Y} by the policy {policy!r}")
     if not rows:
         raise UserError(f"there is no run {prefix!r}; `remit runs` lists them")
     if len(rows) > 1:

@@ -1,0 +1,560 @@
+"""Archives on a real database: what was written can be read for ever, whoever is killed, and whoever is at it too."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from remit.age import parse_age, write_age
+from remit.errors import JournalError, StaleWriter, StoreError, UserError
+from remit.journal import retain as module
+from remit.journal.archive import Blobs, pack, unpack
+from remit.journal.events import Acted, Answered, AnyBody, Asked, Event, Finished, Nudged, Person, Started
+from remit.journal.index import find_run, list_runs
+from remit.journal.journal import Journal, decode, put_back
+from remit.journal.journal import store as stored
+from remit.journal.retain import Due, Policy, Retained, due, policy_of, restore, retain
+from remit.journal.state import fold
+from remit.journal.sweep import sweep
+from remit.settings import Settings
+from remit.store.store import Store, open_store
+from tests.journal.test_state import bodies
+
+NOW = Policy(timedelta(microseconds=1))  # everything that has ended
+BIG = ["a big value"] * 2000
+words = st.text(st.characters(codec="utf-8", exclude_characters=""), max_size=20)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False)
+    | words
+    | st.just(BIG),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+anything = st.one_of(
+    bodies,
+    st.builds(Acted, call_id=words, tool=words, result=values),
+    st.builds(Answered, model=words, text=words | st.just("long " * 5000), data=values),
+    st.builds(Started, goal=words, agent=words, spec=st.dictionaries(words, values, max_size=2)),
+    st.builds(Finished, status=st.just("met"), report=words, output=values),
+)
+times = st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC))
+journals = st.lists(st.tuples(times, anything), min_size=1, max_size=20)
+
+
+def begin(agent: str = "a", **more: Any) -> Started:
+    return Started(goal="gä\u2028", agent=agent, spec={"name": agent}, person=Person(id="ann"), **more)
+
+
+def body_of(number: int, big: Any = None) -> list[AnyBody]:
+    return [
+        begin(),
+        Answered(model="m", text=f"thought {number} \u0000"),
+        Acted(call_id="1", tool="t", result=BIG if big is None else big),
+        Finished(status="met", report=f"done {number}"),
+    ]
+
+
+async def ended(store: Store, count: int = 1, big: Any = None) -> list[UUID]:
+    journal, runs = Journal(store), [uuid4() for _ in range(count)]
+    await asyncio.gather(*(journal.append(run, 0, body_of(i, big)) for i, run in enumerate(runs)))
+    await journal.close()
+    return runs
+
+
+async def one(store: Store, query: str, *args: Any) -> Any:
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, args)).fetchone()  # type: ignore[arg-type]
+    return row and row[0]
+
+
+async def do(store: Store, query: str, *args: Any) -> None:
+    async with store.pool.connection() as connection:
+        await connection.execute(query, args)  # type: ignore[arg-type]
+
+
+async def somebody_waits(store: Store) -> None:
+    """Returns once somebody waits for somebody else's lock in this database."""
+    async with asyncio.timeout(10):
+        while not await one(store, "select count(*) from pg_locks where not granted"):
+            pass
+
+
+async def read_all(store: Store, runs: list[UUID]) -> list[list[Event]]:
+    journal = Journal(store)
+    return [await journal.read(run) for run in runs]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(journals)
+def test_any_journal_comes_back_from_its_archive_with_the_same_events_and_fold(
+    written: list[tuple[datetime, AnyBody]],
+) -> None:
+    run, blobs, rows = UUID(int=7), Blobs(), []
+    for seq, (at, body) in enumerate(written, 1):
+        text, apart = stored(body)
+        blobs |= apart
+        rows.append((seq, at, body.type, text))
+    events = [put_back(decode(run, *row), blobs) for row in rows]
+    packed = pack(run, rows, blobs)
+    again, found = unpack(run, packed.body, packed.size, packed.sha256)
+    assert (again, found) == (rows, blobs)
+    back = [put_back(decode(run, *row), found) for row in again]
+    assert back == events
+    assert fold(back) == fold(events)
+    assert pack(run, again, found) == packed
+
+
+@settings(deadline=None)
+@given(st.integers(10, 10_000), st.integers(1, 255))
+def test_no_change_of_what_an_archive_holds_goes_unseen(place: int, flip: int) -> None:
+    run = UUID(int=7)
+    rows = [(1, datetime(2026, 11, 21, tzinfo=UTC), "nudged", '{"level":0,"reason":"r","text":"t"}')]
+    packed = pack(run, rows, {})
+    at = 10 + place % (len(packed.body) - 10)  # the ten before are gzip's own header
+    changed = bytearray(packed.body)
+    changed[at] ^= flip
+    back = None
+    with suppress(JournalError):
+        back = unpack(run, bytes(changed), packed.size, packed.sha256)
+    assert back in (None, (rows, {}))  # some bits only fill up a byte
+    for other, body in ((run, packed.body[:at]), (run, packed.body + b"x"), (UUID(int=8), packed.body)):
+        with pytest.raises(JournalError, match="damaged"):
+            unpack(other, body, packed.size, packed.sha256)
+
+
+async def test_an_archived_run_reads_as_before_from_any_event_on(store: Store) -> None:
+    runs = await ended(store, 5)
+    before = await read_all(store, runs)
+    done = await retain(store, replace(NOW, batch=2))
+    assert (done.archived, done.events, done.kept) == (5, 20, {})
+    assert await one(store, "select count(*) from events where type <> 'archived'") == 0
+    assert await read_all(store, runs) == before
+    journal = Journal(store)
+    for after in range(6):
+        assert await journal.read(runs[0], after) == before[0][after:]
+    assert [r.status for r in await list_runs(store)] == ["met"] * 5
+    assert await find_run(store, str(runs[0])[:8]) == runs[0]
+    assert await one(store, "select count(*) from runs where archived") == 5
+    assert await retain(store, NOW) == Retained()
+
+
+async def test_what_has_not_ended_or_is_too_young_or_of_others_stays(store: Store) -> None:
+    journal, waiting, other = Journal(store), uuid4(), uuid4()
+    await journal.append(waiting, 0, [begin(), Asked(ask_id="q", kind="question", text="?")])
+    await journal.append(other, 0, [begin("b"), Finished(status="failed")])
+    (run,) = await ended(store)
+    assert await retain(store, Policy(timedelta(days=1))) == Retained()
+    assert (await due(store, replace(NOW, agent="b"))).archive == 1
+    assert (await retain(store, replace(NOW, agent="a", status=("failed",)))).archived == 0
+    assert (await retain(store, replace(NOW, agent="b", status=("failed", "met")))).archived == 1
+    assert await one(store, "select run from archives") == other
+    assert (await retain(store, NOW)).archived == 1
+    assert await one(store, "select count(*) from events where run = %s", waiting) == 2
+    assert await one(store, "select count(*) from events where run = %s", run) == 1
+
+
+async def test_nothing_can_be_appended_to_an_archived_run_until_it_is_restored(store: Store) -> None:
+    (run,) = await ended(store)
+    before = (await read_all(store, [run]))[0]
+    await retain(store, NOW)
+    await sweep(store)
+    journal = Journal(store)
+    with pytest.raises(StaleWriter):
+        await journal.append(run, 4, [Nudged(level=0, reason="r", text="t")])
+    assert await restore(store, run)
+    assert not await restore(store, run)
+    assert await journal.read(run) == before
+    assert await one(store, "select count(*) from archives") == 0
+    more = await journal.append(run, 4, [Nudged(level=0, reason="r", text="t")])
+    assert (await retain(store, Policy(timedelta(hours=1)))).archived == 0  # it has been touched
+    assert (await retain(store, NOW)).archived == 1
+    assert await journal.read(run) == before + more
+
+
+async def test_whoever_is_killed_between_writing_an_archive_and_removing_the_events_has_done_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = await ended(store, 6)
+    before = await read_all(store, runs)
+    verify, seen = module.verify, []
+
+    async def cut(connection: Any, run: UUID, events: list[Event]) -> None:
+        await verify(connection, run, events)
+        seen.append(run)
+        if len(seen) == 5:  # in the second batch of three, its first archive removed already
+            await do(store, "select pg_terminate_backend(%s)", connection.info.backend_pid)
+
+    monkeypatch.setattr(module, "verify", cut)
+    with pytest.raises(StoreError, match="run it again"):
+        await retain(store, replace(NOW, batch=3))
+    assert await one(store, "select count(*) from archives") == 3
+    assert await one(store, "select count(*) from events where type <> 'archived'") == 12
+    assert await read_all(store, runs) == before
+    monkeypatch.undo()
+    assert (await retain(store, NOW)).archived == 3
+    assert await read_all(store, runs) == before
+
+
+async def test_what_does_not_come_back_equal_is_kept_and_the_others_are_archived(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = await ended(store, 4)
+    before = await read_all(store, runs)
+    packing = module.pack
+
+    def forgetful(run: UUID, rows: Any, blobs: Any) -> Any:
+        return packing(
+            run, [*rows[:-1], (*rows[-1][:3], '{"status":"failed"}')] if run == runs[1] else rows, blobs
+        )
+
+    monkeypatch.setattr(module, "pack", forgetful)
+    await do(store, "update events set type = 'teleported' where run = %s and seq = 2", runs[2])
+    done = await retain(store, NOW)
+    assert done.archived == 2
+    assert set(done.kept) == {runs[1], runs[2]}
+    assert "does not give its events back" in done.kept[runs[1]]
+    assert "upgrade Remit" in done.kept[runs[2]]
+    await do(store, "update events set type = 'answered' where run = %s and seq = 2", runs[2])
+    assert await read_all(store, runs) == before
+
+
+async def test_a_run_whose_value_is_missing_or_wrong_is_kept_as_it_is(store: Store) -> None:
+    first, second = *(await ended(store, big="x" * 9000)), *(await ended(store, big="y" * 9000))
+    await do(store, "delete from blobs where substring(body for 2) = '\"x'")
+    await do(store, "update blobs set body = '\"z\"' where substring(body for 2) = '\"y'")
+    done = await retain(store, NOW)
+    assert done.archived == 0
+    assert "is missing" in done.kept[first]
+    assert "not what its hash says" in done.kept[second]
+
+
+async def test_two_at_once_archive_each_run_once(settings: Settings, store: Store) -> None:
+    runs = await ended(store, 60)
+    before = await read_all(store, runs)
+    async with open_store(settings) as other:
+        done = await asyncio.gather(
+            retain(store, replace(NOW, batch=7)), retain(other, replace(NOW, batch=5))
+        )
+    assert sum(d.archived for d in done) == 60
+    assert all(d.archived for d in done)
+    assert await one(store, "select count(*) from archives") == 60
+    assert await read_all(store, runs) == before
+
+
+async def test_a_changed_moved_or_missing_archive_is_an_error_that_says_so(store: Store) -> None:
+    runs = await ended(store, 4)
+    await retain(store, NOW)
+    changed, swapped, gone, forged = runs
+    journal = Journal(store)
+    await do(
+        store, "update archives set body = overlay(body placing 'x'::bytea from 40) where run = %s", changed
+    )
+    await do(
+        store,
+        "update archives set body = (select body from archives where run = %s) where run = %s",
+        gone,
+        swapped,
+    )
+    await do(store, "delete from archives where run = %s", gone)
+    rows = [(1, datetime.now(UTC), "finished", '{"status":"met"}')]
+    new = pack(forged, rows, {})
+    await do(
+        store,
+        "update archives set body = %s, sha256 = %s, size = %s, events = 1 where run = %s",
+        *(new.body, new.sha256, new.size, forged),
+    )
+    for run, says in (
+        (changed, "damaged"),
+        (swapped, "damaged"),
+        (gone, "is missing"),
+        (forged, "another hash"),
+    ):
+        with pytest.raises(JournalError, match=says):
+            await journal.read(run)
+        with pytest.raises(JournalError, match=says):
+            await restore(store, run)
+        with pytest.raises(StaleWriter):
+            await journal.append(run, 4, [Nudged(level=0, reason="r", text="t")])
+
+
+async def test_archives_in_a_folder_are_files_that_gzip_reads(store: Store, tmp_path: Path) -> None:
+    runs = await ended(store, 3)
+    before = await read_all(store, runs)
+    assert (await retain(store, replace(NOW, to=tmp_path / "archives"))).archived == 3
+    files = sorted((tmp_path / "archives").rglob("*"))
+    files = [file for file in files if file.is_file()]
+    assert [file.name for file in files] == sorted(f"{run}.jsonl.gz" for run in runs)
+    assert (
+        len(gzip.decompress(files[0].read_bytes()).splitlines()) == 1 + 4 + 2
+    )  # head, events, spec and value
+    assert await one(store, "select count(*) from archives where body is not null") == 0
+    assert await read_all(store, runs) == before
+    hidden = files[0].rename(tmp_path / "elsewhere")
+    run = UUID(files[0].name.partition(".")[0])
+    with pytest.raises(JournalError, match="Put it back"):
+        await Journal(store).read(run)
+    hidden.rename(files[0])
+    assert await restore(store, run)
+    assert not files[0].exists()
+    assert await read_all(store, runs) == before
+
+
+async def test_a_folder_that_cannot_be_written_stops_it_and_nothing_is_removed(
+    store: Store, tmp_path: Path
+) -> None:
+    runs = await ended(store, 2)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JournalError, match="nothing was removed"):
+        await retain(store, replace(NOW, to=tmp_path / "file"))
+    assert await one(store, "select count(*) from events") == 8
+    assert [len(events) for events in await read_all(store, runs)] == [4, 4]
+
+
+async def test_what_is_deleted_leaves_a_tombstone_and_its_number_is_not_used_again(
+    store: Store, tmp_path: Path
+) -> None:
+    keep, *runs = await ended(store, 5)
+    await do(store, "update runs set agent = 'b' where id = %s", keep)
+    policy = replace(NOW, delete_after=timedelta(microseconds=2), agent="a", to=tmp_path, batch=3)
+    assert await due(store, policy) == Due(
+        4, 4, await one(store, "select min(updated_at) from runs where agent = 'a'")
+    )
+    assert (await retain(store, replace(policy, delete_after=None))).archived == 4
+    hashes = await one(store, "select array_agg(sha256 order by run) from archives")
+    assert (await retain(store, policy)).deleted == 4
+    assert await one(store, "select array_agg(sha256 order by run) from tombstones") == hashes
+    assert await one(store, "select array_agg(id) from runs") == [keep]
+    async with store.pool.connection() as connection:
+        found = await connection.execute(
+            "select agent, status, policy, events, path, ended_at between created_at and deleted_at from tombstones"
+        )
+        assert set(await found.fetchall()) == {("a", "met", str(policy), 4, None, True)}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    journal = Journal(store)
+    with pytest.raises(JournalError, match="was deleted on"):
+        await journal.read(runs[0])
+    with pytest.raises(UserError, match="was deleted on"):
+        await find_run(store, str(runs[0]))
+    with pytest.raises(JournalError, match="was deleted on"):
+        await restore(store, runs[0])
+    with pytest.raises(StaleWriter):
+        await journal.append(runs[0], 4, [Nudged(level=0, reason="r", text="t")])
+    assert len(await journal.read(keep)) == 4
+
+
+async def test_a_file_that_could_not_be_removed_is_removed_the_next_time(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ended(store, 2)
+    policy = replace(NOW, delete_after=timedelta(microseconds=2), to=tmp_path)
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(StoreError, match="Permission denied"):
+        await retain(store, policy)
+    monkeypatch.undo()
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 2
+    assert (await retain(store, policy)).deleted == 0
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+async def test_a_run_that_somebody_appends_to_meanwhile_is_left_alone(store: Store) -> None:
+    (run,) = await ended(store)
+    async with await psycopg.AsyncConnection.connect(store.url) as writer:
+        body = '{"level":0,"reason":"r","text":"t"}'
+        await writer.execute("insert into events values (%s, 5, now(), 'nudged', %s)", (run, body))
+        with pytest.raises(StoreError, match="run it again"):  # it waits for whoever may win, not for ever
+            await retain(store, NOW)
+        archiving = asyncio.create_task(retain(store, NOW))
+        await somebody_waits(store)
+        await writer.commit()
+        assert (await archiving).archived in (0, 1)
+    assert len((await read_all(store, [run]))[0]) == 5
+
+
+async def test_a_shared_value_stays_until_the_last_run_with_it_is_archived(store: Store) -> None:
+    journal, (run,), waiting = Journal(store), await ended(store), uuid4()
+    await journal.append(waiting, 0, [begin(), Acted(call_id="1", tool="t", result=BIG)])
+    (own,) = await ended(store, big="mine" * 5000)
+    before = await read_all(store, [run, own, waiting])
+    await retain(store, NOW)
+    assert await one(store, "select count(*) from blobs") == 3
+    swept = await sweep(store)
+    assert (swept.blobs, swept.bytes) == (1, 20002)
+    assert await read_all(store, [run, own, waiting]) == before
+    await journal.append(waiting, 2, [Finished(status="met")])
+    before = await read_all(store, [run, own, waiting])
+    await retain(store, NOW)
+    assert (await sweep(store, batch=1)).blobs == 2
+    assert await one(store, "select count(*) from blobs") == 0
+    assert await read_all(store, [run, own, waiting]) == before
+
+
+@pytest.fixture
+async def writer(store: Store) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """A connection whose transaction stays open until the test says otherwise."""
+    async with await psycopg.AsyncConnection.connect(store.url) as connection:
+        yield connection
+
+
+async def leave_behind(store: Store) -> tuple[bytes, bytes]:
+    """A value in the store that nothing refers to: its hash and itself."""
+    await ended(store, big="left" * 5000)
+    await retain(store, NOW)
+    async with store.pool.connection() as connection:
+        found = await connection.execute("select sha256, body from blobs order by length(body) desc limit 1")
+        row = await found.fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+PUT = "insert into blobs (sha256, body) values (%s, %s) on conflict do nothing"
+REFER = """
+    insert into events (run, seq, at, type, body)
+    values (%s, 1, now(), 'acted', json_build_object('call_id', '1', 'tool', 't', 'result', %s::text, 'big', '["result"]'::json))
+"""
+
+
+async def test_a_value_that_an_uncommitted_append_counts_on_is_not_swept(
+    store: Store, writer: psycopg.AsyncConnection[Any]
+) -> None:
+    key, body = await leave_behind(store)
+    run = uuid4()
+    await writer.execute(PUT, (key, body))  # it is there already: nothing is written
+    await writer.execute(REFER, (run, key.hex()))
+    sweeping = asyncio.create_task(sweep(store))
+    await somebody_waits(store)
+    await writer.commit()
+    await sweeping
+    assert [e.body.result for e in await Journal(store).read(run)] == ["left" * 5000]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("when", ["while it looks", "before it removes"])
+async def test_a_value_that_is_used_again_during_a_sweep_is_not_swept(
+    store: Store, writer: psycopg.AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    key, body = await leave_behind(store)
+    run, other = uuid4(), uuid4()
+    looked, going = asyncio.Event(), asyncio.Event()
+    shut_out = sweep.__globals__["_shut_out"]
+
+    async def slowly(connection: Any, me: UUID, batch: int) -> Any:
+        if batch:
+            looked.set()
+            await going.wait()
+        found = await shut_out(connection, me, batch)
+        if not batch and when == "while it looks":  # after writers were shut out, before it looks
+            await writer.execute(PUT, (key, body))
+            await writer.execute(REFER, (run, key.hex()))
+        return found
+
+    monkeypatch.setitem(sweep.__globals__, "_shut_out", slowly)
+    sweeping = asyncio.create_task(sweep(store))
+    await looked.wait()
+    assert await one(store, "select count(*) from sweep_found where sha256 = %s", key) == 1
+    if when == "before it removes":
+        await writer.execute(PUT, (key, body))
+        await writer.execute(REFER, (run, key.hex()))
+    await writer.commit()
+    await Journal(store).append(other, 0, [begin(), Acted(call_id="1", tool="t", result="left" * 5000)])
+    going.set()
+    await sweeping
+    assert await one(store, "select count(*) from blobs where sha256 = %s", key) == 1
+    assert [e.body.result for e in await Journal(store).read(run)] == ["left" * 5000]  # type: ignore[union-attr]
+    assert len(await Journal(store).read(other)) == 2
+    assert await one(store, "select count(*) from sweep_used") == 0
+
+
+async def test_runs_that_start_and_end_while_all_is_archived_and_swept_lose_nothing(
+    settings: Settings, store: Store
+) -> None:
+    expected: dict[UUID, list[Event]] = {}
+    done = asyncio.Event()
+
+    async def work(number: int) -> None:
+        journal = Journal(store)
+        for turn in range(15):
+            run = uuid4()
+            value = [f"value {(number + turn) % 4}"] * 1500  # a few values, over and over
+            bodies = [begin(), Acted(call_id="1", tool="t", result=value), Finished(status="met")]
+            expected[run] = await journal.append(run, 0, bodies)
+        await journal.close()
+
+    async def clean(other: Store) -> None:
+        while not done.is_set():
+            await retain(other, replace(NOW, batch=5))
+            await sweep(other, batch=2)
+
+    async with open_store(settings) as one_store, open_store(settings) as another:
+        cleaning = [asyncio.create_task(clean(one_store)), asyncio.create_task(clean(another))]
+        await asyncio.gather(*(work(number) for number in range(6)))
+        done.set()
+        await asyncio.gather(*cleaning)
+    journal = Journal(store)
+    for run, events in expected.items():
+        assert await journal.read(run) == events
+    await retain(store, NOW)
+    await sweep(store)
+    assert await one(store, "select count(*) from blobs") == 0
+    for run, events in expected.items():
+        assert await journal.read(run) == events
+
+
+async def test_a_sweep_that_was_taken_for_dead_stops(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = await leave_behind(store)
+    shut_out = sweep.__globals__["_shut_out"]
+
+    async def late(connection: Any, me: UUID, batch: int) -> Any:
+        if batch:
+            await do(store, "update sweeps set began_at = now() - interval '2 days'")
+            await sweep_of_somebody_else()
+        return await shut_out(connection, me, batch)
+
+    async def sweep_of_somebody_else() -> None:
+        monkeypatch.undo()
+        assert (await sweep(store)).blobs == 2
+        await ended(store, big="left" * 5000)
+
+    monkeypatch.setitem(sweep.__globals__, "_shut_out", late)
+    with pytest.raises(StoreError, match="taken for dead"):
+        await sweep(store)
+    assert await one(store, "select count(*) from blobs where sha256 = %s", key) == 1
+
+
+def test_ages_are_read_and_written_as_people_write_them() -> None:
+    for text in ("12h", "90d", "6w", "7y"):
+        assert write_age(parse_age(text)) == text
+    assert parse_age(" 2 d ") == timedelta(days=2)
+    assert write_age(timedelta(seconds=1.5)) == "1.5 s"
+    for text in ("", "d", "0d", "-1d", "90", "1.5y", "90 days"):
+        with pytest.raises(UserError, match="no age"):
+            parse_age(text)
+
+
+def test_the_policy_of_the_settings_is_off_unless_it_is_set() -> None:
+    assert policy_of(Settings()) is None
+    found = policy_of(Settings(retain_archive_after="90d", retain_delete_after="7y"))  # type: ignore[arg-type]
+    assert str(found) == "archive after 90d, delete after 7y"
+    with pytest.raises(UserError, match="REMIT_RETAIN_ARCHIVE_AFTER"):
+        policy_of(Settings(retain_delete_after="7y"))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="older"):
+        Policy(timedelta(days=90), timedelta(days=90))
+    with pytest.raises(UserError, match="not ended"):
+        Policy(timedelta(days=90), status=("waiting",))
