@@ -40,7 +40,7 @@ from remit.journal.index import ended, find_run, parent_ended, rest
 from remit.journal.journal import Journal
 from remit.journal.lease import Leases
 from remit.journal.state import State, fold
-from remit.models.model import Model, ToolSpec
+from remit.models.model import Model, ToolSpec, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
 from remit.settings import Settings
@@ -293,7 +293,11 @@ class App:
     async def _live(
         self, run: UUID, watch: Callable[[Event], None] | None, stream: Callable[[str], None] | None
     ) -> Live:
-        return await self.live_from(run, await self.journal.read(run), watch=watch, stream=stream)
+        events = await self.journal.read(run)
+        ended = any(isinstance(event.body, Finished) for event in events)
+        return await self.live_from(
+            run, events, model=Unopened() if ended else None, watch=watch, stream=stream
+        )
 
     async def live_from(
         self,

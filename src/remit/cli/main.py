@@ -29,6 +29,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("remit.cli.runs:show", "A run's timeline, costs and verdicts"),
         "watch": ("remit.cli.runs:watch", "Follow a run as it goes"),
         "why": ("remit.cli.runs:why", "What led to one action"),
+        "effects": ("remit.cli.effects:effects", "What was done to the world, once, and what is in doubt"),
+        "undo": ("remit.cli.effects:undo", "Take an effect back, as its tool declares"),
         "fork": ("remit.cli.steer:fork", "A new run from any event of an old one"),
         "pause": ("remit.cli.steer:pause", "Stop a run at its next event"),
         "cancel": ("remit.cli.steer:cancel", "End a run"),
@@ -38,6 +40,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "tools": ("remit.cli.catalog:tools", "The tools, with their effects"),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
         "worker": ("remit.cli.serve:worker", "Advance runs until stopped"),
+        "retain": ("remit.cli.retain:retain", "Archive old runs, delete very old ones"),
         "doctor": ("remit.cli.serve:doctor", "What is wrong, and how to mend it"),
     },
 }

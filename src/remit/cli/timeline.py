@@ -17,6 +17,7 @@ from remit.journal.events import (
     Answered,
     Asked,
     Checked,
+    Delegated,
     Event,
     Finished,
     Intended,
@@ -24,7 +25,11 @@ from remit.journal.events import (
     Nudged,
     Planned,
     Replied,
+    Returned,
+    Slept,
     Started,
+    UndoWanted,
+    Woken,
 )
 from remit.journal.state import State
 
@@ -86,6 +91,20 @@ def line(event: Event) -> Text:
             text.append(f"check {body.check} ").append(body.verdict, colour(body.verdict)).append(
                 f" {body.detail}"
             )
+        case Slept():
+            text.append(f"sleeps {body.call_id} ", "yellow").append(
+                f"until {body.until:%d %b %H:%M:%S} UTC {body.why}"
+            )
+        case Woken():
+            text.append(f"woken {body.call_id}", "dim")
+        case Delegated():
+            text.append(f"delegates {body.call_id} ", "bold").append(
+                f"to {body.agent}, run {str(body.child)[:8]}"
+            )
+        case Returned():
+            text.append(f"back from run {str(body.child)[:8]} ").append(body.status, colour(body.status))
+        case UndoWanted():
+            text.append(f"{body.by}: ", "yellow").append(f"undo {body.call_id}")
         case Finished():
             text.append("ended ", "bold").append(body.status, colour(body.status)).append(f" {body.why}")
         case _:
@@ -119,9 +138,19 @@ def summary(state: State) -> RenderableType:
     table.add_row("status", status)
     for effect in effects(state):
         approved = f"  approved by {effect['approved_by']}" if effect["approved_by"] else ""
-        table.add_row("did", Text(f"{effect['tool']} {brief(effect['args'], 200)}{approved}"))
+        undone = Text("  undone", "cyan") if effect.get("undone") else Text("")
+        table.add_row("did", Text(f"{effect['tool']} {brief(effect['args'], 200)}{approved}") + undone)
     if not state.effects:
         table.add_row("did", Text("nothing was changed", "dim"))
+    for call in state.calls.values():
+        if call.doubtful or (call.acted and call.acted.status == "unknown"):
+            table.add_row(
+                "in doubt", Text(f"{call.call.id} {call.call.tool} {brief(call.call.args, 200)}", "red")
+            )
+    for delegated in state.children.values():
+        table.add_row("waits", Text(f"for run {str(delegated.child)[:8]} of {delegated.agent}", "yellow"))
+    if state.sleeping:
+        table.add_row("waits", Text(f"until {state.sleeping:%d %b %H:%M:%S} UTC", "yellow"))
     for asked in state.waits.values():
         table.add_row("waits", Text(f"{asked.ask_id}: {asked.text}", "yellow"))
     if state.finished and state.finished.report:

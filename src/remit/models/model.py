@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
+from remit.errors import ModelError
+
 Json = Any  # a JSON value: None, bool, int, float, str, list, dict with str keys
 
 
@@ -131,6 +133,19 @@ class Model(Protocol):
 
     async def request(self, request: Request, stream: Callable[[str], None] | None = None) -> Answer:
         """Ask once. `stream` receives pieces of text as they come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """In place of a model where nothing is left to think about: a run that has ended is wound up, or undone, without."""
+
+    name: str = "none"
+    window: int = 1_000_000
+    price: Price | None = None
+    small: bool = False
+
+    async def request(self, request: Request, stream: Callable[[str], None] | None = None) -> Answer:
+        raise ModelError("the run has ended; no model was opened for it")
 
 
 class Chooser(Protocol):

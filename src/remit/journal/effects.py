@@ -1,0 +1,101 @@
+"""The ledger of effects: what was intended, tried and came of it, with its key. Read from the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from remit.journal.events import Acted, Event, Intended
+from remit.journal.journal import Journal
+from remit.journal.state import CallState, fold
+from remit.store.store import Store
+
+Json = Any
+Outcome = Literal["in doubt", "ok", "undone", "failed", "mend", "rejected", "unknown"]
+# in doubt: intended, outcome not recorded (yet) · ok: it happened · undone: it happened and was taken back · failed: the
+# tool says it did not work · mend: it did not happen, the model may correct the call · rejected: a person left it undone
+# after a crash · unknown: its run ended while it was under way, and nobody can say
+
+NEWEST = """
+    select run from events as intent
+    where type = 'intended' and (not %(doubtful)s or not exists (
+        select from events as outcome
+        where outcome.run = intent.run and outcome.seq > intent.seq and outcome.type = 'acted'
+          and outcome.body ->> 'call_id' = intent.body ->> 'call_id' and outcome.body ->> 'status' is distinct from 'unknown'
+    ))
+    group by run order by max(at) desc limit %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One effect of a run. `attempts`: how often it was begun, more than once only where that was safe or approved."""
+
+    run: UUID
+    call: str
+    tool: str
+    args: Mapping[str, Json]
+    outcome: Outcome
+    key: str
+    attempts: int
+    begun: datetime
+    ended: datetime | None
+    result: Json
+    rule: str
+    approved_by: str
+    lease: str  # of the process that began it last
+
+
+def ledger(events: Iterable[Event]) -> list[Effect]:
+    """The effects of one run's events, in the order in which they were first intended."""
+    events = list(events)
+    state = fold(events)
+    first: dict[str, Event] = {}
+    last: dict[str, Event] = {}
+    for event in events:
+        if isinstance(event.body, Intended):
+            first.setdefault(event.body.call_id, event)
+        elif isinstance(event.body, Acted):
+            last[event.body.call_id] = event
+    return [
+        _effect(state.calls[call_id], begun, last.get(call_id))
+        for call_id, begun in first.items()
+        if call_id in state.calls
+    ]
+
+
+def _effect(call: CallState, begun: Event, ended: Event | None) -> Effect:
+    intended, acted = call.intended, call.acted
+    assert intended is not None
+    outcome: Any = "in doubt" if acted is None else "undone" if call.undone else acted.status
+    return Effect(
+        run=begun.run,
+        call=call.call.id,
+        tool=call.call.tool,
+        args=call.call.args,
+        outcome=outcome,
+        key=intended.key,
+        attempts=intended.attempt,
+        begun=begun.at,
+        ended=ended.at if ended and acted is not None else None,
+        result=acted.result if acted else None,
+        rule=call.judged.rule if call.judged else "",
+        approved_by=call.approved.by if call.approved else "",
+        lease=intended.lease,
+    )
+
+
+async def list_effects(
+    store: Store, journal: Journal, *, doubtful: bool = False, limit: int = 50
+) -> list[Effect]:
+    """The newest effects of all runs, newest first; `doubtful`: only those whose outcome is not known."""
+    async with store.pool.connection() as connection:
+        found = await connection.execute(NEWEST, {"doubtful": doubtful, "limit": limit})
+        runs = [row[0] for row in await found.fetchall()]
+    effects = [effect for run in runs for effect in ledger(await journal.read(run))]
+    if doubtful:
+        effects = [effect for effect in effects if effect.outcome in ("in doubt", "unknown")]
+    return sorted(effects, key=lambda effect: effect.begun, reverse=True)[:limit]
