@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import LiteralString
 from urllib.parse import urlsplit, urlunsplit
 
@@ -73,3 +74,12 @@ async def count(url: str, query: LiteralString) -> int:
         row = await (await connection.execute(query)).fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def server_of(url: str) -> int:
+    """The process number of the database server where it runs on this machine, else 0."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        row = await (await connection.execute("select pg_read_file('postmaster.pid')")).fetchone()
+    pid = int(str(row[0]).split("\n", 1)[0]) if row else 0
+    name = Path(f"/proc/{pid}/comm")
+    return pid if name.exists() and name.read_text().startswith("postgres") else 0

@@ -38,6 +38,10 @@ def command_of(side: str) -> list[str]:
             return [*command_of("langgraph"), "--savers", "10"]
         case "langgraph-agent":
             return [*command_of("langgraph"), "--shape", "agent"]
+        case "langgraph-memory":
+            return [*command_of("langgraph"), "--memory"]
+        case "pydantic-ai":
+            return [str(figures.peer_python("dbos", DBOS)), str(PEERS / "pydantic_ai_run.py")]
         case _:
             return [str(figures.peer_python("dbos", DBOS)), str(PEERS / "dbos_run.py")]
 
@@ -47,16 +51,21 @@ async def measured(side: str, address: Address, options: Sequence[str]) -> dict[
     name = "bench_" + side.replace("-", "_")
     url = await fresh(address, name)
     commit_ms = figures.commit_ms()
+    found = await answer_of([*command_of(side), url, *options], side)
+    await drop(address, name)
+    return {**found, "commit_ms": commit_ms}
+
+
+async def answer_of(command: Sequence[str], side: str) -> dict[str, Any]:
+    """The JSON object that a side's script prints last. Ends the bench where it fails."""
     process = await asyncio.create_subprocess_exec(
-        *command_of(side), url, *options, cwd=figures.ROOT,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        *command, cwd=figures.ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
     out, err = await process.communicate()
     if process.returncode:
         raise SystemExit(f"bench: {side} failed:\n{err.decode(errors='replace')[-4000:]}")
-    await drop(address, name)
     found: dict[str, Any] = json.loads(out.decode().strip().splitlines()[-1])
-    return {**found, "commit_ms": commit_ms}
+    return found
 
 
 def row_of(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ async def main() -> None:
         async def size() -> int:
             return await size_of(args.dsn)
 
-        found = await workload.measure(run, size, args.alone, args.at_once)
+        found = await workload.measure(run, size, args)
     found["side"] = "Remit"
     found["setup"] = f"remit {version('remit')}, pool={args.pool}"
     print(json.dumps(found))

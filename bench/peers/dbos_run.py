@@ -20,6 +20,7 @@ from pydantic_ai import Agent
 from pydantic_ai.durable_exec.dbos import DBOSDurability
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.usage import UsageLimits
 
 sys.path.insert(0, str(Path(__file__).parent))
 import workload
@@ -59,7 +60,7 @@ async def main() -> None:
 
     @DBOS.workflow()
     async def work(goal: str) -> str:
-        return (await agent.run(goal)).output
+        return (await agent.run(goal, usage_limits=UsageLimits(request_limit=args.steps + 1))).output
 
     DBOS.launch()
 
@@ -73,7 +74,7 @@ async def main() -> None:
             assert row is not None
             return int(row[0])
 
-    found = await workload.measure(run, size_of, args.alone, args.at_once)
+    found = await workload.measure(run, size_of, args)
     DBOS.destroy()
     found["side"] = "Pydantic AI + DBOS"
     found["setup"] = (

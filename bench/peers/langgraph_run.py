@@ -40,7 +40,7 @@ def answer(messages: list[BaseMessage], steps: int) -> AIMessage:
     return AIMessage(content=workload.thought(step), tool_calls=[call])
 
 
-def hand_written(steps: int, size: int, saver: AsyncPostgresSaver) -> Any:
+def hand_written(steps: int, size: int, saver: AsyncPostgresSaver | None) -> Any:
     async def think(state: MessagesState) -> dict[str, list[BaseMessage]]:
         return {"messages": [answer(state["messages"], steps)]}
 
@@ -81,7 +81,7 @@ class Scripted(BaseChatModel):
         return self._generate(messages)
 
 
-def ready_agent(steps: int, size: int, saver: AsyncPostgresSaver) -> Any:
+def ready_agent(steps: int, size: int, saver: AsyncPostgresSaver | None) -> Any:
     from langchain.agents import create_agent
 
     @tool(workload.TOOL, description=workload.TOOL_DOC)
@@ -98,6 +98,7 @@ async def main() -> None:
     parser.add_argument("--shape", choices=["graph", "agent"], default="graph")
     parser.add_argument("--durability", choices=["async", "sync"], default="async")
     parser.add_argument("--savers", type=int, default=1, help="checkpointers that share the pool")
+    parser.add_argument("--memory", action="store_true", help="no checkpointer: nothing is durable")
     args = parser.parse_args()
     keywords = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     async with AsyncConnectionPool(
@@ -106,7 +107,9 @@ async def main() -> None:
         await AsyncPostgresSaver(pool).setup()
         build = hand_written if args.shape == "graph" else ready_agent
         # A saver holds a lock around each of its statements, so one saver would use one connection at a time.
-        graphs = cycle([build(args.steps, args.size, AsyncPostgresSaver(pool)) for _ in range(args.savers)])
+        savers = [None] if args.memory else [AsyncPostgresSaver(pool) for _ in range(args.savers)]
+        graphs = cycle([build(args.steps, args.size, saver) for saver in savers])
+        durability = {} if args.memory else {"durability": args.durability}
         start = [SystemMessage(content=workload.INSTRUCTIONS)] if args.shape == "graph" else []
 
         async def run() -> None:
@@ -115,7 +118,7 @@ async def main() -> None:
                 "recursion_limit": 4 * args.steps + 10,
             }
             state = await next(graphs).ainvoke(
-                {"messages": [*start, ("user", workload.GOAL)]}, config, durability=args.durability
+                {"messages": [*start, ("user", workload.GOAL)]}, config, **durability
             )
             assert state["messages"][-1].content == workload.REPORT
 
@@ -125,8 +128,8 @@ async def main() -> None:
                 row = await (await connection.execute(workload.SIZE_SQL)).fetchone()
                 return int(row["coalesce"])
 
-        found = await workload.measure(run, size_of, args.alone, args.at_once)
-    found["side"] = "LangGraph + PostgreSQL checkpointer"
+        found = await workload.measure(run, size_of, args)
+    found["side"] = "LangGraph, nothing durable" if args.memory else "LangGraph + PostgreSQL checkpointer"
     found["setup"] = (
         f"langgraph {version('langgraph')}, langgraph-checkpoint-postgres {version('langgraph-checkpoint-postgres')}, "
         f"shape={args.shape}, durability={args.durability}, pool={args.pool}, savers={args.savers}"

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
+import os
 import random
 import statistics
 import time
 from collections.abc import Awaitable, Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 STEPS = 10
@@ -69,18 +72,34 @@ def options(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--alone", type=int, default=20, help="runs made one after the other")
     parser.add_argument("--at-once", type=int, default=200, help="runs made at the same time")
     parser.add_argument("--pool", type=int, default=20, help="database connections")
+    parser.add_argument("--warm", type=int, default=3, help="runs before the clock starts")
+    parser.add_argument(
+        "--levels",
+        type=int,
+        nargs="+",
+        default=[],
+        help="measure so many runs at once instead, one after the other",
+    )
+    parser.add_argument("--each", type=int, default=2, help="with --levels: runs that each of them makes")
+    parser.add_argument(
+        "--server", type=int, default=0, help="with --levels: process number of the database server"
+    )
     return parser
 
 
 async def measure(
-    run: Callable[[], Awaitable[None]], size_of: Callable[[], Awaitable[int]], alone: int, at_once: int
+    run: Callable[[], Awaitable[None]], size_of: Callable[[], Awaitable[int]], args: argparse.Namespace
 ) -> dict[str, Any]:
     """Time `run` alone and many at once. `size_of()` is the database's bytes now.
 
-    Returns ms_alone (median), ms_alone_all, runs_per_s, bytes_per_run.
+    Returns ms_alone (median), ms_alone_all, runs_per_s, bytes_per_run; or with --levels what `level` returns, a
+    list of them as `levels`.
     """
-    for _ in range(3):  # connections, prepared statements and caches are warm before the clock starts
+    for _ in range(args.warm):  # connections, prepared statements and caches are warm before the clock starts
         await run()
+    if args.levels:
+        return {"levels": [await level(run, at_once, args) for at_once in args.levels]}
+    alone, at_once = args.alone, args.at_once
     before = await size_of()
     times = []
     for _ in range(alone):
@@ -97,6 +116,50 @@ async def measure(
         "runs_per_s": round(at_once / wall, 2) if at_once else None,
         "bytes_per_run": round((after - before) / max(1, alone + at_once)),
     }
+
+
+async def level(run: Callable[[], Awaitable[None]], at_once: int, args: argparse.Namespace) -> dict[str, Any]:
+    """`at_once` runs at the same time, again and again: steps (a model call or a tool call each) a second, CPU
+    microseconds a step of this process and of the database server, and each run's milliseconds."""
+    each = args.each if at_once >= 50 else max(args.each, -(-100 // at_once))
+    times: list[float] = []
+
+    async def lane() -> None:
+        for _ in range(each):
+            began = time.perf_counter()
+            await run()
+            times.append(1000 * (time.perf_counter() - began))
+
+    gc.collect()
+    server, own, began = cpu_of(args.server), time.process_time(), time.perf_counter()
+    await asyncio.gather(*(lane() for _ in range(at_once)))
+    wall, own = time.perf_counter() - began, time.process_time() - own
+    steps = at_once * each * (2 * args.steps + 1)
+    times.sort()
+    return {
+        "at_once": at_once,
+        "runs": len(times),
+        "steps_per_s": round(steps / wall),
+        "cpu_us": round(1e6 * own / steps, 1),
+        "server_us": round(1e6 * (cpu_of(args.server) - server) / steps, 1) if args.server else None,
+        "p50_ms": round(times[len(times) // 2], 1),
+        "p95_ms": round(times[int(0.95 * (len(times) - 1))], 1),
+    }
+
+
+def cpu_of(server: int) -> float:
+    """CPU seconds that the database server has used so far, its ended processes included; 0.0 where unknown."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat") if server else ():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        if int(stat.parent.name) == server:
+            ticks += sum(map(int, fields[11:15]))  # with those of its children that were reaped
+        elif int(fields[1]) == server:
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 SIZE_SQL = """
