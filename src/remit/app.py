@@ -51,6 +51,7 @@ from remit.tools.thread import in_thread
 from remit.tools.tool import Tool
 
 Json = Any
+BEGUN = 10_000  # runs begun here whose first event is remembered until they are advanced
 DEATHS = 10  # of workers, one after the other, in one run, after which a person is asked
 RELOADS = 20  # times that a run is read again because somebody else appended to it meanwhile
 
@@ -78,6 +79,10 @@ class App:
     models: dict[str, Model] = field(default_factory=dict)
     progress: Callable[..., Any] | None = None
     lives: dict[UUID, Live] = field(default_factory=dict)  # what this process advances now
+
+    _begun: dict[UUID, list[Event]] = field(
+        default_factory=dict
+    )  # just begun here: not read again to be advanced
 
     def __post_init__(self) -> None:
         self.leases.interrupt = self._interrupt
@@ -112,7 +117,9 @@ class App:
             inputs=dict(inputs or {}),
             quoted=quoted,
         )
-        await self.journal.append(run, 0, [started])
+        self._begun[run] = await self.journal.append(run, 0, [started])
+        while len(self._begun) > BEGUN:
+            self._begun.pop(next(iter(self._begun)))
         return run
 
     async def advance(
@@ -127,11 +134,12 @@ class App:
         Raises StaleWriter if another worker has it, StoreError if the database is away.
         """
         async with self.leases.hold(run) as deaths:
-            lost: list[Acted] = []
+            lost: dict[str, Acted] = {}
             for _ in range(RELOADS):
                 live = self.lives[run] = await self._live(run, watch, stream)
                 # an outcome that could not be written because somebody appended meanwhile is written now
-                live.write(*(a for a in lost if a.call_id in live.state.open)) if lost else None
+                again = [outcome for name, outcome in lost.items() if name in live.state.open]
+                live.write(*again) if again else None
                 try:
                     if await self._may_go_on(live, deaths):
                         await advance(live)
@@ -139,7 +147,7 @@ class App:
                     await live.abandon()
                     raise
                 except StaleWriter:
-                    lost += [b for a in live.under_way for b in outcomes(a.events)]
+                    lost |= {b.call_id: b for a in live.under_way for b in outcomes(a.events)}
                     await live.abandon()
                     continue
                 except BaseException:
@@ -293,7 +301,7 @@ class App:
     async def _live(
         self, run: UUID, watch: Callable[[Event], None] | None, stream: Callable[[str], None] | None
     ) -> Live:
-        events = await self.journal.read(run)
+        events = self._begun.pop(run, None) or await self.journal.read(run)
         ended = any(isinstance(event.body, Finished) for event in events)
         return await self.live_from(
             run, events, model=Unopened() if ended else None, watch=watch, stream=stream

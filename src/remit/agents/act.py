@@ -210,7 +210,9 @@ async def _carry_out(live: Live, ready: list[CallState]) -> None:
     reads = [
         c for c in ready if live.tools[c.call.tool].effect in ("read", "self") and c.call.tool != DELEGATE
     ]
-    for call, done in zip(reads, await asyncio.gather(*(_look(live, call) for call in reads)), strict=True):
+    looks = [_look(live, call) for call in reads]
+    found = [await looks[0]] if len(looks) == 1 else await asyncio.gather(*looks)
+    for call, done in zip(reads, found, strict=True):
         verdict = _new_verdict(call)
         if verdict is not None and isinstance(done, Acted) and verdict.rule == f"default of {verdict.effect}":
             live.write(

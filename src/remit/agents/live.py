@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,20 +78,26 @@ class Live:
         await asyncio.gather(*(append.done for append in self.under_way), return_exceptions=True)
         self.under_way.clear()
 
-    async def attempt(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do what an interruption may break off. Raises CancelledError then, with `interrupted` set."""
-        task = asyncio.create_task(work)
+    async def attempt(self, work: Awaitable[T]) -> T:
+        """Await what an interruption may break off. Raises CancelledError then, with `interrupted` set."""
+        task = asyncio.current_task()
+        assert task is not None
         self.running.add(task)
         try:
-            return await task
+            return await work
+        except asyncio.CancelledError:
+            if self.interrupted:
+                task.uncancel()
+            raise
         finally:
             self.running.discard(task)
 
     def interrupt(self) -> None:
         """The run was cancelled: break off what is running. What became of it is still recorded."""
-        self.interrupted = True
-        for task in self.running:
-            task.cancel()
+        if not self.interrupted:
+            self.interrupted = True
+            for task in self.running:
+                task.cancel()
 
     async def begin(self, child: UUID, started: Started) -> None:
         """Begin a child run, unless it was begun before."""

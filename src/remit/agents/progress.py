@@ -34,7 +34,7 @@ def stalled(calls: Sequence[CallState], since: int) -> Standstill | None:
     seen: set[str] = set()
     fresh = []
     for call in done:
-        mark = signature(call, with_result=True)
+        call.mark = mark = call.mark or signature(call, with_result=True)
         fresh.append(mark not in seen)
         seen.add(mark)
     if any(fresh[-LIMIT:]) and not all(

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
@@ -28,7 +28,7 @@ import psycopg
 
 from remit.errors import LeaseLost, StaleWriter, StoreError
 from remit.store.processes import gone, identity, place
-from remit.store.store import Store
+from remit.store.store import Connection, Store, seems_dead
 
 TTL = 6.0  # seconds without a beat after which a process counts as dead
 TRIES, PAUSE = 10, 0.05  # seconds between
@@ -39,6 +39,7 @@ ENTER: LiteralString = """
     on conflict (id) do nothing
 """
 BEAT: LiteralString = "update workers set beat = beat + 1, seen_at = now() where id = %s returning beat"
+LEAVE: LiteralString = "with gone as (delete from leases where worker = %s) delete from workers where id = %s"
 OTHERS: LiteralString = "select id, place, pid, ttl, beat from workers where id <> %s"
 # Whoever beats meanwhile changed the row: then it is not the one that was observed, and stays.
 BURY: LiteralString = "delete from workers where id = %s and beat = %s returning id"
@@ -75,6 +76,10 @@ class Leases:
         None  # asked at each beat, of the runs held
     )
     _entered: bool = False
+    _connection: Connection | None = (
+        None  # of its own: a beat must not wait behind what runs want of the pool
+    )
+    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     _effects: dict[asyncio.Task[Any], UUID] = field(default_factory=dict)
     _wanted: dict[UUID, asyncio.Future[int | None]] = field(default_factory=dict)
     _let_go: set[UUID] = field(default_factory=set)
@@ -145,13 +150,10 @@ class Leases:
         if self._entered:
             self._entered = False
             try:
-                async with self.store.pool.connection() as connection:
-                    await connection.execute(
-                        "with gone as (delete from leases where worker = %s) delete from workers where id = %s",
-                        (self.id, self.id),
-                    )
+                await self._ask(LEAVE, (self.id, self.id))
             except (psycopg.Error, OSError) as error:
                 LOG.debug("the leases are left to be found: %s", error)
+        await self._disconnect()
 
     async def _take(self, run: UUID) -> int | None:
         """How many died holding it, once the lease is ours; None if somebody has it. Takes gather while one statement
@@ -183,10 +185,8 @@ class Leases:
                     await self._enter()
                 if not self._entered:
                     return
-                async with self.store.pool.connection() as connection:
-                    values = (list(given), self.id, self.id, list(wanted))
-                    found = await connection.execute(TAKE, values, prepare=True)
-                    taken: dict[UUID, int] = dict(await found.fetchall())
+                rows = await self._ask(TAKE, (list(given), self.id, self.id, list(wanted)))
+                taken: dict[UUID, int] = dict(rows)
             except psycopg.errors.DeadlockDetected:  # with another process that takes and gives the same runs
                 self._wanted, self._let_go = {**wanted, **self._wanted}, given | self._let_go
                 continue
@@ -203,8 +203,7 @@ class Leases:
 
     async def _enter(self) -> None:
         sent = steady()
-        async with self.store.pool.connection() as connection:
-            await connection.execute(ENTER, (self.id, self.name, place(), identity(), self.ttl))
+        await self._ask(ENTER, (self.id, self.name, place(), identity(), self.ttl))
         self.until = sent + self.ttl * 2 / 3
         self._entered = True
         await self.look()  # the dead of this machine are found at once
@@ -217,37 +216,47 @@ class Leases:
             sent = steady()
             try:
                 async with asyncio.timeout(max(0.01, self.until - sent)):
-                    async with self.store.pool.connection() as connection:
-                        row = await (await connection.execute(BEAT, (self.id,))).fetchone()
-                    if row is not None:
+                    known = bool(await self._ask(BEAT, (self.id,)))
+                    if known:
                         self.until = sent + self.ttl * 2 / 3
                     await self.look()
                     if self.interrupt is not None and self.held:
                         await self.interrupt(self.held.keys())
             except (psycopg.Error, OSError, TimeoutError) as error:
                 LOG.debug("a beat failed: %s", error)
-                row = ()
-            if row is None or not self.fit():
+                known = True  # as far as can be told
+            if not known or not self.fit():
                 self._lose()
                 return
 
     async def look(self) -> list[UUID]:
         """Bury the processes that are dead: gone from this machine, or silent for their ttl. Returns whom."""
         here, now = place(), steady()
-        async with self.store.pool.connection() as connection:
-            rows = await (await connection.execute(OTHERS, (self.id,))).fetchall()
-            before, self._seen = self._seen, {}
-            buried = []
-            for worker, where, pid, ttl, beat in rows:
-                known, since = before.get(worker, (beat, now))
-                self._seen[worker] = (beat, since if known == beat else now)
-                silent = now - self._seen[worker][1] > ttl
-                if (silent or (where and where == here and gone(pid))) and await (
-                    await connection.execute(BURY, (worker, beat))
-                ).fetchone():
-                    LOG.warning("worker %s (process %s) is dead; its runs are free", worker, pid)
-                    buried.append(worker)
+        before, self._seen = self._seen, {}
+        buried = []
+        for worker, where, pid, ttl, beat in await self._ask(OTHERS, (self.id,)):
+            known, since = before.get(worker, (beat, now))
+            self._seen[worker] = (beat, since if known == beat else now)
+            silent = now - self._seen[worker][1] > ttl
+            dead = silent or (where and where == here and gone(pid))
+            if dead and await self._ask(BURY, (worker, beat)):
+                LOG.warning("worker %s (process %s) is dead; its runs are free", worker, pid)
+                buried.append(worker)
         return buried
+
+    async def _ask(self, query: LiteralString, values: Sequence[Any]) -> list[Any]:
+        """The rows of one statement, which is a transaction."""
+        async with self._alone:
+            if self._connection is None or seems_dead(self._connection):
+                await self._disconnect()
+                self._connection = await self.store.pool.getconn()
+            found = await self._connection.execute(query, values, prepare=True)
+            return await found.fetchall() if found.description else []
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            await self.store.pool.putconn(self._connection)  # which throws a broken one away
+            self._connection = None
 
     def _lose(self) -> None:
         """This process may have been buried: break off its effects, and come back under a new name."""
