@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import psycopg
+
 from remit.app import App
 from remit.errors import RemitError, StaleWriter, StoreError
 from remit.journal.events import Event
@@ -77,9 +79,10 @@ class Crew:
         while not stop.is_set():
             try:
                 room = self.room
+                await self.app.leases.look()  # a process that advances nothing has no heart to look
                 for run in await orphans(self.app.store, SWEEP, room) if room > 0 else ():
                     self.go(run)
-            except StoreError as error:
+            except (StoreError, psycopg.Error, OSError) as error:
                 LOG.debug("cannot look for runs that nobody advances: %s", error)
             try:
                 await asyncio.wait_for(stop.wait(), SWEEP)

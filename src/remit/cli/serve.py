@@ -13,7 +13,7 @@ from remit import settings
 from remit.app import open_app
 from remit.cli.common import console, errors, perform, print_json
 from remit.crew import Crew
-from remit.dispatch import open_dispatch
+from remit.dispatch import Pace, open_dispatch
 from remit.models.registry import known_models
 from remit.store.doctor import Finding, examine
 
@@ -39,7 +39,9 @@ async def _worker(concurrency: int, name: str) -> None:
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
-    async with open_app(settings.load()) as app, open_dispatch(app.store) as dispatch:
+    ttl = settings.load().lease_ttl  # the queue, too, gives up a silent worker after about so long
+    pace = Pace(heartbeat=ttl / 3, dead_after=ttl * 7 / 6)
+    async with open_app(settings.load()) as app, open_dispatch(app.store, pace) as dispatch:
         errors.print(f"{name} advances up to {concurrency} runs at once; Ctrl-C stops it")
         app.leases.name = name
         crew = Crew(app, concurrency)
