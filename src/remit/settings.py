@@ -57,10 +57,10 @@ class Settings(BaseSettings):
         description="Seconds without a sign of life after which a process counts as dead.",
     )
     retain_archive_after: Age | None = Field(
-        None, description="Workers archive runs that ended so long ago, as 90d; unset: none."
+        None, description="Archive runs that ended so long ago, as 90d; unset: none."
     )
     retain_delete_after: Age | None = Field(
-        None, description="Workers delete archives of runs that ended so long ago, as 7y; unset: none."
+        None, description="Delete archives of runs that ended so long ago, as 7y; unset: none."
     )
     pool_size: int = Field(8, ge=2, le=100, description="Database connections a process may hold.")
 
