@@ -143,6 +143,19 @@ def test_a_run_is_restored_by_its_id(here: Settings) -> None:
     assert "nothing to do" in remit("retain", "--restore", run[:8]).stdout
 
 
+def test_verifying_names_the_archive_that_somebody_changed(here: Settings) -> None:
+    good, bad = ended(here, 2)
+    remit("retain", "--older-than", "90d")
+    assert remit("retain", "--verify").exit_code == 0
+    with psycopg.connect(here.database_url or "") as connection:
+        connection.execute("update archives set body = body || 'x' where run = %s", (bad,))
+    done = remit("retain", "--verify")
+    assert done.exit_code == 1
+    assert bad in done.output
+    assert good not in done.output
+    assert list(json.loads(remit("retain", "--verify", "--json").stdout)["broken"]) == [bad]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

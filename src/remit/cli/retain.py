@@ -17,6 +17,7 @@ from remit import settings
 from remit.age import parse_age
 from remit.cli.common import console, errors, escape, perform, print_json
 from remit.errors import UserError
+from remit.journal.archive import Checked, check
 from remit.journal.index import find_run
 from remit.journal.retain import Due, Policy, Retained, due, restore
 from remit.journal.retain import retain as apply
@@ -48,13 +49,16 @@ def retain(
     restore_run: Annotated[
         str, typer.Option("--restore", help="Only put this archived run back into the journal.")
     ] = "",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only read every archive and hold it to its hash.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Make archives of old runs: about a third of the room, and all commands read them as before.
 
     Ctrl-C is safe: what is done stays done, and the next call goes on. Exit codes: 0 done, 1 some runs could not be
-    archived (they stay as they are), 2 wrong input, 130 stopped.
+    archived (they stay as they are) or an archive is broken, 2 wrong input, 130 stopped.
 
     Examples:
 
@@ -64,6 +68,8 @@ def retain(
 
     remit retain --restore 3f2a
     """
+    if verify:
+        raise typer.Exit(1 if perform(_verify(as_json)).broken else 0)
     if restore_run:
         perform(_restore(restore_run, as_json))
         return
@@ -143,6 +149,20 @@ def _bar(total: int) -> AbstractContextManager[Callable[[int], None]]:
         bar: AbstractContextManager[Callable[[int], None]] = _shown(total)
         return bar
     return nullcontext(lambda count: None)
+
+
+async def _verify(as_json: bool) -> Checked:
+    async with open_store(settings.load()) as store:
+        found = await check(store)
+    if as_json:
+        print_json(
+            {"archives": found.archives, "broken": {str(run): why for run, why in found.broken.items()}}
+        )
+        return found
+    console.print(f"{found.archives} archives read, {len(found.broken)} broken")
+    for why in found.broken.values():
+        errors.print(f"[red]broken[/] {escape(why)}")
+    return found
 
 
 async def _restore(prefix: str, as_json: bool) -> None:

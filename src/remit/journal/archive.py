@@ -19,6 +19,7 @@ import os
 import re
 import zlib
 from asyncio import to_thread
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ from psycopg.rows import class_row
 from pydantic_core import from_json, to_json
 
 from remit.errors import JournalError
-from remit.store.store import Connection
+from remit.store.store import Connection, Store
 
 FORMAT = 1
 ARCHIVED = "archived"  # the type of the row that stands in `events` for all others of its run
@@ -170,6 +171,29 @@ async def fetch(connection: Connection, run: UUID, after: int = 0) -> tuple[list
     if len(rows) != found.seq - 1:
         raise damaged(run, f"it holds {len(rows)} events, and the journal had {found.seq - 1}")
     return rows[after:], blobs
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    archives: int
+    broken: dict[UUID, str]  # run -> what is wrong
+
+
+async def check(store: Store, batch: int = 1000, progress: Callable[[int], None] | None = None) -> Checked:
+    """Read every archive, those in files too, and hold it to the hash in its journal."""
+    query = "select id from runs where archived and id > %s order by id limit %s"
+    seen, last, broken = 0, UUID(int=0), dict[UUID, str]()
+    async with store.pool.connection() as connection:
+        while runs := await (await connection.execute(query, (last, batch))).fetchall():
+            for (run,) in runs:
+                try:
+                    await fetch(connection, run)
+                except JournalError as error:
+                    broken[run] = str(error)
+            seen, last = seen + len(runs), runs[-1][0]
+            if progress:
+                progress(seen)
+    return Checked(seen, broken)
 
 
 def file_of(folder: Path, run: UUID, ended_at: datetime) -> Path:

@@ -313,7 +313,7 @@ async def _archive_batch(
 
 async def _original(connection: Connection, run: UUID, known: Blobs) -> tuple[list[Row], Blobs, list[Event]]:
     """A run as the journal has it. Raises JournalError for what must not become an archive: what cannot be read, has
-    not ended, or misses a value."""
+    not ended, misses a value, or has an effect in doubt."""
     rows: list[Row] = await (await connection.execute(READ, (run, 0))).fetchall()
     events = [decode(run, *row) for row in rows]
     if [event.seq for event in events] != list(range(1, len(events) + 1)):
@@ -327,8 +327,11 @@ async def _original(connection: Connection, run: UUID, known: Blobs) -> tuple[li
             raise JournalError(f"the stored value {key.hex()} is not what its hash says")
     known |= {key: body for key, body in blobs.items() if len(body) <= SMALL}
     whole = [put_back(event, blobs) for event in events]
-    if fold(whole).status in (*OPEN, "new"):
-        raise JournalError(f"its journal says that it is {fold(whole).status}")
+    state = fold(whole)
+    if state.status in (*OPEN, "new"):
+        raise JournalError(f"its journal says that it is {state.status}")
+    if doubtful := [call.call.id for call in state.open.values() if call.doubtful]:
+        raise JournalError(f"what became of its effect {doubtful[0]} is not known yet; see `remit effects`")
     return rows, blobs, whole
 
 
