@@ -26,7 +26,7 @@ README = (ROOT / "README.md").read_text()
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DOCUMENTED = (  # the commands that scripts and people rely on
     *("demo", "run", "resume", "generate", "inbox", "approve", "reject", "answer", "runs", "show"),
-    *("watch", "why", "fork", "cancel", "agents", "tools", "models", "worker", "doctor"),
+    *("watch", "why", "fork", "replay", "diff", "cancel", "agents", "tools", "models", "worker", "doctor"),
 )
 
 
@@ -112,6 +112,8 @@ def test_every_command_explains_itself(name: str) -> None:
         "show",
         "why",
         "fork",
+        "replay",
+        "diff",
         "agents",
         "tools",
         "models",

@@ -32,6 +32,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "effects": ("remit.cli.effects:effects", "What was done to the world, once, and what is in doubt"),
         "undo": ("remit.cli.effects:undo", "Take an effect back, as its tool declares"),
         "fork": ("remit.cli.steer:fork", "A new run from any event of an old one"),
+        "replay": ("remit.cli.replay:replay", "Run it again with another model or policy, without effects"),
+        "diff": ("remit.cli.replay:diff", "Compare two runs event by event"),
         "pause": ("remit.cli.steer:pause", "Stop a run at its next event"),
         "cancel": ("remit.cli.steer:cancel", "End a run"),
     },
