@@ -19,7 +19,7 @@ from remit import settings
 from remit.app import App, find_agent, open_app
 from remit.cli.common import Download, console, errors, me, perform, print_json
 from remit.cli.timeline import brief, line
-from remit.errors import RemitError, UserError
+from remit.errors import RemitError, UnknownName
 from remit.journal.events import Acted, Event
 from remit.journal.state import State
 from remit.library.support import demo as support
@@ -34,6 +34,7 @@ def demo(
         list[str] | None, typer.Option("--only", help="Only these cases, by id; repeatable.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also the cases kept for evals.")] = False,
+    held: Annotated[bool, typer.Option("--held", help="Only the mails that nobody tunes on.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Save the end as an SVG picture.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -48,13 +49,10 @@ def demo(
 
     remit demo --only cancel-the-laptop --model openai:gpt-5-mini
     """
-    perform(_demo(model, only or [], everything, picture, as_json))
+    perform(_demo(model, choose(only or [], everything, held), picture, as_json))
 
 
-async def _demo(
-    model: str | None, only: list[str], everything: bool, picture: Path | None, as_json: bool
-) -> None:
-    chosen = choose(only, everything)
+async def _demo(model: str | None, chosen: list[support.Case], picture: Path | None, as_json: bool) -> None:
     out = errors if as_json else console
     async with open_app(settings.load(), progress=Download()) as app:
         url = await app.beside("shop")
@@ -88,16 +86,19 @@ async def _demo(
     show(results, prepared, picture, as_json)
 
 
-def choose(only: Collection[str], everything: bool) -> list[support.Case]:
-    """The cases to work on. Raises UserError for an id that is none."""
+def choose(only: Collection[str], everything: bool, held: bool = False) -> list[support.Case]:
+    """The cases to work on. Exits with 2, saying why, for an id that is none."""
     known = support.cases(everything=True)
     if wrong := set(only) - {case.id for case in known}:
-        raise UserError(
-            f"there is no case {sorted(wrong)[0]!r}; there are {', '.join(case.id for case in known)}"
+        errors.print(
+            f"[bold red]Error:[/] {UnknownName('case', sorted(wrong)[0], [case.id for case in known])}"
         )
+        raise typer.Exit(2)
     if only:
         return [case for case in known if case.id in only]
-    return support.cases(everything=everything)
+    if held:
+        return [case for case in known if case.held]
+    return [case for case in known if case.demo or (everything and not case.held)]
 
 
 async def work(

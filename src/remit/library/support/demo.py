@@ -86,7 +86,7 @@ class CaseResult:
 
 
 def cases(*, everything: bool = False) -> list[Case]:
-    """The demo's cases, easy to hard, the hostile last; `everything`: those for evals too."""
+    """The demo's cases, easy to hard, the hostile last; `everything`: those for evals and those held back too."""
     rows = YAML(typ="safe", pure=True).load((HERE / "cases.yaml").read_text())
     made = [
         Case(
