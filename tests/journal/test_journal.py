@@ -10,7 +10,7 @@ import pytest
 
 from remit.errors import StaleWriter, UnreadableEvent
 from remit.journal import events as events_module
-from remit.journal.events import TYPES, Acted, Answered, Asked, Finished, Nudged, Replied, Started
+from remit.journal.events import TYPES, Acted, Answered, Asked, Finished, Nudged, Person, Replied, Started
 from remit.journal.index import find_run, list_asks, list_runs
 from remit.journal.journal import Journal, decode
 from remit.store.store import Store
@@ -107,6 +107,20 @@ async def test_the_index_follows_the_journal(store: Store) -> None:
     await journal.append(run, 3, [Finished(status="met")])
     assert [r.status for r in await list_runs(store, status=["met"])] == ["met"]
     assert await find_run(store, str(run)[:8]) == run == await find_run(store, "last")
+
+
+async def test_text_with_nul_is_kept_and_spoils_nobody_elses_append(store: Store) -> None:
+    journal, odd, other = Journal(store), uuid4(), uuid4()
+    started = Started(goal="a\0b", agent="x\0y", spec={}, person=Person(email="\0@x.org"))
+    ask = Asked(ask_id="q1", kind="question", text="what\0?")
+    plain, _ = await asyncio.gather(
+        journal.append(other, 0, [START]), journal.append(odd, 0, [started, ask]), return_exceptions=True
+    )
+    assert not isinstance(plain, BaseException)
+    body = (await journal.read(odd))[0].body
+    assert isinstance(body, Started)
+    assert body.goal == "a\0b"
+    assert [a.text for a in await list_asks(store)] == ["what\u2400?"]
 
 
 async def test_what_is_asked_and_answered_in_one_append_does_not_wait(store: Store) -> None:

@@ -169,7 +169,7 @@ class Journal:
         while batch := await self._next_batch(written):
             try:
                 await self._commit(batch, written)
-            except psycopg.errors.UniqueViolation:
+            except (psycopg.IntegrityError, psycopg.DataError):
                 tell(written)
                 await self._commit_each(batch)
             except (psycopg.Error, OSError, StoreError) as error:
@@ -197,7 +197,7 @@ class Journal:
         return batch
 
     async def _commit_each(self, batch: list[Append]) -> None:
-        """Somebody in the batch is stale: find who, so that nobody else suffers."""
+        """Somebody in the batch is stale, or has what the database does not take: find who, so that nobody else suffers."""
         for append in batch:
             try:
                 if append.orphaned:
@@ -233,10 +233,8 @@ class Journal:
             await connection.execute(EVENTS_AND_INDEX, [*events, *index_of(batch)], prepare=True)
         else:
             name = b"few%d" % len(rows)
-            if name not in self._prepared:
-                await statement.prepare(connection, name, FEW[len(rows) - 1])
-                self._prepared.add(name)
-            await statement.run(connection, name, [value.encode() for row in rows for value in row])
+            values = [value.encode() for row in rows for value in row]
+            await statement.run(connection, name, FEW[len(rows) - 1], values, self._prepared)
 
     async def _drop_connection(self) -> None:
         self._prepared.clear()
@@ -399,14 +397,16 @@ def index_of(batch: Iterable[Append]) -> list[list[Any]]:
             status = status_after(body)
             if isinstance(body, Started):
                 who = body.person.email or body.person.id
-                begun[run] = [run, body.agent, scrub(body.goal[:200]), who, body.parent, "running", event.at]
+                goal = shown(body.goal[:200])
+                begun[run] = [run, shown(body.agent), goal, shown(who), body.parent, "running", event.at]
             elif status and run in begun:
                 begun[run][5] = status
             elif status:
                 moved[run] = (status, event.at, event.seq)
             match body:
                 case Asked():
-                    asked[run, body.ask_id] = (run, body.ask_id, body.kind, body.text, event.at, body.expires)
+                    text = shown(body.text)
+                    asked[run, body.ask_id] = (run, body.ask_id, body.kind, text, event.at, body.expires)
                 case Replied():  # asked in the same statement: neither sees the other's rows
                     asked.pop((run, body.ask_id), None)
                     taken.append((run, body.ask_id))
@@ -427,6 +427,11 @@ def index_of(batch: Iterable[Append]) -> list[list[Any]]:
         *_columns(ended, 1),
         *_columns(timers, 2),
     ]
+
+
+def shown(text: str) -> str:
+    """Text as a column of the index can hold it: valid Unicode, without NUL."""
+    return str(scrub(text)).replace("\0", "\u2400")
 
 
 def _columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
