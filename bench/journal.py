@@ -18,8 +18,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from bench import figures
 from bench.database import Address, drop, fresh, running
+from remit.journal.body import encode
 from remit.journal.events import Acted, AnyBody, Started
-from remit.journal.journal import Journal, encode
+from remit.journal.journal import Journal
 from remit.settings import Settings
 from remit.store.store import open_store
 

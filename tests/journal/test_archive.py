@@ -20,6 +20,7 @@ from remit.age import parse_age, write_age
 from remit.errors import JournalError, StaleWriter, StoreError, UserError
 from remit.journal import retain as module
 from remit.journal.archive import Blobs, Checked, check, pack, unpack
+from remit.journal.body import decode, put_back, stored
 from remit.journal.events import (
     Acted,
     Answered,
@@ -34,8 +35,7 @@ from remit.journal.events import (
     Started,
 )
 from remit.journal.index import find_run, list_runs
-from remit.journal.journal import Journal, decode, put_back
-from remit.journal.journal import store as stored
+from remit.journal.journal import Journal
 from remit.journal.retain import Due, Policy, Retained, due, policy_of, restore, retain
 from remit.journal.state import fold
 from remit.journal.sweep import sweep

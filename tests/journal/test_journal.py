@@ -10,9 +10,10 @@ import pytest
 
 from remit.errors import StaleWriter, UnreadableEvent
 from remit.journal import events as events_module
+from remit.journal.body import decode
 from remit.journal.events import TYPES, Acted, Answered, Asked, Finished, Nudged, Person, Replied, Started
 from remit.journal.index import find_run, list_asks, list_runs
-from remit.journal.journal import Journal, decode
+from remit.journal.journal import Journal
 from remit.store.store import Store
 
 GOLDEN = Path(__file__).parent / "golden"

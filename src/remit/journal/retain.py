@@ -24,8 +24,9 @@ from psycopg.rows import class_row
 from remit.age import write_age
 from remit.errors import JournalError, StoreError, UserError
 from remit.journal.archive import FORMAT, Blobs, Row, fetch, file_of, find, pack, save
+from remit.journal.body import decode, put_back
 from remit.journal.events import Event
-from remit.journal.journal import READ, READ_BLOBS, decode, put_back
+from remit.journal.journal import READ, READ_BLOBS
 from remit.journal.state import fold
 from remit.settings import Settings
 from remit.store.store import Connection, Store
