@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-WIDTH, ROW, HEAD, LABEL = 720, 26, 34, 190
+WIDTH, ROW, HEAD, LABEL = 720, 26, 34, 215
 COLOURS = ("#2f7ed8", "#d9822b", "#3f9d5a", "#a35bc4", "#8a8f98", "#c94f5d")
 STYLE = """<style>
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 } .faint { fill: #656d76 }
@@ -71,7 +71,7 @@ def lines(
     for power in range(low, high + 1):
         y = down(10**power)
         parts.append(f'<line class="grid" x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>')
-        parts.append(_text(left - 8, y + 4, f"{10**power:,g}", "faint", "end"))
+        parts.append(_text(left - 8, y + 4, f"{10**power:,}", "faint", "end"))
     parts += [_text(across(value), bottom + 20, f"{value:,g}", "faint", "middle") for value in xs]
     parts.append(_text((left + right) / 2, bottom + 36, x, "faint", "middle"))
     taken: list[float] = []

@@ -101,8 +101,10 @@ async def _idle(url: str, many: int, settle: float = 12.0, span: float = 20.0) -
             seen.append(_private_mb(worker.pid))
             await asyncio.sleep(1)
         busy = (_cpu_ms(worker.pid) - before) / (time.monotonic() - began)
+        assert worker.returncode is None, "the worker ended by itself"
     finally:
-        worker.kill()
+        if worker.returncode is None:
+            worker.kill()
         await worker.wait()
     return {
         "runs that wait": many,
