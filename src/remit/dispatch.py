@@ -33,7 +33,7 @@ from procrastinate.worker import Worker
 from psycopg.types.json import Jsonb
 
 from remit.errors import StoreError, UserError
-from remit.store.store import Connection, Store
+from remit.store.store import Connection, Store, connect
 
 LOG = logging.getLogger(__name__)
 QUEUE = "remit"
@@ -55,7 +55,21 @@ class Pace:
 
 
 class AttentiveConnector(procrastinate.PsycopgConnector):
-    """The engine's connector may begin, or begin again, to listen after a job was announced: look once it does."""
+    """The engine's connector may begin, or begin again, to listen after a job was announced: look once it does. It
+    listens at `url`, past a pooler; at the pool's address where None."""
+
+    def __init__(self, url: str | None) -> None:
+        super().__init__()
+        self._url = url
+
+    @contextlib.asynccontextmanager
+    async def _get_standalone_connection(self) -> AsyncIterator[Connection]:
+        if self._url is None:
+            async with super()._get_standalone_connection() as connection:
+                yield connection
+        else:
+            async with await connect(self._url) as connection:
+                yield connection
 
     async def _loop_notify(self, on_notification: Any, connection: Connection, **how: Any) -> None:
         await on_notification(channel="", payload='{"type": "job_inserted", "job_id": 0}')
@@ -156,6 +170,7 @@ class Dispatch:
             shutdown_graceful_timeout=self._pace.grace,
             delete_jobs="successful",
             install_signal_handlers=False,
+            listen_notify=self._store.pooler is None or self._store.settings.listen_url is not None,
             update_heartbeat_interval=self._pace.heartbeat,
             stalled_worker_timeout=self._pace.dead_after,
         )
@@ -335,8 +350,9 @@ class Dispatch:
 
 @contextlib.asynccontextmanager
 async def open_dispatch(store: Store, pace: Pace | None = None) -> AsyncIterator[Dispatch]:
-    """The queue of this store, over the store's own pool (a worker holds one connection more, to be told of jobs)."""
-    app = procrastinate.App(connector=AttentiveConnector())
+    """The queue of this store, over the store's own pool. A worker holds one connection more, to be told of jobs, but
+    behind a pooler only where REMIT_LISTEN_URL leads past it; else it looks for them each `Pace.poll`."""
+    app = procrastinate.App(connector=AttentiveConnector(store.settings.listen_url))
     async with app.open_async(store.pool):
         yield Dispatch(store, app, pace or Pace())
 

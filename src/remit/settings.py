@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REMIT_", frozen=True, extra="ignore")
 
     database_url: str | None = Field(None, description="Your own PostgreSQL; unset: the embedded one.")
+    listen_url: str | None = Field(
+        None,
+        description="Where workers listen for new jobs, past a pooler; unset: they look each second there.",
+    )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("remit", appauthor=False)),
         description="Where the embedded database and the runs' files live.",

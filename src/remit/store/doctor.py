@@ -20,6 +20,7 @@ from remit.settings import Settings
 from remit.store import embedded, processes
 from remit.store.binaries import account, find
 from remit.store.migrate import pending, shipped
+from remit.store.pooler import find_pooler
 from remit.store.store import Connection, connect, where
 
 TIGHT, LITTLE = 100, 1000  # MB of free disk: below the first nothing can be written soon
@@ -112,9 +113,12 @@ async def _reached(settings: Settings) -> AsyncIterator[tuple[Connection, Findin
         await held.enter_async_context(connection)
         took = time.monotonic() - begun
         version = connection.info.parameter_status("server_version")
+        pooler = " through a pooler" if await find_pooler(connection) else ""
         yield (
             connection,
-            Finding("connection", "ok", f"PostgreSQL {version} at {where(url)}, in {took * 1000:.0f} ms"),
+            Finding(
+                "connection", "ok", f"PostgreSQL {version} at {where(url)}{pooler}, in {took * 1000:.0f} ms"
+            ),
         )
 
 

@@ -1,7 +1,8 @@
 """Numbered SQL files, applied once each, forward only.
 
 `NNNN_name.sql` in `migrations/`. Each is a transaction of its own together with its line in `remit_migrations`, so
-that a cut leaves a whole number of them. An advisory lock lets several processes start at once.
+that a cut leaves a whole number of them. An advisory lock lets several processes start at once; it is the
+transaction's, not the session's, which a pooler would lend to others.
 """
 
 from __future__ import annotations
@@ -79,8 +80,16 @@ async def migrate(connection: Connection, migrations: list[Migration] | None = N
     ours = shipped() if migrations is None else migrations
     if not await pending(connection, ours):  # the usual case takes no lock
         return []
-    await connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-    try:
+    done: list[Migration] = []
+    while todo := await _next(connection, ours):
+        done.append(todo)
+    return done
+
+
+async def _next(connection: Connection, ours: list[Migration]) -> Migration | None:
+    """Apply the first that is pending; None where another process has applied the last meanwhile."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         await connection.execute(
             """
             CREATE TABLE IF NOT EXISTS remit_migrations (
@@ -92,22 +101,18 @@ async def migrate(connection: Connection, migrations: list[Migration] | None = N
             """
         )
         todo = await pending(connection, ours)
-        for migration in todo:
-            await _apply(connection, migration)
-        return todo
-    finally:
-        if not connection.broken:
-            await connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        if todo:
+            await _apply(connection, todo[0])
+        return todo[0] if todo else None
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
     try:
-        async with connection.transaction():
-            await connection.execute(migration.sql.encode())  # our own file, several statements
-            await connection.execute(
-                "INSERT INTO remit_migrations (number, name, sha256) VALUES (%s, %s, %s)",
-                [migration.number, migration.name, migration.sha256],
-            )
+        await connection.execute(migration.sql.encode())  # our own file, several statements
+        await connection.execute(
+            "INSERT INTO remit_migrations (number, name, sha256) VALUES (%s, %s, %s)",
+            [migration.number, migration.name, migration.sha256],
+        )
     except psycopg.OperationalError:
         raise  # the connection or the disk, not the migration: said by whoever opened the store
     except psycopg.Error as error:

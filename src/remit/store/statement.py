@@ -10,19 +10,24 @@ from psycopg import errors, generators, pq
 from remit.store.store import Connection
 
 
-async def prepare(connection: Connection, name: bytes, query: bytes) -> None:
-    """Prepare `query`, whose parameters are $1 …, as `name`. Raises psycopg.Error."""
-    connection.pgconn.send_prepare(name, query)
-    _checked(await connection.wait(generators.execute(connection.pgconn)))
+async def run(
+    connection: Connection, name: bytes, query: bytes, values: Sequence[bytes], prepared: set[bytes]
+) -> None:
+    """Run `query`, whose parameters are $1 …; in autocommit mode it is committed when this returns. `prepared` holds the
+    names of what is prepared on this connection; `query` becomes `name` there, unless connections of this pool keep
+    nothing (see `pooler`): then it is parsed each time, in the same round trip. Raises psycopg.Error."""
+    if connection.prepare_threshold is None:
+        connection.pgconn.send_query_params(query, values)
+    else:
+        if name not in prepared:
+            connection.pgconn.send_prepare(name, query)
+            await _done(connection)
+            prepared.add(name)
+        connection.pgconn.send_query_prepared(name, values)
+    await _done(connection)
 
 
-async def run(connection: Connection, name: bytes, values: Sequence[bytes]) -> None:
-    """Run a prepared statement; in autocommit mode it is committed when this returns. Raises psycopg.Error."""
-    connection.pgconn.send_query_prepared(name, values)
-    _checked(await connection.wait(generators.execute(connection.pgconn)))
-
-
-def _checked(results: Sequence[pq.abc.PGresult]) -> None:
-    for result in results:
+async def _done(connection: Connection) -> None:
+    for result in await connection.wait(generators.execute(connection.pgconn)):
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise errors.error_from_result(result)

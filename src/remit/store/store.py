@@ -18,6 +18,7 @@ from remit.errors import StoreError
 from remit.settings import Settings
 from remit.store import embedded
 from remit.store.migrate import migrate
+from remit.store.pooler import Pooler, find_pooler
 
 Connection = psycopg.AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
@@ -40,6 +41,7 @@ class Store:
     url: str
     pool: Pool
     settings: Settings
+    pooler: Pooler | None = None  # between us and the server
 
 
 @contextlib.asynccontextmanager
@@ -56,11 +58,12 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         else:
             url = await held.enter_async_context(embedded.server(settings))
             address = functools.partial(embedded.revive, settings)
-        await prepare(url)
+        pooler = await prepare(url)
+        kept = pooler is None or pooler.prepares  # what is prepared on a connection is there next time
         pool: Pool = AsyncConnectionPool(
             address,
             connection_class=psycopg.AsyncConnection[TupleRow],
-            kwargs={"application_name": "remit", **KEEPALIVE},
+            kwargs={"application_name": "remit", "prepare_threshold": 5 if kept else None, **KEEPALIVE},
             configure=_autocommit,
             min_size=1,
             max_size=settings.pool_size,
@@ -71,14 +74,16 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
             name="remit",
         )
         await held.enter_async_context(pool)
-        yield Store(url, pool, settings)
+        yield Store(url, pool, settings, pooler)
 
 
-async def prepare(url: str) -> None:
-    """Bring the database at `url` to this version's schema. Raises StoreError saying what is in the way."""
+async def prepare(url: str) -> Pooler | None:
+    """Bring the database at `url` to this version's schema; returns the pooler that stands before it, if one does.
+    Raises StoreError saying what is in the way."""
     try:
         async with await connect(url) as connection:
             await migrate(connection)
+            return await find_pooler(connection)
     except (psycopg.errors.DiskFull, psycopg.errors.InsufficientResources) as error:
         raise StoreError(
             f"The database at {where(url)} has no room: {error}. Free some space on its disk."
@@ -94,10 +99,15 @@ async def prepare(url: str) -> None:
 
 
 async def connect(url: str) -> Connection:
-    """One connection outside the pool. Raises StoreError if the database cannot be reached or is too old."""
+    """One connection outside the pool, which prepares nothing. Raises StoreError if the database cannot be reached or is too old."""
     try:
         connection = await psycopg.AsyncConnection[TupleRow].connect(
-            url, autocommit=True, connect_timeout=10, application_name="remit", **KEEPALIVE
+            url,
+            autocommit=True,
+            connect_timeout=10,
+            prepare_threshold=None,
+            application_name="remit",
+            **KEEPALIVE,
         )
     except psycopg.ProgrammingError:  # whose message shows the address with its password
         raise StoreError(

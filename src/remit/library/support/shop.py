@@ -35,7 +35,9 @@ async def connect(url: str) -> AsyncIterator[Connection]:
     Raises StoreError where the shop cannot be reached.
     """
     try:
-        connection = await psycopg.AsyncConnection.connect(url, row_factory=dict_row, connect_timeout=10)
+        connection = await psycopg.AsyncConnection.connect(
+            url, row_factory=dict_row, connect_timeout=10, prepare_threshold=None
+        )
     except psycopg.OperationalError as error:
         raise StoreError(f"the shop's database cannot be reached: {str(error).strip()}") from error
     async with connection:
