@@ -43,6 +43,8 @@ LEAVE: LiteralString = "with gone as (delete from leases where worker = %s) dele
 OTHERS: LiteralString = "select id, place, pid, ttl, beat from workers where id <> %s"
 # Whoever beats meanwhile changed the row: then it is not the one that was observed, and stays.
 BURY: LiteralString = "delete from workers where id = %s and beat = %s returning id"
+# A dead holder is one that held the lease before this statement began and was buried by then. Of one that entered and took
+# it since, `workers` would say the same as of a buried one: the statement sees it as it was.
 TAKE: LiteralString = """
     with let_go as (
         delete from leases using unnest(%s::uuid[]) as r (run) where leases.run = r.run and leases.worker = %s
@@ -50,7 +52,9 @@ TAKE: LiteralString = """
     insert into leases as l (run, worker) select w.run, %s from unnest(%s::uuid[]) as w (run) order by w.run
     on conflict (run) do update set worker = excluded.worker, at = now(),
         deaths = l.deaths + (l.worker <> excluded.worker)::int
-    where l.worker = excluded.worker or not exists (select from workers where workers.id = l.worker)
+    where l.worker = excluded.worker
+        or (not exists (select from workers where workers.id = l.worker)
+            and exists (select from leases as before where before.run = l.run and before.worker = l.worker))
     returning run, deaths
 """
 
@@ -83,6 +87,8 @@ class Leases:
     _effects: dict[asyncio.Task[Any], UUID] = field(default_factory=dict)
     _wanted: dict[UUID, asyncio.Future[int | None]] = field(default_factory=dict)
     _let_go: set[UUID] = field(default_factory=set)
+    # Whose statement has no answer: not held here, perhaps ours in the table, to be given back
+    _owed: set[UUID] = field(default_factory=set)
     _taker: asyncio.Task[None] | None = None
     _heart: asyncio.Task[None] | None = None
     _seen: dict[UUID, tuple[int, float]] = field(default_factory=dict)  # other process -> beat, since when
@@ -177,9 +183,10 @@ class Leases:
 
     async def _take_and_give(self) -> None:
         await asyncio.sleep(0)  # what is asked for in the same turn goes together
-        while self._wanted or self._let_go:
+        while self._wanted or self._let_go or self._owed:
             wanted, self._wanted = self._wanted, {}
-            given, self._let_go = self._let_go, set()
+            given, self._let_go = (self._let_go | self._owed) - wanted.keys(), set()
+            self._owed = set()
             try:
                 if wanted and not self._entered:
                     await self._enter()
@@ -194,7 +201,10 @@ class Leases:
                 for done in wanted.values():
                     if not done.done():
                         done.set_exception(StoreError(f"the database is away: {error}"))
-                continue
+                self._owed |= given | wanted.keys()  # else nobody could take them while this process lives
+                if self._wanted or self._let_go:
+                    continue
+                return  # the next beat that comes through gives them back
             for run, done in wanted.items():
                 if not done.done():
                     done.set_result(taken.get(run))
@@ -203,11 +213,15 @@ class Leases:
 
     async def _enter(self) -> None:
         sent = steady()
-        await self._ask(ENTER, (self.id, self.name, place(), identity(), self.ttl))
+        try:
+            await self._ask(ENTER, (self.id, self.name, place(), identity(), self.ttl))
+        except (psycopg.Error, OSError):
+            self.id = uuid4()  # others may have seen the name already, and count from then
+            raise
         self.until = sent + self.ttl * 2 / 3
         self._entered = True
+        self._heart = asyncio.create_task(self._beat())  # even if the next statement fails
         await self.look()  # the dead of this machine are found at once
-        self._heart = asyncio.create_task(self._beat())
 
     async def _beat(self) -> None:
         """Beat, look after the others, and let everything go if the beat could not be confirmed in time."""
@@ -219,6 +233,8 @@ class Leases:
                     known = bool(await self._ask(BEAT, (self.id,)))
                     if known:
                         self.until = sent + self.ttl * 2 / 3
+                    if self._owed:
+                        self._stir()
                     await self.look()
                     if self.interrupt is not None and self.held:
                         await self.interrupt(self.held.keys())
@@ -232,12 +248,16 @@ class Leases:
     async def look(self) -> list[UUID]:
         """Bury the processes that are dead: gone from this machine, or silent for their ttl. Returns whom."""
         here, now = place(), steady()
-        before, self._seen = self._seen, {}
+        rows = await self._ask(OTHERS, (self.id,))
+        # The statement may have taken long: a beat was seen by then at the latest, and stood still till `now` at least.
+        read, before = steady(), self._seen
+        self._seen = {
+            worker: before[worker] if before.get(worker, (None,))[0] == beat else (beat, read)
+            for worker, _, _, _, beat in rows
+        }
         buried = []
-        for worker, where, pid, ttl, beat in await self._ask(OTHERS, (self.id,)):
-            known, since = before.get(worker, (beat, now))
-            self._seen[worker] = (beat, since if known == beat else now)
-            silent = now - self._seen[worker][1] > ttl
+        for worker, where, pid, ttl, beat in rows:
+            silent = now - self._seen.get(worker, (beat, now))[1] > ttl
             dead = silent or (where and where == here and gone(pid))
             if dead and await self._ask(BURY, (worker, beat)):
                 LOG.warning("worker %s (process %s) is dead; its runs are free", worker, pid)
@@ -265,6 +285,7 @@ class Leases:
         )
         self._entered, self.until, self.id = False, 0.0, uuid4()
         self._let_go.clear()
+        self._owed.clear()
         self._seen.clear()
         self.lost.update(self.held)
         for task in self._effects:
