@@ -20,6 +20,7 @@ from remit.agents.load import load_agent
 from remit.agents.loop import advance
 from remit.agents.spec import Agent
 from remit.agents.think import ASK, OWN, PLAN, SMALL_REPORT, finish_tool
+from remit.agents.turns import limits_of, may_run
 from remit.errors import LeaseLost, NotWaiting, SpecError, StaleWriter, UnknownName, UserError
 from remit.gate.rules import Rule, Rules, compile_rules
 from remit.journal.cut import take_over
@@ -39,6 +40,7 @@ from remit.journal.events import (
 from remit.journal.index import ended, find_run, parent_ended, rest
 from remit.journal.journal import Journal
 from remit.journal.lease import Leases
+from remit.journal.limits import Openings, Turns
 from remit.journal.state import State, fold
 from remit.models.model import Model, ToolSpec, Unopened
 from remit.models.prices import require_price
@@ -84,7 +86,12 @@ class App:
         default_factory=dict
     )  # just begun here: not read again to be advanced
 
+    turns: Turns = field(init=False)
+    openings: Openings = field(init=False)
+
     def __post_init__(self) -> None:
+        self.turns = Turns(self.store, self.leases)
+        self.openings = Openings(self.store, self.settings.max_open_runs)
         self.leases.interrupt = self._interrupt
 
     async def start(
@@ -98,7 +105,8 @@ class App:
         model: Model | None = None,
     ) -> UUID:
         """Begin a run; nothing is done yet but its first event. Raises UserError for what cannot work: an unknown
-        tool or model, a rule that does not compile, a budget in money for a model of unknown price."""
+        tool or model, a rule that does not compile, a budget in money for a model of unknown price. Raises Busy where
+        too many runs are open already."""
         if not goal.strip():
             raise UserError("there is no goal: say what should be reached")
         if model is not None:
@@ -108,6 +116,7 @@ class App:
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
             require_price(engine)
+        await self.openings.admit(agent.name, agent.limits.queue)
         run = uuid4()
         started = Started(
             goal=goal,
@@ -128,12 +137,14 @@ class App:
         *,
         watch: Callable[[Event], None] | None = None,
         stream: Callable[[str], None] | None = None,
+        urgent: bool = False,
     ) -> State:
-        """Go on with a run until it ends or waits; safe to call from anywhere, at any time, twice.
+        """Go on with a run until it ends or waits; safe to call from anywhere, at any time, twice. Beyond its agent's
+        limits it stands in line instead, unless it is `urgent`: somebody sits and watches.
 
         Raises StaleWriter if another worker has it, StoreError if the database is away.
         """
-        async with self.leases.hold(run) as deaths:
+        async with self.leases.hold(run) as deaths, self.turns.left(run):
             lost: dict[str, Acted] = {}
             for _ in range(RELOADS):
                 live = self.lives[run] = await self._live(run, watch, stream)
@@ -141,6 +152,8 @@ class App:
                 again = [outcome for name, outcome in lost.items() if name in live.state.open]
                 live.write(*again) if again else None
                 try:
+                    if not await may_run(live, urgent):
+                        return live.state
                     if await self._may_go_on(live, deaths):
                         await advance(live)
                 except LeaseLost:
@@ -336,6 +349,8 @@ class App:
             offered=offered,
             journal=self.journal,
             leases=self.leases,
+            turns=self.turns,
+            limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),
             resources=await self._resources(agent) if resources is None else resources,
             watch=watch,
@@ -419,6 +434,8 @@ def outfit(agent: Agent) -> Outfit:
         tools[DELEGATE] = delegate_tool(agent.team)
     for member in agent.team:
         outfit(member)  # what is wrong with it is said now
+    if unknown := set(agent.limits.tools) - set(tools):
+        raise UnknownName("tool", min(unknown), tools, f"agent {agent.name}: limits.tools")
     if taken := set(tools) & OWN:
         raise SpecError(
             f"agent {agent.name}: {sorted(taken)[0]!r} is a tool of the loop itself; rename yours"

@@ -20,6 +20,7 @@ from remit.app import App
 from remit.errors import RemitError, StaleWriter, StoreError
 from remit.journal.events import Event
 from remit.journal.index import orphans
+from remit.journal.limits import called
 from remit.journal.state import State
 
 SWEEP = 2.0  # seconds between looks for runs that nobody advances, and for how long they may be idle
@@ -33,6 +34,8 @@ class Crew:
     app: App
     concurrency: int = 50
     watch: Callable[[Event], None] | None = None
+    agents: frozenset[str] = frozenset()  # only their runs; none named are all
+    urgent: bool = False  # somebody sits and watches: beyond the agents' limits too
     _tasks: dict[UUID, asyncio.Task[State]] = field(default_factory=dict)
     _again: set[UUID] = field(default_factory=set)  # to be advanced once more, as something came meanwhile
     _next: deque[UUID] = field(default_factory=deque)
@@ -75,19 +78,24 @@ class Crew:
         return await self.app.state(run)
 
     async def sweep(self, stop: asyncio.Event) -> None:
-        """Until `stop`: advance runs that nobody does, such as those of a dead process."""
+        """Until `stop`: advance runs that nobody does, such as those of a dead process, and those whose turn comes when
+        a run here leaves their agent's line."""
+        self.app.turns.call_next = self.go
         while not stop.is_set():
             try:
-                room = self.room
+                room, store = self.room, self.app.store
                 await self.app.leases.look()  # a process that advances nothing has no heart to look
-                for run in await orphans(self.app.store, SWEEP, room) if room > 0 else ():
-                    self.go(run)
+                if room > 0:
+                    idle = await orphans(store, SWEEP, room, self.agents)
+                    for run in (*await called(store, self.agents, room), *idle):
+                        self.go(run)
             except (StoreError, psycopg.Error, OSError) as error:
                 LOG.debug("cannot look for runs that nobody advances: %s", error)
             try:
                 await asyncio.wait_for(stop.wait(), SWEEP)
             except TimeoutError:
                 continue
+        self.app.turns.call_next = None
 
     async def drain(self) -> None:
         """Wait for what is being advanced; what waits its turn is left to others."""
@@ -95,10 +103,11 @@ class Crew:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _advance(self, run: UUID) -> State:
-        state = await self.app.advance(run, watch=self.watch)
+        state = await self.app.advance(run, watch=self.watch, urgent=self.urgent)
         for delegated in state.children.values():
-            self.go(delegated.child)
-        if state.finished and state.started and state.started.parent:
+            if not self.agents or delegated.agent in self.agents:  # else a worker of theirs finds it
+                self.go(delegated.child)
+        if state.finished and state.started and state.started.parent and not self.agents:
             self.go(state.started.parent)
         return state
 

@@ -6,6 +6,7 @@ What it promises:
   one will do; if it is being advanced right now, it is advanced once more afterwards.
 - One `advance` a run at a time. Only where a worker was taken for dead may two overlap; the journal's
   `(run, seq)` then lets one of them win.
+- Agents take turns: a job's place is by its class of priority, then by its agent's turn (`remit/order.py`).
 - A job is never lost: not when its worker is killed, nor when the database goes away while it runs.
 - Timers, and pauses after a failure, hold nothing back, and wait in a table of their own. (The engine holds back
   every job of a lock while an earlier one waits for its time, and reads past all that wait for each job it seeks.)
@@ -19,10 +20,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import procrastinate
@@ -30,18 +31,19 @@ import psycopg
 from procrastinate.exceptions import ConnectorException
 from procrastinate.periodic import PeriodicTask
 from procrastinate.worker import Worker
-from psycopg.types.json import Jsonb
 
 from remit.errors import StoreError, UserError
+from remit.order import HIGHEST, LOWEST, SPAN, check_priority, priority_of
 from remit.store.store import Connection, Store, connect
 
 LOG = logging.getLogger(__name__)
-QUEUE = "remit"
+QUEUE = "remit"  # of what belongs to no agent; an agent's is `remit:workspace/agent`
 TRANSIENT = (StoreError, psycopg.OperationalError, ConnectorException)
 LONGEST_PAUSE = 60.0  # seconds between attempts of a run whose database fails it
 DEATHS = 5  # a run whose job saw so many workers die is not tried again by itself
 
 Advance = Callable[[UUID], Awaitable[None]]
+ENQUEUE: LiteralString = "SELECT remit_enqueue(%s::uuid[], %s::int[], '{0}', %s, %s)"
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,10 @@ class Dispatch:
         app.task(name="advance", queue=QUEUE, pass_context=True)(self._run_advance)
 
     async def enqueue(self, run: UUID, *, priority: int = 0, connection: Connection | None = None) -> None:
-        """Have the run advanced; higher `priority` first. Give the `connection` of a transaction to have it done
-        when, and only if, the transaction commits. Raises psycopg.OperationalError if the database is away."""
-        await self._enqueue(run, priority, connection)
+        """Have the run advanced, in its agent's turn; those of a higher `priority` (-10 to 10) first, now and whenever
+        the run is woken. Give the `connection` of a transaction to have it done when, and only if, the transaction
+        commits. Raises psycopg.OperationalError if the database is away, UserError for no such priority."""
+        await self._enqueue(run, check_priority(priority) or None, connection)
 
     async def wake_at(self, run: UUID, when: datetime, *, connection: Connection | None = None) -> None:
         """Have the run advanced at `when` (with a time zone), at most a poll later. Several timers may be set; a
@@ -134,10 +137,16 @@ class Dispatch:
         self._app.periodic(cron=cron, periodic_id=name)(task)
 
     async def work(
-        self, advance: Advance, *, concurrency: int = 4, stop: asyncio.Event, name: str = "worker"
+        self,
+        advance: Advance,
+        *,
+        concurrency: int = 4,
+        stop: asyncio.Event,
+        name: str = "worker",
+        agents: Collection[str] = (),
     ) -> None:
         """Advance runs, up to `concurrency` at once, until `stop` is set; then finish what runs, for `Pace.grace`
-        at most: what is cut off is queued again.
+        at most: what is cut off is queued again. `agents`: only their runs; none named are all.
 
         Goes on when the database goes away and comes back. An `advance` that fails because of the database is
         tried again after a pause; one that fails otherwise is logged, and its job kept as failed.
@@ -147,7 +156,7 @@ class Dispatch:
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                worker = self._worker(concurrency, name)
+                worker = self._worker(concurrency, name, agents)
                 begun = asyncio.get_running_loop().time()
                 try:
                     await self._run_worker(worker, stopping)
@@ -160,10 +169,10 @@ class Dispatch:
         finally:
             stopping.cancel()
 
-    def _worker(self, concurrency: int, name: str) -> Worker:
+    def _worker(self, concurrency: int, name: str, agents: Collection[str]) -> Worker:
         return AttentiveWorker(
             app=self._app,
-            queues=[QUEUE],
+            queues=[QUEUE, *map(lane, agents)] if agents else None,
             name=name,
             concurrency=concurrency,
             fetch_job_polling_interval=self._pace.poll,
@@ -197,23 +206,23 @@ class Dispatch:
         while True:
             try:
                 async with self._store.pool.connection() as connection:
-                    await connection.execute(
+                    queued = await connection.execute(
                         """
                         WITH due AS (
                             DELETE FROM remit_timers WHERE (run, due) IN (
                                 SELECT run, due FROM remit_timers WHERE due <= now()
                                 ORDER BY due LIMIT 1000 FOR UPDATE SKIP LOCKED
-                            ) RETURNING run, attempt
+                            ) RETURNING run, due, attempt
+                        ), runs AS (
+                            SELECT run, min(due) AS due, max(attempt) AS attempt FROM due GROUP BY run
                         )
-                        INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-                        SELECT %(queue)s, 'advance', 'run:' || run, 'run:' || run,
-                               jsonb_build_object('run', run, 'attempt', max(attempt))
-                          FROM due GROUP BY run
-                        ON CONFLICT (queueing_lock) WHERE status = 'todo'
-                        DO UPDATE SET priority = procrastinate_jobs.priority
+                        SELECT remit_enqueue(array_agg(run ORDER BY due), array_agg(NULL::int),
+                                             array_agg(attempt ORDER BY due), %s, true)
+                          FROM runs HAVING count(*) > 0
                         """,
-                        {"queue": QUEUE},
+                        [SPAN],
                     )
+                    await _keep_near(connection, await queued.fetchone())
             except TRANSIENT as error:
                 LOG.debug("cannot look for timers now: %s", error)
             await asyncio.sleep(self._pace.poll)
@@ -258,7 +267,7 @@ class Dispatch:
                     UPDATE procrastinate_jobs
                        SET status = CASE WHEN coalesce((args->>'deaths')::int, 0) + 1 < %(limit)s
                                     THEN 'aborted' ELSE 'failed' END::procrastinate_job_status
-                     WHERE status = 'doing' AND worker_id IS NULL AND queue_name = %(queue)s
+                     WHERE status = 'doing' AND worker_id IS NULL
                     RETURNING *
                 ), again AS (
                     INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
@@ -270,7 +279,7 @@ class Dispatch:
                 )
                 SELECT id, task_name, args, status FROM dead
                 """,
-                {"limit": DEATHS, "queue": QUEUE},
+                {"limit": DEATHS},
             )
             for number, task, args, status in await taken.fetchall():
                 if status == "failed":
@@ -280,35 +289,26 @@ class Dispatch:
                 else:
                     LOG.warning("took over job %s (%s %s) from a worker that died", number, task, args)
 
-    async def _enqueue(self, run: UUID, priority: int, connection: Connection | None = None) -> None:
-        # The update, even where it changes nothing, locks the waiting job until our transaction ends, so that
-        # nobody begins it before what we wrote can be read
-        await self._execute(
-            """
-            INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
-            VALUES (%(queue)s, 'advance', %(priority)s, %(lock)s, %(lock)s, %(args)s)
-            ON CONFLICT (queueing_lock) WHERE status = 'todo'
-            DO UPDATE SET priority = greatest(procrastinate_jobs.priority, excluded.priority)
-            """,
-            {"queue": QUEUE, "priority": priority, "lock": f"run:{run}", "args": Jsonb({"run": str(run)})},
-            connection,
-        )
+    async def _enqueue(self, run: UUID, priority: int | None, connection: Connection | None = None) -> None:
+        """None: the run's own priority."""
+        values = ([run], [priority], SPAN, connection is None)
+        if connection is not None:
+            await connection.execute(ENQUEUE, values)
+            return
+        async with self._store.pool.connection() as own:
+            await _keep_near(own, await (await own.execute(ENQUEUE, values)).fetchone())
 
     async def _set_timer(
         self, run: UUID, when: datetime, attempt: int, connection: Connection | None = None
     ) -> None:
-        await self._execute(
-            "INSERT INTO remit_timers (run, due, attempt) VALUES (%(run)s, %(due)s, %(attempt)s) ON CONFLICT DO NOTHING",
-            {"run": run, "due": when, "attempt": attempt},
-            connection,
+        sql: LiteralString = (
+            "INSERT INTO remit_timers (run, due, attempt) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
         )
-
-    async def _execute(self, sql: str, values: dict[str, Any], connection: Connection | None) -> None:
         if connection is not None:
-            await connection.execute(sql.encode(), values)
+            await connection.execute(sql, (run, when, attempt))
             return
         async with self._store.pool.connection() as own:
-            await own.execute(sql.encode(), values)
+            await own.execute(sql, (run, when, attempt))
 
     async def _run_advance(
         self, context: procrastinate.JobContext, run: str, attempt: int = 0, deaths: int = 0
@@ -325,7 +325,7 @@ class Dispatch:
                 when = datetime.now(UTC) + timedelta(seconds=pause)
                 await self._insist(lambda: self._set_timer(UUID(run), when, min(attempt + 1, 10)))
             except asyncio.CancelledError:  # cut off, as the worker has to stop; another goes on
-                await self._insist(lambda: self._enqueue(UUID(run), context.job.priority))
+                await self._insist(lambda: self._enqueue(UUID(run), priority_of(context.job.priority)))
                 raise
 
     async def _insist(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -355,6 +355,20 @@ async def open_dispatch(store: Store, pace: Pace | None = None) -> AsyncIterator
     app = procrastinate.App(connector=AttentiveConnector(store.settings.listen_url))
     async with app.open_async(store.pool):
         yield Dispatch(store, app, pace or Pace())
+
+
+def lane(agent: str, workspace: str = "default") -> str:
+    """The queue of an agent's runs."""
+    return f"{QUEUE}:" + f"{workspace}/{agent}"[:120]
+
+
+async def _keep_near(connection: Connection, furthest: tuple[int] | None) -> None:
+    """Bring the tags back to 0 where they have gone far: weeks of a queue that was never empty."""
+    if furthest is not None and furthest[0] > SPAN // 2:
+        classes = list(range(LOWEST, HIGHEST + 1))
+        await connection.execute(
+            "SELECT remit_nearer(class, %s) FROM unnest(%s::int[]) AS class", (SPAN, classes)
+        )
 
 
 def _root(error: BaseException) -> BaseException:

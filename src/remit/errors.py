@@ -12,6 +12,7 @@ RemitError                     anything a caller may want to catch; `exit_code` 
 ├── ModelError                 a provider failed; `retryable` says whether trying again can help
 │   ├── UnknownPrice           the model's price is not known and no limit was set without it
 │   └── WeightsError           the local model's file is missing, damaged or cannot be fetched
+├── Busy                       too much is under way already; `retry_after` says when to try again
 ├── ToolFault                  the developer's mistake in a tool: fails loudly, never shown to the model
 └── NotWaiting                 an approval or answer for something that waits no more
 
@@ -99,6 +100,16 @@ class WeightsError(ModelError):
 
 class ToolFault(RemitError):
     """A tool is written wrongly; its developer must mend it."""
+
+
+class Busy(RemitError):
+    """Too many runs are open: nothing was begun. `retry_after`: seconds after which trying again makes sense."""
+
+    exit_code = 7
+
+    def __init__(self, message: str, retry_after: float = 30.0) -> None:
+        super().__init__(f"{message} Try again in {retry_after:.0f} s.")
+        self.retry_after = retry_after
 
 
 class NotWaiting(UserError):

@@ -13,6 +13,7 @@ from remit.agents.guards import doubted, repeated
 from remit.agents.live import Live
 from remit.agents.settle import acted, doubt_answered, perform, settle, undo
 from remit.agents.think import OWN
+from remit.agents.turns import in_turn
 from remit.errors import Mend, UnknownName
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal, Verdict
@@ -230,7 +231,11 @@ async def _carry_out(live: Live, ready: list[CallState]) -> None:
         elif live.spec.remit.autonomy == "shadow":
             live.write(*verdicts, _simulated(live, call))
         else:
-            await perform(live, call, *verdicts)
+            async with in_turn(live, call) as slept:
+                if slept is not None:
+                    live.write(*verdicts, slept)
+                else:
+                    await perform(live, call, *verdicts)
 
 
 def _new_verdict(call: CallState) -> Judged | None:
@@ -239,7 +244,12 @@ def _new_verdict(call: CallState) -> Judged | None:
 
 
 async def _look(live: Live, call: CallState) -> Acted | Slept:
-    """Call a tool without effect; it may want to be called again later."""
+    """Call a tool without effect, in its turn; it may want to be called again later."""
+    async with in_turn(live, call) as slept:
+        return slept or await _look_now(live, call)
+
+
+async def _look_now(live: Live, call: CallState) -> Acted | Slept:
     tool = live.tools[call.call.tool]
     began = time.monotonic()
     try:

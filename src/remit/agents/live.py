@@ -15,11 +15,14 @@ from remit.gate.rules import Rules
 from remit.journal.events import AnyBody, Event, Started
 from remit.journal.journal import Append, Journal, status_after
 from remit.journal.lease import Leases
+from remit.journal.limits import Turns
 from remit.journal.state import State, apply, fold
 from remit.models.model import Model, ToolSpec
+from remit.rate import Limit
 from remit.tools.tool import Tool, ToolContext
 
 T = TypeVar("T")
+Named = tuple[tuple[str, Limit], ...]  # limits, each with the name that it is held under
 AHEAD = 2  # appends that may be under way while the loop goes on; effects, waits and ends always wait for all
 
 
@@ -35,8 +38,10 @@ class Live:
     offered: tuple[ToolSpec, ...]  # the tools as the model sees them, the loop's own included
     journal: Journal
     leases: Leases
+    turns: Turns
     root: Path  # the run's folder
     resources: Mapping[str, Any]
+    limits: Mapping[str, Named] = field(default_factory=dict)  # of tools that have any
     state: State = field(default_factory=State)
     transcript: Transcript = field(default_factory=Transcript)
     watch: Callable[[Event], None] | None = None

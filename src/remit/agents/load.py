@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from remit.agents.spec import Agent, Budget, Check, RemitSpec, Rule
+from remit.agents.spec import Agent, Budget, Check, Limits, RemitSpec, Rule, ToolLimit
 from remit.errors import SpecError, UserError
 
 Json = Any
@@ -20,6 +20,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "remit": RemitSpec,
     "remit.budget": Budget,
     "rules": Rule,
+    "limits": Limits,
+    "limits.tools.*": ToolLimit,
     "checks": Check,
 }
 
@@ -100,7 +102,7 @@ def _say(kind: str, message: str, loc: tuple[int | str, ...]) -> str:
     if kind != "extra_forbidden":
         return f"{where}: {message}"
     parent = ".".join(str(part) for part in loc[:-1] if not isinstance(part, int))
-    model = MODELS.get(parent, Agent)
+    model = MODELS.get(parent) or MODELS.get(f"{parent.rpartition('.')[0]}.*", Agent)
     known = [field.alias or name for name, field in model.model_fields.items()]
     near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"

@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from remit.errors import UserError
+from remit.rate import parse_rate
+
 Json = Any
 
 
@@ -74,6 +77,32 @@ class Check(Part):
     code: str | None = None
 
 
+def _rate(text: object) -> str:
+    try:
+        parse_rate(str(text))
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return str(text)
+
+
+class ToolLimit(Part):
+    """Of an agent's calls of a tool, over all its runs and all workers: at the same time, and in a time."""
+
+    concurrent: int | None = Field(None, ge=1)
+    rate: Annotated[str, BeforeValidator(_rate)] | None = None  # `60/m`
+
+
+class Limits(Part):
+    """Of all runs of the agent together, over all workers. None: no limit."""
+
+    runs: int | None = Field(None, ge=1)  # advanced at the same time; others wait in line
+    starts: Annotated[str, BeforeValidator(_rate)] | None = (
+        None  # begun in a time, as `100/h`; others wait in line
+    )
+    queue: int | None = Field(None, ge=1)  # open at the same time, waiting ones too; one more is refused
+    tools: dict[str, ToolLimit] = {}
+
+
 class Agent(Part):
     """The whole spec."""
 
@@ -89,4 +118,5 @@ class Agent(Part):
     checks: tuple[Check, ...] = ()
     team: tuple[Agent, ...] = ()  # whom it may delegate to; in YAML also names or files of agents
     plan: bool = True  # offer the plan tool
+    limits: Limits = Limits()
     reflect: bool = True  # look back once before finishing

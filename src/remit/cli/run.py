@@ -116,7 +116,7 @@ async def attend(app: App, run_id: UUID, quiet: bool = False) -> State:
 
     loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, interrupted.set)
-    work = asyncio.create_task(Crew(app, watch=show).see_through(run_id))
+    work = asyncio.create_task(Crew(app, watch=show, urgent=True).see_through(run_id))
     stop = asyncio.create_task(interrupted.wait())
     try:
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)

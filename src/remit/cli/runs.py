@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from remit.cli.timeline import brief, colour, first_line, line, summary, tree
 from remit.errors import UnknownName
 from remit.journal.events import Event
 from remit.journal.index import list_runs
+from remit.journal.limits import in_line
 from remit.journal.state import fold
 
 Run = Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")]
@@ -66,8 +68,9 @@ def why(
 async def _runs(status: list[str], agent: str, limit: int, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
         rows = await list_runs(app.store, status=status, agent=agent, limit=limit)
+        waiting = await in_line(app.store, [row.id for row in rows if row.status == "running"])
     if as_json:
-        print_json(rows)
+        print_json([{**asdict(row), "queued": waiting.get(row.id)} for row in rows])
         return
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for column in ("run", "status", "agent", "for", "goal", "since"):
@@ -75,20 +78,28 @@ async def _runs(status: list[str], agent: str, limit: int, as_json: bool) -> Non
     for row in rows:
         status_text = f"[{colour(row.status)}]{row.status}[/]"
         since = f"{row.created_at.astimezone():%d %b %H:%M}"
+        if row.id in waiting:
+            status_text = "[yellow]queued[/]"
         table.add_row(str(row.id)[:8], status_text, row.agent, row.person, first_line(row.goal), since)
     console.print(table if rows else 'No runs yet. Try: remit run "…", or remit demo')
+    for words in sorted(set(waiting.values())):
+        console.print(words, style="dim")
 
 
 async def _show(prefix: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
-        events = await app.journal.read(await app.find(prefix))
-    state = fold(events)
+        run = await app.find(prefix)
+        events = await app.journal.read(run)
+        state = fold(events)
+        waiting = (await in_line(app.store, [run])).get(run) if state.status == "running" else None
     if as_json:
-        print_json({**digest(state), "events": events})
+        print_json({**digest(state), "queued": waiting, "events": events})
         return
     console.print(tree(events))
     console.print()
     console.print(summary(state))
+    if waiting:
+        console.print(waiting, style="yellow")
 
 
 async def _watch(prefix: str) -> None:

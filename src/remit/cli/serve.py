@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from remit import settings
-from remit.app import open_app
+from remit.app import find_agent, open_app
 from remit.cli.common import console, errors, perform, print_json
 from remit.crew import Crew
 from remit.dispatch import Pace, open_dispatch
@@ -21,12 +22,20 @@ from remit.store.doctor import Finding, examine
 def worker(
     concurrency: Annotated[int, typer.Option(min=1, max=2000, help="Runs advanced at once.")] = 50,
     name: Annotated[str, typer.Option(help="Shown in logs and `remit doctor`.")] = "worker",
+    agent: Annotated[
+        list[str] | None, typer.Option(help="Only runs of this agent, by name or YAML file; repeatable.")
+    ] = None,
 ) -> None:
     """Advance runs until stopped. Start as many as you like, on as many machines as share the database.
 
-    Example: remit worker --concurrency 200
+    Examples:
+
+    remit worker --concurrency 200
+
+    remit worker --agent support --agent ./billing.yaml
     """
-    perform(_worker(concurrency, name))
+    names = [find_agent(one).name if one.endswith((".yaml", ".yml")) else one for one in agent or []]
+    perform(_worker(concurrency, name, names))
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
@@ -34,7 +43,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     perform(_doctor(as_json))
 
 
-async def _worker(concurrency: int, name: str) -> None:
+async def _worker(concurrency: int, name: str, agents: Sequence[str] = ()) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
@@ -42,15 +51,16 @@ async def _worker(concurrency: int, name: str) -> None:
     ttl = settings.load().lease_ttl  # the queue, too, gives up a silent worker after about so long
     pace = Pace(heartbeat=ttl / 3, dead_after=ttl * 7 / 6)
     async with open_app(settings.load()) as app, open_dispatch(app.store, pace) as dispatch:
-        errors.print(f"{name} advances up to {concurrency} runs at once; Ctrl-C stops it")
+        of = f" of {', '.join(agents)}" if agents else ""
+        errors.print(f"{name} advances up to {concurrency} runs{of} at once; Ctrl-C stops it")
         app.leases.name = name
-        crew = Crew(app, concurrency)
+        crew = Crew(app, concurrency, agents=frozenset(agents))
 
         async def advance(run: UUID) -> None:
             await crew.advance(run)
 
         sweeper = asyncio.create_task(crew.sweep(stop))
-        await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name)
+        await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name, agents=agents)
         await sweeper
         await crew.drain()
 

@@ -165,6 +165,7 @@ class Slept(Body):
     until: datetime
     why: str = ""
     call_id: str = ""
+    limit: str = ""  # whose turn it waits for; the call is judged anew then
 
 
 class Woken(Body):

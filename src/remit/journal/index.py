@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,27 +79,47 @@ async def list_asks(store: Store, limit: int = 200) -> list[AskRow]:
         return await (await cursor.execute(query, (limit,))).fetchall()
 
 
-async def orphans(store: Store, idle_seconds: float, limit: int = 1000) -> list[UUID]:
+async def orphans(
+    store: Store, idle_seconds: float, limit: int = 1000, agents: Collection[str] = ()
+) -> list[UUID]:
     """Runs that somebody should advance and nobody does: whoever held them is dead; or they are to move, are neither
-    held nor queued, and have not moved for a while; or a question of theirs has expired; or their parent has ended."""
+    held nor queued nor in line, and have not moved for a while; or a question of theirs has expired; or their parent has
+    ended. Of what is idle, agents take turns. `agents`: only theirs; none named are all."""
     query = """
-        select run from leases where not exists (select from workers where workers.id = leases.worker)
-        union all
-        select id from runs
-        where status = 'running' and updated_at < now() - make_interval(secs => %(idle)s)
-          and not exists (select from leases where leases.run = runs.id)
-          and not exists (select from procrastinate_jobs as job
-                          where job.lock = 'run:' || runs.id and job.status in ('todo', 'doing'))
-        union all
-        select run from asks where expires < now()
-        union all
-        select child.id from runs as child join runs as parent on parent.id = child.parent
-        where child.parent is not null and child.status in ('running', 'waiting', 'paused')
-          and parent.status not in ('running', 'waiting', 'paused')
-        limit %(limit)s
+        with recursive lanes as (  -- agents with open runs, from one to the next by the index
+            (select workspace, agent from runs where status in ('running', 'waiting', 'paused')
+             order by workspace, agent limit 1)
+            union all
+            select next.* from lanes, lateral (
+                select workspace, agent from runs where status in ('running', 'waiting', 'paused')
+                   and (workspace, agent) > (lanes.workspace, lanes.agent) order by workspace, agent limit 1) as next
+        ), found as (
+            select run, 0 as turn from leases where not exists (select from workers where workers.id = leases.worker)
+            union all
+            select idle.id, row_number() over (partition by lanes.workspace, lanes.agent order by idle.updated_at)
+            from lanes, lateral (
+                select id, updated_at from runs
+                where runs.workspace = lanes.workspace and runs.agent = lanes.agent
+                  and status = 'running' and updated_at < now() - make_interval(secs => %(idle)s)
+                  and not exists (select from leases where leases.run = runs.id)
+                  and not exists (select from slots where slots.run = runs.id and slots.call = '' and worker is null)
+                  and not exists (select from procrastinate_jobs as job
+                                  where job.lock = 'run:' || runs.id and job.status in ('todo', 'doing'))
+                order by updated_at limit %(limit)s) as idle
+            union all
+            select run, 0 from asks where expires < now()
+            union all
+            select child.id, 0 from runs as child join runs as parent on parent.id = child.parent
+            where child.parent is not null and child.status in ('running', 'waiting', 'paused')
+              and parent.status not in ('running', 'waiting', 'paused')
+        )
+        select run from found
+        where %(all)s or exists (select from runs where runs.id = found.run and runs.agent = any(%(agents)s))
+        order by turn limit %(limit)s
     """
+    values = {"idle": idle_seconds, "limit": limit, "all": not agents, "agents": list(agents)}
     async with store.pool.connection() as connection:
-        rows = await connection.execute(query, {"idle": idle_seconds, "limit": limit})
+        rows = await connection.execute(query, values)
         return list(dict.fromkeys([row[0] for row in await rows.fetchall()]))
 
 

@@ -52,7 +52,8 @@ class CallState:
     acted: Acted | None = None
     delegated: Delegated | None = None
     returned: Returned | None = None
-    woken: bool = False  # what it slept for has come
+    slept: Slept | None = None  # the last time
+    woken: bool = False  # what its tool slept for has come
     undoes: CallState | None = None  # the effect that this one takes back
     undone: bool = False
     wanted_by: str = ""  # who wants it, where that is a person and not the model
@@ -161,6 +162,8 @@ def apply(state: State, event: Event) -> None:
             state.checks.append(body)
         case Slept() as body:
             state.timers[body.call_id] = body.until
+            if call := state.calls.get(body.call_id):
+                call.slept = body
         case Woken() as body:
             _woken(state, body)
         case Delegated() as body:
@@ -233,7 +236,7 @@ def _replied(state: State, body: Replied) -> None:
 def _woken(state: State, body: Woken) -> None:
     state.timers.pop(body.call_id, None)
     if call := state.calls.get(body.call_id):
-        call.woken = True
+        call.woken = call.woken or not (call.slept and call.slept.limit)
 
 
 def _returned(state: State, body: Returned) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from remit.errors import ToolFault
+from remit.rate import Limit
 from remit.tools.mend import wrong_arguments
 from remit.tools.thread import in_thread
 from remit.tools.tool import Effect, Integrity, Json, Settle, Tool, ToolContext
@@ -40,6 +41,7 @@ def tool(
     records: Mapping[str, Record] | None = None,
     undo: Record | None = None,
     timeout: float = 30.0,
+    limit: Limit | None = None,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
@@ -55,6 +57,7 @@ def tool(
     records: Mapping[str, Record] | None = None,
     undo: Record | None = None,
     timeout: float = 30.0,
+    limit: Limit | None = None,
     name: str | None = None,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a Tool of an async or sync function (a sync one runs in a thread of its own).
@@ -62,6 +65,7 @@ def tool(
     Undeclared means the worst: effect `destroy`, result `untrusted`, in doubt after a crash ask a person.
     A first parameter annotated ToolContext receives the run's context and is not part of the schema.
     `undo`: async (context, arguments, result) -> what it came to; takes the effect back. `timeout` in seconds.
+    `limit`: how often all agents together may call it; a call beyond waits its turn, and holds nothing.
     Raises ToolFault where the declaration cannot be right.
     """
 
@@ -82,6 +86,7 @@ def tool(
             records=dict(records or {}),
             undo=undo,
             timeout=float(timeout),
+            limit=limit,
             validate=_validator(title, model),
         )
         _check(made, function, parameters)

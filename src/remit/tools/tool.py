@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
+from remit.rate import Limit
+
 Json = Any
 Effect = Literal["read", "self", "egress", "destroy"]
 # read: looks only · self: changes only the run's own things · egress: something leaves · destroy: changes the world
@@ -66,5 +68,6 @@ class Tool:
         default_factory=dict
     )  # name in rules -> how the gate reads the record concerned
     timeout: float = 30.0  # seconds
+    limit: Limit | None = None  # over all agents and workers
     # The arguments in canonical form, or Mend with what is wrong with them.
     validate: Callable[[Mapping[str, Json]], Mapping[str, Json]] | None = None
