@@ -2,14 +2,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from remit.agents.spec import Agent, Budget, RemitSpec
+from remit.app import open_app
 from remit.errors import StoreError
+from remit.journal.index import list_runs
 from remit.settings import Settings
 from remit.store.store import Store, open_store, where
+from remit.testing import ScriptedModel
 
 
 async def test_an_opened_store_is_migrated_and_in_autocommit_mode(store: Store) -> None:
@@ -106,3 +112,24 @@ def test_an_address_is_shown_without_its_secrets() -> None:
     assert where("postgresql://me:s3cret@db.example:5433/shop?sslmode=require") == "db.example:5433/shop"
     assert where("postgresql://me:s3cret@/remit?host=%2Ftmp%2Fx") == "local socket/remit"
     assert where("password=s3cret") == "REMIT_DATABASE_URL"
+
+
+async def test_the_server_lets_go_of_a_machine_that_vanished_in_the_middle_of_a_transaction(
+    store: Store,
+) -> None:
+    async with store.pool.connection() as connection:
+        shown = await connection.execute("SHOW idle_in_transaction_session_timeout")
+        assert await shown.fetchone() == ("2min",)
+
+
+async def test_what_only_looks_works_on_a_replica_that_takes_no_writes(store: Store, tmp_path: Path) -> None:
+    read_only = store.url + "&options=" + quote("-c default_transaction_read_only=on")
+    async with open_app(Settings(database_url=store.url, data_dir=tmp_path)) as app:
+        run = await app.start(
+            Agent(name="reader", remit=RemitSpec(budget=Budget(money=None))), "look", model=ScriptedModel([])
+        )
+    async with open_app(Settings(database_url=read_only, data_dir=tmp_path)) as replica:
+        assert [row.id for row in await list_runs(replica.store)] == [run]
+        assert (await replica.state(run)).seq == 1
+        with pytest.raises(StoreError, match="read-only"):
+            await replica.pause(run, "olga")

@@ -64,7 +64,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
             address,
             connection_class=psycopg.AsyncConnection[TupleRow],
             kwargs={"application_name": "remit", "prepare_threshold": 5 if kept else None, **KEEPALIVE},
-            configure=_autocommit,
+            configure=_through_pooler if pooler else _straight,
             min_size=1,
             max_size=settings.pool_size,
             check=_check,
@@ -143,8 +143,20 @@ def where(url: str) -> str:
     return name if parts.scheme.startswith("postgres") else "REMIT_DATABASE_URL"
 
 
-async def _autocommit(connection: Connection) -> None:
-    """Not among the keyword arguments: the queue engine connects with those and says autocommit itself."""
+async def _straight(connection: Connection) -> None:
+    """Set a connection to the server up, and have the server let go of it soon, with its locks, where our machine vanishes
+    from the network: by itself it would wait for two hours, in the middle of a transaction too."""
+    await _through_pooler(connection)
+    await connection.execute(
+        "SELECT set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false), "
+        "set_config('tcp_keepalives_count', '3', false), "
+        "set_config('idle_in_transaction_session_timeout', '2min', false)"
+    )
+
+
+async def _through_pooler(connection: Connection) -> None:
+    """Set a connection up whose session is shared with others. Not among the keyword arguments: the queue engine
+    connects with those and says autocommit itself."""
     await connection.set_autocommit(True)
 
 
