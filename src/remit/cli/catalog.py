@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from remit import library, settings
 from remit.agents.load import load_agent
 from remit.app import outfit
-from remit.cli.common import console, perform, print_json
-from remit.models.registry import known_models
+from remit.cli.common import Json, console, listing, perform, print_json
+from remit.models.registry import ModelInfo, known_models
 from remit.tools.registry import installed, resolve
-
-Json = Annotated[bool, typer.Option("--json")]
 
 
 def agents(
@@ -24,20 +22,37 @@ def agents(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """The agents at hand, each checked: its tools exist and its rules compile."""
+    """The agents at hand, each checked: its tools exist and its rules compile.
+
+    Example: remit agents ./crm.yaml
+    """
     perform(_agents(file or [], as_json))
 
 
 def tools(
     name: Annotated[str, typer.Argument(help="A tool or family: files.*")] = "*", as_json: Json = False
 ) -> None:
-    """The tools, with effect, arguments that are sinks, and how each is settled after a crash."""
+    """The tools, with effect, arguments that are sinks, and how each is settled after a crash.
+
+    Effects: read looks; self changes only what is the run's own; egress sends something out; destroy changes the world.
+
+    Example: remit tools 'files.*' --json
+    """
     perform(_tools(name, as_json))
 
 
-def models(as_json: Json = False) -> None:
-    """The models, with price and whether they can be used now, in the order in which one is chosen."""
-    perform(_models(as_json))
+def models(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also name those that cannot be used yet.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """The models that can be used now, with their prices, in the order in which one is chosen; and what would open
+    more. With --json all of them.
+
+    Example: remit models --all
+    """
+    perform(_models(everything, as_json))
 
 
 async def _agents(files: list[Path], as_json: bool) -> None:
@@ -47,11 +62,9 @@ async def _agents(files: list[Path], as_json: bool) -> None:
     if as_json:
         print_json([spec.model_dump(mode="json", by_alias=True) for spec in specs])
         return
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    for column in ("agent", "autonomy", "tools", "what it is for"):
-        table.add_column(column)
+    table = listing("agent", "autonomy", "tools", "what it is for", whole=("agent", "autonomy"))
     for spec in specs:
-        table.add_row(spec.name, spec.remit.autonomy, ", ".join(spec.tools), spec.description)
+        table.add_row(spec.name, spec.remit.autonomy, Text("\n".join(spec.tools)), Text(spec.description))
     console.print(table)
 
 
@@ -74,26 +87,33 @@ async def _tools(name: str, as_json: bool) -> None:
             ]
         )
         return
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    for column in ("tool", "effect", "sinks", "what it does"):
-        table.add_column(column)
+    table = listing("tool", "effect", "sinks", "what it does", whole=("tool", "effect"))
     for t in found:
         sinks = ", ".join(f"{argument} ({kind})" for argument, kind in t.sinks.items())
-        table.add_row(t.name, t.effect, sinks, t.description.split("\n", 1)[0])
+        table.add_row(t.name, t.effect, sinks, Text(t.description.split("\n", 1)[0].split(". ", 1)[0]))
     console.print(table)
 
 
-async def _models(as_json: bool) -> None:
+async def _models(everything: bool, as_json: bool) -> None:
     found = await known_models(settings.load())
     if as_json:
         print_json(found)
         return
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    for column in ("model", "from", "$ a million tokens in / out", "now"):
-        table.add_column(column)
-    for model in found:
+    usable = [model for model in found if model.available]
+    table = listing("model", "$ a million tokens, in / out", "from", whole=("model",))
+    for model in usable:
         price = f"{model.price.input} / {model.price.output}" if model.price else "unknown"
-        table.add_row(
-            model.name, model.source, price, "[green]yes[/]" if model.available else f"[dim]{model.why}[/]"
-        )
-    console.print(table)
+        table.add_row(Text(model.name), price, model.source)
+    console.print(table if usable else "No model can be used now.")
+    closed: dict[str, list[ModelInfo]] = {}
+    for model in found:
+        if not model.available:
+            closed.setdefault(model.source, []).append(model)
+    for number, (source, group) in enumerate(closed.items()):
+        head = f"{source}: {len(group)} more, once you {group[0].why}"
+        console.print(head if number and not everything else f"\n{head}", markup=False)
+        for model in group if everything else ():
+            price = f"${model.price.input} / {model.price.output}" if model.price else "price unknown"
+            console.print(f"  {model.name}  {price}", markup=False)
+    if closed and not everything:
+        console.print("\nnext: remit models --all names them", style="dim")

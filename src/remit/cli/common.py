@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import logging
 import os
 import sys
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic_core import to_jsonable_python
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from remit.errors import RemitError
 from remit.journal.state import State
 
 T = TypeVar("T")
+Run = Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+PIPED = 200  # columns where nobody looks: lines stay whole for grep and less
 EXIT = {
     "met": 0,
     "waiting": 3,
@@ -29,12 +34,20 @@ EXIT = {
     "cancelled": 4,
     "failed": 1,
 }
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+
+
+def _columns(terminal: bool) -> int | None:
+    """How wide to print; None is what the terminal or COLUMNS says."""
+    return None if terminal or os.environ.get("COLUMNS") else PIPED
+
+
+console = Console(highlight=False, width=_columns(sys.stdout.isatty()))
+errors = Console(stderr=True, highlight=False, width=_columns(sys.stderr.isatty()))
 
 
 def perform(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine; our own errors become a line on stderr and their exit code."""
+    logging.getLogger("psycopg.pool").addFilter(_news)
     try:
         return asyncio.run(work)
     except RemitError as error:
@@ -42,6 +55,17 @@ def perform(work: Coroutine[Any, Any, T]) -> T:
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def print_line(value: Any) -> None:
+    """JSON in one line, at once: for what comes bit by bit."""
+    sys.stdout.write(json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _news(record: logging.LogRecord) -> bool:
+    """Connections that we close ourselves are no news to whoever sits at the terminal."""
+    return "discarding closed connection" not in record.msg
 
 
 def escape(text: str) -> str:
@@ -55,6 +79,16 @@ def me() -> str:
 
 def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False, indent=2) + "\n")
+
+
+def listing(*columns: str, whole: tuple[str, ...] = (), cut: str = "") -> Table:
+    """A plain table. The columns `whole` are never wrapped, since people copy from them; `cut` is one line at most."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        overflow: OverflowMethod = "ellipsis" if column == cut else "fold"
+        least = 12 if column == cut else None
+        table.add_column(column, no_wrap=column in (*whole, cut), overflow=overflow, min_width=least)
+    return table
 
 
 def exit_code(state: State) -> int:

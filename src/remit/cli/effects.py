@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from remit import settings
 from remit.app import open_app
-from remit.cli.common import Download, console, me, perform, print_json
+from remit.cli.common import Download, Json, Run, console, listing, me, perform, print_json
 from remit.cli.run import digest, end
 from remit.cli.timeline import brief
 from remit.journal.effects import Effect, ledger, list_effects
 
-Json = Annotated[bool, typer.Option("--json")]
 COLOUR = {"ok": "green", "in doubt": "red", "unknown": "red", "failed": "yellow", "undone": "cyan"}
 
 
@@ -41,7 +41,7 @@ def effects(
 
 
 def undo(
-    run: Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")],
+    run: Run,
     call: Annotated[str, typer.Argument(help="The effect, as `remit effects` names it (3.1).")],
     as_json: Json = False,
 ) -> None:
@@ -70,15 +70,13 @@ async def _effects(prefix: str, doubtful: bool, limit: int, as_json: bool) -> No
 
 
 def table(found: list[Effect]) -> Table:
-    rows = Table(box=None, padding=(0, 2), header_style="dim")
-    for column in ("run", "call", "what", "outcome", "tries", "begun", "by"):
-        rows.add_column(column)
+    rows = listing("run", "call", "what", "outcome", "tries", "begun", "by", whole=("run", "call", "begun"))
     for effect in found:
         outcome = f"[{COLOUR.get(effect.outcome, 'white')}]{effect.outcome}[/]"
         begun = f"{effect.begun.astimezone():%d %b %H:%M:%S}"
         by = f"yes of {effect.approved_by}" if effect.approved_by else effect.rule
-        what = f"{effect.tool} {brief(effect.args, 120)}"
-        rows.add_row(str(effect.run)[:8], effect.call, what, outcome, str(effect.attempts), begun, by)
+        what = Text(f"{effect.tool} {brief(effect.args, 120)}")
+        rows.add_row(str(effect.run)[:8], effect.call, what, outcome, str(effect.attempts), begun, Text(by))
     return rows
 
 

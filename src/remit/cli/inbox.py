@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from remit import settings
 from remit.app import open_app
-from remit.cli.common import Download, console, me, perform, print_json
-from remit.cli.run import attend, end
+from remit.cli.common import Download, Json, Run, console, me, perform, print_json
+from remit.cli.run import attend, digest, end
 from remit.cli.timeline import brief, first_line
 from remit.dispatch import open_dispatch
+from remit.errors import UserError
 from remit.journal.index import list_asks
+from remit.journal.state import State
 
-Run = Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")]
 Ask = Annotated[str, typer.Argument(help="Which of several things, as the inbox names it (a2.1).")]
 Later = Annotated[bool, typer.Option("--later", help="Only record it; a worker goes on.")]
-Json = Annotated[bool, typer.Option("--json")]
+EVIDENCE = {
+    "grant": "in the person's own words",
+    "person": "the person's own",
+    "record": "in a record",
+    "unvouched": "vouched for by nothing: only the model says so",
+}
 
 
 def inbox(as_json: Json = False) -> None:
-    """What waits for a person, oldest first: the exact call, and the rule that asks."""
+    """What waits for a person, oldest first: the exact call, and the rule that asks.
+
+    Example: remit inbox --json | jq '.[].call'
+    """
     perform(_inbox(as_json))
 
 
@@ -100,18 +110,34 @@ async def _inbox(as_json: bool) -> None:
     if not rows:
         console.print("Nothing waits for you.")
         return
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    for column in ("run", "what", "asked for", "exactly", "why"):
-        table.add_column(column)
     for row in rows:
-        wanted = row["call"]
-        exact = f"{wanted['tool']} {brief(wanted['args'], 300)}" if isinstance(wanted, dict) else ""
-        goal = first_line(str(row["goal"]))
-        table.add_row(str(row["run"])[:8], f"{row['kind']} {row['ask']}", goal, exact, str(row["text"]))
-    console.print(table)
-    console.print(
-        "\nnext: remit approve RUN   or   remit reject RUN --reason …   or   remit answer RUN …", style="dim"
-    )
+        _show(row)
+
+
+def _show(row: dict[str, Any]) -> None:
+    """What is asked, for which goal and by which rule, and what to type."""
+    run, ask, call, kind = str(row["run"])[:8], row["ask"], row["call"], row["kind"]
+    question = kind == "question" and call is not None  # the model's own; others are the run's
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(run, "bold not dim"), Text(f"{kind} {ask}", "yellow"))
+    since = f", since {row['since'].astimezone():%d %b %H:%M}"
+    grid.add_row("goal", Text.assemble(first_line(row["goal"]), (f"  of {row['agent']}{since}", "dim")))
+    if call is not None and not question:
+        grid.add_row("wants", Text(f"{call['tool']} {brief(call['args'], 2000)}"))
+    for argument, level in row["evidence"].items():
+        grid.add_row("", Text(f"{argument} is {EVIDENCE.get(level, level)}", "dim"))
+    grid.add_row("asks" if question else "why", Text(row["text"]))
+    if kind == "question":
+        grid.add_row("next", Text(f'remit answer {run} "…" --ask {ask}'))
+    if not question:
+        grid.add_row(
+            "or" if kind == "question" else "next",
+            Text(f"remit approve {run} {ask}   or   remit reject {run} {ask} --reason …"),
+        )
+    console.print(grid)
+    console.print()
 
 
 async def _reply(
@@ -124,11 +150,26 @@ async def _reply(
 ) -> None:
     async with open_app(settings.load(), progress=Download()) as app:
         run = await app.find(prefix)
+        if decision == "approve":
+            _require_approvable(await app.state(run), ask)
         await app.answer(run, decision, me(), text, ask)
         if later:
             async with open_dispatch(app.store) as dispatch:
                 await dispatch.enqueue(run)
-            console.print(f"recorded; a worker goes on with {run}")
+            if as_json:
+                print_json(digest(await app.state(run)))
+            else:
+                console.print(f"recorded; a worker goes on with {run}")
             return
         state = await attend(app, run, quiet=as_json)
     end(state, as_json)
+
+
+def _require_approvable(state: State, ask: str) -> None:
+    """A yes is no answer to what the model wants to know. Raises UserError saying what is."""
+    waiting = [asked for asked in state.waits.values() if ask in ("", asked.ask_id)]
+    if len(waiting) == 1 and waiting[0].kind == "question" and waiting[0].call_id:
+        asked, short = waiting[0], str(state.run)[:8]
+        raise UserError(
+            f'{asked.ask_id} is a question, "{asked.text}": remit answer {short} "…" --ask {asked.ask_id}'
+        )

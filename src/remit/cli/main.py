@@ -64,6 +64,8 @@ Exit codes: 0 done, 3 waiting, 4 not met, 5 refused, 6 cannot verify, 1 error, 2
 def main() -> None:
     """The entry point of the `remit` command."""
     name, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
+    if name in ("help", "--help", "-h") and rest and rest[0] in COMMANDS:
+        name, rest = rest[0], ["--help"]
     if name in ("--help", "-h", "help"):
         print(overview())
     elif name in ("--version", "-V"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -14,11 +15,12 @@ import typer
 from remit import settings
 from remit.agents.report import effects
 from remit.app import App, find_agent, open_app
-from remit.cli.common import Download, console, errors, exit_code, me, perform, print_json
-from remit.cli.timeline import line, summary
+from remit.cli import family
+from remit.cli.common import Download, Json, console, errors, exit_code, me, perform, print_json
+from remit.cli.timeline import entry, summary
 from remit.crew import Crew
 from remit.dispatch import open_dispatch
-from remit.errors import UserError
+from remit.errors import NotWaiting, UserError
 from remit.journal.events import Event, Person
 from remit.journal.state import State
 
@@ -34,12 +36,17 @@ def run(
     file: Annotated[
         list[Path] | None, typer.Option("--file", "-f", help="Put a copy into the run's folder.")
     ] = None,
-    shadow: Annotated[bool, typer.Option(help="Only show what it would do.")] = False,
-    detach: Annotated[bool, typer.Option(help="Leave it to a worker, and return at once.")] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Only show what it would do.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave it to a worker, and return at once.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the end as JSON.")] = False,
 ) -> None:
     """Give an agent a goal and watch it. Ctrl-C pauses; `remit resume last` goes on.
+
+    Exit codes: 0 done, 3 waiting or paused, 4 not met, 5 refused, 6 cannot verify, 1 error, 2 wrong input, 130 left
+    by a second Ctrl-C.
 
     Examples:
 
@@ -54,10 +61,13 @@ def run(
 
 def resume(
     run: Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")] = "last",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q")] = False,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the end.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Go on with a run that was paused, interrupted or lost its worker. Effects are not repeated."""
+    """Go on with a run that was paused, interrupted or lost its worker. Effects are not repeated.
+
+    Example: remit resume 3f2a
+    """
     perform(_resume(run, quiet or as_json, as_json))
 
 
@@ -91,7 +101,10 @@ async def _run(
         if detach:
             async with open_dispatch(app.store) as dispatch:
                 await dispatch.enqueue(run_id)
-            console.print(f"{run_id} is with the workers; `remit watch {str(run_id)[:8]}` follows it")
+            if as_json:
+                print_json(digest(await app.state(run_id)))
+            else:
+                console.print(f"{run_id} is with the workers; `remit watch {str(run_id)[:8]}` follows it")
             return
         state = await attend(app, run_id, quiet)
     end(state, as_json)
@@ -102,8 +115,10 @@ async def _resume(prefix: str, quiet: bool, as_json: bool) -> None:
         run_id = await app.find(prefix)
         state = await app.state(run_id)
         if state.finished is None:
-            await app.resume(run_id, me())
+            await family.resume(app, run_id, me())
             state = await attend(app, run_id, quiet)
+        elif not quiet:
+            console.print("It had ended already; there is nothing to go on with.", style="yellow")
     end(state, as_json)
 
 
@@ -112,7 +127,7 @@ async def attend(app: App, run_id: UUID, quiet: bool = False) -> State:
 
     def show(event: Event) -> None:
         if not quiet:
-            console.print(line(event))
+            console.print(entry(event))
 
     loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, interrupted.set)
@@ -123,7 +138,8 @@ async def attend(app: App, run_id: UUID, quiet: bool = False) -> State:
         if not work.done():
             errors.print(f"pausing … `remit resume {str(run_id)[:8]}` goes on; Ctrl-C again leaves at once")
             loop.remove_signal_handler(signal.SIGINT)
-            await app.pause(run_id, me())
+            with suppress(NotWaiting):  # it ended at the same moment
+                await family.pause(app, run_id, me())
         return await work
     finally:
         stop.cancel()
@@ -137,16 +153,30 @@ def end(state: State, as_json: bool) -> None:
     else:
         console.print()
         console.print(summary(state))
-        short = str(state.run)[:8]
-        if state.waits:
-            console.print(
-                f"\nnext: remit approve {short}   (or reject, answer; `remit inbox` lists all)", style="dim"
-            )
-        else:
-            console.print(f"\nnext: remit show {short}", style="dim")
+        console.print(f"\nnext: {next_step(state)}", style="dim", markup=False)
     code = exit_code(state)
     if code:
         raise typer.Exit(code)
+
+
+def next_step(state: State) -> str:
+    """The command that a person at the terminal wants now."""
+    short = str(state.run)[:8]
+    if state.finished:
+        return f"remit show {short}"
+    if state.paused:
+        return f"remit resume {short}"
+    if state.waits:
+        first = next(iter(state.waits.values()))
+        which, many = (
+            (f" {first.ask_id}", "; `remit inbox` has them all") if len(state.waits) > 1 else ("", "")
+        )
+        if first.kind == "question" and first.call_id:
+            return f'remit answer {short} "…"{f" --ask{which}" if which else ""}{many}'
+        return f"remit approve {short}{which}   or   remit reject {short}{which} --reason …{many}"
+    if state.children or state.timers:
+        return f"remit worker, or remit resume {short}, when it is time; remit watch {short} follows it"
+    return f"remit resume {short}"
 
 
 def digest(state: State) -> dict[str, object]:

@@ -12,7 +12,7 @@ import typer
 
 from remit import settings
 from remit.app import find_agent, open_app
-from remit.cli.common import console, errors, perform, print_json
+from remit.cli.common import Json, console, errors, perform, print_json
 from remit.crew import Crew
 from remit.dispatch import Pace, open_dispatch
 from remit.models.registry import known_models
@@ -38,8 +38,11 @@ def worker(
     perform(_worker(concurrency, name, names))
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """What is wrong, and how to mend it. Exit code 1 if something must be mended."""
+def doctor(as_json: Json = False) -> None:
+    """What is wrong, and how to mend it. Exit code 1 if something must be mended.
+
+    Example: remit doctor --json | jq '.[] | select(.state != "ok")'
+    """
     perform(_doctor(as_json))
 
 

@@ -8,10 +8,10 @@ import typer
 
 from remit import settings
 from remit.app import open_app
-from remit.cli.common import Download, console, me, perform
-from remit.cli.run import attend, end
-
-Run = Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")]
+from remit.cli import family
+from remit.cli.common import Download, Json, Run, console, me, perform, print_json
+from remit.cli.run import attend, digest, end
+from remit.cli.timeline import brief, colour
 
 
 def fork(
@@ -22,7 +22,7 @@ def fork(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Go on with another model.")] = None,
     instructions: Annotated[str | None, typer.Option(help="Go on with other instructions.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Only make it; do not advance it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Json = False,
 ) -> None:
     """A new run from any event of an old one. Effects before the event are not repeated; later ones are judged anew.
 
@@ -31,14 +31,23 @@ def fork(
     perform(_fork(run, at, model, instructions, wait, as_json))
 
 
-def pause(run: Run) -> None:
-    """Stop a run at its next event; `remit resume` goes on."""
-    perform(_pause(run))
+def pause(run: Run, as_json: Json = False) -> None:
+    """Stop a run and its children, each at its next event; `remit resume` goes on.
+
+    Example: remit pause last
+    """
+    perform(_pause(run, as_json))
 
 
-def cancel(run: Run, why: Annotated[str, typer.Option(help="For the record.")] = "") -> None:
-    """End a run. What it has done stays done; `remit show` lists it."""
-    perform(_cancel(run, why))
+def cancel(
+    run: Run, why: Annotated[str, typer.Option(help="For the record.")] = "", as_json: Json = False
+) -> None:
+    """End a run and its children. What they have done stays done; what was under way is listed as in doubt until it is
+    known what came of it.
+
+    Example: remit cancel last --why "the customer called"
+    """
+    perform(_cancel(run, why, as_json))
 
 
 async def _fork(
@@ -46,23 +55,59 @@ async def _fork(
 ) -> None:
     changes = {k: v for k, v in {"model": model, "instructions": instructions}.items() if v is not None}
     async with open_app(settings.load(), progress=Download()) as app:
-        new = await app.fork(await app.find(prefix), at, changes)
+        run = await app.find(prefix)
+        new = await app.fork(run, at, changes)
         if wait:
-            console.print(f"{new}; `remit resume {str(new)[:8]}` goes on with it")
+            if as_json:
+                print_json({**digest(await app.state(new)), "fork_of": run})
+            else:
+                console.print(f"{new}; `remit resume {str(new)[:8]}` goes on with it")
             return
         state = await attend(app, new, quiet=as_json)
     end(state, as_json)
 
 
-async def _pause(prefix: str) -> None:
+async def _pause(prefix: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
         run = await app.find(prefix)
-        await app.pause(run, me())
-    console.print(f"{run} is paused; `remit resume {str(run)[:8]}` goes on")
+        await family.pause(app, run, me())
+        members = await family.family(app, run)
+    _say(members, as_json)
+    if not as_json:
+        console.print(f"\nnext: remit resume {str(run)[:8]}", style="dim")
 
 
-async def _cancel(prefix: str, why: str) -> None:
+async def _cancel(prefix: str, why: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
         run = await app.find(prefix)
         await app.cancel(run, me(), why)
-    console.print(f"{run} is cancelled")
+        members = await family.family(app, run)
+    _say(members, as_json)
+    if as_json:
+        return
+    for member in members:
+        for call in member.state.effects:
+            console.print(
+                f"  stays done: {call.call.id} {call.call.tool} {brief(call.call.args)}", markup=False
+            )
+        for doubt in member.in_doubt:
+            text = f"  in doubt: {doubt['call']} {doubt['tool']} {brief(doubt['args'])}"
+            console.print(text, style="red", markup=False)
+    if any(member.in_doubt for member in members):
+        console.print(
+            "\nA worker finds out what became of what is in doubt.\nnext: remit effects --doubtful",
+            style="dim",
+        )
+
+
+def _say(members: list[family.Member], as_json: bool) -> None:
+    """What has become of a run and its children."""
+    first, *others = members
+    if as_json:
+        children = [member.as_data() for member in others]
+        print_json({**digest(first.state), "in_doubt": first.in_doubt, "children": children})
+        return
+    console.print(f"{first.run} is [{colour(first.status)}]{first.status}[/]")
+    for member in others:
+        status = f"[{colour(member.status)}]{member.status}[/]"
+        console.print(f"  child {str(member.run)[:8]} of {member.agent}: {status}")

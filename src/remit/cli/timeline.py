@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
 
 from pydantic_core import to_json
 from rich.console import Group, RenderableType
@@ -23,15 +24,17 @@ from remit.journal.events import (
     Intended,
     Judged,
     Nudged,
+    Paused,
     Planned,
     Replied,
+    Resumed,
     Returned,
     Slept,
     Started,
     UndoWanted,
     Woken,
 )
-from remit.journal.state import State
+from remit.journal.state import CallState, State
 
 COLOUR = {
     "met": "green",
@@ -52,25 +55,22 @@ def colour(word: str) -> str:
 
 
 def line(event: Event) -> Text:
-    """One event in one line."""
-    body = event.body
-    text = Text.assemble((f"{event.seq:>4} ", "dim"), no_wrap=True, overflow="ellipsis")
+    """One event, to be printed as it comes."""
+    return Text(f"{event.seq:>4} ", "dim").append_text(said(event))
+
+
+def said(event: Event) -> Text:
+    """What an event says."""
+    body, text = event.body, Text()
     match body:
         case Started():
             text.append(f"{body.agent} ", "bold").append(first_line(body.goal))
         case Answered():
             calls = ", ".join(f"{c.tool}({brief(c.args)})" for c in body.calls)
-            cost = f" ${body.cost:.4f}" if body.cost else ""
-            text.append("thought ", "blue").append(calls or first_line(body.text))
-            text.append(
-                f"  {body.input_tokens}+{body.output_tokens} tokens {body.seconds:.1f} s{cost}", "dim"
-            )
+            text.append("thought ", "blue").append(calls or first_line(body.text)).append(spent(body), "dim")
         case Judged():
-            why = f": {'; '.join(body.reasons)}" if body.reasons else ""
-            text.append(f"judged {body.call_id} {body.tool} ", "dim").append(
-                body.decision, colour(body.decision)
-            )
-            text.append(f" by {brief(body.rule, 70)}{why}", "dim")
+            text.append(f"judged {body.call_id} {body.tool} ", "dim")
+            text.append(body.decision, colour(body.decision)).append(grounds(body), "dim")
         case Intended():
             text.append(f"intends {body.call_id}", "dim").append(
                 "" if body.attempt == 1 else f" attempt {body.attempt}"
@@ -105,6 +105,10 @@ def line(event: Event) -> Text:
             text.append(f"back from run {str(body.child)[:8]} ").append(body.status, colour(body.status))
         case UndoWanted():
             text.append(f"{body.by}: ", "yellow").append(f"undo {body.call_id}")
+        case Paused():
+            text.append("paused ", "yellow").append(f"by {body.by}")
+        case Resumed():
+            text.append("resumed ", "yellow").append(f"by {body.by}")
         case Finished():
             text.append("ended ", "bold").append(body.status, colour(body.status)).append(f" {body.why}")
         case _:
@@ -113,18 +117,46 @@ def line(event: Event) -> Text:
     return text
 
 
-def tree(events: Iterable[Event]) -> Tree:
-    """The timeline: steps with what came of them below."""
-    events = list(events)
-    root = Tree(line(events[0]))
+def spent(body: Answered) -> str:
+    """What an answer took; nothing is said of nothing."""
+    parts = [
+        f"{body.input_tokens}+{body.output_tokens} tokens" if body.input_tokens + body.output_tokens else "",
+        f"{body.seconds:.1f} s" if body.seconds >= 0.05 else "",
+        f"${body.cost:.4f}" if body.cost else "",
+    ]
+    return "".join(f"  {part}" for part in parts if part)
+
+
+def grounds(body: Judged) -> str:
+    """By which rule, and why; a rule's name begins with its decision, and is its reason where it gives none."""
+    rule = body.rule.removeprefix(f"{body.decision} ")
+    reasons = [reason for reason in body.reasons if rule not in reason]
+    return f" by {brief(rule, 70)}" + (f": {'; '.join(reasons)}" if reasons else "")
+
+
+def entry(event: Event) -> Table:
+    """One event, its number beside it: what is long goes on below its beginning."""
+    grid = Table.grid(padding=(0, 1, 0, 0))  # hanging lines
+    grid.add_column(min_width=4, justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(str(event.seq), "dim"), said(event))
+    return grid
+
+
+def tree(events: Iterable[Event], children: Mapping[UUID, Sequence[Event]] | None = None) -> Tree:
+    """The timeline: steps with what came of them below, and the timelines of `children` where they were begun."""
+    events, known = list(events), children or {}
+    root = Tree(entry(events[0]))
     branch = root
     for event in events[1:]:
         if isinstance(event.body, Answered) and event.body.purpose == "act":
-            branch = root.add(line(event))
+            branch = root.add(entry(event))
         elif isinstance(event.body, Finished | Checked):
-            root.add(line(event))
+            root.add(entry(event))
+        elif isinstance(event.body, Delegated) and known.get(event.body.child):
+            branch.add(entry(event)).add(tree(known[event.body.child], known))
         else:
-            branch.add(line(event))
+            branch.add(entry(event))
     return root
 
 
@@ -147,8 +179,9 @@ def summary(state: State) -> RenderableType:
             table.add_row(
                 "in doubt", Text(f"{call.call.id} {call.call.tool} {brief(call.call.args, 200)}", "red")
             )
-    for delegated in state.children.values():
-        table.add_row("waits", Text(f"for run {str(delegated.child)[:8]} of {delegated.agent}", "yellow"))
+    for call in state.calls.values():
+        if call.delegated is not None:
+            table.add_row("child", child_line(call))
     if state.sleeping:
         table.add_row("waits", Text(f"until {state.sleeping:%d %b %H:%M:%S} UTC", "yellow"))
     for asked in state.waits.values():
@@ -157,9 +190,18 @@ def summary(state: State) -> RenderableType:
         table.add_row("report", Text(state.finished.report))
     if state.finished and state.finished.output is not None:
         table.add_row("output", Text(to_json(state.finished.output, indent=2).decode()))
-    spent = f"{state.steps} steps, {state.tokens} tokens, {state.seconds:.1f} s, ${state.spent:.4f}"
-    table.add_row("spent", Text(spent, "dim"))
+    steps = "1 step" if state.steps == 1 else f"{state.steps} steps"
+    taken = f"{steps}, {state.tokens} tokens, {state.seconds:.1f} s, ${state.spent:.4f}"
+    table.add_row("spent", Text(taken, "dim"))
     return Group(table)
+
+
+def child_line(call: CallState) -> Text:
+    """A child run of a call, and how it ended or that it has not."""
+    assert call.delegated is not None
+    status = call.returned.status if call.returned else "waited for"
+    text = Text(f"{str(call.delegated.child)[:8]} of {call.delegated.agent} for {call.call.id}: ")
+    return text.append(status, colour(status) if call.returned else "yellow")
 
 
 def brief(value: object, limit: int = 100) -> str:

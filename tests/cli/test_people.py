@@ -1,0 +1,135 @@
+"""`remit inbox`, `approve`, `reject`, `answer`: a person's word, in time, late, twice, and to the wrong thing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from remit.app import open_app
+from remit.journal.events import Answered, Asked, Call, Judged
+from remit.settings import Settings
+from tests.agents import world
+from tests.cli.typed import DONE, SENDING, data, remit, script, spec, work
+
+pytestmark = pytest.mark.usefixtures("here")
+OTHER = {"tool": "send", "args": {"to": "c@d.example", "text": "hi"}}
+ASKING = {"tool": "ask_person", "args": {"question": "Which colour?"}}
+
+
+def test_an_empty_inbox_says_so() -> None:
+    assert remit("inbox").stdout == "Nothing waits for you.\n"
+    assert data("inbox") == []
+
+
+def test_the_inbox_shows_the_exact_call_its_evidence_and_what_to_type(tmp_path: Path) -> None:
+    run = work(tmp_path, SENDING, DONE, goal="write to them")["run"]
+    (row,) = data("inbox")
+    assert set(row) == {
+        "run", "ask", "kind", "agent", "goal", "call", "evidence", "text", "since", "expires"
+    }  # fmt: skip
+    assert (row["run"], row["ask"], row["kind"], row["goal"]) == (run, "a1.1", "approval", "write to them")
+    assert row["call"] == {"tool": "send", "args": {"to": "a@b.example", "text": "hi"}}
+    assert row["evidence"] == {"to": "unvouched"}
+    shown = remit("inbox").stdout
+    assert "what leaves is asked" in shown
+    assert f"remit approve {run[:8]} a1.1" in shown
+    assert "only the model says so" in shown
+
+
+def test_a_yes_lets_the_run_go_on_and_the_effect_happens_once(tmp_path: Path) -> None:
+    run = work(tmp_path, SENDING, DONE)["run"]
+    result = remit("approve", run[:8], "--note", "checked")
+    assert result.exit_code == 0
+    assert "approved by olga" in result.stdout
+    assert [what for what, _ in world.done] == ["send a@b.example"]
+    again = remit("approve", run, "a1.1")
+    assert again.exit_code == 2
+    assert "a1.1" in again.stderr
+    assert "already answered: approve by olga" in again.stderr
+    assert [what for what, _ in world.done] == ["send a@b.example"]
+
+
+def test_a_no_reaches_the_agent_with_its_reason(tmp_path: Path) -> None:
+    run = work(tmp_path, SENDING, DONE)["run"]
+    ended = data("reject", run, "--reason", "not to strangers")
+    assert (ended["effects"], world.done) == ([], [])
+    assert "rejected not to strangers" in remit("show", run).stdout
+
+
+def test_of_several_things_one_must_be_named_and_the_rest_goes_on_waiting(tmp_path: Path) -> None:
+    run = work(tmp_path, [SENDING, OTHER], DONE)["run"]
+    assert [row["ask"] for row in data("inbox")] == ["a1.1", "a1.2"]
+    unclear = remit("approve", run)
+    assert unclear.exit_code == 2
+    assert "name one: a1.1, a1.2" in unclear.stderr
+    unknown = remit("approve", run, "a1.3")
+    assert unknown.exit_code == 2
+    assert "Did you mean 'a1." in unknown.stderr
+    first = remit("approve", run, "a1.2")
+    assert first.exit_code == 3
+    assert f"next: remit approve {run[:8]}   or" in first.stdout
+    assert remit("approve", run).exit_code == 0
+    assert sorted(what for what, _ in world.done) == ["send a@b.example", "send c@d.example"]
+
+
+def test_a_question_is_answered_in_words_and_a_bare_yes_is_pointed_there(tmp_path: Path) -> None:
+    run = work(tmp_path, ASKING, DONE)["run"]
+    assert "remit answer" in remit("inbox").stdout
+    wrong = remit("approve", run)
+    assert wrong.exit_code == 2
+    assert f'remit answer {run[:8]} "…" --ask q1.1' in wrong.stderr
+    assert data("answer", run, "the blue one", "--ask", "q1.1")["report"] == "It is done."
+    assert "olga: answer the blue one" in remit("show", run).stdout
+    late = remit("answer", run, "the red one")
+    assert late.exit_code == 2
+    assert "waits for nothing" in late.stderr
+
+
+def test_words_are_no_answer_to_a_call_that_wants_yes_or_no(tmp_path: Path) -> None:
+    run = work(tmp_path, SENDING, DONE)["run"]
+    result = remit("answer", run, "why not")
+    assert result.exit_code == 2
+    assert "approve or reject" in result.stderr
+
+
+def test_a_word_to_a_cancelled_run_says_what_became_of_it(tmp_path: Path) -> None:
+    run = work(tmp_path, SENDING, DONE)["run"]
+    assert remit("cancel", run).exit_code == 0
+    late = remit("approve", run)
+    assert late.exit_code == 2
+    assert "cancelled" in late.stderr
+    assert (data("inbox"), world.done) == ([], [])
+
+
+def test_a_word_after_expiry_is_refused_and_the_run_goes_on_without_it(
+    tmp_path: Path, here: Settings
+) -> None:
+    agent, model = spec(tmp_path), script(tmp_path, SENDING, DONE)
+    run = data("run", "go", "--detach", "--agent", agent, "--model", model)["run"]
+
+    async def ask_long_ago() -> None:
+        async with open_app(here) as app:
+            answered = Answered(model="m", calls=[Call(id="1.1", **SENDING)])
+            judged = Judged(call_id="1.1", tool="send", effect="egress", decision="ask", rule="r")
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            asked = Asked(ask_id="a1.1", kind="approval", text="?", call_id="1.1", digest="d", expires=past)
+            await app.journal.append(UUID(run), 1, [answered, judged, asked])
+
+    asyncio.run(ask_long_ago())
+    late = remit("approve", run)
+    assert late.exit_code == 2
+    assert "expired at" in late.stderr
+    ended = data("resume", run)
+    assert (ended["waits"], ended["effects"], world.done) == ([], [], [])
+
+
+def test_later_only_records_the_word(tmp_path: Path) -> None:
+    run = work(tmp_path, SENDING, DONE)["run"]
+    recorded = data("approve", run, "--later")
+    assert (recorded["status"], recorded["waits"], world.done) == ("running", [], [])
+    assert "a worker goes on" in remit("reject", work(tmp_path, SENDING, DONE)["run"], "--later").stdout
+    assert data("resume", run)["effects"][0]["approved_by"] == "olga"
