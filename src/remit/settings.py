@@ -15,7 +15,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from remit.age import parse_age
 from remit.errors import UserError
 from remit.rate import Limit
-from remit.rate import Limit
 
 
 def _age(value: object) -> object:
@@ -67,13 +66,6 @@ class Settings(BaseSettings):
     )
     retain_delete_after: Age | None = Field(
         None, description="Delete archives of runs that ended so long ago, as 7y; unset: none."
-    )
-    max_open_runs: int = Field(
-        100_000, ge=1, description="Runs that may be open at once; beyond, starting one more is refused."
-    )
-    tool_limits: dict[str, Limit] = Field(
-        default_factory=dict,
-        description='Limits of tools over all workers, over their own: {"http_get": {"rate": "60/m"}}.',
     )
     max_open_runs: int = Field(
         100_000, ge=1, description="Runs that may be open at once; beyond, starting one more is refused."
