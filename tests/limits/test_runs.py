@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -271,3 +273,22 @@ def test_limits_of_tools_are_read_from_the_environment(monkeypatch: pytest.Monke
     monkeypatch.setenv("REMIT_TOOL_LIMITS", '{"http_get": {"rate": "often"}}')
     with pytest.raises(UserError, match="is no rate"):
         settings_module.load.__wrapped__()
+
+
+def test_the_agent_and_the_settings_that_the_document_shows_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = (Path(__file__).parents[2] / "docs/limits.md").read_text()
+    shown = re.search(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    tools = re.search(r"REMIT_TOOL_LIMITS='(.*?)'", text)
+    assert shown
+    assert tools
+    limits = parse_agent(shown[1]).limits
+    assert (limits.runs, limits.starts, limits.queue, limits.tools["mail_send"].rate) == (
+        20,
+        "100/h",
+        5000,
+        "60/m",
+    )
+    monkeypatch.setenv("REMIT_TOOL_LIMITS", tools[1])
+    assert Settings().tool_limits["mail_send"] == Limit(2)

@@ -57,7 +57,7 @@ EXAMPLES = """Examples:
   remit inbox && remit approve last                   what waits for you; say yes
   remit why last 3.1                                  what led to that call
 
-Exit codes: 0 done, 3 waiting, 4 not met, 5 refused, 6 cannot verify, 1 error, 2 wrong input.
+Exit codes: 0 done, 3 waiting, 4 not met, 5 refused, 6 cannot verify, 7 busy, 1 error, 2 wrong input.
 `remit COMMAND --help` says more. Settings are REMIT_* variables; `remit doctor` shows what holds."""
 
 
