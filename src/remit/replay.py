@@ -179,6 +179,7 @@ async def _live(
     live.tools = {name: harmless(tool, live.rules, draft.recording, terms.live_reads) for name, tool in tools}
     live.resources = {**live.resources, RECORDING: draft.recording}
     live.journal, live.leases = draft, Unshared(app.store)
+    live.limits = {}  # it calls nothing, and must not take the turns of those who do
     return live
 
 

@@ -21,6 +21,7 @@ from remit.app import App, open_app
 from remit.journal.events import Call, Event, Intended, Judged, Slept
 from remit.journal.state import CallState, State
 from remit.rate import Limit, parse_rate
+from remit.replay import Terms, replay
 from remit.settings import Settings
 from tests.limits import world
 from tests.limits.world import ANN, agent, ended, script, worker
@@ -279,3 +280,15 @@ async def test_the_operators_limit_stands_in_place_of_the_tools_own_and_the_agen
 def test_when_a_call_sleeps_it_says_until_when() -> None:
     slept = turns._sleep(CallState(Call(id="1.1", tool="x", args={}), 1), 90, "tool:x", "no more than 1/h")
     assert 85 < (slept.until - datetime.now(UTC)).total_seconds() <= 90
+
+
+async def test_a_replay_takes_nobodys_turn(app: App) -> None:
+    run = await app.start(agent(), "go", person=ANN, model=script("pair", "paced"))
+    assert (await app.advance(run)).finished
+    async with app.store.pool.connection() as connection:
+        before = await (await connection.execute("select * from rates")).fetchall()
+        new = await replay(app, run, terms=Terms(recorded=True))
+        assert before == await (await connection.execute("select * from rates")).fetchall()
+        assert await (await connection.execute("select count(*) from slots")).fetchone() == (0,)
+    assert (await app.state(new)).finished
+    assert len(world.done) == 2
