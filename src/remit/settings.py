@@ -74,7 +74,12 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Limits of tools over all workers, over their own: {"http_get": {"rate": "60/m"}}.',
     )
-    pool_size: int = Field(8, ge=2, le=100, description="Database connections a process may hold.")
+    pool_size: int = Field(
+        8,
+        ge=3,
+        le=100,
+        description="Database connections a process may hold; two are the journal's and the leases'.",
+    )
 
 
 @cache

@@ -42,7 +42,8 @@ async def test_a_connection_that_died_is_replaced_before_it_is_lent(store: Store
 
 async def test_a_pool_holds_as_many_connections_as_the_settings_say(database_url: str) -> None:
     async with (
-        open_store(Settings(database_url=database_url, pool_size=2)) as store,
+        open_store(Settings(database_url=database_url, pool_size=3)) as store,
+        store.pool.connection(),
         store.pool.connection(),
         store.pool.connection(),
     ):
