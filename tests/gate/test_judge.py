@@ -132,3 +132,32 @@ def test_a_wrong_condition_is_found_when_the_spec_is_loaded(condition: str, said
 def test_a_rule_for_no_tool_of_the_agent_is_an_error() -> None:
     with pytest.raises(SpecError, match="matches none of the agent's tools"):
         compile_rules([Rule(("pya",), "allow", "true")], tools=["pay"])
+
+
+def reasons(*rules: Rule, **args: Any) -> tuple[str, ...]:
+    known = Facts(autonomy="act", tools=frozenset({"pay"}), records={"order": {"user": "ann"}})
+    return judge(Proposal("pay", args, "destroy"), known, compiled(list(rules))).reasons
+
+
+def test_a_denial_reads_as_the_words_of_the_rules_that_would_have_allowed_it() -> None:
+    fifty = Rule(("pay",), "allow", "args.amount <= 50", "at most fifty dollars")
+    bare = Rule(("pay",), "allow", "args.amount <= 50")
+    never = Rule(("pay",), "deny", "args.amount > 1000", "that is a fortune")
+    assert reasons(fifty, amount=70) == ("not allowed: at most fifty dollars",)
+    assert reasons(bare, amount=70) == ("not allowed: `args.amount <= 50` does not hold",)
+    assert reasons(never, fifty, amount=70) == ("not allowed: at most fifty dollars",)  # no word of a fortune
+    assert reasons(never, amount=70) == ("no rule allows it",)
+
+
+def test_what_could_not_be_decided_is_said_beside_the_rules_words() -> None:
+    fifty = Rule(("pay",), "allow", "args.amount <= 50", "at most fifty dollars")
+    (why,) = reasons(fifty)
+    assert why.startswith("not allowed: at most fifty dollars (could not be decided: ")
+    assert reasons(Rule(("pay",), "deny", "args.amount > 50", "too much"))[0] == "too much"
+
+
+def test_a_rule_without_words_of_its_own_is_named_by_its_condition() -> None:
+    assert reasons(Rule(("pay",), "ask", "true")) == ("asked by the rule `pay if true`",)
+    assert reasons(Rule(("pay",), "deny", "args.amount > 5"), amount=9) == (
+        "denied by the rule `pay if args.amount > 5`",
+    )

@@ -143,7 +143,7 @@ async def _why(prefix: str, step: str, as_json: bool) -> None:
         print_json(found)
         return
     root = Tree(Text(f"{found['tool']} {brief(found['args'], 300)} → {found['outcome']}", "bold"))
-    if found["rule"] and str(found["rule"]) in str(found["reasons"]):
+    if found["rule"] and str(found["rule"]).removeprefix(f"{found['verdict']} ") in str(found["reasons"]):
         found["reasons"] = ""  # it has none but itself
     for name in ("goal", "asked by", "the model's answer", "verdict", "rule", "reasons", "approved by"):
         if found.get(name):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from remit.gate.proposal import Facts, Proposal, Verdict
-from remit.gate.rules import Rules
+from remit.gate.rules import Rule, Rules
 
 Json = Any
 
@@ -39,23 +39,35 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
         "evidence": dict(evidence),
         "run": {"untrusted": facts.untrusted, "goal": facts.goal, "counts": dict(facts.counts)},
     }
-    passed: list[str] = []
-    for compiled in rules.for_tool(proposal.tool):
+    matching = rules.for_tool(proposal.tool)
+    missed: list[str] = []  # what would have allowed it
+    for compiled in matching:
         rule, held = compiled.rule, compiled.holds(known)
         # What cannot be decided stops: an allow does not hold, an ask or a deny does.
-        if held is True or (isinstance(held, str) and rule.decision != "allow"):
-            why = rule.because or rule.name
-            if rule.decision == "allow":  # its words say why not, for when it does not hold
+        doubt = (f"could not be decided: {held}",) if isinstance(held, str) else ()
+        if rule.decision == "allow":
+            if held is True:
                 return Verdict("allow", rule.name, (), evidence)
-            doubt = () if held is True else (f"could not be decided: {held}",)
-            return Verdict(rule.decision, rule.name, (why, *doubt), evidence)
-        passed.append(f"{rule.because or rule.name}" + (f" ({held})" if held else " (does not hold)"))
-    if proposal.effect in ("read", "self") and not passed:
+            missed.append(" ".join(["not allowed:", _why_not(rule), *(f"({words})" for words in doubt)]))
+        elif held is not False:
+            return Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence)
+    if proposal.effect in ("read", "self") and not matching:
         return Verdict("allow", f"default of {proposal.effect}", (), evidence)
-    reasons = tuple(f"not allowed because: {reason}" for reason in passed) or ("no rule allows it",)
+    reasons = tuple(missed) or ("no rule allows it",)
     if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
         return Verdict("deny", "no rule matches", reasons, evidence)
     return Verdict("ask", "no rule matches", reasons, evidence)
+
+
+def _why(rule: Rule) -> str:
+    """What an ask or a deny says for itself."""
+    says = "asked" if rule.decision == "ask" else "denied"
+    return rule.because or f"{says} by the rule `{rule.name.removeprefix(f'{rule.decision} ')}`"
+
+
+def _why_not(rule: Rule) -> str:
+    """What an allow says where it does not hold: its words are for that, else its condition is."""
+    return rule.because or f"`{rule.condition}` does not hold"
 
 
 def _narrow(verdict: Verdict, proposal: Proposal, facts: Facts) -> Verdict:
