@@ -8,21 +8,16 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from remit import library
-from remit.agents.delegate import NAME as DELEGATE
-from remit.agents.delegate import delegate_tool
 from remit.agents.live import Live
-from remit.agents.load import load_agent
 from remit.agents.loop import advance
 from remit.agents.spec import Agent
-from remit.agents.think import ASK, OWN, PLAN, SMALL_REPORT, finish_tool
+from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
-from remit.errors import LeaseLost, NotWaiting, SpecError, StaleWriter, UnknownName, UserError
-from remit.gate.rules import Rule, Rules, compile_rules
+from remit.errors import LeaseLost, NotWaiting, StaleWriter, UnknownName, UserError
 from remit.journal.cut import take_over
 from remit.journal.events import (
     Acted,
@@ -41,30 +36,22 @@ from remit.journal.index import ended, find_run, parent_ended, rest
 from remit.journal.journal import Journal
 from remit.journal.lease import Leases
 from remit.journal.limits import Openings, Turns
+from remit.journal.retain import restore
 from remit.journal.state import State, fold
-from remit.models.model import Model, ToolSpec, Unopened
+from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
+from remit.outfit import agent_of, outfit
 from remit.settings import Settings
 from remit.store.sibling import sibling
 from remit.store.store import Store, open_store
-from remit.tools.registry import installed, resolve
 from remit.tools.thread import in_thread
-from remit.tools.tool import Tool
 
 Json = Any
-BEGUN = 10_000  # runs begun here whose first event is remembered until they are advanced
+BEGUN = 10_000  # runs begun here whose first event is remembered
+FRESH = 1.0  # seconds for which nobody else is likely to have advanced them
 DEATHS = 10  # of workers, one after the other, in one run, after which a person is asked
 RELOADS = 20  # times that a run is read again because somebody else appended to it meanwhile
-
-
-@dataclass(frozen=True, slots=True)
-class Outfit:
-    """What an agent's spec becomes once its names are resolved."""
-
-    tools: Mapping[str, Tool]
-    rules: Rules
-    offered: tuple[ToolSpec, ...]
 
 
 @dataclass
@@ -82,9 +69,7 @@ class App:
     progress: Callable[..., Any] | None = None
     lives: dict[UUID, Live] = field(default_factory=dict)  # what this process advances now
 
-    _begun: dict[UUID, list[Event]] = field(
-        default_factory=dict
-    )  # just begun here: not read again to be advanced
+    _begun: dict[UUID, tuple[list[Event], float]] = field(default_factory=dict)  # just begun here, and when
 
     turns: Turns = field(init=False)
     openings: Openings = field(init=False)
@@ -126,7 +111,7 @@ class App:
             inputs=dict(inputs or {}),
             quoted=quoted,
         )
-        self._begun[run] = await self.journal.append(run, 0, [started])
+        self._begun[run] = (await self.journal.append(run, 0, [started]), monotonic())
         while len(self._begun) > BEGUN:
             self._begun.pop(next(iter(self._begun)))
         return run
@@ -270,6 +255,7 @@ class App:
                 raise UserError(f"{call_id} of run {run} is undone already")
             return None if f"undo:{call_id}" in state.open else UndoWanted(call_id=call_id, by=by)
 
+        await restore(self.store, run)  # where it lies in the archive
         await self._append_outside(run, want)
         return await self.advance(run)
 
@@ -314,7 +300,9 @@ class App:
     async def _live(
         self, run: UUID, watch: Callable[[Event], None] | None, stream: Callable[[str], None] | None
     ) -> Live:
-        events = self._begun.pop(run, None) or await self.journal.read(run)
+        begun = self._begun.pop(run, None)
+        fresh = begun is not None and monotonic() - begun[1] < FRESH
+        events = begun[0] if begun and fresh else await self.journal.read(run)
         ended = any(isinstance(event.body, Finished) for event in events)
         return await self.live_from(
             run, events, model=Unopened() if ended else None, watch=watch, stream=stream
@@ -405,60 +393,6 @@ def _unless_ended(state: State, body: AnyBody, already: bool = False) -> AnyBody
 def outcomes(events: Sequence[Event]) -> list[Acted]:
     """The outcomes of effects among events."""
     return [e.body for e in events if isinstance(e.body, Acted) and e.body.effect in ("egress", "destroy")]
-
-
-def agent_of(started: Started) -> Agent:
-    return Agent.model_validate(started.spec)
-
-
-def find_agent(name: str) -> Agent:
-    """An agent by file (`path.yaml`) or by its name in the library. Raises UnknownName, SpecError."""
-    if name.endswith((".yaml", ".yml")) or os.sep in name:
-        return load_agent(Path(name), find_agent)
-    known = library.agents()
-    if name not in known:
-        raise UnknownName("agent", name, known)
-    return load_agent(known[name], find_agent)
-
-
-_OUTFITS: dict[str, Outfit] = {}  # by the spec's own text: compiled once in a process
-
-
-def outfit(agent: Agent) -> Outfit:
-    """Resolve an agent's tools and compile its rules. Raises UnknownName, SpecError."""
-    key = agent.model_dump_json()
-    if key in _OUTFITS:
-        return _OUTFITS[key]
-    tools = {tool.name: tool for tool in resolve(agent.tools, installed())}
-    if agent.team:
-        tools[DELEGATE] = delegate_tool(agent.team)
-    for member in agent.team:
-        outfit(member)  # what is wrong with it is said now
-    if unknown := set(agent.limits.tools) - set(tools):
-        raise UnknownName("tool", min(unknown), tools, f"agent {agent.name}: limits.tools")
-    if taken := set(tools) & OWN:
-        raise SpecError(
-            f"agent {agent.name}: {sorted(taken)[0]!r} is a tool of the loop itself; rename yours"
-        )
-    rules = compile_rules(
-        [_rule(r) for r in agent.rules], {name for tool in tools.values() for name in tool.records}, tools
-    )
-    offered = tuple(
-        ToolSpec(t.name, t.description, t.schema, writes=t.effect in ("egress", "destroy"))
-        for t in tools.values()
-    )
-    own = (*((PLAN,) if agent.plan else ()), ASK, finish_tool(agent.output))
-    _OUTFITS[key] = Outfit(tools, rules, (*offered, *own))
-    return _OUTFITS[key]
-
-
-def _rule(spec: Any) -> Rule:
-    tools = (spec.tool,) if isinstance(spec.tool, str) else spec.tool
-    if spec.allow is not None:
-        return Rule(tools, "allow", spec.allow, spec.because)
-    if spec.ask is not None:
-        return Rule(tools, "ask", spec.ask, spec.because)
-    return Rule(tools, "deny", spec.deny, spec.because)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ its status, both within `SWEEP` seconds by any other worker.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,14 @@ from remit.journal.state import State
 
 SWEEP = 2.0  # seconds between looks for runs that nobody advances, and for how long they may be idle
 LOG = logging.getLogger(__name__)
+
+
+def tune_collector() -> None:
+    """Have Python look for cycles less often, and never among what was there from the beginning: a process that holds
+    thousands of runs spends a fifth of its time on that otherwise. For a process that only works."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @dataclass

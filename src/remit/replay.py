@@ -28,13 +28,14 @@ from remit.agents.recording import (
     record,
 )
 from remit.agents.spec import Agent, Rule
-from remit.app import App, agent_of, outfit
+from remit.app import App
 from remit.errors import UserError
 from remit.journal.cut import take_over
 from remit.journal.events import Answered, AnyBody, Asked, Event, Finished, Replied, Started, Woken
 from remit.journal.state import fold
 from remit.models.model import Model
 from remit.models.prices import require_price
+from remit.outfit import agent_of, outfit
 
 USED_UP = "the recorded answers of the model are used up, and the run would go on"
 

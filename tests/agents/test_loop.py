@@ -325,3 +325,12 @@ async def test_an_expired_approval_counts_as_a_no(app: App, monkeypatch: pytest.
     assert isinstance(next(iter(state.asked.values())), Asked)
     after = await app.advance(state.run)
     assert (after.status, world.done) == ("refused", [])
+
+
+async def test_a_tool_that_only_changes_what_is_the_runs_own_is_counted_too(app: App) -> None:
+    rule = {"tool": "files_write", "allow": '!("files_write" in run.counts)', "because": "one file is enough"}
+    first, second = call("files_write", path="a", text="1"), call("files_write", path="b", text="2")
+    state = await run(app, [first, second, finish()], tools=["files.*"], rules=[rule])
+    assert [state.calls[name].acted.status for name in ("1.1", "2.1")] == ["ok", "denied"]
+    assert state.calls["2.1"].acted.result == "not allowed: one file is enough"
+    assert state.counts["files_write"] == 1

@@ -215,6 +215,32 @@ async def test_children_stay_inside_what_is_left_of_the_parents_remit(app: App) 
     assert end.status == "waiting"
 
 
+async def test_what_the_parent_asks_about_holds_for_its_children_also_where_they_cannot_decide_it(
+    app: App,
+) -> None:
+    child = ScriptedModel([call("post", text="x"), finish()], name="scripted:child", by_turn=True)
+    app.models[child.name] = child
+    allow = {"tool": "*", "allow": "true"}
+    tools = ["tests.agents.test_waiting:post"]
+    member = shop(name="worker", model=child.name, tools=tools, rules=[allow]).model_dump(
+        mode="json", by_alias=True
+    )
+    rules = [
+        {"tool": "cancel", "deny": "order.owner != person.id"},  # no tool of the child's
+        {
+            "tool": "p*",
+            "ask": "order.owner != person.id",
+            "because": "whose is it",
+        },  # no record of the child's
+        allow,
+    ]
+    run = await start(app, call("delegate", agent="worker", task="post it"), team=[member], rules=rules)
+    state = await Crew(app).see_through(run)
+    (delegated,) = state.children.values()
+    assert "whose is it" in next(iter((await app.state(delegated.child)).waits.values())).text
+    assert world.done == []
+
+
 async def test_a_cancel_reaches_children_and_breaks_off_what_a_tool_is_doing(settings: Settings) -> None:
     async with open_app(settings.model_copy(update={"lease_ttl": 0.6})) as app, open_app(settings) as outside:
         child = ScriptedModel([call("ship", order="W1"), finish()], name="scripted:child", by_turn=True)

@@ -42,7 +42,9 @@ def do(settings: Settings, *script: Any, doubtful: bool = False) -> str:
             if doubtful:
                 answered = Answered(model="m", calls=[Call(id="1.1", tool="post", args={"text": "x"})])
                 judged = Judged(call_id="1.1", tool="post", effect="destroy", decision="allow", rule="r")
-                await app.journal.append(run, 1, [answered, judged, Intended(call_id="1.1", key="k1")])
+                await app.journal.append(
+                    run, 1, [answered, judged, Intended(call_id="1.1", key=f"{run}:1.1")]
+                )
             else:
                 await app.advance(run)
             return str(run)
@@ -69,7 +71,7 @@ def test_what_is_in_doubt_is_listed_and_marked(here: Settings) -> None:
     do(here, call("refund", amount=5))
     run = do(here, doubtful=True)
     (row,) = json.loads(remit("effects", "--doubtful", "--json").stdout)
-    assert (row["run"], row["outcome"], row["key"]) == (run, "in doubt", "k1")
+    assert (row["run"], row["outcome"], row["key"]) == (run, "in doubt", f"{run}:1.1")
     assert "in doubt" in remit("show", run).stdout
 
 

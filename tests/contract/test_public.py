@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 import remit.testing
 from remit.agents.load import parse_agent
-from remit.app import outfit
 from remit.cli.main import COMMANDS, command, overview
 from remit.journal.events import TYPES
+from remit.outfit import outfit
 from remit.tools.tool import Tool
 
 ROOT = Path(__file__).parents[2]

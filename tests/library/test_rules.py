@@ -10,10 +10,10 @@ import pytest
 
 from remit import library
 from remit.agents.load import load_agent
-from remit.app import outfit
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.library.support import demo
+from remit.outfit import outfit
 from remit.tools.tool import ToolContext
 
 Context = Callable[..., ToolContext]

@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 
 from remit import settings as settings_module
 from remit.agents.load import parse_agent
-from remit.app import App, open_app, outfit
+from remit.app import App, open_app
 from remit.cli.common import perform
 from remit.cli.main import command
 from remit.errors import Busy, SpecError, UnknownName, UserError
 from remit.journal.index import orphans
 from remit.journal.limits import called, in_line
+from remit.outfit import outfit
 from remit.rate import Limit, Rate, parse_rate
 from remit.settings import Settings
 from tests.limits import world

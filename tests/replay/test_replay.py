@@ -240,6 +240,20 @@ async def test_records_that_a_rule_needs_are_not_looked_at_anew_unless_asked_for
     assert state.calls["1.1"].acted.status == "simulated"
 
 
+async def test_a_record_is_for_the_gate_what_it_was_though_it_has_changed_since(app: App) -> None:
+    pending = [{"tool": "cancel", "allow": 'order.status == "pending" && order.owner == person.id'}]
+    run_id = await original(app, [LOOK, CANCEL, finish()], rules=pending)
+    assert world.ORDERS["W1"]["status"] == "cancelled"
+    state, found = await again(app, run_id, terms=RECORDED)
+    assert (found.divergence, found.b.simulated) == (None, 1)
+    bobs = Changes(rules=(Rule(tool="cancel", allow='order.owner == "bob"'),))
+    state, _ = await again(app, run_id, bobs, RECORDED)
+    assert state.calls["2.1"].acted is not None
+    assert state.calls["2.1"].acted.status == "denied"
+    state, found = await again(app, run_id, Changes(model=other(LOOK, CANCEL, finish())))
+    assert found.divergence is None
+
+
 async def test_a_replay_is_in_the_store_only_when_it_has_ended(app: App) -> None:
     run_id = await original(app, [LOOK, finish()])
     seen: list[int] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from remit.agents.delegate import NAME as DELEGATE
@@ -105,9 +106,6 @@ async def _judge(live: Live, call: CallState, tool: Tool) -> tuple[Verdict, Prop
     context = live.context(call.call.id)
     records = {name: await read(context, args) for name, read in tool.records.items()}
     started = live.state.started
-    counts: dict[str, int] = {}
-    for effect in live.state.effects:
-        counts[effect.call.tool] = counts.get(effect.call.tool, 0) + 1
     facts = Facts(
         autonomy=live.spec.remit.autonomy,
         tools=frozenset(live.tools),
@@ -116,10 +114,11 @@ async def _judge(live: Live, call: CallState, tool: Tool) -> tuple[Verdict, Prop
         records=records,
         untrusted=live.state.untrusted,
         goal=started.goal if started else "",
-        counts=counts,
+        counts=live.state.counts,
     )
     proposal = Proposal(tool.name, call.call.args, tool.effect, tool.sinks)
-    return judge(proposal, facts, live.rules), proposal
+    seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
+    return replace(judge(proposal, facts, live.rules), records=seen), proposal
 
 
 def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:
@@ -131,6 +130,7 @@ def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -
         rule=verdict.rule,
         reasons=list(verdict.reasons),
         evidence=dict(verdict.evidence),
+        records=dict(verdict.records),
         digest=proposal.digest if tool.effect in ("egress", "destroy") or verdict.decision == "ask" else "",
     )
 

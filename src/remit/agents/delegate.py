@@ -64,9 +64,9 @@ def narrow(parent: Agent, child: Agent, state: State) -> Agent:
         destinations=tuple(host for host in its.destinations if host in mine.destinations),
         deadline=min(deadlines, default=None),
     )
-    rules = (*(rule for rule in parent.rules if rule.allow is None), *child.rules)
+    inherited = (*parent.inherited, *(rule for rule in parent.rules if rule.allow is None))
     model = parent.model if child.model == "auto" else child.model
-    return child.model_copy(update={"remit": remit, "rules": rules, "model": model})
+    return child.model_copy(update={"remit": remit, "inherited": inherited, "model": model})
 
 
 def child_of(run: UUID, call_id: str) -> UUID:

@@ -47,6 +47,7 @@ class Live:
     watch: Callable[[Event], None] | None = None
     stream: Callable[[str], None] | None = None
     prefix: str = ""
+    person: Mapping[str, Any] = field(default_factory=dict)  # whom the run acts for
     memory: dict[str, Any] = field(default_factory=dict)  # of this advance only: what guards have found out
     under_way: list[Append] = field(default_factory=list)
     indexed: str = "new"  # the status that the index of runs has
@@ -60,6 +61,8 @@ class Live:
         """Take in an event that is in the journal."""
         apply(self.state, event)
         self.transcript.apply(event)
+        if isinstance(event.body, Started):
+            self.person = event.body.person.model_dump()
         self.indexed = status_after(event.body) or ("running" if event.seq == 1 else self.indexed)
 
     def write(self, *bodies: AnyBody) -> None:
@@ -119,7 +122,7 @@ class Live:
             call_id=call_id,
             key=key or f"{self.run}:{call_id}",
             root=self.root,
-            person=started.person.model_dump() if started else {},
+            person=self.person,
             inputs=started.inputs if started else {},
             resources=self.resources,
             goal=started.goal if started else "",

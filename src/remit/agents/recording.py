@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
 from remit.agents.delegate import NAME as DELEGATE
@@ -28,6 +28,7 @@ from remit.journal.events import (
     Event,
     Finished,
     Intended,
+    Judged,
     Replied,
     Started,
 )
@@ -84,6 +85,7 @@ class Recording:
     children: dict[str, Tape[UUID]] = field(default_factory=dict)
     checks: dict[str, list[Ending]] = field(default_factory=dict)
     answers: list[Answered] = field(default_factory=list)  # after `since`
+    records: dict[str, Tape[Json]] = field(default_factory=dict)
     chosen: dict[str, Acted] = field(
         default_factory=dict
     )  # call id of the replay -> the outcome it is to have
@@ -133,6 +135,11 @@ class Recording:
             case Delegated():
                 if call := state.calls.get(body.call_id):
                     _record(self.children, self.key(call.call.tool, call.call.args), body.child, new)
+            case Judged():
+                if call := state.calls.get(body.call_id):
+                    for name, value in body.records.items():
+                        key = f"{name} {self.key(call.call.tool, call.call.args)}"
+                        _record(self.records, key, value, new)
             case Checked():
                 report, output = _said(state)
                 done = [[c.call.tool, c.call.args] for c in state.effects]
@@ -188,18 +195,27 @@ def harmless(tool: Tool, rules: Rules, recording: Recording, live_reads: bool) -
             raise Mend(NOT_RECORDED)
         return await look(context, args)
 
-    records = {name: read if live_reads else _unread(name) for name, read in tool.records.items()}
-    if not live_reads:  # only what a rule wants to know has to be known
-        conditions = " ".join(c.rule.condition for c in rules.for_tool(tool.name))
-        records = {
-            name: read for name, read in records.items() if name in conditions or "evidence" in conditions
-        }
+    records = {
+        name: _looked_at(tool.name, name, read if live_reads else None, recording)
+        for name, read in tool.records.items()
+        if live_reads or rules.asks_about(tool.name, name)  # only what a rule wants to know has to be known
+    }
     return replace(tool, call=call, settle=Settle("ask"), undo=None, records=records)
 
 
-def _unread(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Any]:
+Read = Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]
+
+
+def _looked_at(tool: str, name: str, look: Read | None, recording: Recording) -> Read:
+    """How the gate reads a record: as it was when the same call was judged."""
+
     async def read(context: ToolContext, args: Mapping[str, Json]) -> Json:
-        raise Mend(NO_RECORD.format(name=name))
+        tape = recording.records.get(f"{name} {recording.key(tool, args)}")
+        if tape is not None:
+            return tape.play()
+        if look is None:
+            raise Mend(NO_RECORD.format(name=name))
+        return await look(context, args)
 
     return read
 

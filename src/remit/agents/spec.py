@@ -113,6 +113,7 @@ class Agent(Part):
     tools: tuple[str, ...] = ()  # names, or `family.*`
     remit: RemitSpec = RemitSpec()
     rules: tuple[Rule, ...] = ()
+    inherited: tuple[Rule, ...] = ()  # of whoever delegated: its asks and denies, before the own rules
     resources: dict[str, str] = {}  # name -> URL; `$NAME` is read from the environment when a tool runs
     output: dict[str, Json] | None = None  # JSON Schema of the result
     checks: tuple[Check, ...] = ()

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from remit import library, settings
 from remit.agents.load import load_agent
-from remit.app import outfit
 from remit.cli.common import Json, console, listing, perform, print_json
 from remit.models.registry import ModelInfo, known_models
+from remit.outfit import outfit
 from remit.tools.registry import installed, resolve
 
 

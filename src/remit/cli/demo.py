@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from remit import settings
-from remit.app import App, find_agent, open_app
+from remit.app import App, open_app
 from remit.cli.common import Download, console, errors, me, perform, print_json
 from remit.cli.timeline import brief, line
 from remit.errors import RemitError, UnknownName
@@ -24,6 +24,7 @@ from remit.journal.events import Acted, Event
 from remit.journal.state import State
 from remit.library.support import demo as support
 from remit.library.support import shop
+from remit.outfit import find_agent
 
 
 def demo(

@@ -13,7 +13,7 @@ from rich.text import Text
 from remit import settings
 from remit.agents.load import parse_agent
 from remit.agents.spec import Rule
-from remit.app import find_agent, open_app
+from remit.app import open_app
 from remit.cli.common import Download, console, perform, print_json
 from remit.cli.run import digest
 from remit.cli.timeline import brief, colour, line
@@ -21,6 +21,7 @@ from remit.errors import UserError
 from remit.journal.compare import Comparison, Row, compare
 from remit.journal.events import Event
 from remit.journal.state import fold
+from remit.outfit import find_agent
 from remit.replay import Changes, Terms
 from remit.replay import replay as replay_run
 

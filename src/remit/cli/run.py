@@ -14,7 +14,7 @@ import typer
 
 from remit import settings
 from remit.agents.report import effects
-from remit.app import App, find_agent, open_app
+from remit.app import App, open_app
 from remit.cli import family
 from remit.cli.common import Download, Json, console, errors, exit_code, me, perform, print_json
 from remit.cli.timeline import entry, summary
@@ -23,6 +23,7 @@ from remit.dispatch import open_dispatch
 from remit.errors import NotWaiting, UserError
 from remit.journal.events import Event, Person
 from remit.journal.state import State
+from remit.outfit import find_agent
 
 
 def run(

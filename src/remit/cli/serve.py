@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
+import psycopg
 import typer
 
 from remit import settings
-from remit.app import find_agent, open_app
+from remit.app import App, open_app
 from remit.cli.common import Json, console, errors, perform, print_json
-from remit.crew import Crew
+from remit.crew import Crew, tune_collector
 from remit.dispatch import Pace, open_dispatch
+from remit.errors import RemitError
+from remit.journal.retain import policy_of, retain
 from remit.models.registry import known_models
+from remit.outfit import find_agent
 from remit.store.doctor import Finding, examine
+
+LOG = logging.getLogger(__name__)
 
 
 def worker(
@@ -60,12 +67,30 @@ async def _worker(concurrency: int, name: str, agents: Sequence[str] = ()) -> No
         crew = Crew(app, concurrency, agents=frozenset(agents))
 
         async def advance(run: UUID) -> None:
-            await crew.advance(run)
+            if (
+                await crew.advance(run) is None
+            ):  # with another process, or a dead one: the wake-up must not be lost
+                await dispatch.wake_in(run, ttl / 3)
 
-        sweeper = asyncio.create_task(crew.sweep(stop))
+        tune_collector()
+        beside = [asyncio.create_task(crew.sweep(stop)), asyncio.create_task(_keep(app, stop))]
         await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name, agents=agents)
-        await sweeper
+        await asyncio.gather(*beside)
         await crew.drain()
+
+
+async def _keep(app: App, stop: asyncio.Event) -> None:
+    """Until `stop`, once an hour: archive and delete old runs, if the settings say so."""
+    while not stop.is_set():
+        if policy := policy_of(app.settings):
+            try:
+                await retain(app.store, policy)
+            except (RemitError, psycopg.Error, OSError) as error:
+                LOG.warning("old runs could not be archived now: %s", error)
+        try:
+            await asyncio.wait_for(stop.wait(), 3600)
+        except TimeoutError:
+            continue
 
 
 async def _doctor(as_json: bool) -> None:

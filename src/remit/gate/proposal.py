@@ -42,7 +42,7 @@ class Facts:
     records: Mapping[str, Json] = field(default_factory=dict)
     untrusted: bool = False  # the run has read words of somebody unverified
     goal: str = ""  # the person's own words
-    counts: Mapping[str, int] = field(default_factory=dict)  # tool -> effects so far in this run
+    counts: Mapping[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,6 @@ class Verdict:
     rule: str
     reasons: tuple[str, ...] = ()
     evidence: Mapping[str, str] = field(default_factory=dict)
+    records: Mapping[str, Json] = field(
+        default_factory=dict
+    )  # what was looked at, where a rule asks about it

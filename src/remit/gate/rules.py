@@ -57,6 +57,11 @@ class Rules:
     compiled: tuple[Compiled, ...] = ()
     records: tuple[str, ...] = ()
 
+    def asks_about(self, tool: str, record: str) -> bool:
+        """Whether a rule for the tool may depend on that record: evidence may come from any."""
+        conditions = [c.rule.condition for c in self.for_tool(tool)]
+        return any(re.search(rf"\b({re.escape(record)}|evidence)\b", condition) for condition in conditions)
+
     def for_tool(self, tool: str) -> list[Compiled]:
         return [c for c in self.compiled if any(fnmatchcase(tool, pattern) for pattern in c.rule.tools)]
 

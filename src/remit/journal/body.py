@@ -60,6 +60,7 @@ MAY_BE_BIG = {
     "started": ("spec", "goal", "inputs", "quoted", "task"),
     "delegated": ("spec",),
     "answered": ("text", "calls", "data"),
+    "judged": ("records",),
     "acted": ("result",),
     "asked": ("text",),
     "compacted": ("summary",),

@@ -51,6 +51,7 @@ _APART = {
         "digest",
         "evidence",
         "reasons",
+        "records",
     ),
 }
 _APART_OF = {"finished": {"why"}, "delegated": {"spec"}}

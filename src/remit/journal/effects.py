@@ -50,7 +50,8 @@ class Effect:
 
 
 def ledger(events: Iterable[Event]) -> list[Effect]:
-    """The effects of one run's events, in the order in which they were first intended."""
+    """The effects of one run's events, in the order in which they were first intended. Those that a fork has from the run
+    it was taken from are that run's, by their key."""
     events = list(events)
     state = fold(events)
     first: dict[str, Event] = {}
@@ -63,8 +64,13 @@ def ledger(events: Iterable[Event]) -> list[Effect]:
     return [
         _effect(state.calls[call_id], begun, last.get(call_id))
         for call_id, begun in first.items()
-        if call_id in state.calls
+        if call_id in state.calls and _intent(begun).key.startswith(str(begun.run))
     ]
+
+
+def _intent(event: Event) -> Intended:
+    assert isinstance(event.body, Intended)
+    return event.body
 
 
 def _effect(call: CallState, begun: Event, ended: Event | None) -> Effect:

@@ -108,6 +108,7 @@ class Judged(Body):
     reasons: list[str] = []
     evidence: dict[str, str] = {}  # sink argument -> what vouches for it
     digest: str = ""  # of the canonical call: what an approval is bound to
+    records: dict[str, Json] = {}  # what the gate looked at, where a rule for the tool asks about it
 
 
 class Intended(Body):

@@ -61,6 +61,11 @@ select parent, now() from (table begun union table moved) as child
 where parent is not null and status not in ('running', 'waiting', 'paused')
 on conflict do nothing
 """
+# One plan for each statement: planning anew costs more than carrying out, the more so the fuller the store. Made while
+# the tables were small, it must not scan them when they are large.
+PLANS: LiteralString = """
+    select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false)
+"""
 FEW = tuple(  # for so few rows, plain values cost the server least
     b"insert into events (run, seq, at, type, body) values "
     + b", ".join(b"($%d, $%d, $%d, $%d, $%d)" % tuple(range(5 * row + 1, 5 * row + 6)) for row in range(rows))
@@ -215,6 +220,7 @@ class Journal:
         if self._connection is None or seems_dead(self._connection):
             await self._drop_connection()
             self._connection = await self.store.pool.getconn()
+            await self._connection.execute(PLANS)
         connection = self._connection
         rows = [row for append in batch for row in append.rows]
         indexed = any(append.indexed for append in batch)

@@ -85,6 +85,7 @@ class State:
     replies: dict[str, Replied] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
     effects: list[CallState] = field(default_factory=list)  # egress and destroy that happened
+    counts: dict[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
     checks: list[Checked] = field(default_factory=list)
     nudges: list[Nudged] = field(default_factory=list)
     steps: int = 0  # answers that act
@@ -218,8 +219,10 @@ def _acted(state: State, body: Acted) -> None:
     state.open.pop(body.call_id, None)
     if call.undoes is not None:
         call.undoes.undone |= body.status == "ok"
-    elif body.status == "ok" and body.effect in ("egress", "destroy"):
-        state.effects.append(call)
+    elif body.status == "ok" and body.effect != "read":
+        state.counts[body.tool] = state.counts.get(body.tool, 0) + 1
+        if body.effect in ("egress", "destroy"):
+            state.effects.append(call)
 
 
 def _replied(state: State, body: Replied) -> None:

@@ -1,0 +1,103 @@
+"""From an agent's spec to what a run of it needs: the tools by name, the rules compiled, the tools as the model sees them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from remit import library
+from remit.agents.delegate import NAME as DELEGATE
+from remit.agents.delegate import delegate_tool
+from remit.agents.load import load_agent
+from remit.agents.spec import Agent
+from remit.agents.spec import Rule as RuleSpec
+from remit.agents.think import ASK, OWN, PLAN, finish_tool
+from remit.errors import SpecError, UnknownName
+from remit.gate.rules import Rule, Rules, compile_rules
+from remit.journal.events import Started
+from remit.models.model import ToolSpec
+from remit.tools.registry import installed, resolve
+from remit.tools.tool import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """What an agent's spec becomes once its names are resolved."""
+
+    tools: Mapping[str, Tool]
+    rules: Rules
+    offered: tuple[ToolSpec, ...]
+
+
+_OUTFITS: dict[str, Outfit] = {}  # by the spec's own text: compiled once in a process
+
+
+def outfit(agent: Agent) -> Outfit:
+    """Resolve an agent's tools and compile its rules. Raises UnknownName, SpecError."""
+    key = agent.model_dump_json()
+    if key in _OUTFITS:
+        return _OUTFITS[key]
+    tools = {tool.name: tool for tool in resolve(agent.tools, installed())}
+    if agent.team:
+        tools[DELEGATE] = delegate_tool(agent.team)
+    for member in agent.team:
+        outfit(member)  # what is wrong with it is said now
+    if unknown := set(agent.limits.tools) - set(tools):
+        raise UnknownName("tool", min(unknown), tools, f"agent {agent.name}: limits.tools")
+    if taken := set(tools) & OWN:
+        raise SpecError(
+            f"agent {agent.name}: {sorted(taken)[0]!r} is a tool of the loop itself; rename yours"
+        )
+    offered = tuple(
+        ToolSpec(t.name, t.description, t.schema, writes=t.effect in ("egress", "destroy"))
+        for t in tools.values()
+    )
+    own = (*((PLAN,) if agent.plan else ()), ASK, finish_tool(agent.output))
+    _OUTFITS[key] = Outfit(tools, _rules(agent, tools), (*offered, *own))
+    return _OUTFITS[key]
+
+
+def _rules(agent: Agent, tools: Mapping[str, Tool]) -> Rules:
+    records = {name for tool in tools.values() for name in tool.records}
+    inherited = [_fitted(rule, records, tools) for rule in agent.inherited if _matches(rule, tools)]
+    return compile_rules([*inherited, *map(_rule, agent.rules)], records, tools)
+
+
+def _matches(rule: RuleSpec, tools: Collection[str]) -> bool:
+    return any(fnmatchcase(tool, pattern) for tool in tools for pattern in _rule(rule).tools)
+
+
+def _fitted(spec: RuleSpec, records: Collection[str], tools: Collection[str]) -> Rule:
+    """A rule of the agent that delegated. What it asks about may not be known here; then it holds."""
+    rule = _rule(spec)
+    try:
+        compile_rules([rule], records, tools)
+    except SpecError:
+        return replace(rule, condition="true")
+    return rule
+
+
+def _rule(spec: RuleSpec) -> Rule:
+    tools = (spec.tool,) if isinstance(spec.tool, str) else spec.tool
+    if spec.allow is not None:
+        return Rule(tools, "allow", spec.allow, spec.because)
+    if spec.ask is not None:
+        return Rule(tools, "ask", spec.ask, spec.because)
+    return Rule(tools, "deny", spec.deny or "true", spec.because)
+
+
+def agent_of(started: Started) -> Agent:
+    return Agent.model_validate(started.spec)
+
+
+def find_agent(name: str) -> Agent:
+    """An agent by file (`path.yaml`) or by its name in the library. Raises UnknownName, SpecError."""
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        return load_agent(Path(name), find_agent)
+    known = library.agents()
+    if name not in known:
+        raise UnknownName("agent", name, known)
+    return load_agent(known[name], find_agent)
