@@ -1,8 +1,8 @@
 """Several workers on one PostgreSQL: how throughput grows, what a run costs, who takes over, and a rolling deploy.
 
-  throughput  runs/s with 1, 2 and 4 `remit worker` processes on runs that another process begun, and the CPU that the
+  throughput  runs/s with 1, 2 and 4 `remit worker` processes on runs that another process began, and the CPU that the
               workers and the database server take for a run: from the time a fifth of the runs had ended until nine
-              tenths had
+              tenths had; of runs that wait for nothing, and of runs that wait
   cost        rows, bytes, WAL, commits and database CPU of a run, advanced alone and 50 at once
   takeover    three machines (network namespaces; needs root), a worker each. One is killed, or its cable is pulled:
               seconds until another machine's worker has gone on with each of its runs
@@ -45,6 +45,7 @@ ENDED: LiteralString = "select count(*) from runs where status in ('met', 'canno
 OPEN: LiteralString = "select count(*) from runs where status in ('running', 'waiting', 'paused')"
 WORKERS: LiteralString = "select count(*) from procrastinate_workers"
 POLL = 0.05
+LOOK = 0.2  # seconds, of the runs that wait
 
 
 @dataclass
@@ -109,36 +110,44 @@ async def until(url: str, query: LiteralString, wanted: int, limit: float = 120.
 
 
 async def throughput(address: Address, args: Any) -> list[dict[str, Any]]:
+    """With runs that wait for nothing, which CPU bounds, and with runs that wait, of which a worker has 20 at once."""
     rows = []
     for number in args.workers:
-        url = await fresh(address, "bench_scale")
-        await prepare(url)
-        begun = await begin_runs(url, args.runs, 0.0)
-        postmaster = await server_of(url)
-        async with fleet(url, args.concurrency) as crew:
-            for index in range(number):
-                await crew.begin(f"worker-{index}")
-            marks = []
-            for share in (0.2, 0.9):
-                await until(url, ENDED, int(args.runs * share), 300)
-                ended = await count(url, ENDED)
-                marks.append((time.monotonic(), ended, crew.cpu(), cpu_of(postmaster)))
-            await until(url, ENDED, args.runs, 300)
-        wall, runs, own, theirs = (after - before for before, after in zip(*marks, strict=True))
-        rows.append(
-            {
-                "workers": number,
-                "runs/s": round(runs / wall, 1),
-                "steps/s": round(runs * (2 * STEPS + 1) / wall),
-                "worker CPU ms a run": round(1000 * own / runs, 2),
-                "database CPU ms a run": round(1000 * theirs / runs, 2),
-                "CPUs busy with it": round((own + theirs) / wall, 2),
-                "begun/s before": round(args.runs / begun),
-            }
-        )
-        figures.note(str(rows[-1]))
-        await drop(address, "bench_scale")
+        rows.append(await _throughput(address, number, args.concurrency, args.runs, 0.0))
+    for number in args.workers:
+        rows.append(await _throughput(address, number, 20, 120 * number, LOOK))
     return rows
+
+
+async def _throughput(
+    address: Address, number: int, concurrency: int, runs: int, delay: float
+) -> dict[str, Any]:
+    url = await fresh(address, "bench_scale")
+    await prepare(url)
+    await begin_runs(url, runs, delay)
+    postmaster = await server_of(url)
+    async with fleet(url, concurrency) as crew:
+        for index in range(number):
+            await crew.begin(f"worker-{index}")
+        marks = []
+        for share in (0.2, 0.9):
+            await until(url, ENDED, int(runs * share), 300)
+            ended = await count(url, ENDED)
+            marks.append((time.monotonic(), ended, crew.cpu(), cpu_of(postmaster)))
+        await until(url, ENDED, runs, 300)
+    await drop(address, "bench_scale")
+    wall, done, own, theirs = (after - before for before, after in zip(*marks, strict=True))
+    row = {
+        "a look takes": f"{delay} s" if delay else "no time",
+        "workers": number,
+        "runs/s": round(done / wall, 1),
+        "steps/s": round(done * (2 * STEPS + 1) / wall),
+        "worker CPU ms a run": round(1000 * own / done, 2),
+        "database CPU ms a run": round(1000 * theirs / done, 2),
+        "CPUs busy with it": round((own + theirs) / wall, 2),
+    }
+    figures.note(str(row))
+    return row
 
 
 async def cost(address: Address, args: Any) -> list[dict[str, Any]]:
@@ -335,15 +344,15 @@ def _cpu(pid: int) -> float:
 
 def draw(rows: Sequence[dict[str, Any]], to: Path) -> None:
     """The throughput as a chart."""
-    workers = [(f"Remit, {row['workers']} workers", row["runs/s"], f"{row['runs/s']} runs/s") for row in rows]
-    spent = [
-        (f"{who}, {row['workers']} workers", row[f"{who} CPU ms a run"], f"{row[f'{who} CPU ms a run']} ms")
-        for row in rows
-        for who in ("worker", "database")
-    ]
-    to.write_text(
-        chart.bars([chart.Panel("Runs a second", workers), chart.Panel("CPU milliseconds a run", spent)])
-    )
+    panels = []
+    for look in dict.fromkeys(row["a look takes"] for row in rows):
+        bars = [
+            (f"Remit, {row['workers']} workers", row["runs/s"], f"{row['runs/s']} runs/s")
+            for row in rows
+            if row["a look takes"] == look
+        ]
+        panels.append(chart.Panel(f"Runs a second where a look takes {look}", bars))
+    to.write_text(chart.bars(panels))
 
 
 async def bench(args: Any) -> dict[str, list[dict[str, Any]]]:
