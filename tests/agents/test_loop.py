@@ -17,6 +17,7 @@ from remit.agents import act as act_module
 from remit.agents.spec import Agent
 from remit.app import App, open_app
 from remit.errors import NotWaiting, UserError
+from remit.gate.proposal import Proposal
 from remit.journal.events import Acted, Answered, Asked, Intended, Judged, Person
 from remit.models.model import Answer, Request, ToolCall
 from remit.testing import ScriptedModel
@@ -334,3 +335,26 @@ async def test_a_tool_that_only_changes_what_is_the_runs_own_is_counted_too(app:
     assert [state.calls[name].acted.status for name in ("1.1", "2.1")] == ["ok", "denied"]
     assert state.calls["2.1"].acted.result == "not allowed: one file is enough"
     assert state.counts["files_write"] == 1
+
+
+async def test_rules_see_the_arguments_as_the_tool_gets_them_with_their_defaults(app: App) -> None:
+    rules = [
+        {"tool": "cancel", "allow": "args.reason == 'mistake'", "because": "only a mistake"},
+        {"tool": "charge", "deny": "args.amount > 50", "because": "at most fifty"},
+        {"tool": "charge", "allow": "true"},
+    ]
+    state = await run(app, [call("cancel", order="W1"), call("charge", amount="70"), finish()], rules=rules)
+    assert state.calls["1.1"].acted.status == "ok"  # the model gave no reason: its default is judged
+    assert (state.calls["2.1"].acted.status, state.calls["2.1"].acted.result) == ("denied", "at most fifty")
+    assert [what for what, _ in world.done] == ["cancel W1"]
+
+
+async def test_an_approval_is_bound_to_the_call_as_the_model_wrote_it(app: App) -> None:
+    rules = [{"tool": "charge", "ask": "true"}]
+    state = await run(app, [call("charge", amount="7"), finish()], rules=rules)
+    written = Proposal("charge", {"amount": "7"}, "destroy").digest
+    assert state.waits["a1.1"].digest == written
+    await app.answer(state.run, "approve", "olga")
+    after = await app.advance(state.run)
+    assert after.calls["1.1"].acted.status == "ok"
+    assert [what for what, _ in world.done] == ["charge"]

@@ -161,3 +161,21 @@ def test_a_rule_without_words_of_its_own_is_named_by_its_condition() -> None:
     assert reasons(Rule(("pay",), "deny", "args.amount > 5"), amount=9) == (
         "denied by the rule `pay if args.amount > 5`",
     )
+
+
+@pytest.mark.parametrize(
+    ("amount", "allowed"), [(50, True), (50.0, True), (49.5, True), (50.5, False), (51, False)]
+)
+def test_an_amount_is_compared_as_a_number_whether_whole_or_not(amount: float, allowed: bool) -> None:
+    fifty = Rule(("pay",), "allow", "args.amount <= 50", "at most fifty dollars")
+    assert (reasons(fifty, amount=amount) == ()) is allowed
+
+
+def test_a_whole_amount_is_found_in_the_persons_words_however_the_tool_takes_it() -> None:
+    known = Facts(goal="please pay 50 dollars")
+    assert [vouch(value, known) for value in (50, 50.0, "50", 5.0)] == [
+        "grant",
+        "grant",
+        "grant",
+        "unvouched",
+    ]

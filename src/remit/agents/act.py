@@ -116,7 +116,10 @@ async def _judge(live: Live, call: CallState, tool: Tool) -> tuple[Verdict, Prop
         goal=started.goal if started else "",
         counts=live.state.counts,
     )
-    proposal = Proposal(tool.name, call.call.args, tool.effect, tool.sinks)
+    # Rules and evidence see the values that the tool will get. An approval stays bound to the call as it was shown: a
+    # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
+    sinks = {name: kind for name, kind in tool.sinks.items() if name in call.call.args}
+    proposal = Proposal(tool.name, args, tool.effect, sinks, written=call.call.args)
     seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
     return replace(judge(proposal, facts, live.rules), records=seen), proposal
 

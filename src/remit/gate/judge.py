@@ -104,6 +104,8 @@ def vouch(value: Json, facts: Facts) -> str:
 
 
 def canonical(value: Json) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 50.0 stands as 50 in what people write
     return "" if value is None else re.sub(r"\s+", " ", str(value)).strip().casefold()
 
 

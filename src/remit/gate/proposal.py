@@ -18,15 +18,19 @@ class Proposal:
     """One call, before it happens."""
 
     tool: str
-    args: Mapping[str, Json]
+    args: Mapping[str, Json]  # as the tool gets them, defaults filled in
     effect: Literal["read", "self", "egress", "destroy"]
     sinks: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, Json] | None = None  # the arguments as the model wrote them, where that differs
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical call: what an approval is bound to."""
         canonical = json.dumps(
-            [self.tool, self.args], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+            [self.tool, self.args if self.written is None else self.written],
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
         )
         return hashlib.sha256(canonical.encode()).hexdigest()
 
