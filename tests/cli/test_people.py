@@ -13,6 +13,7 @@ from remit.app import open_app
 from remit.journal.events import Answered, Asked, Call, Judged
 from remit.settings import Settings
 from tests.agents import world
+from tests.cli.test_looking import with_a_child
 from tests.cli.typed import DONE, SENDING, data, remit, script, spec, work
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -133,3 +134,15 @@ def test_later_only_records_the_word(tmp_path: Path) -> None:
     assert (recorded["status"], recorded["waits"], world.done) == ("running", [], [])
     assert "a worker goes on" in remit("reject", work(tmp_path, SENDING, DONE)["run"], "--later").stdout
     assert data("resume", run)["effects"][0]["approved_by"] == "olga"
+
+
+def test_a_word_to_a_parent_reaches_the_one_child_that_asks(tmp_path: Path) -> None:
+    run = with_a_child(tmp_path, ASKING, DONE)
+    (child,) = data("show", run)["children"]
+    shown = remit("resume", run)
+    assert "remit inbox, where a child may wait for you" in shown.stdout
+    result = remit("answer", "last", "the blue one")  # the last that was begun by a person, not its child
+    assert result.exit_code == 0
+    assert f"{child['run'][:8]} thought finish" in result.stdout
+    ended = data("show", run)
+    assert (ended["report"], ended["children"][0]["status"]) == ("It is done.", "cannot verify")

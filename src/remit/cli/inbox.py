@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from remit import settings
-from remit.app import open_app
+from remit.app import App, open_app
 from remit.cli.common import Download, Json, Run, console, me, perform, print_json
+from remit.cli.family import family
 from remit.cli.run import attend, digest, end
 from remit.cli.timeline import brief, first_line
 from remit.dispatch import open_dispatch
@@ -150,12 +152,14 @@ async def _reply(
 ) -> None:
     async with open_app(settings.load(), progress=Download()) as app:
         run = await app.find(prefix)
+        asking = await _asking(app, run)
         if decision == "approve":
-            _require_approvable(await app.state(run), ask)
-        await app.answer(run, decision, me(), text, ask)
+            _require_approvable(asking, ask)
+        assert asking.run is not None
+        await app.answer(asking.run, decision, me(), text, ask)
         if later:
             async with open_dispatch(app.store) as dispatch:
-                await dispatch.enqueue(run)
+                await dispatch.enqueue(asking.run)
             if as_json:
                 print_json(digest(await app.state(run)))
             else:
@@ -163,6 +167,13 @@ async def _reply(
             return
         state = await attend(app, run, quiet=as_json)
     end(state, as_json)
+
+
+async def _asking(app: App, run: UUID) -> State:
+    """The run that is meant: itself, or the one child that waits where it only waits for its children."""
+    first, *others = await family(app, run)
+    asking = [member.state for member in others if member.state.waits]
+    return asking[0] if not first.state.waits and len(asking) == 1 else first.state
 
 
 def _require_approvable(state: State, ask: str) -> None:

@@ -128,7 +128,7 @@ async def attend(app: App, run_id: UUID, quiet: bool = False) -> State:
 
     def show(event: Event) -> None:
         if not quiet:
-            console.print(entry(event))
+            console.print(entry(event, "" if event.run == run_id else str(event.run)[:8]))
 
     loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, interrupted.set)
@@ -175,8 +175,10 @@ def next_step(state: State) -> str:
         if first.kind == "question" and first.call_id:
             return f'remit answer {short} "…"{f" --ask{which}" if which else ""}{many}'
         return f"remit approve {short}{which}   or   remit reject {short}{which} --reason …{many}"
-    if state.children or state.timers:
-        return f"remit worker, or remit resume {short}, when it is time; remit watch {short} follows it"
+    if state.children:
+        return f"remit inbox, where a child may wait for you, or remit resume {short}"
+    if state.timers:
+        return f"remit resume {short} when it is time, or remit worker, which does so by itself"
     return f"remit resume {short}"
 
 

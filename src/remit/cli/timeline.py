@@ -134,12 +134,13 @@ def grounds(body: Judged) -> str:
     return f" by {brief(rule, 70)}" + (f": {'; '.join(reasons)}" if reasons else "")
 
 
-def entry(event: Event) -> Table:
-    """One event, its number beside it: what is long goes on below its beginning."""
+def entry(event: Event, of: str = "") -> Table:
+    """One event, its number beside it, and `of` which child it is: what is long goes on below its beginning."""
     grid = Table.grid(padding=(0, 1, 0, 0))  # hanging lines
     grid.add_column(min_width=4, justify="right", no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(Text(str(event.seq), "dim"), said(event))
+    child = Text(f"{of} ", "magenta") if of else Text()
+    grid.add_row(Text(str(event.seq), "dim"), child.append_text(said(event)))
     return grid
 
 
@@ -191,7 +192,9 @@ def summary(state: State) -> RenderableType:
     if state.finished and state.finished.output is not None:
         table.add_row("output", Text(to_json(state.finished.output, indent=2).decode()))
     steps = "1 step" if state.steps == 1 else f"{state.steps} steps"
-    taken = f"{steps}, {state.tokens} tokens, {state.seconds:.1f} s, ${state.spent:.4f}"
+    taken = f"{steps}, {state.tokens} tokens, {state.seconds:.1f} s, ${state.money:.4f}"
+    if aside := state.spent - state.money:
+        taken += f", and ${aside:.4f} set aside"
     table.add_row("spent", Text(taken, "dim"))
     return Group(table)
 

@@ -151,10 +151,13 @@ async def parent_ended(store: Store, run: UUID) -> bool:
 
 
 async def find_run(store: Store, prefix: str) -> UUID:
-    """The run whose id begins with `prefix`; `last` is the newest. Raises UserError if none or several do."""
+    """The run whose id begins with `prefix`; `last` is the newest that is no other's child. Raises UserError if none or
+    several do."""
     async with store.pool.connection() as connection:
         if prefix == "last":
-            cursor = await connection.execute("select id from runs order by created_at desc limit 1")
+            cursor = await connection.execute(
+                "select id from runs where parent is null order by created_at desc limit 1"
+            )
         elif not prefix or set(prefix.lower()) - set("0123456789abcdef-"):
             raise UserError(f"{prefix!r} is not a run's id; `remit runs` lists them")
         else:
