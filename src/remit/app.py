@@ -25,6 +25,7 @@ from remit.journal.events import (
     Asked,
     Event,
     Finished,
+    Intended,
     Paused,
     Person,
     Replied,
@@ -130,13 +131,13 @@ class App:
         Raises StaleWriter if another worker has it, StoreError if the database is away.
         """
         async with self.leases.hold(run) as deaths, self.turns.left(run):
-            lost: dict[str, Acted] = {}
+            lost: dict[str, tuple[Acted, Intended | None]] = {}
             for _ in range(RELOADS):
                 live = self.lives[run] = await self._live(run, watch, stream)
-                # an outcome that could not be written because somebody appended meanwhile is written now
-                again = [outcome for name, outcome in lost.items() if name in live.state.open]
-                live.write(*again) if again else None
                 try:
+                    if again := still_open(live.state, lost):
+                        self.leases.check(run)
+                        live.write(*again)
                     if not await may_run(live, urgent):
                         return live.state
                     if await self._may_go_on(live, deaths):
@@ -145,7 +146,7 @@ class App:
                     await live.abandon()
                     raise
                 except StaleWriter:
-                    lost |= {b.call_id: b for a in live.under_way for b in outcomes(a.events)}
+                    lost |= outcomes(live)
                     await live.abandon()
                     continue
                 except BaseException:
@@ -239,6 +240,21 @@ class App:
         elif any(call.doubtful for call in before.open.values()):
             with suppress(StaleWriter):  # whoever has the run does it
                 await self.advance(run)
+
+    async def put_before_person(self, run: UUID, why: str) -> None:
+        """A run that cannot be advanced as things are (a tool of its spec is gone, a variable is not set) waits for a
+        person, rather than being tried again and again."""
+
+        def ask(state: State) -> Asked | None:
+            if state.finished or any(ask_id.startswith("broken") for ask_id in state.waits):
+                return None
+            number = 1 + sum(ask_id.startswith("broken") for ask_id in state.asked)
+            text = (
+                f"It cannot go on: {why} Approve to try again once that is mended, or reject to end the run."
+            )
+            return Asked(ask_id=f"broken{number}", kind="question", text=text)
+
+        await self._append_outside(run, ask)
 
     async def undo(self, run: UUID, call_id: str, by: str) -> State:
         """Take an effect back as its tool declares, once. Raises UserError where there is nothing to undo."""
@@ -390,9 +406,20 @@ def _unless_ended(state: State, body: AnyBody, already: bool = False) -> AnyBody
     return None if already else body
 
 
-def outcomes(events: Sequence[Event]) -> list[Acted]:
-    """The outcomes of effects among events."""
-    return [e.body for e in events if isinstance(e.body, Acted) and e.body.effect in ("egress", "destroy")]
+def outcomes(live: Live) -> dict[str, tuple[Acted, Intended | None]]:
+    """The outcomes of effects that were not written because somebody appended meanwhile, each with its intent."""
+    bodies = [event.body for append in live.under_way for event in append.events]
+    done = [b for b in bodies if isinstance(b, Acted) and b.effect in ("egress", "destroy")]
+    return {b.call_id: (b, call.intended) for b in done if (call := live.state.calls.get(b.call_id))}
+
+
+def still_open(state: State, lost: Mapping[str, tuple[Acted, Intended | None]]) -> list[Acted]:
+    """Those of the outcomes that are to be written now: of the very attempt that the journal still knows no end of."""
+    return [
+        acted
+        for name, (acted, intended) in lost.items()
+        if (call := state.open.get(name)) is not None and call.intended == intended
+    ]
 
 
 @asynccontextmanager

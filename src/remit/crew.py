@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg
 
 from remit.app import App
-from remit.errors import RemitError, StaleWriter, StoreError
+from remit.errors import RemitError, StaleWriter, StoreError, UserError
 from remit.journal.events import Event
 from remit.journal.index import orphans
 from remit.journal.limits import called
@@ -48,6 +48,8 @@ class Crew:
     _tasks: dict[UUID, asyncio.Task[State]] = field(default_factory=dict)
     _again: set[UUID] = field(default_factory=set)  # to be advanced once more, as something came meanwhile
     _next: deque[UUID] = field(default_factory=deque)
+    _seen_through: UUID | None = None
+    _stopping: bool = False
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -80,6 +82,7 @@ class Crew:
     async def see_through(self, run: UUID) -> State:
         """Advance a run with all its children until it has ended or waits for what is not here: a person, a time.
         Raises what `App.advance` raises."""
+        self._seen_through = run
         self.go(run)
         first = self._tasks[run]
         await self._quiet.wait()
@@ -106,13 +109,28 @@ class Crew:
                 continue
         self.app.turns.call_next = None
 
-    async def drain(self) -> None:
-        """Wait for what is being advanced; what waits its turn is left to others."""
+    def _retry(self, run: UUID) -> None:
+        if not self._stopping:
+            self.go(run)
+
+    async def drain(self, grace: float = 30.0) -> None:
+        """Wait for what is being advanced, `grace` seconds at most: what is cut off then goes on elsewhere, as after a
+        crash. What waits its turn is left to others."""
+        self._stopping = True
         self._next.clear()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks.values(), timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _advance(self, run: UUID) -> State:
-        state = await self.app.advance(run, watch=self.watch, urgent=self.urgent)
+        try:
+            state = await self.app.advance(run, watch=self.watch, urgent=self.urgent)
+        except UserError as error:
+            if run != self._seen_through:  # nobody sits here to read it
+                await self.app.put_before_person(run, str(error))
+            raise
         for delegated in state.children.values():
             if not self.agents or delegated.agent in self.agents:  # else a worker of theirs finds it
                 self.go(delegated.child)
@@ -127,6 +145,8 @@ class Crew:
             LOG.log(
                 logging.WARNING if isinstance(error, RemitError) else logging.ERROR, "run %s: %s", run, error
             )
+        if isinstance(error, StoreError | psycopg.Error | OSError):  # this process still has its lease
+            asyncio.get_running_loop().call_later(SWEEP, self._retry, run)
         if run in self._again:
             self._again.discard(run)
             self.go(run)

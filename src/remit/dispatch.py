@@ -22,7 +22,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -115,6 +115,19 @@ class Dispatch:
         if when.utcoffset() is None:
             raise ValueError(f"{when.isoformat()} has no time zone")
         await self._set_timer(run, when, 0, connection)
+
+    async def wake_in(self, run: UUID, seconds: float, attempt: int = 0) -> None:
+        """Have the run advanced in so many seconds by the database's clock, however long the database is away."""
+
+        async def set_timer() -> None:
+            async with self._store.pool.connection() as own:
+                await own.execute(
+                    "INSERT INTO remit_timers (run, due, attempt) VALUES (%s, now() + make_interval(secs => %s), %s) "
+                    "ON CONFLICT DO NOTHING",
+                    (run, seconds, attempt),
+                )
+
+        await self._insist(set_timer)
 
     def every(self, name: str, cron: str, coroutine: Callable[[], Awaitable[None]]) -> None:
         """Call `coroutine` at the times of `cron` (five fields, or six with seconds last; in UTC) while a worker
@@ -322,8 +335,7 @@ class Dispatch:
                 LOG.warning(
                     "run %s could not be advanced and is tried again in %.0f s: %s", run, pause, error
                 )
-                when = datetime.now(UTC) + timedelta(seconds=pause)
-                await self._insist(lambda: self._set_timer(UUID(run), when, min(attempt + 1, 10)))
+                await self.wake_in(UUID(run), pause, min(attempt + 1, 10))
             except asyncio.CancelledError:  # cut off, as the worker has to stop; another goes on
                 await self._insist(lambda: self._enqueue(UUID(run), priority_of(context.job.priority)))
                 raise

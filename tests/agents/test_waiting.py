@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -318,3 +318,20 @@ async def test_an_effect_that_kills_its_worker_again_and_again_is_put_before_a_p
     state = await app.advance(run)
     assert [asked.kind for asked in state.waits.values()] == ["doubt"]
     assert world.done == []
+
+
+async def test_a_run_whose_tool_is_gone_waits_for_a_person_instead_of_being_tried_for_ever(app: App) -> None:
+    run = await start(app, call("look_up", order="W1"))
+    spec = shop(tools=["tests.agents.gone:tool"], model="scripted:test").model_dump(
+        mode="json", by_alias=True
+    )
+    broken = uuid4()
+    first = (await app.journal.read(run))[0].body
+    await app.journal.append(broken, 0, [first.model_copy(update={"spec": spec})])
+    with pytest.raises(UserError):
+        await Crew(app).see_through(broken)
+    with pytest.raises(UserError):
+        await Crew(app).advance(broken)
+    state = await app.state(broken)
+    assert "tests.agents.gone" in state.waits["broken1"].text
+    assert state.status == "waiting"

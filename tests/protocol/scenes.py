@@ -33,15 +33,7 @@ SCENES: dict[str, Scene] = {
 # Too many to try them all: the first so many schedules, depth first.
 CUT = {"by_key: two runs, killed": 800}
 # What is known to go wrong, and is not mended yet: it must be found, and nothing else.
-KNOWN: dict[str, set[str]] = {
-    # Stopped past its lease, its effect came to nothing, and a successor tries again: on waking it reads again and writes its
-    # own "failed" before it looks at its lease.
-    "by_lookup: any one fault": {"the journal says that an effect did not happen, and it did"},
-    # Cancelled during an effect whose outcome the database then does not take: the index has nobody come back.
-    "by_key: cancelled, a connection lost": {
-        "run 0 is cancelled, and nobody finds out what became of an effect"
-    },
-}
+KNOWN: dict[str, set[str]] = {}
 
 
 def deeper(scene: Scene) -> Scene:

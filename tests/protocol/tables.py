@@ -101,9 +101,10 @@ class Tables:
         return taken
 
     def _other(self, query: str, values: Sequence[Any]) -> Rows:
-        if query.startswith("with gone as (delete from leases"):
-            self.leases = {run: held for run, held in self.leases.items() if held[0] != values[0]}
-            self.workers.pop(values[0], None)
+        if query == lease.LEAVE:
+            me, kept, _ = values
+            self.leases = {run: held for run, held in self.leases.items() if held[0] != me or run in kept}
+            self.workers.pop(me, None)
             return []
         if query.startswith("update runs set status"):  # journal.index.rest
             status, seq, run, _ = values

@@ -192,7 +192,7 @@ class Process:
     def idle_memory(self) -> tuple[Any, ...]:
         lease = self.leases
         held = tuple(lease.held.items()), tuple(sorted(lease.lost)), tuple(sorted(lease._let_go))
-        owed = tuple(sorted(getattr(lease, "_owed", ())))
+        owed = tuple(sorted(lease._owed)), tuple(sorted(lease._unsure))
         return (lease.id, lease.until, lease._entered, held, owed, tuple(lease._seen.items()))
 
     def memory(self) -> tuple[Any, ...]:
@@ -305,7 +305,8 @@ class World:
                 found += [
                     f"{process.name} goes on with {number}"
                     for number, run in enumerate(self.runs)
-                    if run not in process.tasks and self.tables.unattended(run)
+                    if run not in process.tasks
+                    and (self.tables.unattended(run) or run in process.leases._unsure)
                 ]
         if self._time_tells() and not any(op.awaited and op.quick for op in self.ops):
             found.append("time passes")

@@ -120,8 +120,11 @@ async def _judge(live: Live, call: CallState, tool: Tool) -> tuple[Verdict, Prop
     # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
     sinks = {name: kind for name, kind in tool.sinks.items() if name in call.call.args}
     proposal = Proposal(tool.name, args, tool.effect, sinks, written=call.call.args)
+    verdict = judge(proposal, facts, live.rules)
+    if verdict.decision == "deny":  # what was refused to be looked at is not put on record either
+        return verdict, proposal
     seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
-    return replace(judge(proposal, facts, live.rules), records=seen), proposal
+    return replace(verdict, records=seen), proposal
 
 
 def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:

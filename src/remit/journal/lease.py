@@ -39,7 +39,9 @@ ENTER: LiteralString = """
     on conflict (id) do nothing
 """
 BEAT: LiteralString = "update workers set beat = beat + 1, seen_at = now() where id = %s returning beat"
-LEAVE: LiteralString = "with gone as (delete from leases where worker = %s) delete from workers where id = %s"
+LEAVE: LiteralString = """
+    with gone as (delete from leases where worker = %s and run <> all(%s)) delete from workers where id = %s
+"""
 OTHERS: LiteralString = "select id, place, pid, ttl, beat from workers where id <> %s"
 # Whoever beats meanwhile changed the row: then it is not the one that was observed, and stays.
 BURY: LiteralString = "delete from workers where id = %s and beat = %s returning id"
@@ -89,6 +91,8 @@ class Leases:
     _let_go: set[UUID] = field(default_factory=set)
     # Whose statement has no answer: not held here, perhaps ours in the table, to be given back
     _owed: set[UUID] = field(default_factory=set)
+    # Left by an error of the database: the lease stays until it is advanced again, here or, once we are gone, elsewhere
+    _unsure: set[UUID] = field(default_factory=set)
     _taker: asyncio.Task[None] | None = None
     _heart: asyncio.Task[None] | None = None
     _seen: dict[UUID, tuple[int, float]] = field(default_factory=dict)  # other process -> beat, since when
@@ -111,8 +115,15 @@ class Leases:
             self.held[run] = deaths
             try:
                 yield deaths
-            finally:
+            except (StoreError, psycopg.Error, OSError):
+                self._unsure.add(
+                    run
+                )  # what became of its last words is not known: somebody must come back to it
+                raise
+            except BaseException:
                 self._release(run)
+                raise
+            self._release(run)
         finally:
             self.held.pop(run, None)
             self.lost.discard(run)
@@ -156,7 +167,7 @@ class Leases:
         if self._entered:
             self._entered = False
             try:
-                await self._ask(LEAVE, (self.id, self.id))
+                await self._ask(LEAVE, (self.id, list(self._unsure), self.id))
             except (psycopg.Error, OSError) as error:
                 LOG.debug("the leases are left to be found: %s", error)
         await self._disconnect()
@@ -173,6 +184,7 @@ class Leases:
         return await done
 
     def _release(self, run: UUID) -> None:
+        self._unsure.discard(run)
         if self._entered and run not in self.lost:
             self._let_go.add(run)
             self._stir()
@@ -286,6 +298,7 @@ class Leases:
         self._entered, self.until, self.id = False, 0.0, uuid4()
         self._let_go.clear()
         self._owed.clear()
+        self._unsure.clear()
         self._seen.clear()
         self.lost.update(self.held)
         for task in self._effects:
