@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: demo test checks bench clean environment-demo environment-test
+.PHONY: demo test checks bench chaos clean environment-demo environment-test
 
 demo: environment-demo
 	@$(BIN)/remit demo
@@ -22,6 +22,11 @@ checks:
 
 bench: environment-test
 	@$(BIN)/python -m bench
+
+# Ten thousand kills, which takes half an hour or so on two cores; REMIT_CHAOS_KILLS=1000 for fewer, REMIT_CHAOS_SEED=N for
+# others. The tables are printed, and .bench/chaos/*.json has them too.
+chaos: environment-test
+	@REMIT_CHAOS_LONG=1 REMIT_CHAOS_REPORT=.bench/chaos $(BIN)/pytest -s tests/chaos
 
 environment-demo environment-test: environment-%:
 	@test -n "$(PYTHON)" || { echo "remit: no python3 on the PATH; install Python 3.11 or later" >&2; exit 1; }

@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 import time
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,6 @@ class Nursery:
     take_overs: list[float] = field(
         default_factory=list
     )  # seconds from a death to the run going on elsewhere
-    talked: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def fork(self, **order: Json) -> Worker:
         worker = self.workers[number] = Worker(number := len(self.workers) + 1)
@@ -88,8 +88,9 @@ class Nursery:
         assert self.process.stdout is not None
         async for text in self.process.stdout:
             self._hear(json.loads(text))
-            async with self.talked:
-                self.talked.notify_all()
+        for worker in self.workers.values():  # it has ended, and has taken them along
+            worker.forked.set()
+            worker.died.set()
 
     def _hear(self, said: Mapping[str, Json]) -> None:
         if "forked" in said:
@@ -133,6 +134,7 @@ class World:
     env: dict[str, str]
     runs: list[UUID] = field(default_factory=list)
     answers: int = 0
+    asked_for_deaths: int = 0  # whether to go on with a run in which many workers died
     problems: list[str] = field(default_factory=list)
     glanced: asyncio.Condition = field(default_factory=asyncio.Condition)  # told when the person has looked
     mine: list[Worker] = field(default_factory=list)
@@ -176,13 +178,40 @@ class World:
 
     async def over(self, within: float = 60.0) -> None:
         """Wait until every run has ended. Raises AssertionError saying which have not."""
+
+        async def all_ended() -> bool:
+            return not await self.unfinished()
+
+        await self.until(all_ended, within)
+
+    async def until(self, holds: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
+        """Wait for something to be seen, at a glance of the person's. Raises AssertionError with all there is to know."""
         try:
             async with asyncio.timeout(within):
-                while await insist(self.unfinished):
-                    await self.next_glance()
+                while not await insist(holds):
+                    async with self.glanced:
+                        await self.glanced.wait()
         except TimeoutError:
             tally = await self.examine()
-            raise AssertionError("\n".join([f"not over after {within} s", *tally.violations])) from None
+            said = [
+                f"{holds.__name__} did not come true in {within} s",
+                *tally.violations,
+                *await self._tables(),
+            ]
+            said += [f"{w.number}: {w.pid} {w.boundary} {w.status} {list(w.running)}" for w in self.mine[-4:]]
+            raise AssertionError("\n".join(said)) from None
+
+    async def _tables(self) -> list[str]:
+        """Who has what, for whoever looks into a run that does not end."""
+        found = []
+        async with self.app.store.pool.connection() as connection:
+            for table in ("workers", "leases", "remit_timers", "procrastinate_jobs", "procrastinate_workers"):
+                rows = await connection.execute(
+                    f"select row_to_json(t)::text from {table} as t limit 20".encode()
+                )
+                found += [f"{table}: {text}" for (text,) in await rows.fetchall()]
+            found += [f"now: {(await (await connection.execute('select now()')).fetchone() or ['?'])[0]}"]
+        return found
 
     async def next_glance(self) -> None:
         async with self.glanced:
@@ -191,7 +220,7 @@ class World:
     async def examine(self, **how: Json) -> Tally:
         tally = await examine(self.app, self.service, **how)
         tally.violations += self.problems
-        tally.counts["take-overs"] = len(self.nursery.take_overs)
+        tally.counts["asked after deaths"] = self.asked_for_deaths
         return tally
 
     async def attend(self) -> None:
@@ -211,6 +240,9 @@ class World:
             elif ask.kind == "approval":
                 decision = "reject" if chance % 3 == 0 else "approve"
                 await self.app.answer(ask.run, decision, "olga", ask=ask.ask_id)
+            elif ask.ask_id.startswith("deaths"):
+                self.asked_for_deaths += 1
+                await self.app.answer(ask.run, "approve", "olga", ask=ask.ask_id)
             elif ask.ask_id.startswith("q"):
                 await self.app.answer(ask.run, "answer", "olga", f"forty-two for {ask.ask_id}", ask.ask_id)
             else:
@@ -250,7 +282,9 @@ async def insist(act: Any) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def nursery(log: Path) -> AsyncIterator[Nursery]:
+async def nursery(
+    log: Path, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Nursery]:
     """The process that forks workers; what they log goes to `log`."""
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
@@ -258,6 +292,8 @@ async def nursery(log: Path) -> AsyncIterator[Nursery]:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=file,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
             limit=1 << 20,
         )
     made = Nursery(process)
@@ -278,6 +314,7 @@ async def world(
     *,
     shared: Nursery | None = None,
     scripts: int = 1,
+    first: Sequence[str] = scene.VARIED,
     length: int = 0,
     seed: int = 1,
     delay: float = 0.0,
@@ -293,7 +330,7 @@ async def world(
         service = await held.enter_async_context(effects.service(delay=delay, lose=lose, seed=seed))
         app = await held.enter_async_context(open_app(settings))
         dispatch = await held.enter_async_context(open_dispatch(app.store))
-        paths = scene.write_scripts(folder / "scripts", scripts, length=length, seed=seed)
+        paths = scene.write_scripts(folder / "scripts", scripts, first=first, length=length, seed=seed)
         made = World(app, dispatch, service, own, paths, given)
         person = asyncio.create_task(made.attend())
         try:

@@ -17,7 +17,18 @@ from typing import Any
 from uuid import UUID
 
 from remit.app import App
-from remit.journal.events import Acted, Event, Finished, Intended, Judged, Replied, Started
+from remit.journal.events import (
+    Acted,
+    AnyBody,
+    Asked,
+    Event,
+    Finished,
+    Intended,
+    Judged,
+    Replied,
+    Started,
+    UndoWanted,
+)
 from remit.journal.state import State, fold
 from tests.chaos import effects
 
@@ -37,6 +48,11 @@ class Tally:
     def must(self, holds: bool, words: str) -> None:
         if not holds:
             self.violations.append(words)
+
+    @property
+    def wrong(self) -> str:
+        """The first violations, a line each; empty: all is well."""
+        return "\n".join(self.violations[:20])
 
     def table(self, **more: Json) -> str:
         """As text, a line a figure."""
@@ -108,14 +124,21 @@ def _whole(tally: Tally, run: UUID, events: Sequence[Event]) -> None:
     tally.must(begun == [1], f"{run}: it was started at {begun}")
     ends = [e.seq for e in events if isinstance(e.body, Finished)]
     tally.must(len(ends) <= 1, f"{run}: it ended at {ends}")
-    after = [e.body.type for e in events if ends and e.seq > ends[0] and not isinstance(e.body, Acted)]
+    after = [e.body.type for e in events if ends and e.seq > ends[0] and not _may_follow(e.body)]
     tally.must(not after, f"{run}: after its end came {after}")
     outcomes = Counter(e.body.call_id for e in events if isinstance(e.body, Acted))
     twice = [name for name, times in outcomes.items() if times > 1]
     tally.must(not twice, f"{run}: two outcomes for {twice}")
     replies = Counter(e.body.ask_id for e in events if isinstance(e.body, Replied))
     tally.must(max(replies.values(), default=0) <= 1, f"{run}: answered twice: {replies}")
-    tally.counts["doubts asked"] += sum(e.body.type == "asked" and e.body.kind == "doubt" for e in events)
+    tally.counts["doubts asked"] += sum(isinstance(e.body, Asked) and e.body.kind == "doubt" for e in events)
+    ours = events[0].body
+    tally.counts["children"] += isinstance(ours, Started) and ours.parent is not None
+
+
+def _may_follow(body: AnyBody) -> bool:
+    """What may come after the end: the outcome of what was under way, and the taking back of what was done."""
+    return isinstance(body, Acted | UndoWanted) or getattr(body, "call_id", "").startswith("undo:")
 
 
 def _ended(tally: Tally, run: UUID, state: State, status: str, may_wait: bool) -> None:
@@ -148,8 +171,10 @@ def _allowed(tally: Tally, run: UUID, events: Sequence[Event]) -> None:
                 tally.must(
                     verdict == "allow", f"{run}: {body.call_id} was intended under the verdict {verdict!r}"
                 )
-            case body if body.type == "asked":
+            case Asked() as body:
                 asked[body.ask_id] = (body.call_id, body.kind)
+            case _:
+                pass
 
 
 def _once(tally: Tally, run: UUID, state: State, events: Sequence[Event], books: Books) -> set[str]:

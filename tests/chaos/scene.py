@@ -22,7 +22,9 @@ from tests.chaos import effects
 from tests.chaos.boundary import here
 
 Json = Any
-KINDS = {"pay": "key", "refund": "key", "ship": "lookup", "mail": "ask", "erase": "ask"}  # tool -> service
+# What is done -> the kind of service that does it
+KINDS = {"pay": "key", "unpay": "key", "refund": "key", "ship": "lookup", "mail": "ask", "erase": "ask"}
+MOMENT = 0.002  # minutes
 
 
 async def outside(context: ToolContext, name: str, what: str) -> Json:
@@ -41,7 +43,12 @@ async def look(what: str) -> dict[str, str]:
     return {"what": what, "is": f"all there is to know of {what}"}
 
 
-@tool(effect="destroy", settle="key", integrity="system")
+async def paid_back(context: ToolContext, args: Json, result: Json) -> Json:
+    """Take a payment back."""
+    return await outside(context, "unpay", f"{args['order']} {result['receipt']}")
+
+
+@tool(effect="destroy", settle="key", integrity="system", undo=paid_back)
 async def pay(context: ToolContext, order: str, amount: Annotated[int, Field(gt=0)]) -> Json:
     """Pay for an order."""
     return await outside(context, "pay", f"{order} {amount}")
@@ -110,13 +117,21 @@ PARTS: dict[str, Callable[[int], list[Json]]] = {
         )
     ],
     "approval": lambda n: [turn(call("refund", order=f"A{n}", amount=n))],
-    "refusal": lambda n: [turn(call("refund", order=f"REFUSE{n}", amount=n))],
     "waits": lambda n: [
         turn(
             call("refund", order=f"W{n}", amount=n),
             call("ask_person", question=f"Which colour, {n}?"),
             call("refund", order=f"V{n}", amount=n),
             call("ship", order=f"W{n}"),
+            call("wait", minutes=MOMENT),
+        )
+    ],
+    "timer": lambda n: [turn(call("wait", minutes=MOMENT), call("pay", order=f"B{n}", amount=n))],
+    "children": lambda n: [
+        turn(
+            call("delegate", agent="mate", task=f"the first half of {n}"),
+            call("mail", to=f"mate{n}@example.com", text="please"),
+            call("delegate", agent="mate", task=f"the other half of {n}"),
         )
     ],
     "question": lambda n: [turn(call("ask_person", question=f"Where to, {n}?"))],
@@ -126,7 +141,8 @@ PARTS: dict[str, Callable[[int], list[Json]]] = {
         turn(call("pay", order=f"M{n}", amount=n)),
     ],
 }
-VARIED = ("reads", "key", "three", "waits", "denied", "mended", "ask", "refusal", "question", "lookup")
+VARIED = ("three", "waits", "denied", "mended", "children")
+MATE = ("reads", "lookup", "approval")  # of the children
 
 
 def script(parts: Sequence[str]) -> Json:
@@ -135,12 +151,15 @@ def script(parts: Sequence[str]) -> Json:
     return {"answers": [*turns, turn(call("finish", report="done", outcome="done"))], "by": "turn"}
 
 
-def write_scripts(folder: Path, number: int = 1, *, length: int = 0, seed: int = 1) -> list[Path]:
-    """Scripts as files, which is how a model's name reaches every process. The first has every part; the others are
-    `length` parts at random."""
+def write_scripts(
+    folder: Path, number: int = 1, *, first: Sequence[str] = VARIED, length: int = 0, seed: int = 1
+) -> list[Path]:
+    """Scripts as files, which is how a model's name reaches every process. After the first, each is `length` parts at
+    random."""
     chance = random.Random(seed)
-    chosen = [VARIED, *(chance.choices(list(PARTS), k=length) for _ in range(number - 1))]
+    chosen = [first, *(chance.choices(list(PARTS), k=length) for _ in range(number - 1))]
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mate.json").write_text(json.dumps(script(MATE)))
     paths = [folder / f"script-{n}.json" for n in range(number)]
     for path, parts in zip(paths, chosen, strict=True):
         path.write_text(json.dumps(script(parts)))
@@ -152,10 +171,11 @@ def agent(url: str, path: Path, **changes: Json) -> Agent:
     spec = {
         "name": "varied",
         "model": f"scripted:{path}",
-        "tools": ["tests.chaos.scene"],
+        "tools": ["tests.chaos.scene", "time"],
         "rules": RULES,
         "resources": {"effects": url},
         "remit": {"autonomy": "act", "budget": {"money": None, "steps": 400, "tokens": None}},
         "reflect": False,
     }
-    return Agent.model_validate(spec | changes)
+    mate = spec | {"name": "mate", "model": f"scripted:{path.parent / 'mate.json'}"}
+    return Agent.model_validate(spec | {"team": [mate]} | changes)

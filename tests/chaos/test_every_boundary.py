@@ -1,12 +1,13 @@
 """kill -9 at every boundary of a varied run: before, during and after each commit, and around each effect.
 
-Each run meets two deaths: its first worker dies at the n-th boundary, its second one soon after it has taken over, and a
-third brings it to its end. n goes up until a first worker lives to see the end.
+The first worker of a run dies at its n-th boundary, sometimes the second one soon after it has taken over, and the last
+brings the run to its end. n goes up until a first worker lives to see the end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from tests.chaos.harness import Nursery, World, nursery, world
 from tests.chaos.report import report
 from tests.conftest import database
 
-LANES = 4  # worlds side by side, each with a database of its own: a death is mostly waiting
+LANES = 8  # worlds side by side, each with a database of its own: a death is mostly waiting
+AGAIN = 1 if os.environ.get("REMIT_CHAOS_LONG") else 4  # every which second worker dies too
 EXPECTED = {
     *("before a commit", "during a commit", "after a commit", "in look"),
     *(f"{when} {tool}" for when in ("before", "after") for tool in ("pay", "ship", "mail", "refund")),
@@ -32,14 +34,15 @@ async def die_at(here: World, number: int) -> str:
         await here.kill(first)
         died.cancel()
         return ""
-    second = await here.work(die_at=1 + number % 5)
-    gone = asyncio.create_task(second.died.wait())
+    crew = [await here.work(die_at=1 + number % 7 if number % AGAIN == 0 else 0)]
+    gone = asyncio.create_task(crew[0].died.wait())
     await asyncio.wait({over, gone}, return_when=asyncio.FIRST_COMPLETED)
-    third = await here.work()
-    await over
+    if gone.done():
+        crew.append(await here.work())
     gone.cancel()
-    await here.kill(second)
-    await here.kill(third)
+    await over
+    for worker in crew:
+        await here.kill(worker)
     return first.boundary
 
 
@@ -64,9 +67,37 @@ async def test_a_run_whose_worker_dies_at_any_boundary_ends_as_if_nobody_had_die
             async with database(postgres, template) as url:
                 return await lane(url, tmp_path / f"lane-{number}", shared, number + 1)
 
-        lanes = await asyncio.gather(*(one(number) for number in range(LANES)))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(number)) for number in range(LANES)]
+    lanes = [task.result() for task in tasks]
     kills = sum(worker.killed_at is not None for worker in shared.workers.values())
     report("every boundary", [here.tally for _, here in lanes], kills=kills, take_overs=shared.take_overs)
-    assert [words for _, here in lanes for words in here.tally.violations] == []
+    assert not (wrong := "\n".join(here.tally.wrong for _, here in lanes).strip()), wrong
     places = set().union(*(places for places, _ in lanes))
     assert places >= EXPECTED
+
+
+async def test_an_undo_whose_process_dies_at_any_boundary_happens_once_or_was_never_begun(
+    database_url: str, tmp_path: Path
+) -> None:
+    places: list[str] = []
+    async with world(database_url, tmp_path, first=("key",), env={"REMIT_LEASE_TTL": "0.6"}) as here:
+        for number in count(1):
+            worker = await here.work()
+            (run,) = await here.start()
+            await here.over()
+            await here.kill(worker)
+            undoing = await here.work(die_at=number, undo=[str(run), "1.1"])
+            await undoing.died.wait()
+            places.append(undoing.boundary)
+            if not undoing.boundary:
+                break
+            worker = await here.work()
+            await here.over()
+            await here.kill(worker)
+        assert (await here.app.state(run)).calls["1.1"].undone
+        tally = await here.examine()
+    report("undo at every boundary", [tally], kills=len(places) - 1)
+    assert not tally.wrong, tally.wrong
+    assert {"before a commit", "before unpay", "after unpay", "after a commit"} <= set(places)
+    assert tally.counts["effects effective"] > tally.counts["runs"]

@@ -6,7 +6,7 @@ Signals go through it, as only a parent knows that a number is still its child's
     {"fork": 7, "env": {…}, "die_at": 12, "concurrency": 50}  →  {"forked": 7, "pid": 4711}
     {"signal": 9, "to": 4711}                               →  {"died": 4711, "status": 9}
 
-A child is the code of `remit worker`, with connections, an event loop and signal handlers of its own. Only here, and
+A child is the code of `remit worker` (or, with `"undo": [run, call]`, of `remit undo`), with connections, an event loop and signal handlers of its own. Only here, and
 not in the product, are boundaries put around the journal's commits. A child says when it begins and ends to advance a
 run, so that take-overs can be counted and timed, and which boundary was its last.
 """
@@ -28,6 +28,7 @@ from uuid import UUID
 
 from remit import settings
 from remit.app import App
+from remit.cli import effects as ledger
 from remit.cli import serve
 from remit.journal.journal import Journal
 from remit.journal.state import State
@@ -103,7 +104,11 @@ def be_worker(order: Mapping[str, Json]) -> None:
     boundary.here.last_word = lambda where: say(boundary=where, pid=os.getpid())
     if order.get("clock"):
         shift_clock(order["clock"])
-    asyncio.run(serve._worker(order.get("concurrency", 50), f"chaos-{order['fork']}"))
+    sys.stdout = sys.stderr  # what a command prints is no news of ours
+    if "undo" in order:
+        asyncio.run(ledger._undo(*order["undo"], True))
+    else:
+        asyncio.run(serve._worker(order.get("concurrency", 50), f"chaos-{order['fork']}"))
 
 
 children: set[int] = set()  # not yet reaped
