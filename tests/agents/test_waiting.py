@@ -70,7 +70,22 @@ async def refund(context: ToolContext, amount: int) -> str:
     return f"refund number 7 of {amount}"
 
 
-TOOLS = (ship, post, poll, refund)
+@tool(effect="destroy", settle="key")
+async def flaky(context: ToolContext) -> str:
+    """Do it, and lose the answer twice."""
+    world.happened("flaky", context.key)
+    if len(world.done) < 3:
+        raise ConnectionResetError("the answer was lost")
+    return "done"
+
+
+@tool(effect="destroy", settle="ask")
+async def silent() -> str:
+    """Do it, perhaps, and lose the answer."""
+    raise TimeoutError("no answer in 10 s")
+
+
+TOOLS = (ship, post, poll, refund, flaky, silent)
 
 
 @pytest.fixture(autouse=True)
@@ -335,3 +350,20 @@ async def test_a_run_whose_tool_is_gone_waits_for_a_person_instead_of_being_trie
     state = await app.state(broken)
     assert "tests.agents.gone" in state.waits["broken1"].text
     assert state.status == "waiting"
+
+
+async def test_an_effect_whose_answer_is_lost_is_settled_by_its_key(app: App) -> None:
+    run = await start(app, call("flaky"))
+    state = await app.advance(run)
+    assert state.calls["1.1"].acted.result == "done"  # type: ignore[union-attr]
+    assert len({key for _, key in world.done}) == 1
+    assert state.calls["1.1"].intended.attempt == 3  # type: ignore[union-attr]
+
+
+async def test_an_effect_whose_answer_is_lost_and_that_nobody_can_look_up_is_put_before_a_person(
+    app: App,
+) -> None:
+    state = await app.advance(await start(app, call("silent")))
+    (asked,) = state.waits.values()
+    assert asked.kind == "doubt"
+    assert "no answer in 10 s" in asked.text

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from remit.errors import Mend, ToolFault
@@ -39,6 +40,28 @@ async def test_wrong_arguments_never_reach_the_tool(context: ToolContext) -> Non
     assert reached == []
 
 
+@pytest.mark.parametrize(
+    ("error", "effect", "status"),
+    [
+        (ConnectionResetError("reset"), "destroy", "unknown"),
+        (TimeoutError("no answer"), "egress", "unknown"),
+        (httpx.ReadTimeout("no answer"), "egress", "unknown"),
+        (ConnectionRefusedError("nobody there"), "destroy", "failed"),
+        (httpx.ConnectError("nobody there"), "destroy", "failed"),
+        (ValueError("it said no"), "destroy", "failed"),
+        (ConnectionResetError("reset"), "read", "failed"),
+    ],
+)
+async def test_an_effect_whose_answer_was_lost_may_have_happened(
+    context: ToolContext, error: Exception, effect: Any, status: str
+) -> None:
+    @tool(effect=effect)
+    async def act() -> None:
+        raise error
+
+    assert (await call(act, context, {})).status == status
+
+
 @pytest.mark.parametrize("sync", [True, False])
 async def test_a_tool_that_raises_fails_with_type_and_message_and_no_traceback(
     context: ToolContext, sync: bool
@@ -47,15 +70,15 @@ async def test_a_tool_that_raises_fails_with_type_and_message_and_no_traceback(
 
         @tool
         def broken() -> None:
-            raise ConnectionError("the till is closed")
+            raise LookupError("the till is closed")
     else:
 
         @tool
         async def broken() -> None:
-            raise ConnectionError("the till is closed")
+            raise LookupError("the till is closed")
 
     outcome = await call(broken, context, {})
-    assert (outcome.status, outcome.result) == ("failed", "ConnectionError: the till is closed")
+    assert (outcome.status, outcome.result) == ("failed", "LookupError: the till is closed")
 
 
 async def test_the_developers_mistake_is_raised(context: ToolContext) -> None:
@@ -101,7 +124,7 @@ async def test_a_sync_tool_that_hangs_does_not_hold_its_caller(context: ToolCont
 
     outcomes = await asyncio.gather(*(call(hangs, context, {}) for _ in range(40)))
     release.set()
-    assert {outcome.status for outcome in outcomes} == {"failed"}
+    assert {outcome.status for outcome in outcomes} == {"unknown"}  # with an effect, perhaps it happened
     assert outcomes[0].result == "hangs took longer than 0.05 s"
 
 
@@ -115,7 +138,7 @@ async def test_an_async_tool_that_hangs_is_cancelled(context: ToolContext) -> No
         finally:
             cleaned.set()
 
-    assert (await call(hangs, context, {})).status == "failed"
+    assert (await call(hangs, context, {})).status == "unknown"
     assert cleaned.is_set()
 
 

@@ -110,11 +110,11 @@ def test_the_families_declare_what_they_do() -> None:
     assert (effects["http_get"], effects["http_request"]) == ("egress", "destroy")
     assert (effects["files_read"], effects["files_write"]) == ("read", "self")
     assert effects["python_run"] == "read"
-    for tool in known.values():
+    for name, tool in known.items():
         assert tool.description
         for argument in tool.schema["properties"].values():
             assert argument.get("description"), tool.name
-        assert tool.integrity == "untrusted"
+        assert tool.integrity == ("system" if name == "wait" else "untrusted")
 
 
 def test_listing_the_tools_loads_no_heavy_library() -> None:

@@ -13,6 +13,7 @@ from remit.journal.state import CallState
 from remit.tools.call import call as call_tool
 from remit.tools.tool import Tool
 
+PAUSE = 0.1  # seconds before an effect whose answer was lost is looked into, doubled with each attempt
 TRIES = (
     5  # of one effect, after which a person decides: what kills its worker each time must not kill them all
 )
@@ -57,6 +58,12 @@ async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:
     await live.settled()
     async with live.leases.effect(live.run):
         done = await run(live, call, key)
+    if (
+        done.status == "unknown"
+    ):  # its answer was lost: in doubt, as after a crash, and settled at the next step
+        live.memory[f"lost {call.call.id}"] = done.result
+        await asyncio.sleep(min(PAUSE * 2**attempt, 10))
+        return
     live.write(done)
     await live.settled()
 
@@ -70,7 +77,7 @@ async def settle(live: Live, call: CallState) -> None:
         how = "ask"  # what would be found is the effect, not its undoing
     if tool is None or how == "ask" or intent.attempt >= TRIES:
         ask_about(live, call)
-    elif how == "key":
+    elif how in ("key", "repeat"):
         await perform(live, call)
     elif tool.settle.find is not None:
         found = await look(live, call, tool)
@@ -96,8 +103,9 @@ async def look(live: Live, call: CallState, tool: Tool) -> Acted | None:
 
 
 def ask_about(live: Live, call: CallState) -> None:
+    lost = live.memory.get(f"lost {call.call.id}")
     text = (
-        f"{call.call.tool} was begun and its outcome is unknown. Approve to do it (again), reject to leave it, "
+        f"{call.call.tool} was begun and its outcome is unknown{f' ({lost})' if lost else ''}. Approve to do it (again), reject to leave it, "
         f"or answer with its result if it happened."
     )
     number = call.intended.attempt if call.intended else 1

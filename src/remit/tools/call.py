@@ -5,6 +5,8 @@ Who is told of what goes wrong:
 - the model can mend it (wrong arguments, a Mend): status `mend`, the message is the result;
 - the world or the tool's code failed (any other exception, the time limit): status `failed`, the result is the
   exception's type and message, the traceback goes to the log, and the run goes on;
+- the answer to an effect was lost (its connection broke, its time ran out): status `unknown`; it may have happened, and is
+  settled as after a crash;
 - the developer broke the contract (ToolFault: a result that has no JSON form, a declaration at odds with the
   call): raised to the caller, and never shown to the model.
 
@@ -22,6 +24,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import httpx
+import psycopg
+
 from remit.errors import Later, Mend, ToolFault
 from remit.tools.result import LIMIT, TooLarge, keep, safe, text_of
 from remit.tools.thread import in_thread
@@ -36,7 +41,7 @@ _left: set[asyncio.Task[Any]] = set()  # tools that outlived their call; held so
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a call came to. `result` is a JSON value; for `mend` and `failed` it is the message. `later`: the tool wants
-    to be called again then."""
+    to be called again then; `unknown`: an effect that may have happened."""
 
     status: Literal["ok", "mend", "failed", "unknown"]
     result: Json
@@ -61,8 +66,10 @@ async def call(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Ou
         await _stop(task)
         raise
     seconds = time.monotonic() - start
+    acts = tool.effect in ("egress", "destroy") and tool.settle.how != "repeat"
     if late:
-        return Outcome("failed", f"{tool.name} took longer than {tool.timeout:g} s", seconds)
+        status: Literal["failed", "unknown"] = "unknown" if acts else "failed"
+        return Outcome(status, f"{tool.name} took longer than {tool.timeout:g} s", seconds)
     if task.cancelled():
         return Outcome("failed", f"{tool.name} cancelled itself", seconds)
     error = task.exception()
@@ -77,7 +84,15 @@ async def call(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Ou
     if isinstance(error, Mend):
         return Outcome("mend", _message(error), seconds)
     _log.warning("tool %s failed in run %s", tool.name, context.run, exc_info=error)
-    return Outcome("failed", _message(error), seconds)
+    return Outcome("unknown" if acts and answer_lost(error) else "failed", _message(error), seconds)
+
+
+def answer_lost(error: BaseException) -> bool:
+    """Whether the error may have come after the effect: the connection broke or nothing was heard, rather than the other
+    side saying no. A refused connection reached nobody."""
+    if isinstance(error, ConnectionRefusedError | httpx.ConnectError | httpx.ConnectTimeout):
+        return False
+    return isinstance(error, ConnectionError | TimeoutError | httpx.TransportError | psycopg.OperationalError)
 
 
 async def _guarded(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Any:

@@ -136,7 +136,7 @@ def _connected(engine: Engine, resource: str) -> Iterator[Connection]:
         connection = engine.connect()
     except DBAPIError as error:
         reason = " ".join(str(error.orig).split())
-        raise ConnectionError(f"the database {resource!r} does not answer: {reason}") from error
+        raise ConnectionRefusedError(f"the database {resource!r} does not answer: {reason}") from error
     with connection:
         yield connection
 

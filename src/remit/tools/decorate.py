@@ -37,7 +37,7 @@ def tool(
     effect: Effect = "destroy",
     sinks: Mapping[str, str] | None = None,
     integrity: Integrity = "untrusted",
-    settle: Settle | Literal["key", "ask"] | None = None,
+    settle: Settle | Literal["key", "ask", "repeat"] | None = None,
     records: Mapping[str, Record] | None = None,
     undo: Record | None = None,
     timeout: float = 30.0,
@@ -53,7 +53,7 @@ def tool(
     effect: Effect = "destroy",
     sinks: Mapping[str, str] | None = None,
     integrity: Integrity = "untrusted",
-    settle: Settle | Literal["key", "ask"] | None = None,
+    settle: Settle | Literal["key", "ask", "repeat"] | None = None,
     records: Mapping[str, Record] | None = None,
     undo: Record | None = None,
     timeout: float = 30.0,
@@ -128,7 +128,7 @@ def _check(made: Tool, function: Callable[..., Any], arguments: Mapping[str, Any
     for kind, value, allowed in (
         ("effect", made.effect, get_args(Effect)),
         ("integrity", made.integrity, get_args(Integrity)),
-        ("settle", made.settle.how, ("key", "lookup", "ask")),
+        ("settle", made.settle.how, ("key", "lookup", "ask", "repeat")),
     ):
         if value not in allowed:
             raise ToolFault(f"tool {title!r}: {kind} {value!r} is none of {', '.join(allowed)}")

@@ -65,7 +65,7 @@ class _Body:
     cut: bool
 
 
-@tool(effect="egress", sinks={"url": "url"}, settle="key")
+@tool(effect="egress", sinks={"url": "url"}, settle="repeat")
 async def http_get(context: ToolContext, url: str, headers: dict[str, str] = {}) -> Json:  # noqa: B006
     """Read a web page or another address. HTML becomes plain text; other files go to the run's folder.
 

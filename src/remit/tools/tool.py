@@ -42,10 +42,11 @@ class Settle:
 
     `key`: calling again with the same idempotency key is safe. `lookup`: `find(context, args)` returns the
     result if the effect happened, None if it did not; it is asked again `after` seconds before None is believed, as
-    what a dead process had sent may still arrive. `ask`: a person decides.
+    what a dead process had sent may still arrive. `ask`: a person decides. `repeat`: doing it twice is as good as once,
+    key or not, as reading a page is.
     """
 
-    how: Literal["key", "lookup", "ask"] = "ask"
+    how: Literal["key", "lookup", "ask", "repeat"] = "ask"
     find: Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json | None]] | None = None
     after: float = 2.0  # seconds
 
