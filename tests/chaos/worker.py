@@ -96,12 +96,29 @@ def shift_clock(seconds: float) -> None:
     time.time = lambda: plain() + seconds
 
 
+def tell_of_tasks(*_: Any) -> None:
+    """What every task waits for, into the log: for whoever looks into a run that does not end."""
+    for task in asyncio.all_tasks(asyncio.get_running_loop()):
+        print(task.get_name(), file=sys.stderr)
+        work: Any = task.get_coro()
+        while work is not None:
+            frame = getattr(work, "cr_frame", None) or getattr(work, "ag_frame", None)
+            where = (
+                f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
+                if frame
+                else repr(work)[:100]
+            )
+            print("   ", where, file=sys.stderr, flush=True)
+            work = getattr(work, "cr_await", None) or getattr(work, "ag_await", None)
+
+
 def be_worker(order: Mapping[str, Json]) -> None:
     """The child: never returns but by its end."""
     os.environ.update(order.get("env", {}))
     settings.load.cache_clear()
     boundary.here.die_at = order.get("die_at", 0)
     boundary.here.last_word = lambda where: say(boundary=where, pid=os.getpid())
+    signal.signal(signal.SIGUSR2, tell_of_tasks)
     if order.get("clock"):
         shift_clock(order["clock"])
     sys.stdout = sys.stderr  # what a command prints is no news of ours
