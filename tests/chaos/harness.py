@@ -192,6 +192,8 @@ class World:
                     async with self.glanced:
                         await self.glanced.wait()
         except TimeoutError:
+            for worker in self.mine:
+                self.nursery.signal(worker, signal.SIGUSR2)  # it writes into its log what it waits for
             tally = await self.examine()
             said = [
                 f"{holds.__name__} did not come true in {within} s",

@@ -279,9 +279,6 @@ async def test_a_wait_of_moments_begun_by_a_worker_that_is_an_hour_ahead_is_over
         await here.over(within=8)
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, strict=True, reason="a tool that raises counts as failed, though it may have acted"
-)
 async def test_an_effect_whose_answer_is_lost_is_settled_and_not_called_failed(
     database_url: str, tmp_path: Path
 ) -> None:
