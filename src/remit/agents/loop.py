@@ -130,8 +130,8 @@ def _no_progress(live: Live, nudged: Nudged) -> None:
         return
     number = sum(ask_id.startswith("stuck") for ask_id in live.state.asked) + 1
     text = f"The run is stuck: {nudged.reason}. Answer with advice, or reject to end it."
-    live.write(nudged.model_copy(update={"text": "A person was asked what to do."}))
-    live.write(Asked(ask_id=f"stuck{number}", kind="question", text=text))
+    told = nudged.model_copy(update={"text": "A person was asked what to do."})
+    live.write(told, Asked(ask_id=f"stuck{number}", kind="question", text=text))
 
 
 def _last_nudge(live: Live) -> int:
