@@ -13,7 +13,8 @@ import json
 import math
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -46,8 +47,7 @@ async def open_local(
     """The local model, its weights fetched where they are missing; the process starts on first use.
 
     `size` auto: the 0.5B model where less than 4 GB of memory are available; `name` (`local:…`) overrules it.
-    `threads`: unset, cores − 1 for generation, since threads that wait for each other on a busy machine
-    slow it down. Raises WeightsError, UnknownName, UserError.
+    `threads`: unset, all cores for generation while the machine is idle and one less while it is not. Raises WeightsError, UnknownName, UserError.
     """
     if importlib.util.find_spec("xllamacpp") is None:
         raise UserError("the local model needs an extra: pip install 'remit[local]'")
@@ -83,6 +83,8 @@ class LocalModel:
         self, path: Path, name: str, cache_dir: Path, threads: int | None = None, window: int = WINDOW
     ) -> None:
         cores = local_machine.cores()
+        self._spare = local_machine.Spare(cores) if threads is None else None
+        self._asked = 0  # requests under way
         self.name = f"local:{name}"
         self.window = window
         self._states = cache_dir / "models" / "states"
@@ -91,7 +93,7 @@ class LocalModel:
                 model=path,
                 context=window,
                 states=self._states,
-                threads=threads or max(1, cores - 1),
+                threads=threads or cores,
                 batch_threads=threads or cores,  # evaluation in batches loses nothing on a busy machine
             )
         )
@@ -116,8 +118,10 @@ class LocalModel:
             body["repeat_penalty"] = 1.05  # greedy free text of a small model circles without it
         else:
             body["json_schema"] = schema
-        await self._warm_up(local_prompt.prefix(request))
-        text, last = await self._complete(body, stream if not request.tools else None)
+        await self._fit(anew=all(message.role != "assistant" for message in request.messages))
+        with self._asking():
+            await self._warm_up(local_prompt.prefix(request))
+            text, last = await self._complete(body, stream if not request.tools else None)
         return _answer(request, text, last, self.name)
 
     async def choose(self, prompt: str, labels: Sequence[str]) -> Mapping[str, float]:
@@ -149,6 +153,24 @@ class LocalModel:
     async def aclose(self) -> None:
         """End the process. The next use starts it again."""
         await asyncio.to_thread(self._server.stop)
+
+    async def _fit(self, anew: bool) -> None:
+        """Have the process run with as many threads as are good now. It is begun again for that, which loses what it has
+        evaluated, so only between conversations (`anew`) and while it has nothing to do."""
+        if self._spare is None or self._asked or not (anew or self._server.pid is None):
+            return
+        threads = await asyncio.to_thread(self._spare.look, self._server.pid)
+        if threads != self._server.plan.threads and not self._asked:
+            await asyncio.to_thread(self._server.stop)
+            self._server.plan = replace(self._server.plan, threads=threads)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        self._asked += 1
+        try:
+            yield
+        finally:
+            self._asked -= 1
 
     async def _complete(
         self, body: Mapping[str, Any], stream: Callable[[str], None] | None
@@ -196,7 +218,8 @@ class LocalModel:
             "temperature": 0.0,
             "cache_prompt": True,
         }
-        found = await self._call("/completion", body)
+        with self._asking():
+            found = await self._call("/completion", body)
         top = found["completion_probabilities"][0]["top_logprobs"]
         return [(one["id"], one["token"], one["logprob"]) for one in top if one["logprob"] is not None]
 

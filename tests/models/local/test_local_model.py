@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remit.errors import ModelError, UnknownName, UserError, WeightsError
-from remit.models import weights
+from remit.models import local_machine, weights
 from remit.models.local import LocalModel, open_local
 from remit.models.model import Image, Message, Request, ToolCall, ToolSpec
 from remit.settings import Settings, load
@@ -81,6 +82,73 @@ async def test_the_process_starts_on_first_use_and_streams_what_it_answers(model
     assert answer.usage.output_tokens == 24
     assert answer.finish == "length"
     assert answer.usage.cost == 0
+
+
+class Machine:
+    """One that others use as much as it is told."""
+
+    def __init__(self, share: float) -> None:
+        self.share, self.used, self.last = share, 0.0, time.monotonic()
+
+    def __call__(self, own: int | None) -> float:
+        now = time.monotonic()
+        self.used += self.share * (now - self.last)
+        self.last = now
+        return self.used
+
+
+def test_every_core_generates_while_nobody_else_wants_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_machine, "SPAN", 0.0)
+    machine = Machine(0.0)
+    spare = local_machine.Spare(2, machine)
+    found = []
+    for share in (0.0, 0.25, 1.0, 0.25, 0.0):
+        machine.share = share
+        spare.look()
+        time.sleep(0.05)
+        found.append(spare.look())
+    assert found == [2, 2, 1, 1, 2]  # between the two thresholds an opinion is kept
+
+
+def test_where_the_system_says_nothing_one_core_is_left_alone() -> None:
+    assert local_machine.Spare(4, lambda own: None).look() == 3
+    assert local_machine.Spare(1, lambda own: None).look() == 1
+
+
+def test_what_a_process_used_itself_is_not_counted_against_it() -> None:
+    if (before := local_machine.used_by_others(os.getpid())) is None:
+        pytest.skip("this system does not say what is used")
+    own = time.process_time()
+    while time.process_time() < own + 0.5:
+        pass
+    counted, all_of_it = local_machine.used_by_others(os.getpid()), local_machine.used_by_others(None)
+    assert counted is not None
+    assert all_of_it is not None
+    assert all_of_it - counted >= 0.4
+    assert counted >= before - 0.02  # a tick or two
+
+
+async def test_the_process_is_fitted_to_the_machine_only_between_conversations(
+    gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_machine, "SPAN", 0.0)
+    machine = Machine(0.0)
+    made = LocalModel(gguf, "tiny", tmp_path, window=2048)
+    made._spare = local_machine.Spare(2, machine)
+    try:
+        await made.request(HELLO)
+        first = pid_of(made)
+        assert made._server.plan.threads == 2
+        machine.share = 1.0
+        followed = replace(
+            HELLO, messages=(*HELLO.messages, Message("assistant", "Hi"), Message("user", "?"))
+        )
+        await made.request(followed)
+        assert pid_of(made) == first
+        await made.request(HELLO)
+        assert (pid_of(made) != first, made._server.plan.threads) == (True, 1)
+    finally:
+        await made.aclose()
 
 
 async def test_even_a_nonsense_model_makes_only_valid_calls(model: LocalModel) -> None:
