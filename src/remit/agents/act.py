@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from remit.agents.delegate import NAME as DELEGATE
@@ -16,7 +16,7 @@ from remit.agents.settle import acted, doubt_answered, perform, settle, undo
 from remit.agents.think import OWN
 from remit.agents.turns import in_turn
 from remit.errors import Mend, UnknownName
-from remit.gate.judge import judge
+from remit.gate.judge import judge, looks_allowed
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.journal.events import Acted, Asked, Json, Judged, Planned, Slept
 from remit.journal.state import CallState
@@ -27,9 +27,25 @@ from remit.tools.tool import Tool
 EXPIRY = timedelta(days=7)  # of an approval nobody answers
 
 
+@dataclass(slots=True)
+class Ready:
+    """A call that may happen now."""
+
+    call: CallState
+    judged: Judged | None = (
+        None  # the verdict that is not in the journal yet: it is written with what follows
+    )
+    default: str = ""  # in its place, for the commonest of calls: the rule by which looking is allowed
+    args: Mapping[str, Json] | None = None  # as they were judged, where the tool need not check them again
+
+    @property
+    def verdicts(self) -> list[Judged]:
+        return [self.judged] if self.judged else []
+
+
 async def act(live: Live) -> None:
     """Take every open call one stage on: propose it, or go on after an answer, or settle a doubt."""
-    ready: list[CallState] = []
+    ready: list[Ready] = []
     for call in list(live.state.open.values()):
         if call.asked is not None and call.replied is None:
             continue
@@ -42,7 +58,7 @@ async def act(live: Live) -> None:
         elif call.doubtful and call.asked is None:
             await settle(live, call)
         elif call.woken:
-            ready.append(call)
+            ready.append(Ready(call))
         elif call.replied is not None:
             ready += await _after_reply(live, call)
         elif call.call.tool in OWN:
@@ -67,7 +83,7 @@ def _own(live: Live, call: CallState) -> None:
         live.write(Asked(ask_id=f"q{call.call.id}", kind="question", text=text, call_id=call.call.id))
 
 
-async def _propose(live: Live, call: CallState) -> list[CallState]:
+async def _propose(live: Live, call: CallState) -> list[Ready]:
     """Judge a call. Returns it if it may happen now; otherwise its denial, question or error is written."""
     tool = live.tools.get(call.call.tool)
     if tool is None:
@@ -81,6 +97,8 @@ async def _propose(live: Live, call: CallState) -> list[CallState]:
         verdict, proposal = await _judge(live, call, tool)
     except Mend as error:
         return _mend(live, call, str(error), tool)
+    if verdict.rule == looks_allowed(tool.effect) and not verdict.evidence:
+        return [Ready(call, default=verdict.rule, args=proposal.args)]
     judged = _judged(call, tool, verdict, proposal)
     if verdict.decision == "deny":
         live.write(judged, _denied(call, tool, verdict))
@@ -95,8 +113,7 @@ async def _propose(live: Live, call: CallState) -> list[CallState]:
         )
         live.write(judged, asked)
     else:
-        call.judged = judged  # written together with what follows, in one append
-        return [call]
+        return [Ready(call, judged, args=proposal.args)]
     return []
 
 
@@ -104,11 +121,11 @@ async def _judge(live: Live, call: CallState, tool: Tool) -> tuple[Verdict, Prop
     """Gather the facts, then ask the gate. Raises Mend for arguments or records that do not fit."""
     args: Mapping[str, Json] = tool.validate(call.call.args) if tool.validate else call.call.args
     context = live.context(call.call.id)
-    records = {name: await read(context, args) for name, read in tool.records.items()}
+    records = {name: await read(context, args) for name, read in tool.records.items()} if tool.records else {}
     started = live.state.started
     facts = Facts(
         autonomy=live.spec.remit.autonomy,
-        tools=frozenset(live.tools),
+        tools=live.tools.keys(),
         person=context.person,
         inputs=context.inputs,
         records=records,
@@ -121,7 +138,9 @@ async def _judge(live: Live, call: CallState, tool: Tool) -> tuple[Verdict, Prop
     sinks = {name: kind for name, kind in tool.sinks.items() if name in call.call.args}
     proposal = Proposal(tool.name, args, tool.effect, sinks, written=call.call.args)
     verdict = judge(proposal, facts, live.rules)
-    if verdict.decision == "deny":  # what was refused to be looked at is not put on record either
+    if (
+        verdict.decision == "deny" or not records
+    ):  # what was refused to be looked at is not put on record either
         return verdict, proposal
     seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
     return replace(verdict, records=seen), proposal
@@ -141,7 +160,7 @@ def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -
     )
 
 
-def _mend(live: Live, call: CallState, why: str, tool: Tool | None = None) -> list[CallState]:
+def _mend(live: Live, call: CallState, why: str, tool: Tool | None = None) -> list[Ready]:
     effect = tool.effect if tool else "read"
     live.write(
         Acted(
@@ -168,7 +187,7 @@ def _denied(call: CallState, tool: Tool, verdict: Verdict) -> Acted:
     )
 
 
-async def _after_reply(live: Live, call: CallState) -> list[CallState]:
+async def _after_reply(live: Live, call: CallState) -> list[Ready]:
     """A person has answered. An approval is for the exact call that was asked about, once, if still not denied."""
     reply, asked, tool = call.replied, call.asked, live.tools.get(call.call.tool)
     assert reply is not None
@@ -197,7 +216,7 @@ async def _after_reply(live: Live, call: CallState) -> list[CallState]:
     if verdict.decision == "deny" or proposal.digest != asked.digest:
         live.write(_judged(call, tool, verdict, proposal), _denied(call, tool, verdict))
         return []
-    return [call]
+    return [Ready(call)]
 
 
 def _rejected(call: CallState, tool: Tool, result: str, by: str) -> Acted:
@@ -212,61 +231,60 @@ def _rejected(call: CallState, tool: Tool, result: str, by: str) -> Acted:
     )
 
 
-async def _carry_out(live: Live, ready: list[CallState]) -> None:
+async def _carry_out(live: Live, ready: list[Ready]) -> None:
     """Reads side by side, one event each; effects one after the other, intent before and outcome after."""
-    reads = [
-        c for c in ready if live.tools[c.call.tool].effect in ("read", "self") and c.call.tool != DELEGATE
-    ]
-    looks = [_look(live, call) for call in reads]
-    found = [await looks[0]] if len(looks) == 1 else await asyncio.gather(*looks)
-    for call, done in zip(reads, found, strict=True):
-        verdict = _new_verdict(call)
-        if verdict is not None and isinstance(done, Acted) and verdict.rule == f"default of {verdict.effect}":
-            live.write(
-                done.model_copy(update={"rule": verdict.rule})
-            )  # a row less for the commonest of calls
-        else:
-            live.write(*([verdict] if verdict else []), done)
-    for call in ready:
-        if call in reads:
+    looks = [one for one in ready if _only_looks(live, one.call)]
+    if len(looks) == 1:
+        found = [await _look(live, looks[0])]
+    else:
+        found = await asyncio.gather(*(_look(live, one) for one in looks))
+    for one, done in zip(looks, found, strict=True):
+        live.write(*one.verdicts, done)
+    for one in ready:
+        if one in looks:
             continue
-        verdicts = [verdict] if (verdict := _new_verdict(call)) else []
+        call = one.call
         if call.call.tool == DELEGATE:
-            live.write(*verdicts) if verdicts else None
+            if one.judged:
+                live.write(one.judged)
             await delegate(live, call)
         elif live.spec.remit.autonomy == "shadow":
-            live.write(*verdicts, _simulated(live, call))
+            live.write(*one.verdicts, _simulated(live, call))
         else:
             async with in_turn(live, call) as slept:
                 if slept is not None:
-                    live.write(*verdicts, slept)
+                    live.write(*one.verdicts, slept)
                 else:
-                    await perform(live, call, *verdicts)
+                    await perform(live, call, *one.verdicts)
 
 
-def _new_verdict(call: CallState) -> Judged | None:
-    """The verdict that is not in the journal yet: it is written with what follows."""
-    return call.judged if call.replied is None and not call.woken else None
+def _only_looks(live: Live, call: CallState) -> bool:
+    return live.tools[call.call.tool].effect in ("read", "self") and call.call.tool != DELEGATE
 
 
-async def _look(live: Live, call: CallState) -> Acted | Slept:
+async def _look(live: Live, ready: Ready) -> Acted | Slept:
     """Call a tool without effect, in its turn; it may want to be called again later."""
-    async with in_turn(live, call) as slept:
-        return slept or await _look_now(live, call)
+    if ready.call.call.tool not in live.limits:
+        return await _look_now(live, ready)
+    async with in_turn(live, ready.call) as slept:
+        return slept or await _look_now(live, ready)
 
 
-async def _look_now(live: Live, call: CallState) -> Acted | Slept:
+async def _look_now(live: Live, ready: Ready) -> Acted | Slept:
+    call = ready.call
     tool = live.tools[call.call.tool]
     began = time.monotonic()
     try:
-        outcome = await live.attempt(call_tool(tool, live.context(call.call.id), call.call.args))
+        outcome = await live.attempt(
+            call_tool(tool, live.context(call.call.id), call.call.args, valid=ready.args)
+        )
     except asyncio.CancelledError:
         if not live.interrupted:
             raise
         outcome = Outcome("failed", "broken off: the run was cancelled", time.monotonic() - began)
     if outcome.later is not None:
         return Slept(until=outcome.later.until, why=outcome.later.why, call_id=call.call.id)
-    return acted(call, tool, outcome.status, outcome.result, outcome.seconds)
+    return acted(call, tool, outcome.status, outcome.result, outcome.seconds, rule=ready.default)
 
 
 def _simulated(live: Live, call: CallState) -> Acted:

@@ -35,6 +35,7 @@ class Transcript:
     seqs: list[int] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     size: int = 0
+    spoken: int = 0  # seq of the last message to the model but the first, which is the goal; 0: none
 
     def apply(self, event: Event) -> None:
         match event.body:
@@ -57,6 +58,8 @@ class Transcript:
                 self._compact(body)
 
     def _add(self, seq: int, message: Message) -> None:
+        if message.role == "user" and self.messages:
+            self.spoken = seq
         self.seqs.append(seq)
         self.messages.append(message)
         self.size += len(message.text) + sum(len(to_json(dict(call.args))) for call in message.calls)
@@ -65,7 +68,7 @@ class Transcript:
         cut = next((i for i, seq in enumerate(self.seqs) if seq > body.upto), len(self.seqs))
         kept = list(zip(self.seqs[cut:], self.messages[cut:], strict=True))
         first, goal = self.seqs[0], self.messages[0]
-        self.seqs, self.messages, self.size = [], [], 0
+        self.seqs, self.messages, self.size, self.spoken = [], [], 0, 0
         self._add(first, goal)
         self._add(body.upto, Message("user", body.summary))
         for seq, message in kept:

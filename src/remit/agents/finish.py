@@ -41,19 +41,20 @@ async def conclude(live: Live, call: CallState | None, report: str = "") -> None
         live.write(*_closed(call, "ended"), Finished(status=status, report=mark_claims(report, live.state)))
     else:
         verdicts = await _check(live, report, output)
-        live.write(*verdicts, *_follows(live, call, verdicts, report, output))
+        live.write(*_follows(live, call, verdicts, report, output))
 
 
 def _follows(
     live: Live, call: CallState | None, verdicts: list[Checked], report: str, output: Json
 ) -> list[AnyBody]:
-    """What the verdicts of the done checks lead to: the end, another round, or a person."""
+    """What the verdicts of the done checks lead to: the end, another round, or a person. The model reads the outcome of
+    its call first, then what each check says."""
     if any(v.verdict == "not met" for v in verdicts):
         detail = "; ".join(f"{v.check}: {v.detail}" for v in verdicts if v.verdict == "not met")
         found = sum(c.verdict == "not met" for c in (*live.state.checks, *verdicts))
         rounds = found / len(live.spec.checks)
         asked = _ask(live, detail) if rounds > (1 if live.model.small else ROUNDS) else []
-        return [*_closed(call, f"not finished: {detail}"), *asked]
+        return [*_closed(call, "not finished"), *verdicts, *asked]
     met = bool(verdicts) and all(v.verdict == "met" for v in verdicts)
     why = "" if verdicts else "the agent has no done checks"
     why = why or "; ".join(f"{v.check}: {v.detail}" for v in verdicts if v.verdict == "cannot verify")
@@ -63,7 +64,7 @@ def _follows(
         output=output,
         why=why,
     )
-    return [*_closed(call, "ended"), finished]
+    return [*_closed(call, "ended"), *verdicts, finished]
 
 
 def _should_reflect(live: Live) -> bool:

@@ -176,7 +176,7 @@ async def doubted(live: Live, call: CallState) -> str | None:
 def repeated(live: Live, call: CallState) -> str | None:
     """Why this call is not carried out again: the same one succeeded and nothing changed since."""
     tool = live.tools.get(call.call.tool)
-    if tool is None:
+    if tool is None or (tool.effect in ("read", "self") and not live.model.small):
         return None
     changed = max((c.seq for c in live.state.effects), default=0)
     for earlier in reversed(live.state.calls.values()):

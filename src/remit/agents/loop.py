@@ -6,7 +6,9 @@ wins, and an effect is intended before and recorded after. A waiting run is simp
 
 from __future__ import annotations
 
+from collections.abc import Reversible
 from datetime import UTC, datetime
+from itertools import islice
 
 from remit.agents.act import act
 from remit.agents.finish import conclude
@@ -57,7 +59,7 @@ async def step(live: Live) -> bool:
         return False
     if live.transcript.messages[-1].role == "assistant":  # it answered, and called nothing
         await _said(live)
-    elif standstill := stalled(list(state.calls.values())[-8:], _last_nudge(live)):
+    elif standstill := stalled(_latest(state.calls.values()), live.transcript.spoken):
         _no_progress(live, nudge(state.nudges, standstill))
     elif stop := over_limit(live):
         live.write(stop)
@@ -67,6 +69,8 @@ async def step(live: Live) -> bool:
 
 
 def _wake(live: Live) -> None:
+    if not live.state.timers:
+        return
     now = datetime.now(UTC)
     for call_id, until in list(live.state.timers.items()):
         if until <= now:
@@ -74,6 +78,8 @@ def _wake(live: Live) -> None:
 
 
 def _expire(live: Live) -> None:
+    if not live.state.waits:
+        return
     now = datetime.now(UTC)
     for asked in list(live.state.waits.values()):
         if asked.expires is not None and asked.expires <= now:
@@ -134,12 +140,9 @@ def _no_progress(live: Live, nudged: Nudged) -> None:
     live.write(told, Asked(ask_id=f"stuck{number}", kind="question", text=text))
 
 
-def _last_nudge(live: Live) -> int:
-    """The seq after which progress is counted afresh: each nudge gives the model a new chance."""
-    marks = [
-        seq for seq, m in zip(live.transcript.seqs, live.transcript.messages, strict=True) if m.role == "user"
-    ]
-    return marks[-1] if len(marks) > 1 else 0
+def _latest(calls: Reversible[CallState]) -> list[CallState]:
+    """The last few, in order."""
+    return list(islice(reversed(calls), 8))[::-1]
 
 
 def _model_failed(live: Live, error: ModelError) -> Asked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from remit.agents.live import Live
 from remit.errors import StaleWriter
@@ -14,9 +15,8 @@ from remit.tools.call import call as call_tool
 from remit.tools.tool import Tool
 
 PAUSE = 0.1  # seconds before an effect whose answer was lost is looked into, doubled with each attempt
-TRIES = (
-    5  # of one effect, after which a person decides: what kills its worker each time must not kill them all
-)
+# Of one effect, after which a person decides: what kills its worker each time must not kill them all
+TRIES = 5
 
 
 async def run(live: Live, call: CallState, key: str) -> Acted:
@@ -34,7 +34,13 @@ async def run(live: Live, call: CallState, key: str) -> Acted:
 
 
 def acted(
-    call: CallState, tool: Tool, status: str, result: Json, seconds: float = 0.0, source: str = ""
+    call: CallState,
+    tool: Tool,
+    status: str,
+    result: Json,
+    seconds: float = 0.0,
+    source: str = "",
+    rule: str = "",
 ) -> Acted:
     return Acted(
         call_id=call.call.id,
@@ -45,6 +51,7 @@ def acted(
         integrity=tool.integrity,
         source=source or tool.name,
         seconds=round(seconds, 3),
+        rule=rule,
     )
 
 
@@ -104,10 +111,8 @@ async def look(live: Live, call: CallState, tool: Tool) -> Acted | None:
 
 def ask_about(live: Live, call: CallState) -> None:
     lost = live.memory.get(f"lost {call.call.id}")
-    text = (
-        f"{call.call.tool} was begun and its outcome is unknown{f' ({lost})' if lost else ''}. Approve to do it (again), reject to leave it, "
-        f"or answer with its result if it happened."
-    )
+    text = f"{call.call.tool} was begun and its outcome is unknown{f' ({lost})' if lost else ''}. "
+    text += "Approve to do it (again), reject to leave it, or answer with its result if it happened."
     number = call.intended.attempt if call.intended else 1
     ask_id = f"d{call.call.id}" if number == 1 else f"d{call.call.id}.{number}"
     live.write(Asked(ask_id=ask_id, kind="doubt", text=text, call_id=call.call.id))
@@ -188,5 +193,4 @@ def undo_of(tool: Tool, call: CallState) -> Tool:
     async def call_it(context: object, args: object) -> Json:
         return await take_back(context, args, result)  # type: ignore[arg-type]
 
-    return Tool(tool.name, tool.description, tool.schema, call_it, effect=tool.effect, integrity=tool.integrity,
-                settle=tool.settle, timeout=tool.timeout, validate=tool.validate)  # fmt: skip
+    return replace(tool, call=call_it, undo=None)

@@ -69,7 +69,7 @@ async def think(live: Live) -> None:
         live.write(cut)
     await live.settled(AHEAD)
     price = live.model.price
-    if price is not None and (price.input or price.output) and live.spec.remit.budget.money is not None:
+    if price is not None and not price.free and live.spec.remit.budget.money is not None:
         live.write(Reserved(amount=estimate(live, price)))
         await live.settled()
     request = Request(
@@ -126,7 +126,7 @@ def over_limit(live: Live) -> Asked | Finished | None:
         why = f"{state.tokens} tokens were used; the budget is {budget.tokens * times}"
     elif state.seconds >= budget.wall.total_seconds() * times:
         why = f"{state.seconds:.0f} s were worked; the budget is {budget.wall.total_seconds() * times:.0f} s"
-    elif budget.money is not None and live.model.price is not None:
+    elif budget.money is not None and live.model.price is not None and not live.model.price.free:
         next_cost = estimate(live, live.model.price)
         if state.spent + next_cost > budget.money * times:
             why = f"${state.spent:.4f} were spent and the next step may cost ${next_cost:.4f}; "

@@ -30,16 +30,10 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
 
 
 def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Verdict:
-    known: dict[str, Json] = {name: {} for name in rules.records}
-    known |= {name: value for name, value in facts.records.items() if isinstance(value, dict)}
-    known |= {
-        "args": dict(proposal.args),
-        "person": dict(facts.person),
-        "inputs": dict(facts.inputs),
-        "evidence": dict(evidence),
-        "run": {"untrusted": facts.untrusted, "goal": facts.goal, "counts": dict(facts.counts)},
-    }
     matching = rules.for_tool(proposal.tool)
+    if not matching and proposal.effect in ("read", "self"):
+        return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
+    known = _known(proposal, facts, rules, evidence) if matching else {}
     missed: list[str] = []  # what would have allowed it
     for compiled in matching:
         rule, held = compiled.rule, compiled.holds(known)
@@ -51,12 +45,28 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
             missed.append(" ".join(["not allowed:", _why_not(rule), *(f"({words})" for words in doubt)]))
         elif held is not False:
             return Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence)
-    if proposal.effect in ("read", "self") and not matching:
-        return Verdict("allow", f"default of {proposal.effect}", (), evidence)
     reasons = tuple(missed) or ("no rule allows it",)
     if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
         return Verdict("deny", "no rule matches", reasons, evidence)
     return Verdict("ask", "no rule matches", reasons, evidence)
+
+
+def looks_allowed(effect: str) -> str:
+    """The name of what allows a look, or a note of the run's own, where no rule speaks of the tool."""
+    return f"default of {effect}"
+
+
+def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Mapping[str, Json]:
+    """What a condition may ask about, by the names that it uses."""
+    known: dict[str, Json] = {name: {} for name in rules.records}
+    known |= {name: value for name, value in facts.records.items() if isinstance(value, dict)}
+    return known | {
+        "args": dict(proposal.args),
+        "person": dict(facts.person),
+        "inputs": dict(facts.inputs),
+        "evidence": dict(evidence),
+        "run": {"untrusted": facts.untrusted, "goal": facts.goal, "counts": dict(facts.counts)},
+    }
 
 
 def _why(rule: Rule) -> str:

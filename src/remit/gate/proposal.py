@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -40,7 +40,7 @@ class Facts:
     """What the gate may know. Every value here comes from the journal, the spec or a record, never from a model."""
 
     autonomy: Autonomy = "ask"
-    tools: frozenset[str] = frozenset()  # the remit's
+    tools: Set[str] = frozenset()  # the remit's
     person: Mapping[str, Json] = field(default_factory=dict)
     inputs: Mapping[str, Json] = field(default_factory=dict)
     records: Mapping[str, Json] = field(default_factory=dict)

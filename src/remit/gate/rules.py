@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from cel_expr_python import cel
 from remit.errors import SpecError
 
 Json = Any
+KNOWN = 1_000  # tools whose rules are remembered
 BUILT_IN = ("args", "person", "inputs", "run", "evidence")
 
 
@@ -56,14 +57,20 @@ class Rules:
 
     compiled: tuple[Compiled, ...] = ()
     records: tuple[str, ...] = ()
+    _found: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def asks_about(self, tool: str, record: str) -> bool:
         """Whether a rule for the tool may depend on that record: evidence may come from any."""
         conditions = [c.rule.condition for c in self.for_tool(tool)]
         return any(re.search(rf"\b({re.escape(record)}|evidence)\b", condition) for condition in conditions)
 
-    def for_tool(self, tool: str) -> list[Compiled]:
-        return [c for c in self.compiled if any(fnmatchcase(tool, pattern) for pattern in c.rule.tools)]
+    def for_tool(self, tool: str) -> tuple[Compiled, ...]:
+        found = self._found.get(tool)
+        if found is None:
+            found = tuple(c for c in self.compiled if any(fnmatchcase(tool, p) for p in c.rule.tools))
+            if len(self._found) < KNOWN:  # a model makes names up without end
+                self._found[tool] = found
+        return found
 
 
 def compile_rules(rules: Sequence[Rule], records: Iterable[str] = (), tools: Iterable[str] = ()) -> Rules:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -138,9 +137,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 text=True,
-                # Ctrl-C is for Remit, which pauses; the model ends with its parent. Idle threads must not spin.
-                start_new_session=True,
-                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+                start_new_session=True,  # Ctrl-C is for Remit, which pauses; the model ends with its parent
             )
             self._process = process
             weakref.finalize(self, _close, process)

@@ -104,6 +104,10 @@ class Price:
     output: Decimal
     tiers: tuple[tuple[int, Decimal, Decimal], ...] = ()
 
+    @property
+    def free(self) -> bool:
+        return not (self.input or self.output or self.tiers)
+
     def of(self, input_tokens: int, output_tokens: int) -> Decimal:
         input_price, output_price = self.input, self.output
         for start, tier_input, tier_output in self.tiers:

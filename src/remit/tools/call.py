@@ -49,16 +49,22 @@ class Outcome:
     later: Later | None = None
 
 
-async def call(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Outcome:
-    """Call `tool` with arguments as the model wrote them. Raises ToolFault for the developer's mistakes only."""
+async def call(
+    tool: Tool, context: ToolContext, args: Mapping[str, Json], *, valid: Mapping[str, Json] | None = None
+) -> Outcome:
+    """Call `tool` with arguments as the model wrote them, or with what the tool's own check made of them, `valid`. Raises
+    ToolFault for the developer's mistakes only."""
     start = time.monotonic()
+    if valid is None:
+        try:
+            valid = tool.validate(args) if tool.validate else args
+        except Mend as wrong:
+            return Outcome("mend", _message(wrong), time.monotonic() - start)
+    task = asyncio.create_task(_guarded(tool, context, valid))
     try:
-        valid = tool.validate(args) if tool.validate else args
-    except Mend as wrong:
-        return Outcome("mend", _message(wrong), time.monotonic() - start)
-    task = asyncio.create_task(_guarded(tool, context, valid), name=f"tool {tool.name}")
-    try:
-        await asyncio.wait({task}, timeout=tool.timeout)
+        await asyncio.sleep(0)  # many a tool is done at once, and needs no timer
+        if not task.done():
+            await asyncio.wait({task}, timeout=tool.timeout)
         late = not task.done()
         if late:
             await _stop(task)
