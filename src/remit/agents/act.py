@@ -22,7 +22,7 @@ from remit.journal.events import Acted, Asked, Json, Judged, Planned, Slept
 from remit.journal.state import CallState
 from remit.tools.call import Outcome
 from remit.tools.call import call as call_tool
-from remit.tools.tool import Tool
+from remit.tools.tool import Tool, ToolContext
 
 EXPIRY = timedelta(days=7)  # of an approval nobody answers
 
@@ -37,6 +37,7 @@ class Ready:
     )
     default: str = ""  # in its place, for the commonest of calls: the rule by which looking is allowed
     args: Mapping[str, Json] | None = None  # as they were judged, where the tool need not check them again
+    context: ToolContext | None = None  # as the gate's records were read with
 
     @property
     def verdicts(self) -> list[Judged]:
@@ -94,11 +95,12 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
     if why := repeated(live, call) or await doubted(live, call):
         return _mend(live, call, why, tool)
     try:
-        verdict, proposal = await _judge(live, call, tool)
+        context = live.context(call.call.id)
+        verdict, proposal = await _judge(live, call, tool, context)
     except Mend as error:
         return _mend(live, call, str(error), tool)
     if verdict.rule == looks_allowed(tool.effect) and not verdict.evidence:
-        return [Ready(call, default=verdict.rule, args=proposal.args)]
+        return [Ready(call, default=verdict.rule, args=proposal.args, context=context)]
     judged = _judged(call, tool, verdict, proposal)
     if verdict.decision == "deny":
         live.write(judged, _denied(call, tool, verdict))
@@ -113,14 +115,13 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
         )
         live.write(judged, asked)
     else:
-        return [Ready(call, judged, args=proposal.args)]
+        return [Ready(call, judged, args=proposal.args, context=context)]
     return []
 
 
-async def _judge(live: Live, call: CallState, tool: Tool) -> tuple[Verdict, Proposal]:
+async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) -> tuple[Verdict, Proposal]:
     """Gather the facts, then ask the gate. Raises Mend for arguments or records that do not fit."""
     args: Mapping[str, Json] = tool.validate(call.call.args) if tool.validate else call.call.args
-    context = live.context(call.call.id)
     records = {name: await read(context, args) for name, read in tool.records.items()} if tool.records else {}
     started = live.state.started
     facts = Facts(
@@ -210,7 +211,7 @@ async def _after_reply(live: Live, call: CallState) -> list[Ready]:
         live.write(_rejected(call, tool, result, reply.by))
         return []
     try:
-        verdict, proposal = await _judge(live, call, tool)
+        verdict, proposal = await _judge(live, call, tool, live.context(call.call.id))
     except Mend as error:
         return _mend(live, call, str(error), tool)
     if verdict.decision == "deny" or proposal.digest != asked.digest:
@@ -276,7 +277,7 @@ async def _look_now(live: Live, ready: Ready) -> Acted | Slept:
     began = time.monotonic()
     try:
         outcome = await live.attempt(
-            call_tool(tool, live.context(call.call.id), call.call.args, valid=ready.args)
+            call_tool(tool, ready.context or live.context(call.call.id), call.call.args, valid=ready.args)
         )
     except asyncio.CancelledError:
         if not live.interrupted:

@@ -23,7 +23,7 @@ from remit.tools.tool import Tool, ToolContext
 
 T = TypeVar("T")
 Named = tuple[tuple[str, Limit], ...]  # limits, each with the name that it is held under
-AHEAD = 2  # appends that may be under way while the loop goes on; effects, waits and ends always wait for all
+AHEAD = 8  # appends that may be under way while the loop goes on; effects, waits and ends always wait for all
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class Live:
     watch: Callable[[Event], None] | None = None
     stream: Callable[[str], None] | None = None
     prefix: str = ""
+    name: str = ""  # the run's id in words
     person: Mapping[str, Any] = field(default_factory=dict)  # whom the run acts for
     memory: dict[str, Any] = field(default_factory=dict)  # of this advance only: what guards have found out
     under_way: list[Append] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Live:
 
     def __post_init__(self) -> None:
         self.prefix = instructions(self.spec)
+        self.name = str(self.run)
 
     def take(self, event: Event) -> None:
         """Take in an event that is in the journal."""
@@ -120,7 +122,7 @@ class Live:
         return ToolContext(
             run=self.run,
             call_id=call_id,
-            key=key or f"{self.run}:{call_id}",
+            key=key or f"{self.name}:{call_id}",
             root=self.root,
             person=self.person,
             inputs=started.inputs if started else {},

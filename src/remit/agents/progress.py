@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,18 +30,17 @@ def stalled(calls: Sequence[CallState], since: int) -> Standstill | None:
     done = [c for c in calls if c.acted is not None and c.seq > since]
     if len(done) < LIMIT:
         return None
-    seen: set[str] = set()
     fresh = []
-    for call in done:
-        call.mark = mark = call.mark or signature(call, with_result=True)
-        fresh.append(mark not in seen)
-        seen.add(mark)
+    for n, call in enumerate(done):
+        call.mark = call.mark or signature(call)
+        same = [signature(c, with_result=True) for c in done[:n] if c.mark == call.mark]
+        fresh.append(not same or signature(call, with_result=True) not in same)
     if any(fresh[-LIMIT:]) and not all(
         c.acted and c.acted.status in ("mend", "failed") for c in done[-LIMIT * 2 :]
     ):
         return None
     if not any(fresh[-LIMIT:]):
-        marks = [signature(c) for c in done[-4:]]
+        marks = [c.mark for c in done[-4:]]
         if len(set(marks)) == 1:
             return Standstill(f"{done[-1].call.tool} was called again and again with the same arguments")
         if len(marks) == 4 and marks[0] == marks[2] and marks[1] == marks[3]:
@@ -53,11 +51,11 @@ def stalled(calls: Sequence[CallState], since: int) -> Standstill | None:
     return None
 
 
-def signature(call: CallState, with_result: bool = False) -> str:
-    """A short hash of a call, and of its result."""
+def signature(call: CallState, with_result: bool = False) -> int:
+    """A hash of a call, and of its result; the same within this process."""
     acted = call.acted
     result = (acted.status, acted.result) if with_result and acted else None
-    return hashlib.sha256(to_json([call.call.tool, sorted(call.call.args.items()), result])).hexdigest()[:16]
+    return hash(to_json([call.call.tool, sorted(call.call.args.items()), result]))
 
 
 def nudge(nudges: Sequence[Nudged], standstill: Standstill) -> Nudged:

@@ -57,7 +57,7 @@ class CallState:
     undoes: CallState | None = None  # the effect that this one takes back
     undone: bool = False
     wanted_by: str = ""  # who wants it, where that is a person and not the model
-    mark: str = field(default="", compare=False)  # a hash of the call and its result, kept by whoever made it
+    mark: int = field(default=0, compare=False)  # a hash of the call, kept by whoever made it
 
     @property
     def doubtful(self) -> bool:

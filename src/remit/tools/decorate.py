@@ -259,12 +259,17 @@ def _caller(
     function: Callable[..., Any], model: type[BaseModel], wants_context: bool
 ) -> Callable[[ToolContext, Mapping[str, Json]], Any]:
     keys = [(key, key.removeprefix(_PREFIX)) for key in model.model_fields]
+    plain = all(field.annotation in (str, int, float, bool) for field in model.model_fields.values())
+    waits = inspect.iscoroutinefunction(function)
 
     async def call(context: ToolContext, args: Mapping[str, Json]) -> Json:
-        checked = model.model_validate(args)
-        values = {name: getattr(checked, key) for key, name in keys}
+        if plain:  # valid as they are, and nothing is to be made of them
+            values = dict(args)
+        else:
+            checked = model.model_validate(args)
+            values = {name: getattr(checked, key) for key, name in keys}
         first = (context,) if wants_context else ()
-        if inspect.iscoroutinefunction(function):
+        if waits:
             return await function(*first, **values)
         return await in_thread(lambda: function(*first, **values))
 
