@@ -10,6 +10,7 @@ from bench.clerk import remit_side, scripted
 from bench.database import size_of
 from bench.peers import workload
 from remit.app import open_app
+from remit.crew import tune_collector
 from remit.settings import Settings
 
 
@@ -24,6 +25,7 @@ async def main() -> None:
         async def size() -> int:
             return await size_of(args.dsn)
 
+        tune_collector()  # as `remit worker` does when it begins
         found = await workload.measure(run, size, args)
     found["side"] = "Remit"
     found["setup"] = f"remit {version('remit')}, pool={args.pool}"
