@@ -15,6 +15,7 @@ from typing import Any, Literal
 from cel_expr_python import cel
 
 from remit.errors import SpecError
+from remit.gate.condition import Node, names, tree
 
 Json = Any
 KNOWN = 1_000  # tools whose rules are remembered
@@ -39,6 +40,8 @@ class Rule:
 class Compiled:
     rule: Rule
     program: Any  # a cel Expression
+    tree: Node | None = None
+    asks: frozenset[str] = frozenset()  # the variables in its condition
 
     def holds(self, facts: Mapping[str, Json]) -> bool | str:
         """True or False; a str says why it could not be decided (a field that is not there, wrong types)."""
@@ -61,8 +64,7 @@ class Rules:
 
     def asks_about(self, tool: str, record: str) -> bool:
         """Whether a rule for the tool may depend on that record: evidence may come from any."""
-        conditions = [c.rule.condition for c in self.for_tool(tool)]
-        return any(re.search(rf"\b({re.escape(record)}|evidence)\b", condition) for condition in conditions)
+        return any(record in c.asks or "evidence" in c.asks for c in self.for_tool(tool))
 
     def for_tool(self, tool: str) -> tuple[Compiled, ...]:
         found = self._found.get(tool)
@@ -79,26 +81,27 @@ def compile_rules(rules: Sequence[Rule], records: Iterable[str] = (), tools: Ite
     Raises SpecError for a condition that does not parse, names what does not exist, or is no yes-or-no, and
     for a rule that matches none of the agent's tools.
     """
-    names = (*BUILT_IN, *sorted(set(records) - set(BUILT_IN)))
+    variables = (*BUILT_IN, *sorted(set(records) - set(BUILT_IN)))
     known = tuple(tools)
-    env = cel.NewEnv(variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in names})
+    env = cel.NewEnv(variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in variables})
     compiled = []
     for number, rule in enumerate(rules, 1):
         try:
             program = env.compile(rule.condition)
         except (RuntimeError, ValueError) as error:
-            raise SpecError(f"rule {number} ({rule.name}): {_plain(str(error), names)}") from error
+            raise SpecError(f"rule {number} ({rule.name}): {_plain(str(error), variables)}") from error
         if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
             raise SpecError(f"rule {number} ({rule.name}): the condition must be a yes or no (a bool)")
         if known and not any(fnmatchcase(tool, p) for tool in known for p in rule.tools):
             raise SpecError(
                 f"rule {number} ({rule.name}): matches none of the agent's tools: {', '.join(known)}"
             )
-        compiled.append(Compiled(rule, program))
-    return Rules(tuple(compiled), names)
+        node = tree(program.serialize())
+        compiled.append(Compiled(rule, program, node, names(node)))
+    return Rules(tuple(compiled), variables)
 
 
-def _plain(message: str, names: Sequence[str]) -> str:
+def _plain(message: str, known: Sequence[str]) -> str:
     if found := re.search(r"undeclared reference to '([^']+)'", message):
-        return f"{found[1].split('.')[0]!r} does not exist; a condition may use {', '.join(names)}"
+        return f"{found[1].split('.')[0]!r} does not exist; a condition may use {', '.join(known)}"
     return " ".join(message.split())
