@@ -50,8 +50,8 @@ ENQUEUE: LiteralString = "SELECT remit_enqueue(%s::uuid[], %s::int[], '{0}', %s,
 class Pace:
     """Seconds. A dead worker's jobs are taken over within `dead_after` and two heartbeats."""
 
-    heartbeat: float = 2.0
-    dead_after: float = 7.0
+    heartbeat: float = 1.0
+    dead_after: float = 4.0
     poll: float = 1.0  # how late a timer may be; new jobs are announced and do not wait for it
     grace: float = 30.0  # what a job may still take when the worker is told to stop
 

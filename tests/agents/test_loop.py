@@ -105,7 +105,7 @@ async def test_an_effect_after_untrusted_reading_waits_for_a_person_and_happens_
     after = await app.advance(state.run)
     assert [what for what, _ in world.done] == ["cancel W1"]
     assert after.finished is not None
-    with pytest.raises(NotWaiting, match="waits for nothing"):
+    with pytest.raises(NotWaiting, match="has already ended"):
         await app.answer(state.run, "approve", "olga")
 
 

@@ -132,7 +132,7 @@ async def test_a_word_that_comes_after_the_cancel_says_so(app: App) -> None:
     run = await start(app, call("send", to="a@x.org", text="1"))
     await app.advance(run)
     await app.cancel(run, "olivia", "changed my mind")
-    with pytest.raises(NotWaiting, match="waits for nothing: it is cancelled"):
+    with pytest.raises(NotWaiting, match="has already ended: cancelled"):
         await app.answer(run, "approve", "oscar", ask="a1.1")
     await app.advance(run)
     assert world.done == []

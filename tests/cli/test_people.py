@@ -87,7 +87,7 @@ def test_a_question_is_answered_in_words_and_a_bare_yes_is_pointed_there(tmp_pat
     assert "olga: answer the blue one" in remit("show", run).stdout
     late = remit("answer", run, "the red one")
     assert late.exit_code == 2
-    assert "waits for nothing" in late.stderr
+    assert "has already ended" in late.stderr
 
 
 def test_words_are_no_answer_to_a_call_that_wants_yes_or_no(tmp_path: Path) -> None:

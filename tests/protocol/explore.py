@@ -93,6 +93,7 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             "remit.agents.think.datetime": Noon,
             "remit.journal.journal.datetime": Noon,
             "remit.app.datetime": Noon,
+            "remit.steering.datetime": Noon,
             **(broken or {}),
         }.items():
             held.enter_context(patch(where, what))

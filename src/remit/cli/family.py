@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from remit.app import App
-from remit.errors import NotWaiting
 from remit.journal.events import Delegated, Event
 from remit.journal.state import State, fold
 
@@ -49,24 +47,6 @@ async def family(app: App, run: UUID) -> list[Member]:
         for begun in _begun(parent.events):
             found.append(await _member(app, begun.child, begun.agent, begun.call_id, parent.run))
     return found
-
-
-async def pause(app: App, run: UUID, by: str) -> None:
-    """Stop a run and its children, each at its next event. Raises NotWaiting if the run has ended."""
-    await app.pause(run, by)
-    for member in (await family(app, run))[1:]:
-        if member.events:
-            with suppress(NotWaiting):  # it ended meanwhile
-                await app.pause(member.run, by)
-
-
-async def resume(app: App, run: UUID, by: str) -> None:
-    """Let a run and its children go on. Raises NotWaiting if the run has ended."""
-    for member in reversed((await family(app, run))[1:]):
-        if member.events:
-            with suppress(NotWaiting):
-                await app.resume(member.run, by)
-    await app.resume(run, by)
 
 
 async def _member(app: App, run: UUID, agent: str, call: str, parent: UUID | None) -> Member:

@@ -15,7 +15,6 @@ import typer
 from remit import settings
 from remit.agents.report import effects
 from remit.app import App, open_app
-from remit.cli import family
 from remit.cli.common import Download, Json, console, errors, exit_code, me, perform, print_json
 from remit.cli.timeline import entry, summary
 from remit.crew import Crew
@@ -116,7 +115,7 @@ async def _resume(prefix: str, quiet: bool, as_json: bool) -> None:
         run_id = await app.find(prefix)
         state = await app.state(run_id)
         if state.finished is None:
-            await family.resume(app, run_id, me())
+            await app.resume(run_id, me())
             state = await attend(app, run_id, quiet)
         elif not quiet:
             console.print("It had ended already; there is nothing to go on with.", style="yellow")
@@ -140,7 +139,7 @@ async def attend(app: App, run_id: UUID, quiet: bool = False) -> State:
             errors.print(f"pausing … `remit resume {str(run_id)[:8]}` goes on; Ctrl-C again leaves at once")
             loop.remove_signal_handler(signal.SIGINT)
             with suppress(NotWaiting):  # it ended at the same moment
-                await family.pause(app, run_id, me())
+                await app.pause(run_id, me())
         return await work
     finally:
         stop.cancel()

@@ -70,7 +70,7 @@ async def _fork(
 async def _pause(prefix: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
         run = await app.find(prefix)
-        await family.pause(app, run, me())
+        await app.pause(run, me())
         members = await family.family(app, run)
     _say(members, as_json)
     if not as_json:

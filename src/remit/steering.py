@@ -1,0 +1,163 @@
+"""What people do to a run from outside: answer, pause, resume, cancel, take back. Each is an event like any other, appended
+whoever advances the run; they read it again and go on from there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+from remit.agents.live import Live
+from remit.errors import NotWaiting, StaleWriter, UnknownName, UserError
+from remit.journal.events import AnyBody, Asked, Finished, Paused, Replied, Resumed, UndoWanted
+from remit.journal.journal import Journal
+from remit.journal.retain import restore
+from remit.journal.state import State
+from remit.outfit import agent_of, outfit
+from remit.store.store import Store
+
+RELOADS = 100  # times that a run is read again because somebody else appended to it meanwhile
+
+
+class Steering(ABC):
+    """The part of an App that steers runs."""
+
+    store: Store
+    journal: Journal
+    lives: dict[UUID, Live]  # what this process advances now
+
+    @abstractmethod
+    async def state(self, run: UUID) -> State: ...
+
+    @abstractmethod
+    async def advance(self, run: UUID) -> State: ...
+
+    async def answer(
+        self,
+        run: UUID,
+        decision: Literal["approve", "reject", "answer"],
+        by: str,
+        text: str = "",
+        ask: str = "",
+    ) -> Replied:
+        """Record a person's word on what a run waits for. With one thing waiting, `ask` may be left out.
+
+        Raises NotWaiting with what became of it, UserError where it is unclear what is meant.
+        """
+
+        def reply(state: State) -> Replied:
+            waiting = list(state.waits)
+            if ask and ask in state.replies:
+                done = state.replies[ask]
+                raise NotWaiting(f"{ask} of run {run} was already answered: {done.decision} by {done.by}")
+            if state.finished is not None:
+                raise NotWaiting(f"run {run} has already ended: {state.status}")
+            if not waiting:
+                raise NotWaiting(f"run {run} waits for nothing: it is {state.status}")
+            if ask and ask not in state.waits:
+                raise UnknownName("waiting item", ask, waiting)
+            if not ask and len(waiting) > 1:
+                raise UserError(f"run {run} waits for several things; name one: {', '.join(waiting)}")
+            asked = state.waits[ask or waiting[0]]
+            if asked.expires is not None and asked.expires <= datetime.now(UTC):
+                raise NotWaiting(f"{asked.ask_id} of run {run} expired at {asked.expires.isoformat()}")
+            if asked.kind == "approval" and decision == "answer":
+                raise UserError(f"{asked.ask_id} wants approve or reject")
+            return Replied(ask_id=asked.ask_id, decision=decision, by=by, text=text)
+
+        body = await self._append_outside(run, reply)
+        assert isinstance(body, Replied)
+        return body
+
+    async def pause(self, run: UUID, by: str) -> None:
+        """Stop a run and its children, each at its next event. A running effect is not broken off; its outcome is still
+        recorded. Raises NotWaiting if the run has ended."""
+        await self._append_outside(run, lambda state: _unless_ended(state, Paused(by=by), state.paused))
+        for child in await self._children(run):
+            with suppress(NotWaiting, UserError):  # it has ended, or was not begun yet
+                await self.pause(child, by)
+
+    async def resume(self, run: UUID, by: str) -> None:
+        """Let a run and its children go on. Raises NotWaiting if the run has ended."""
+        for child in await self._children(run):
+            with suppress(NotWaiting, UserError):
+                await self.resume(child, by)
+        await self._append_outside(run, lambda state: _unless_ended(state, Resumed(by=by), not state.paused))
+
+    async def cancel(self, run: UUID, by: str, why: str = "") -> None:
+        """End a run and its children. What a tool of it is doing is broken off within a heartbeat; what became of an
+        effect that was under way is found out and recorded."""
+        before = await self.state(run)
+        words = f"{by}: {why}".rstrip(": ")
+        await self._append_outside(
+            run, lambda state: _unless_ended(state, Finished(status="cancelled", why=words))
+        )
+        for delegated in before.children.values():
+            with suppress(NotWaiting, UserError):  # it has ended, or was not begun yet and never will be
+                await self.cancel(delegated.child, by, why)
+        if run in self.lives:
+            self.lives[run].interrupt()
+        elif any(call.doubtful for call in before.open.values()):
+            with suppress(StaleWriter):  # whoever has the run does it
+                await self.advance(run)
+
+    async def put_before_person(self, run: UUID, why: str) -> None:
+        """A run that cannot be advanced as things are (a tool of its spec is gone, a variable is not set) waits for a
+        person, rather than being tried again and again."""
+
+        def ask(state: State) -> Asked | None:
+            if state.finished or any(ask_id.startswith("broken") for ask_id in state.waits):
+                return None
+            number = 1 + sum(ask_id.startswith("broken") for ask_id in state.asked)
+            text = (
+                f"It cannot go on: {why} Approve to try again once that is mended, or reject to end the run."
+            )
+            return Asked(ask_id=f"broken{number}", kind="question", text=text)
+
+        await self._append_outside(run, ask)
+
+    async def undo(self, run: UUID, call_id: str, by: str) -> State:
+        """Take an effect back as its tool declares, once. Raises UserError where there is nothing to undo."""
+
+        def want(state: State) -> UndoWanted | None:
+            call = state.calls.get(call_id)
+            if call is None or call not in state.effects:
+                known = [effect.call.id for effect in state.effects]
+                raise UnknownName("effect", call_id, known)
+            tool = outfit(agent_of(state.started)).tools.get(call.call.tool) if state.started else None
+            if tool is None or tool.undo is None:
+                raise UserError(f"{call.call.tool} does not say how it is undone; undo it in its own system")
+            if call.undone:
+                raise UserError(f"{call_id} of run {run} is undone already")
+            return None if f"undo:{call_id}" in state.open else UndoWanted(call_id=call_id, by=by)
+
+        await restore(self.store, run)  # where it lies in the archive
+        await self._append_outside(run, want)
+        return await self.advance(run)
+
+    async def _children(self, run: UUID) -> list[UUID]:
+        """Those that have not returned yet."""
+        return [delegated.child for delegated in (await self.state(run)).children.values()]
+
+    async def _append_outside(self, run: UUID, make: Callable[[State], AnyBody | None]) -> AnyBody | None:
+        """Append what `make` says of the run's state now; whoever advances it meanwhile reads it again."""
+        for _ in range(RELOADS):
+            state = await self.state(run)
+            body = make(state)
+            if body is None:
+                return None
+            try:
+                await self.journal.append(run, state.seq, [body])
+            except StaleWriter:
+                continue
+            return body
+        raise StaleWriter(f"run {run} is being changed by somebody else all the time; try again")
+
+
+def _unless_ended(state: State, body: AnyBody, already: bool = False) -> AnyBody | None:
+    if state.finished is not None:
+        raise NotWaiting(f"run {state.run} has already ended: {state.status}")
+    return None if already else body
