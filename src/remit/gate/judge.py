@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from remit.gate.evidence import evidence as evidence_of
+from remit.gate.evidence import mentions, vouch
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.rules import Rule, Rules
 
 Json = Any
+__all__ = ["judge", "looks_allowed", "mentions", "vouch"]
 
 
 def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
@@ -19,14 +22,12 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
     matches, the default of the effect: look and keep notes yes; act on the world ask or, at autonomy `act`, no.
     Autonomy then narrows what was allowed; it never widens.
     """
-    evidence = {
-        name: vouch(proposal.args.get(name), facts) for name in proposal.sinks if name in proposal.args
-    }
+    evidence, told = evidence_of(proposal, facts)
     if proposal.tool not in facts.tools:
-        return Verdict(
-            "deny", "the remit", (f"{proposal.tool} is not among the tools of this remit",), evidence
-        )
-    return _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
+        why = (f"{proposal.tool} is not among the tools of this remit",)
+        return Verdict("deny", "the remit", why, evidence, provenance=told)
+    verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
+    return replace(verdict, provenance=told) if told else verdict
 
 
 def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Verdict:
@@ -92,42 +93,3 @@ def _narrow(verdict: Verdict, proposal: Proposal, facts: Facts) -> Verdict:
             "ask", "autonomy ask", ("this agent asks before each effect", verdict.rule), verdict.evidence
         )
     return verdict
-
-
-def vouch(value: Json, facts: Facts) -> str:
-    """The strongest evidence for a sink value: grant, person, record or unvouched."""
-    if isinstance(value, list | tuple):
-        found = {vouch(item, facts) for item in value}
-        return next(
-            (level for level in ("unvouched", "record", "person", "grant") if level in found), "grant"
-        )
-    text = canonical(value)
-    if not text:
-        return "grant"  # nothing is passed
-    if text in {canonical(v) for v in leaves(facts.inputs)} or mentions(facts.goal, text):
-        return "grant"
-    if text in {canonical(v) for v in leaves(facts.person)}:
-        return "person"
-    if text in {canonical(v) for v in leaves(facts.records)}:
-        return "record"
-    return "unvouched"
-
-
-def canonical(value: Json) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # 50.0 stands as 50 in what people write
-    return "" if value is None else re.sub(r"\s+", " ", str(value)).strip().casefold()
-
-
-def mentions(text: str, value: str) -> bool:
-    """Whether `value` (canonical) stands in `text` as a whole word."""
-    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", canonical(text)) is not None
-
-
-def leaves(value: Json) -> list[Json]:
-    """Every scalar in a JSON value, keys of objects included."""
-    if isinstance(value, Mapping):
-        return [leaf for key, item in value.items() for leaf in (key, *leaves(item))]
-    if isinstance(value, list | tuple):
-        return [leaf for item in value for leaf in leaves(item)]
-    return [value]

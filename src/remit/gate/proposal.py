@@ -8,6 +8,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from remit.gate.known import Known
+
 Json = Any
 Autonomy = Literal["shadow", "draft", "ask", "act"]
 # shadow: effects simulated · draft: content only · ask: each effect asked · act: by the rules
@@ -47,6 +49,7 @@ class Facts:
     untrusted: bool = False  # the run has read words of somebody unverified
     goal: str = ""  # the person's own words
     counts: Mapping[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
+    known: Known | None = None  # what the run has read
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,4 @@ class Verdict:
     records: Mapping[str, Json] = field(
         default_factory=dict
     )  # what was looked at, where a rule asks about it
+    provenance: Mapping[str, str] = field(default_factory=dict)  # unvouched argument -> where it comes from

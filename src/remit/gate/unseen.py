@@ -26,24 +26,25 @@ _MARKS = (
 )
 _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _UNSEEN = re.compile(f"[{_MARKS}{_CONTROLS}]")
+_CONTROL = re.compile(f"[{_CONTROLS}]")  # found faster, and ASCII has no others
 _JOINERS = "\u200c\u200d"
 _DIRECTION = "\u200e\u200f\u061c"
 
 
 def has_unseen(text: str) -> bool:
     """Whether a character stands in it that a reader does not see."""
-    return _UNSEEN.search(text) is not None
+    return (_CONTROL if text.isascii() else _UNSEEN).search(text) is not None
 
 
 def as_seen(text: str) -> str:
     """The text as a reader sees it."""
-    return _UNSEEN.sub("", text) if _UNSEEN.search(text) else text
+    return _UNSEEN.sub("", text) if has_unseen(text) else text
 
 
 def hidden(text: str) -> list[str]:
     """Each kind of unseen character that no script needs where it stands, as `U+200B`, in order, once."""
     found: dict[str, None] = {}
-    for match in _UNSEEN.finditer(text):
+    for match in _UNSEEN.finditer(text) if has_unseen(text) else ():
         if not _needed(text, match.start()):
             found[f"U+{ord(match[0]):04X}"] = None
     return list(found)

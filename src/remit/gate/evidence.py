@@ -1,0 +1,139 @@
+"""What vouches for a value that is about to enter a sink, and in words where a value comes from that nothing vouches for.
+
+The levels, strongest first:
+
+- `grant`: the person's own words or the trusted trigger hold it
+- `person`: it belongs to the person for whom the run acts
+- `directory`: a trusted source said it in this run, as a whole value
+- `record`: it stands in a record that the gate itself has read for this call
+- `written`: free text of the model's own in which nothing leads anywhere, or only where something vouches for
+- `unvouched`: none of these
+
+Values are compared in the canonical form of the sink's kind; what is no value of that kind is unvouched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from remit.gate.known import leaves
+from remit.gate.parts import parts_of
+from remit.gate.proposal import Facts, Proposal
+from remit.gate.unseen import shown
+from remit.gate.values import canonical, spellings, stands
+
+Json = Any
+LEVELS = ("unvouched", "written", "record", "directory", "person", "grant")  # weakest first
+_TOLD = 3  # values of one argument that are told of
+
+
+@dataclass(slots=True)
+class Witness:
+    """The facts, with what was worked out of them: several sinks ask the same."""
+
+    facts: Facts
+    forms: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+
+    def level(self, kind: str, value: Json) -> str:
+        """The evidence for one value, or the weakest of several."""
+        if isinstance(value, Mapping | list | tuple):
+            return weakest(self.level(kind, leaf) for leaf in leaves(value))
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return "grant"  # nothing is passed
+        form = canonical(kind, value) if kind != "hidden" else None
+        if form is None:
+            several = _several(kind, value)
+            return weakest(self.level(kind, one) for one in several) if several else "unvouched"
+        facts = self.facts
+        if form in self._forms("inputs", facts.inputs, kind) or stands(kind, form, facts.goal):
+            return "grant"
+        if form in self._forms("person", facts.person, kind):
+            return "person"
+        if facts.known is not None and facts.known.who(kind, form).trusted:
+            return "directory"
+        return "record" if form in self._forms("records", facts.records, kind) else "unvouched"
+
+    def free(self, value: Json) -> str:
+        """The evidence for free text: as a whole, or that of the weakest of what leads somewhere in it."""
+        whole = self.level("text", value)
+        if whole != "unvouched":
+            return whole
+        parts = (part for text in _texts(value) for part in parts_of(text))
+        return weakest(["written", *(self.level(kind, part) for kind, part in parts)])
+
+    def told(self, kind: str, value: Json, free: bool) -> str:
+        """In words, the values of an argument that nothing vouches for, and where each was read."""
+        if free:
+            values = [part for text in _texts(value) for part in parts_of(text)]
+        else:
+            items = leaves(value) if isinstance(value, Mapping | list | tuple) else (value,)
+            values = [(kind, one) for item in items for one in _several(kind, item) or (item,)]
+        doubtful = [(k, one) for k, one in values if self.level(k, one) == "unvouched"]
+        told = list(dict.fromkeys(self._words(k, one) for k, one in doubtful))
+        more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
+        return "; ".join(told[:_TOLD] + more)
+
+    def _words(self, kind: str, value: Json) -> str:
+        text = shown(" ".join(str(value).split()))
+        name = f"{text[:99]}…" if len(text) > 100 else text
+        if kind == "hidden":
+            return f"characters that a reader does not see ({name})"
+        form = canonical(kind, value)
+        if form is None:
+            return f"{name}, which is no plain {kind}"
+        if self.facts.known is None:
+            return name
+        said = self.facts.known.who(kind, form).untrusted
+        return f"{name}, found in {' and '.join(said)}" if said else f"{name}, read nowhere in this run"
+
+    def _forms(self, group: str, values: Json, kind: str) -> frozenset[str]:
+        forms = self.forms.get((group, kind))
+        if forms is None:
+            forms = frozenset(form for leaf in leaves(values) for form in spellings(kind, leaf)) - {""}
+            self.forms[group, kind] = forms
+        return forms
+
+
+def evidence(proposal: Proposal, facts: Facts) -> tuple[dict[str, str], dict[str, str]]:
+    """The level of each sink argument that is given, and in words where the unvouched ones come from."""
+    if not proposal.sinks:
+        return {}, {}
+    witness, levels, told = Witness(facts), {}, {}
+    for name, kind in proposal.sinks.items():
+        if name not in proposal.args:
+            continue
+        value, free = proposal.args[name], kind == "text" and proposal.effect == "egress"
+        levels[name] = witness.free(value) if free else witness.level(kind, value)
+        if levels[name] == "unvouched" and (words := witness.told(kind, value, free)):
+            told[name] = words
+    return levels, told
+
+
+def vouch(value: Json, facts: Facts, kind: str = "text") -> str:
+    """The evidence for one value of a kind: grant, person, directory, record or unvouched."""
+    return Witness(facts).level(kind, value)
+
+
+def mentions(text: str, value: str) -> bool:
+    """Whether `value` (canonical text) stands in `text` as a whole word."""
+    return stands("text", value, text)
+
+
+def weakest(levels: Iterable[str]) -> str:
+    return min(levels, key=LEVELS.index, default="grant")
+
+
+def _several(kind: str, value: Json) -> list[str]:
+    """The addresses of a list of them that is written as one text; none where one of them is no address."""
+    if kind not in ("email", "phone") or not isinstance(value, str) or not re.search("[,;\n]", value):
+        return []
+    items = [item for item in re.split(r"[,;\n]", value) if item.strip()]
+    return items if all(canonical(kind, item) is not None for item in items) else []
+
+
+def _texts(value: Json) -> Iterator[str]:
+    items = leaves(value) if isinstance(value, Mapping | list | tuple) else (value,)
+    return (item for item in items if isinstance(item, str))

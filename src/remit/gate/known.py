@@ -1,0 +1,118 @@
+"""What a run has read, found again by kind of value: who says that an address is one, and where a stranger wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from remit.gate.values import found, spellings, stands
+
+Json = Any
+SOURCES = 3  # of one value that are remembered, on either side
+LONG = 2_000  # characters; a leaf that is longer is no value, though values may stand in it
+PICKED = ("email", "url", "phone", "account", "amount")  # kinds that are told from the words around them
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a value was read, first first; empty where it was not."""
+
+    trusted: tuple[str, ...] = ()  # sources in whose results it stands as a whole
+    untrusted: tuple[str, ...] = ()  # sources in whose results it stands anywhere
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    result: Json
+    trusted: bool
+    source: str
+    given: Json  # what the model gave to the call
+
+
+@dataclass(slots=True)
+class _Index:
+    """The values of one kind in the first `upto` results."""
+
+    upto: int = 0
+    written: set[str] = field(default_factory=set)  # by the model, before a trusted source said them
+    trusted: dict[str, list[str]] = field(default_factory=dict)
+    untrusted: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Known:
+    """What the run has read, in order. Learning keeps a reference; the work is done when somebody asks, once for a kind.
+
+    A trusted source vouches for a value that stands in its result as a whole leaf, of the right kind: not for what is
+    part of a sentence there, and not for what the model itself had written into a call before, for a search repeats its
+    question and a directory tells what it was just told.
+    """
+
+    _reads: list[_Read] = field(default_factory=list)
+    _indexes: dict[str, _Index] = field(default_factory=dict)
+
+    def learn(self, result: Json, trusted: bool, source: str, given: Json = None) -> None:
+        """Take in a result, in the order of the journal. `source` in words; `given`: the arguments of the call.
+
+        A call that changed something is learned too, as untrusted where its result is nobody's record: what was
+        given to it must be known before what is read later.
+        """
+        self._reads.append(_Read(result, trusted, source, given))
+
+    def who(self, kind: str, value: str) -> Evidence:
+        """Who has said a value (canonical)."""
+        index = self._index(kind)
+        untrusted = index.untrusted.get(value, ())
+        if not untrusted and kind not in PICKED:
+            untrusted = [read.source for read in self._reads if not read.trusted and _said(kind, value, read)]
+        return Evidence(tuple(index.trusted.get(value, ())), tuple(dict.fromkeys(untrusted))[:SOURCES])
+
+    def _index(self, kind: str) -> _Index:
+        index = self._indexes.setdefault(kind, _Index())
+        for read in self._reads[index.upto :]:
+            for leaf in leaves(read.given):
+                index.written |= _values(kind, leaf) - index.trusted.keys()
+            for leaf in leaves(read.result):
+                if not read.trusted:
+                    for value in _values(kind, leaf):
+                        _note(index.untrusted, value, read.source)
+                    continue
+                for value in _whole(kind, leaf):
+                    if value and value not in index.written:
+                        _note(index.trusted, value, read.source)
+        index.upto = len(self._reads)
+        return index
+
+
+def leaves(value: Json) -> Iterator[Json]:
+    """Every scalar in a JSON value, keys of objects included."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield key
+            yield from leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    elif value is not None:
+        yield value
+
+
+def _values(kind: str, leaf: Json) -> frozenset[str]:
+    """A leaf as a whole, and what can be picked out of it."""
+    whole = frozenset(_whole(kind, leaf))
+    return whole | found(kind, leaf) if kind in PICKED and isinstance(leaf, str) else whole
+
+
+def _whole(kind: str, leaf: Json) -> tuple[str, ...]:
+    return () if isinstance(leaf, str) and len(leaf) > LONG else spellings(kind, leaf)
+
+
+def _said(kind: str, value: str, read: _Read) -> bool:
+    return any(stands(kind, value, leaf) for leaf in leaves(read.result) if isinstance(leaf, str))
+
+
+def _note(sources: dict[str, list[str]], value: str, source: str) -> None:
+    said = sources.setdefault(value, [])
+    if len(said) < SOURCES and source not in said:
+        said.append(source)

@@ -1,0 +1,60 @@
+"""What leads somewhere in a free text: links, addresses, account numbers, and what a reader does not see. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from remit.gate.accounts import ibans_in
+from remit.gate.addresses import emails_in, urls_in
+from remit.gate.numbers import digits
+from remit.gate.unseen import as_seen, hidden
+
+# Cards, and the wallets that money is most often asked to; and a number after a word that says what it is.
+_WALLET = re.compile(
+    r"(?<!\w)(?:0x[0-9A-Fa-f]{40}|(?:bc1|tb1)[0-9a-z]{20,80}|[13][1-9A-HJ-NP-Za-km-z]{25,34})(?!\w)"
+)
+_CARD = re.compile(r"(?<![\w.])[0-9](?:[ -]?[0-9]){12,18}(?!\w)(?![ -][0-9])")
+_NAMED = re.compile(
+    r"\b(?:account|acct|a/c|iban|konto\w{0,6}|kto|compte|cuenta|conto|routing|sort code|bic)\b[^\n0-9]{0,20}"
+    r"([A-Za-z]{0,4}[0-9](?:[ -]?[0-9]){3,20})(?!\w)",
+    re.IGNORECASE,
+)
+_LONG_WORD = re.compile(r"[0-9A-Za-z]{25}")
+_FOUR_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){3}")
+_COLON = re.compile(r":(?=[^\s/])[^\s<>\"]{1,200}")
+_BEFORE = re.compile(r"(?:data|javascript|vbscript|file|blob|tel|sms|facetime)\s{0,3}\Z", re.IGNORECASE)
+
+
+def parts_of(text: str) -> list[tuple[str, str]]:
+    """Kind and value, as they are written, of all that is a sink of its own in a text that goes out; each once.
+
+    Kinds: `url`, `email`, `account`, and `hidden`, whose value is the character as `U+200B`. A link that no program
+    would read in one way is among them too: it has no canonical form, so nothing can vouch for it.
+    """
+    seen = digits(as_seen(text))
+    found = [("url", link) for link in urls_in(seen)]
+    found += [("url", link) for link in _without_host(seen)]
+    found += [("email", one) for one in emails_in(seen) if "." in one.partition("@")[2]]
+    if _FOUR_DIGITS.search(seen):
+        found += [("account", one) for one in ibans_in(seen)]
+        found += [("account", match[0]) for match in _CARD.finditer(seen) if _luhn(match[0])]
+        found += [("account", match[1]) for match in _NAMED.finditer(seen)]
+    if _LONG_WORD.search(seen):
+        found += [("account", match[0]) for match in _WALLET.finditer(seen)]
+    found += [("hidden", mark) for mark in hidden(text)]
+    return list(dict.fromkeys(found))
+
+
+def _without_host(text: str) -> Iterator[str]:
+    """Links that run something, hold their content in themselves or dial a number."""
+    for match in _COLON.finditer(text):
+        before = _BEFORE.search(text, max(0, match.start() - 14), match.start())
+        if before is not None and not text[before.start() - 1 : before.start()].isalnum():
+            yield before[0] + match[0]
+
+
+def _luhn(number: str) -> bool:
+    """Whether the check digit of a card number is right."""
+    plain = [int(c) for c in reversed(re.sub(r"[ -]", "", number))]
+    return sum(plain[::2]) % 10 == -sum(sum(divmod(2 * one, 10)) for one in plain[1::2]) % 10
