@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -48,6 +48,8 @@ class Steering(ABC):
         Raises NotWaiting with what became of it, UserError where it is unclear what is meant.
         """
 
+        now = await self._now()
+
         def reply(state: State) -> Replied:
             waiting = list(state.waits)
             if ask and ask in state.replies:
@@ -62,7 +64,7 @@ class Steering(ABC):
             if not ask and len(waiting) > 1:
                 raise UserError(f"run {run} waits for several things; name one: {', '.join(waiting)}")
             asked = state.waits[ask or waiting[0]]
-            if asked.expires is not None and asked.expires <= datetime.now(UTC):
+            if asked.expires is not None and asked.expires <= now:
                 raise NotWaiting(f"{asked.ask_id} of run {run} expired at {asked.expires.isoformat()}")
             if asked.kind == "approval" and decision == "answer":
                 raise UserError(f"{asked.ask_id} wants approve or reject")
@@ -137,6 +139,14 @@ class Steering(ABC):
         await restore(self.store, run)  # where it lies in the archive
         await self._append_outside(run, want)
         return await self.advance(run)
+
+    async def _now(self) -> datetime:
+        """The time by the database's clock."""
+        async with self.store.pool.connection() as connection:
+            row = await (await connection.execute("select clock_timestamp()")).fetchone()
+        assert row is not None
+        now: datetime = row[0]
+        return now
 
     async def _children(self, run: UUID) -> list[UUID]:
         """Those that have not returned yet."""

@@ -262,11 +262,6 @@ async def test_clocks_that_are_an_hour_wrong_lose_and_repeat_nothing(
     await under_wrong_clocks(database_url, tmp_path, "three", "approval", "question", "children", "key")
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    strict=True,
-    reason="a worker's wall clock says when a run wakes; it should be the database's",
-)
 async def test_a_wait_of_moments_begun_by_a_worker_that_is_an_hour_ahead_is_over_in_moments(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -18,8 +18,8 @@ import pytest
 
 from remit.agents import turns
 from remit.app import App, open_app
-from remit.journal.events import Call, Event, Intended, Judged, Slept
-from remit.journal.state import CallState, State
+from remit.journal.events import Event, Intended, Judged, Slept
+from remit.journal.state import State
 from remit.rate import Limit, parse_rate
 from remit.replay import Terms, replay
 from remit.settings import Settings
@@ -277,9 +277,11 @@ async def test_the_operators_limit_stands_in_place_of_the_tools_own_and_the_agen
     assert "free" not in found
 
 
-def test_when_a_call_sleeps_it_says_until_when() -> None:
-    slept = turns._sleep(CallState(Call(id="1.1", tool="x", args={}), 1), 90, "tool:x", "no more than 1/h")
-    assert 85 < (slept.until - datetime.now(UTC)).total_seconds() <= 90
+async def test_when_a_call_sleeps_it_says_until_when(app: App) -> None:
+    spec = agent(limits={"tools": {"free": {"rate": "1/h"}}})
+    state = await app.advance(await app.start(spec, "go", person=ANN, model=script("free", "free")))
+    (until,) = state.timers.values()
+    assert 3500 < (until - datetime.now(UTC)).total_seconds() <= 3600
 
 
 async def test_a_replay_takes_nobodys_turn(app: App) -> None:

@@ -57,6 +57,10 @@ class Noon(datetime):
         return cls(2026, 1, 1, 12, tzinfo=UTC)
 
 
+async def _noon(app: Any) -> datetime:
+    return Noon.now()
+
+
 def _owner() -> Any:
     loop: Any = asyncio.get_running_loop()
     return loop.owner
@@ -88,12 +92,10 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             "remit.agents.act.time": clock,
             "remit.agents.think.time": clock,
             "remit.tools.call.time": clock,
-            "remit.agents.act.datetime": Noon,
-            "remit.agents.loop.datetime": Noon,
-            "remit.agents.think.datetime": Noon,
+            "remit.journal.lease.Leases.now": lambda leases: Noon.now(),
+            "remit.steering.Steering._now": _noon,
             "remit.journal.journal.datetime": Noon,
             "remit.app.datetime": Noon,
-            "remit.steering.datetime": Noon,
             **(broken or {}),
         }.items():
             held.enter_context(patch(where, what))

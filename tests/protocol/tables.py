@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from remit.journal.events import Event
 from remit.journal.journal import Append, Journal, status_after, tell
 
 Rows = list[tuple[Any, ...]]
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)  # by the clock on the wall of the simulated database
 Ask = Callable[[str, str, Callable[[], Any]], Awaitable[Any]]  # what, with what, done at its moment
 
 
@@ -71,10 +73,11 @@ class Tables:
         match query:
             case lease.ENTER:
                 self.workers.setdefault(values[0], [values[2], values[3], values[4], 0])
+                return [(NOON,)]
             case lease.BEAT:
                 if row := self.workers.get(values[0]):
                     row[3] += 1
-                    return [(row[3],)]
+                    return [(NOON,)]
             case lease.OTHERS:
                 return [(other, *row) for other, row in self.workers.items() if other != values[0]]
             case lease.BURY:

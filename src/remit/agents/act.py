@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate
@@ -111,7 +111,7 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
             text=f"{tool.name}: {'; '.join(verdict.reasons) or verdict.rule}",
             call_id=call.call.id,
             digest=proposal.digest,
-            expires=datetime.now(UTC) + EXPIRY,
+            expires=live.leases.now() + EXPIRY,
         )
         live.write(judged, asked)
     else:

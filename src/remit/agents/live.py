@@ -129,4 +129,5 @@ class Live:
             resources=self.resources,
             goal=started.goal if started else "",
             woken=call.woken if call else False,
+            now=self.leases.now,
         )

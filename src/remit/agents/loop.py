@@ -7,7 +7,6 @@ wins, and an effect is intended before and recorded after. A waiting run is simp
 from __future__ import annotations
 
 from collections.abc import Reversible
-from datetime import UTC, datetime
 from itertools import islice
 
 from remit.agents.act import act
@@ -71,7 +70,7 @@ async def step(live: Live) -> bool:
 def _wake(live: Live) -> None:
     if not live.state.timers:
         return
-    now = datetime.now(UTC)
+    now = live.leases.now()
     for call_id, until in list(live.state.timers.items()):
         if until <= now:
             live.write(Woken(call_id=call_id))
@@ -80,7 +79,7 @@ def _wake(live: Live) -> None:
 def _expire(live: Live) -> None:
     if not live.state.waits:
         return
-    now = datetime.now(UTC)
+    now = live.leases.now()
     for asked in list(live.state.waits.values()):
         if asked.expires is not None and asked.expires <= now:
             live.write(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from remit.agents.guards import allowed_now
@@ -116,7 +115,7 @@ def over_limit(live: Live) -> Asked | Finished | None:
     whole of the next call must fit."""
     budget, state = live.spec.remit.budget, live.state
     deadline = live.spec.remit.deadline
-    if deadline is not None and datetime.now(UTC) >= deadline:
+    if deadline is not None and live.leases.now() >= deadline:
         return Finished(status="not met", why=f"the deadline {deadline.isoformat()} has passed")
     times = 1 + state.extensions
     why = ""

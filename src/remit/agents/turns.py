@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from remit.agents.live import Live, Named
 from remit.agents.spec import Agent
@@ -58,7 +58,9 @@ async def _take(live: Live, call: CallState, limits: Named, held: list[Place]) -
         place = (f"{name} at once", live.run, call.call.id)
         pause = await _slot(live, place, limit.concurrent)
         if pause:
-            return _sleep(call, pause, name, f"{limit.concurrent} of {limit.concurrent} calls are under way")
+            return _sleep(
+                live, call, pause, name, f"{limit.concurrent} of {limit.concurrent} calls are under way"
+            )
         held.append(place)
     for name, limit in limits:
         if limit.rate is None:
@@ -69,7 +71,7 @@ async def _take(live: Live, call: CallState, limits: Named, held: list[Place]) -
             await asyncio.sleep(pause)
             pause = await live.turns.turn(place, parse_rate(limit.rate))
         if pause:
-            return _sleep(call, pause, name, f"no more than {limit.rate}")
+            return _sleep(live, call, pause, name, f"no more than {limit.rate}")
     return None
 
 
@@ -85,8 +87,8 @@ async def _slot(live: Live, place: Place, most: int) -> float:
     return 0.0
 
 
-def _sleep(call: CallState, pause: float, name: str, why: str) -> Slept:
-    until = datetime.now(UTC) + timedelta(seconds=pause)
+def _sleep(live: Live, call: CallState, pause: float, name: str, why: str) -> Slept:
+    until = live.leases.now() + timedelta(seconds=pause)
     return Slept(until=until, why=f"waits its turn: {name}: {why}", call_id=call.call.id, limit=name)
 
 

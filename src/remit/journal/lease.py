@@ -5,7 +5,7 @@ Three promises, in this order:
 
 1. Two live processes never advance one run knowingly: a lease is taken only from a process that has been buried.
 2. A process is buried when its beat has stood still for its `ttl` by the *observer's* steady clock, or when it ran on
-   this machine and is gone. No wall clock is compared with another.
+   this machine and is gone. No wall clock is compared with another; what is due is due by the database's (`now`).
 3. Whoever may have been buried stops by itself: a lease counts for `ttl` less a margin from when the last confirmed
    beat was *sent*; an effect begins only while it counts, and is broken off when it ends (`effect`).
 
@@ -21,6 +21,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -36,9 +37,11 @@ LOG = logging.getLogger(__name__)
 
 ENTER: LiteralString = """
     insert into workers (id, name, place, pid, ttl) values (%s, %s, %s, %s, %s)
-    on conflict (id) do nothing
+    on conflict (id) do nothing returning clock_timestamp()
 """
-BEAT: LiteralString = "update workers set beat = beat + 1, seen_at = now() where id = %s returning beat"
+BEAT: LiteralString = """
+    update workers set beat = beat + 1, seen_at = now() where id = %s returning clock_timestamp()
+"""
 LEAVE: LiteralString = """
     with gone as (delete from leases where worker = %s and run <> all(%s)) delete from workers where id = %s
 """
@@ -78,13 +81,12 @@ class Leases:
     held: dict[UUID, int] = field(default_factory=dict)  # run -> workers that died while they held it
     lost: set[UUID] = field(default_factory=set)  # held here, and perhaps by another too
     until: float = 0.0  # by `steady`: when the leases stop to count unless a beat is confirmed before
-    interrupt: Callable[[Collection[UUID]], Awaitable[None]] | None = (
-        None  # asked at each beat, of the runs held
-    )
+    # Asked at each beat, of the runs held
+    interrupt: Callable[[Collection[UUID]], Awaitable[None]] | None = None
     _entered: bool = False
-    _connection: Connection | None = (
-        None  # of its own: a beat must not wait behind what runs want of the pool
-    )
+    _told: tuple[datetime, float] | None = None  # the database's time, and when that was by `steady`
+    # Of its own: a beat must not wait behind what runs want of the pool
+    _connection: Connection | None = None
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     _effects: dict[asyncio.Task[Any], UUID] = field(default_factory=dict)
     _wanted: dict[UUID, asyncio.Future[int | None]] = field(default_factory=dict)
@@ -145,9 +147,8 @@ class Leases:
             yield
         except asyncio.CancelledError:
             if run in self.lost and not task.uncancel():
-                raise LeaseLost(
-                    f"run {run}: this process lost its lease in the middle of an effect"
-                ) from None
+                words = f"run {run}: this process lost its lease in the middle of an effect"
+                raise LeaseLost(words) from None
             raise
         finally:
             self._effects.pop(task, None)
@@ -155,6 +156,14 @@ class Leases:
     def fit(self) -> bool:
         """Whether the leases surely count still. To be asked right before an effect."""
         return steady() < self.until
+
+    def now(self) -> datetime:
+        """The time by the database's clock, as of the last beat: it is the same for all, where this machine's own may be
+        wrong, or jump. Before the first beat, this machine's."""
+        if self._told is None:
+            return datetime.now(UTC)
+        then, at = self._told
+        return then + timedelta(seconds=steady() - at)
 
     async def close(self) -> None:
         """Let go of everything, and be known no more."""
@@ -226,7 +235,7 @@ class Leases:
     async def _enter(self) -> None:
         sent = steady()
         try:
-            await self._ask(ENTER, (self.id, self.name, place(), identity(), self.ttl))
+            self._hear(await self._ask(ENTER, (self.id, self.name, place(), identity(), self.ttl)), sent)
         except (psycopg.Error, OSError):
             self.id = uuid4()  # others may have seen the name already, and count from then
             raise
@@ -242,7 +251,7 @@ class Leases:
             sent = steady()
             try:
                 async with asyncio.timeout(max(0.01, self.until - sent)):
-                    known = bool(await self._ask(BEAT, (self.id,)))
+                    known = self._hear(await self._ask(BEAT, (self.id,)), sent)
                     if known:
                         self.until = sent + self.ttl * 2 / 3
                     if self._owed:
@@ -256,6 +265,12 @@ class Leases:
             if not known or not self.fit():
                 self._lose()
                 return
+
+    def _hear(self, rows: Sequence[Any], sent: float) -> bool:
+        """Take the database's time from its answer; False where it does not know this process."""
+        if rows:
+            self._told = (rows[0][0].astimezone(UTC), (sent + steady()) / 2)
+        return bool(rows)
 
     async def look(self) -> list[UUID]:
         """Bury the processes that are dead: gone from this machine, or silent for their ttl. Returns whom."""

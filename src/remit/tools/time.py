@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from remit.errors import Later, Mend
 from remit.tools.decorate import tool
@@ -20,10 +20,10 @@ async def wait_for(context: ToolContext, minutes: float = 0.0, until: datetime |
         until: When to go on, with a time zone, as 2026-11-21T09:00:00Z.
     """
     if context.woken:
-        return f"it is {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"it is {context.now():%Y-%m-%d %H:%M} UTC"
     if until is not None and until.utcoffset() is None:
         raise Mend(f"{until.isoformat()} has no time zone; write it as {until.isoformat()}Z for UTC")
-    now = datetime.now(UTC)
+    now = context.now()
     when = until or now + timedelta(minutes=minutes)
     if when > now + LONGEST:
         raise Mend(f"{when:%Y-%m-%d} is more than a year away")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -19,6 +20,10 @@ Json = Any
 Effect = Literal["read", "self", "egress", "destroy"]
 # read: looks only · self: changes only the run's own things · egress: something leaves · destroy: changes the world
 Integrity = Literal["system", "person", "untrusted"]
+
+
+def wall() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class ToolContext:
     resources: Mapping[str, Any] = field(default_factory=dict)  # what the agent was given, as "shop" -> URL
     goal: str = ""  # the person's own words, as the trusted trigger gave them
     woken: bool = False  # the time that this call slept for, by Later, has come
+    now: Callable[[], datetime] = wall  # the time, by the clock that all workers share
 
 
 @dataclass(frozen=True, slots=True)
