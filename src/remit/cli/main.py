@@ -40,6 +40,10 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Platform": {
         "agents": ("remit.cli.catalog:agents", "The agents at hand"),
         "tools": ("remit.cli.catalog:tools", "The tools, with their effects"),
+        "policy": (
+            "remit.cli.policy:policy",
+            "Test the rules, explain a verdict, try other rules on past runs",
+        ),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
         "worker": ("remit.cli.serve:worker", "Advance runs until stopped"),
         "retain": ("remit.cli.retain:retain", "Archive old runs, delete very old ones"),
@@ -78,10 +82,14 @@ def main() -> None:
 
 
 def command(name: str) -> typer.Typer:
-    """One command as an application of its own: only its module is imported, so that each starts at once."""
+    """One command as an application of its own: only its module is imported, so that each starts at once. Of a group,
+    the module has the application."""
     module, _, function = COMMANDS[name][0].partition(":")
+    found = getattr(importlib.import_module(module), function)
+    if isinstance(found, typer.Typer):
+        return found
     one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    one.command(name)(getattr(importlib.import_module(module), function))
+    one.command(name)(found)
     return one
 
 

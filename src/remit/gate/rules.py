@@ -15,10 +15,11 @@ from typing import Any, Literal
 from cel_expr_python import cel
 
 from remit.errors import SpecError
-from remit.gate.condition import Node, names, tree
+from remit.gate.condition import ITEM, Node, names, paths, tree
 
 Json = Any
 KNOWN = 1_000  # tools whose rules are remembered
+ABSENT = re.compile(r'^Key not found in map : "(.*)"$', re.DOTALL)
 BUILT_IN = ("args", "person", "inputs", "run", "evidence")
 
 
@@ -44,13 +45,16 @@ class Compiled:
     asks: frozenset[str] = frozenset()  # the variables in its condition
 
     def holds(self, facts: Mapping[str, Json]) -> bool | str:
-        """True or False; a str says why it could not be decided (a field that is not there, wrong types)."""
+        """True or False; a str says why it could not be decided (which field is not there, wrong types)."""
         try:
-            value = self.program.eval(data=facts).plain_value()
+            result = self.program.eval(data=facts)
+            value = result.plain_value()
         except (RuntimeError, ValueError, TypeError) as error:
             return str(error).splitlines()[0]
         if isinstance(value, bool):
             return value
+        if result.type() == cel.Type.ERROR:  # as `NOT_FOUND: Key not found in map : "owner"`
+            return _undecided(str(value).partition(": ")[2] or str(value), self.tree, facts)
         return f"the condition is not a yes or no: {value!r}"
 
 
@@ -99,6 +103,27 @@ def compile_rules(rules: Sequence[Rule], records: Iterable[str] = (), tools: Ite
         node = tree(program.serialize())
         compiled.append(Compiled(rule, program, node, names(node)))
     return Rules(tuple(compiled), variables)
+
+
+def _undecided(error: str, node: Node | None, facts: Json) -> str:
+    """CEL names only the last part of a field that is not there; here it is `order.owner`."""
+    found = ABSENT.search(error)
+    if not found:
+        return error
+    for path, _ in paths(node) if node is not None else ():
+        there = _there(facts, path)
+        if there < len(path) and path[there] == found[1]:
+            return f"there is no {'.'.join(path[: there + 1]).replace(f'.{ITEM}', ITEM)}"
+    return f"there is no field {found[1]!r}"  # of something that a loop goes over
+
+
+def _there(value: Json, path: Sequence[str]) -> int:
+    """How many steps of a path there are; of a list, in that of its items which has the fewest."""
+    if not path:
+        return 0
+    if path[0] == ITEM and isinstance(value, list):
+        return 1 + min((_there(item, path[1:]) for item in value), default=0)
+    return 1 + _there(value[path[0]], path[1:]) if isinstance(value, Mapping) and path[0] in value else 0
 
 
 def _plain(message: str, known: Sequence[str]) -> str:

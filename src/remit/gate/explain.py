@@ -1,0 +1,249 @@
+"""Why the gate says what it says of one call: each rule that it looked at and why that did not hold, the evidence, and
+what would make a denial an allowance. Pure: `judge` itself is watched, so that nothing is told that it does not do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from remit.errors import SpecError
+from remit.gate.condition import constant, paths
+from remit.gate.judge import judge
+from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.rules import Compiled, Rule, Rules, compile_rules
+
+Json = Any
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the parts of a condition that must all hold, with the values that it asks about."""
+
+    text: str
+    holds: bool | str  # a str says why it could not be decided
+    values: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One rule, looked at for one call."""
+
+    number: int  # among the agent's own, from 1; 0: inherited from the agent that delegated
+    rule: Rule
+    holds: bool | str
+    parts: tuple[Part, ...]
+    asks: frozenset[str]  # the variables in its condition
+    lost: frozenset[str]  # those of them that are not known any more
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    verdict: Verdict
+    looks: tuple[Look, ...]  # in their order; the last is the one that decided, where one did
+    ways: tuple[str, ...] = ()  # what would make it allowed
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched(Compiled):
+    """A rule that remembers what it was asked."""
+
+    number: int = 0
+    seen: list[tuple[_Watched, bool | str, Mapping[str, Json]]] = field(default_factory=list)
+    assumed: bool | None = None  # how it stood, where what it asks about is not known any more
+
+    def holds(self, facts: Mapping[str, Json]) -> bool | str:
+        held = Compiled.holds(self, facts) if self.assumed is None else self.assumed
+        self.seen.append((self, held, facts))
+        return held
+
+
+def explain(
+    proposal: Proposal,
+    facts: Facts,
+    rules: Rules,
+    inherited: int = 0,
+    lost: frozenset[str] = frozenset(),
+    told: str = "",
+) -> Explained:
+    """Judge the call, and tell how. The first `inherited` rules are not the agent's own. `lost`: the variables that are
+    not known any more; rules that ask about them are taken to have stood as the recorded verdict, of the rule `told`,
+    says: that one held, the others did not."""
+    verdict, looks = watch(proposal, facts, rules, inherited, lost, told)
+    ways = (
+        ()
+        if verdict.decision == "allow"
+        else tuple(dict.fromkeys(_ways(proposal, facts, rules, verdict, looks)))
+    )
+    return Explained(verdict, looks, ways)
+
+
+def watch(
+    proposal: Proposal,
+    facts: Facts,
+    rules: Rules,
+    inherited: int = 0,
+    lost: frozenset[str] = frozenset(),
+    told: str = "",
+) -> tuple[Verdict, tuple[Look, ...]]:
+    """The verdict, and each rule that it took."""
+    seen: list[tuple[_Watched, bool | str, Mapping[str, Json]]] = []
+
+    def watched(number: int, one: Compiled) -> _Watched:
+        assumed = one.rule.name == told if one.asks & lost else None
+        return _Watched(one.rule, one.program, one.tree, one.asks, max(0, number - inherited), seen, assumed)
+
+    compiled = tuple(watched(number, one) for number, one in enumerate(rules.compiled, 1))
+    verdict = judge(proposal, facts, replace(rules, compiled=compiled, _found={}))
+    looks = [
+        Look(
+            one.number,
+            one.rule,
+            held,
+            _parts(one, known, rules) if one.assumed is None else (),
+            one.asks,
+            one.asks & lost,
+        )
+        for one, held, known in seen
+    ]
+    return verdict, tuple(looks)
+
+
+def _parts(one: Compiled, known: Mapping[str, Json], rules: Rules) -> tuple[Part, ...]:
+    if one.tree is not None and constant(one.tree) is not None:
+        return ()
+    texts = split(one.rule.condition)
+    try:
+        compiled = compile_rules(
+            [replace(one.rule, condition=text) for text in texts], rules.records
+        ).compiled
+    except SpecError:  # not conditions of their own: the whole is one part
+        texts, compiled = [one.rule.condition], (one,)
+    return tuple(
+        Part(text, Compiled.holds(part, known), values(part, known))
+        for text, part in zip(texts, compiled, strict=True)
+    )
+
+
+def values(compiled: Compiled, known: Mapping[str, Json]) -> dict[str, Json]:
+    """What a condition asks about, and what that is; what is not there is left out."""
+    found: dict[str, Json] = {}
+    for path, _ in paths(compiled.tree) if compiled.tree is not None else ():
+        value: Json = known
+        for step in path:
+            if not isinstance(value, Mapping) or step not in value:
+                break
+            value = value[step]
+        else:
+            if len(path) > 1:
+                found[".".join(path)] = value
+    return found
+
+
+def split(condition: str) -> list[str]:
+    """The parts that `&&` joins at the top of a condition; the whole where something else is at the top."""
+    marks = list(_marks(condition))
+    if any(text[:1] in ("|", "?") for _, text in marks):
+        return [condition.strip()]
+    cuts = [at for at, text in marks if text == "&&"]
+    starts, ends = [0, *(at + 2 for at in cuts)], [*cuts, len(condition)]
+    return [condition[a:b].strip() for a, b in zip(starts, ends, strict=True)]
+
+
+def _marks(text: str) -> Iterator[tuple[int, str]]:
+    """Where `&&`, `||` and `?` stand outside of strings and brackets."""
+    at = depth = 0
+    while at < len(text):
+        if text[at] in "\"'":
+            at = _string_end(text, at)
+            continue
+        depth += (text[at] in _OPEN) - (text[at] in _CLOSE)
+        if depth == 0 and (text[at : at + 2] in ("&&", "||") or text[at] == "?"):
+            yield at, text[at : at + 2] if text[at] != "?" else "?"
+            at += 1
+        at += 1
+
+
+def _string_end(text: str, at: int) -> int:
+    """The place after the string that begins at `at`; a raw one (r"…") knows no escapes."""
+    quote = text[at] * 3 if text[at : at + 3] == text[at] * 3 else text[at]
+    raw = "r" in text[max(0, at - 2) : at].lower() and text[at - 1] in "rRbB"
+    at += len(quote)
+    while at < len(text) and not text.startswith(quote, at):
+        at += 2 if text[at] == "\\" and not raw else 1
+    return at + len(quote)
+
+
+def _ways(
+    proposal: Proposal, facts: Facts, rules: Rules, verdict: Verdict, looks: tuple[Look, ...]
+) -> Iterator[str]:
+    """What would make it allowed: what must not hold any more, and which allow would then have to hold."""
+    if proposal.tool not in facts.tools:
+        yield f"list {proposal.tool} in the agent's `tools`"
+        return
+    if facts.autonomy == "draft" and proposal.effect in ("egress", "destroy"):
+        yield "an agent that only drafts changes nothing: raise `remit.autonomy` to ask or act"
+        return
+    last = looks[-1] if looks else None
+    if last is not None and last.rule.decision != "allow" and last.holds is not False:
+        yield f"{_named(last)} decides it as long as its condition {_still(last)}"
+        after = _without(proposal, facts, rules, looks)
+        if after.decision == "allow":
+            yield f"without that, it is allowed by: {after.rule}"
+    elif verdict.rule == "autonomy ask":
+        yield "the rules allow it; at `remit.autonomy: act` nobody would be asked"
+    else:
+        allows = [look for look in looks if look.rule.decision == "allow"]
+        for look in allows:
+            yield f"{_named(look)} would allow it{_if(look)}"
+        if not allows:
+            yield f"no rule allows {proposal.tool}: write one that does, as `{{tool: {proposal.tool}, allow: …}}`"
+    if verdict.decision == "ask":
+        yield "a person's yes to this very call"
+
+
+def _without(proposal: Proposal, facts: Facts, rules: Rules, looks: tuple[Look, ...]) -> Verdict:
+    """The verdict without the rules up to the one that decided."""
+    kept = [i for i, one in enumerate(rules.compiled) if any(one.rule is look.rule for look in looks)]
+    rest = rules.compiled[max(kept) + 1 :]
+    return judge(proposal, facts, replace(rules, compiled=rest, _found={}))
+
+
+def _named(look: Look) -> str:
+    return f"rule {look.number}" if look.number else f"an inherited rule ({look.rule.name})"
+
+
+def _still(look: Look) -> str:
+    held = [part for part in look.parts if part.values]
+    what = "holds" if look.holds is True else f"cannot be decided ({look.holds})"
+    return f"{what}{_with(held)}"
+
+
+def _if(look: Look) -> str:
+    missing = [part for part in look.parts if part.holds is not True]
+    if not missing:
+        return ""
+    texts = " and ".join(f"`{part.text}`" for part in missing)
+    return f" if {texts} held{_with(missing)}"
+
+
+def _with(parts: list[Part]) -> str:
+    found = {name: value for part in parts for name, value in part.values.items()}
+    return (
+        f"; now {', '.join(f'{name} is {_short(value)}' for name, value in found.items())}" if found else ""
+    )
+
+
+def _short(value: Json, most: int = 80) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+State = Literal["holds", "does not hold", "could not be decided"]
+
+
+def state(holds: bool | str) -> State:
+    """How a condition stands, in words."""
+    return "holds" if holds is True else "does not hold" if holds is False else "could not be decided"

@@ -1,0 +1,194 @@
+"""Calls of past runs as the gate judged them, from what the journal holds: for telling why, and for judging them again by
+other rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from remit.agents.spec import Agent
+from remit.app import App
+from remit.errors import Mend
+from remit.examples import proposed
+from remit.gate.explain import Explained, explain, watch
+from remit.gate.policy import check
+from remit.gate.proposal import Facts, Verdict
+from remit.journal.events import Acted, Answered, Event, Judged, Started
+from remit.journal.index import list_runs
+from remit.journal.state import CallState, State, apply
+from remit.outfit import Outfit, agent_of, outfit
+
+Json = Any
+LOST = "what {names} was then is not in the journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One call, what the gate knew of it, and what it said."""
+
+    call: CallState
+    decision: Literal["allow", "ask", "deny"]
+    rule: str
+    reasons: tuple[str, ...]
+    evidence: Mapping[str, str]
+    records: Mapping[
+        str, Json
+    ]  # those that were kept: where a rule asked about them, and the call was not denied
+    person: Mapping[str, Json]
+    inputs: Mapping[str, Json]
+    goal: str
+    untrusted: bool
+    counts: Mapping[str, int]
+
+    def facts(self, agent: Agent, made: Outfit) -> Facts:
+        """What was known then, under this agent's remit."""
+        return Facts(
+            autonomy=agent.remit.autonomy,
+            tools=made.tools.keys(),
+            person=self.person,
+            inputs=self.inputs,
+            records=self.records,
+            untrusted=self.untrusted,
+            goal=self.goal,
+            counts=self.counts,
+        )
+
+    def lost(self, made: Outfit) -> frozenset[str]:
+        """What these rules may ask about, and the journal does not hold."""
+        tool = made.tools.get(self.call.call.tool)
+        names = {name for name in tool.records if name not in self.records} if tool else set()
+        return frozenset(names | {"evidence"} if names else names)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A past call judged by other rules. `verdict` is None where `why` says why nobody can tell."""
+
+    past: Past
+    verdict: Verdict | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """The calls of past runs, judged again."""
+
+    runs: int
+    calls: int
+    same: int
+    changed: tuple[tuple[UUID, Again], ...]
+    unknown: tuple[tuple[UUID, Again], ...]
+    replays: int  # left out
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """`ask → allow`: how many, the most first."""
+        found = Counter(
+            f"{one.past.decision} → {one.verdict.decision}" for _, one in self.changed if one.verdict
+        )
+        return dict(found.most_common())
+
+
+def past_calls(events: Iterable[Event]) -> dict[str, Past]:
+    """By call id, each as it was judged the last time. What a call could know is what was known when the model wanted it:
+    calls of one answer are judged before any of them is carried out."""
+    state, wanted = State(), dict[str, tuple[bool, dict[str, int]]]()
+    found: dict[str, Past] = {}
+    for event in events:
+        apply(state, event)
+        body = event.body
+        if isinstance(body, Answered) and body.purpose == "act":
+            wanted |= {call.id: (state.untrusted, dict(state.counts)) for call in body.calls}
+        elif isinstance(body, Judged) and body.call_id in state.calls:
+            now = wanted.pop(body.call_id, (state.untrusted, dict(state.counts)))
+            found[body.call_id] = _past(state, state.calls[body.call_id], body, now)
+        elif isinstance(body, Acted) and body.rule and body.call_id in state.calls:
+            verdict = Judged(
+                call_id=body.call_id, tool=body.tool, effect=body.effect, decision="allow", rule=body.rule
+            )
+            now = wanted.pop(body.call_id, (state.untrusted, dict(state.counts)))
+            found.setdefault(body.call_id, _past(state, state.calls[body.call_id], verdict, now))
+    return found
+
+
+def _past(state: State, call: CallState, judged: Judged, now: tuple[bool, dict[str, int]]) -> Past:
+    started = state.started
+    assert started is not None
+    return Past(
+        call=call,
+        decision=judged.decision,
+        rule=judged.rule,
+        reasons=tuple(judged.reasons),
+        evidence=judged.evidence,
+        records=judged.records,
+        person=started.person.model_dump(),
+        inputs=started.inputs,
+        goal=started.goal,
+        untrusted=now[0],
+        counts=now[1],
+    )
+
+
+def explained(past: Past, agent: Agent, made: Outfit) -> Explained:
+    """Why it was decided so: judged again by the same rules, with what was known. Raises Mend where the tool does not
+    take such arguments any more."""
+    proposal = proposed(made.tools.get(past.call.call.tool), past.call.call.tool, past.call.call.args)
+    told = past.reasons[-1] if past.rule == "autonomy ask" and past.reasons else past.rule
+    lost = past.lost(made)
+    return explain(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost, told)
+
+
+def inherited(agent: Agent, made: Outfit) -> int:
+    """How many of the rules are not the agent's own."""
+    return len(made.rules.compiled) - len(agent.rules)
+
+
+def again(past: Past, agent: Agent) -> Again:
+    """Judge it by another agent's rules, tools and autonomy. Where a rule asks about what the journal does not hold,
+    nobody can tell."""
+    made = outfit(agent)
+    tool = made.tools.get(past.call.call.tool)
+    try:
+        proposal = proposed(tool, past.call.call.tool, past.call.call.args)
+    except Mend as error:
+        return Again(past, None, f"the tool does not take these arguments any more: {error}")
+    lost = past.lost(made)
+    verdict, looks = watch(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost)
+    for look in looks:
+        if look.lost:
+            names = ", ".join(sorted(look.lost - {"evidence"} or lost - {"evidence"}))
+            return Again(past, None, f"{LOST.format(names=names)}, and rule {look.number} asks about it")
+    return Again(past, verdict)
+
+
+async def judge_again(app: App, agent: Agent, limit: int, of: str = "") -> Anew:
+    """What this agent's rules, tools and autonomy would have decided in the newest runs of the agent `of` (without: of its
+    own name). Raises SpecError, UnknownName for an agent that cannot be used."""
+    made = outfit(agent)
+    check(made.rules, made.tools)
+    rows = await list_runs(app.store, agent=of or agent.name, limit=limit)
+    same, changed, unknown, replays = 0, [], [], 0
+    for row in rows:
+        events = await app.journal.read(row.id)
+        started = events[0].body if events else None
+        if not isinstance(started, Started):
+            continue
+        kept = started.fork_seq or 0
+        if kept and agent_of(started).remit.autonomy == "shadow":
+            replays += 1  # what it did was judged in the run that it replays
+            continue
+        for past in past_calls(events).values():
+            if past.call.seq <= kept:
+                continue  # of the run that it was forked from
+            one = again(past, agent)
+            if one.verdict is None:
+                unknown.append((row.id, one))
+            elif one.verdict.decision != past.decision:
+                changed.append((row.id, one))
+            else:
+                same += 1
+    calls = same + len(changed) + len(unknown)
+    return Anew(len(rows) - replays, calls, same, tuple(changed), tuple(unknown), replays)
