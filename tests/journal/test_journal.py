@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from remit.errors import StaleWriter, UnreadableEvent
+from remit.errors import StaleWriter, StoreError, UnreadableEvent
 from remit.journal import events as events_module
 from remit.journal.body import decode
 from remit.journal.events import TYPES, Acted, Answered, Asked, Finished, Nudged, Person, Replied, Started
@@ -130,6 +130,39 @@ async def test_what_is_asked_and_answered_in_one_append_does_not_wait(store: Sto
     await journal.append(run, 0, [START, asked, Replied(ask_id="q1", decision="answer", by="o")])
     assert await list_asks(store) == []
     assert [(r.id, r.status) for r in await list_runs(store)] == [(run, "running")]
+
+
+async def test_who_is_written_is_told_even_if_what_follows_must_not_be(store: Store) -> None:
+    journal, run, other = Journal(store), uuid4(), uuid4()
+    await journal.append(run, 0, [note("theirs")])
+    stale = journal.submit(run, 0, [note("mine")])
+    with pytest.raises(StaleWriter):
+        await stale.done
+    written = journal.submit(other, 0, [note("another's")])
+    await asyncio.sleep(0)
+    assert not journal._pending  # it is on its way
+    behind = journal.submit(run, 1, [note("mine, later")], stale)
+    async with asyncio.timeout(20):
+        assert await written.done
+        with pytest.raises(StaleWriter):
+            await behind.done
+    await journal.close()
+
+
+async def test_nobody_waits_for_a_writer_that_was_broken_off(store: Store) -> None:
+    journal = Journal(store)
+    under_way = journal.submit(uuid4(), 0, [note("under way")])
+    await asyncio.sleep(0)
+    assert not journal._pending
+    pending = journal.submit(run := uuid4(), 0, [note("pending")])
+    assert journal._flusher is not None
+    journal._flusher.cancel()
+    async with asyncio.timeout(20):
+        for append in (under_way, pending):
+            with pytest.raises(StoreError, match="broke off"):
+                await append.done
+        assert len(await journal.append(run, 0, [note("again")])) == 1
+    await journal.close()
 
 
 async def test_a_closed_journal_leaves_nothing_behind_on_the_connections_it_used(store: Store) -> None:

@@ -169,25 +169,44 @@ class Journal:
 
     async def _flush(self) -> None:
         written: list[Append] = []  # in the database, and not yet told
-        while batch := await self._next_batch(written):
-            try:
-                await self._commit(batch, written)
-            except (psycopg.IntegrityError, psycopg.DataError):
-                tell(written)
-                await self._commit_each(batch)
-            except (psycopg.Error, OSError, StoreError) as error:
-                tell(written)
-                await self._drop_connection()
-                for append in batch:
-                    settle(append, _explain(error))
-            else:
-                tell(written)
-                written = batch
+        batch: list[Append] = []
+        try:
+            while batch := await self._next_batch(written):
+                if await self._write(batch, written):
+                    written = batch
+        finally:  # whatever broke it off, nobody waits for ever
+            tell(written)
+            for append in (*batch, *self._pending):
+                settle(append, StoreError("the journal's writer broke off; what became of this is not known"))
+            self._pending.clear()
+
+    async def _write(self, batch: list[Append], written: list[Append]) -> bool:
+        """Whether it is in the database whole, and nobody of it told yet; else each of it knows what became of it."""
+        try:
+            await self._commit(batch, written)
+        except (psycopg.IntegrityError, psycopg.DataError):
+            tell(written)
+            await self._commit_each(batch)
+            return False
+        except (psycopg.Error, OSError, StoreError) as error:
+            tell(written)
+            await self._drop_connection()
+            for append in batch:
+                settle(append, _explain(error))
+            return False
+        tell(written)
+        return True
 
     async def _next_batch(self, written: list[Append]) -> list[Append]:
-        if not self._pending:
+        """What is to be written next; [] once there is nothing and everybody of `written` is told."""
+        while not (batch := self._gather()):
             tell(written)
             await asyncio.sleep(0)  # who waited for the last commit may have more to write already
+            if not self._pending:
+                break
+        return batch
+
+    def _gather(self) -> list[Append]:
         batch: list[Append] = []
         size = 0
         while self._pending and (not batch or size + len(self._pending[0].rows) <= BATCH):
