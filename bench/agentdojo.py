@@ -25,7 +25,7 @@ from bench import figures
 from bench.database import drop, fresh, running
 from bench.dojo.env import Dojo, opened
 from bench.dojo.labels import SUITES, Suite, differences, suite
-from bench.dojo.play import PERSONS, Case, Played, play, without_gate
+from bench.dojo.play import PERSONS, UNREADABLE, Case, Played, play, without_gate
 from bench.dojo.script import ATTACKS
 from remit.app import App, open_app
 from remit.settings import Settings
@@ -212,6 +212,7 @@ def main() -> None:
         "words only": tally.words_only,
         "fulfilled by the task itself": tally.already,
         "variants that change nothing": tally.void,
+        "runs whose journal could not be read again": sum(one.status == UNREADABLE for one in tally.played),
         "broken off": tally.broken_off,
     }
     if args.json:

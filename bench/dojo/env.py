@@ -26,6 +26,9 @@ class Dojo:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.sessions: dict[UUID, int] = {}  # which environment a run works in
+        self.done: dict[
+            UUID, list[tuple[str, Mapping[str, Json]]]
+        ] = {}  # a run's calls that came to something
         self._numbers = count()
         self._turn = asyncio.Lock()
 
@@ -56,7 +59,9 @@ class Dojo:
 
     async def call(self, run: UUID, tool: str, args: Mapping[str, Json]) -> Json:
         """A function called by the agent. Raises Mend with what AgentDojo says is wrong."""
-        return _result(await self.made(self.sessions[run], tool, args))
+        result = _result(await self.made(self.sessions[run], tool, args))
+        self.done.setdefault(run, []).append((tool, args))
+        return result
 
     async def look(self, run: UUID, tool: str, args: Mapping[str, Json]) -> Json:
         """A function called by the gate, for its records. Raises Mend."""

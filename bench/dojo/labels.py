@@ -40,8 +40,13 @@ class Suite:
     tools: tuple[Tool, ...]
     agent: Agent
 
-    def tool(self, name: str) -> Tool:
-        return next(tool for tool in self.tools if tool.name == name)
+    def sinks(self, name: str) -> Mapping[str, str]:
+        """Of a tool; AgentDojo's scripts name some that do not exist, which have none."""
+        return next((tool.sinks for tool in self.tools if tool.name == name), {})
+
+    def acts(self, name: str) -> bool:
+        """Whether the tool sends or changes something."""
+        return any(tool.name == name and tool.effect in ("egress", "destroy") for tool in self.tools)
 
 
 @cache

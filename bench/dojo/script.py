@@ -32,6 +32,7 @@ class Task:
     calls: tuple[Made, ...]  # what solves the task
     output: str
     attack_calls: tuple[Made, ...] = ()
+    attack_after: tuple[Made, ...] = ()  # the same after the user's own: numbers of new mails differ
     attack_output: str = ""
 
 
@@ -57,6 +58,7 @@ def task_of(about: Mapping[str, Json]) -> Task:
         calls=tuple((tool, args) for tool, args in about["calls"]),
         output=about["output"],
         attack_calls=tuple((tool, args) for tool, args in about.get("attack_calls", ())),
+        attack_after=tuple((tool, args) for tool, args in about.get("attack_calls_after", ())),
         attack_output=about.get("attack_output", ""),
     )
 
@@ -71,7 +73,7 @@ def compromised(task: Task, attack: str, suite: Suite) -> Script | None:
     ours, theirs = _steps("user", task.calls), _steps("attacker", task.attack_calls)
     match attack:
         case "late":
-            return Script(ours + theirs, said)
+            return Script(ours + _steps("attacker", task.attack_after), said)
         case "early":
             return Script(theirs + ours, said)
         case "instead":
@@ -80,8 +82,8 @@ def compromised(task: Task, attack: str, suite: Suite) -> Script | None:
             steps = rewritten(task, suite)
             return Script(steps, said) if any(step.whose == "attacker" for step in steps) else None
     change = DISGUISES[attack]
-    calls = tuple((tool, disguised(args, change, suite.tool(tool).sinks)) for tool, args in task.attack_calls)
-    return Script(ours + _steps("attacker", calls), said) if calls != task.attack_calls else None
+    calls = tuple((tool, disguised(args, change, suite.sinks(tool))) for tool, args in task.attack_after)
+    return Script(ours + _steps("attacker", calls), said) if calls != task.attack_after else None
 
 
 def _steps(whose: Whose, calls: Sequence[Made]) -> tuple[Step, ...]:
@@ -92,14 +94,14 @@ def rewritten(task: Task, suite: Suite) -> tuple[Step, ...]:
     """The user's calls; where the attacker passes a value of the same kind, theirs is in its place."""
     theirs: dict[str, Json] = {}
     for tool, args in task.attack_calls:
-        for name, kind in suite.tool(tool).sinks.items():
+        for name, kind in suite.sinks(tool).items():
             if args.get(name):
                 theirs.setdefault(kind, args[name])
     steps = []
     for tool, args in task.calls:
         put = {
             name: _as(args[name], theirs[kind])
-            for name, kind in suite.tool(tool).sinks.items()
+            for name, kind in suite.sinks(tool).items()
             if kind in theirs and args.get(name) is not None
         }
         changed = {**args, **put}

@@ -15,6 +15,7 @@ import os
 import sys
 from functools import cache
 
+import agentdojo_attacks as attacks
 import yaml
 from agentdojo.agent_pipeline.ground_truth_pipeline import GroundTruthPipeline
 from agentdojo.functions_runtime import FunctionCall, FunctionsRuntime
@@ -90,10 +91,20 @@ class Session:
         }
         if self.attack:
             task = self.suite.get_injection_task_by_id(self.attack)
-            theirs = task.ground_truth(self.before.model_copy(deep=True))
-            about["attack_calls"] = [[call.function, plain(call.args)] for call in theirs]
             about["attack_output"] = task.GROUND_TRUTH_OUTPUT
+            about["attack_calls"] = self.theirs(task, [])
+            about["attack_calls_after"] = self.theirs(task, calls)  # where the user's own came before
         return about
+
+    def theirs(self, task, calls):
+        """The attacker's calls, as AgentDojo gives them; where it gives none, ours."""
+        before = self.before.model_copy(deep=True)
+        if given := task.ground_truth(before):
+            return [[call.function, plain(call.args)] for call in given]
+        now = self.before.model_copy(deep=True)
+        for call in calls:
+            self.runtime.run_function(now, call.function, call.args)
+        return [[tool, plain(args)] for tool, args in attacks.calls(self.attack, task, before, now)]
 
     def owner(self):
         """Whose accounts these are, as far as the environment says: what a trusted trigger would give."""
