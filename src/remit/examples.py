@@ -150,7 +150,7 @@ def try_example(agent: Agent, example: Example) -> Tried:
         wrong.append(
             f"expected {example.expect}, decided {verdict.decision}: {'; '.join(verdict.reasons) or verdict.rule}"
         )
-        unread = [name for name in _unread(made, example) if name not in example.records]
+        unread = ungiven(made, example.tool, example)
         wrong += [f"a rule asks about {name}, and the example has no such record" for name in unread]
     if example.rule and example.rule not in verdict.rule:
         wrong.append(f"expected a rule with {example.rule!r}, decided by: {verdict.rule}")
@@ -181,6 +181,8 @@ def facts_of(agent: Agent, made: Outfit, situation: Situation) -> Facts:
     )
 
 
-def _unread(made: Outfit, example: Example) -> list[str]:
-    tool = made.tools.get(example.tool)
-    return [name for name in tool.records if made.rules.asks_about(example.tool, name)] if tool else []
+def ungiven(made: Outfit, name: str, situation: Situation) -> list[str]:
+    """The records that rules for the tool ask about, and that the situation does not have."""
+    tool = made.tools.get(name)
+    asked = [one for one in tool.records if made.rules.asks_about(name, one)] if tool else []
+    return [one for one in asked if one not in situation.records]

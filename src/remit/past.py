@@ -22,6 +22,7 @@ from remit.journal.state import CallState, State, apply
 from remit.outfit import Outfit, agent_of, outfit
 
 Json = Any
+UNKNOWN = "unknown"
 LOST = "what {names} was then is not in the journal"
 
 
@@ -77,19 +78,27 @@ class Anew:
     """The calls of past runs, judged again."""
 
     runs: int
-    calls: int
-    same: int
-    changed: tuple[tuple[UUID, Again], ...]
-    unknown: tuple[tuple[UUID, Again], ...]
+    table: Mapping[
+        tuple[str, str], int
+    ]  # was, would be -> how many calls; what nobody can tell would be UNKNOWN
+    differing: tuple[tuple[UUID, Again], ...]  # newest run first
     replays: int  # left out
 
     @property
-    def counts(self) -> dict[str, int]:
-        """`ask → allow`: how many, the most first."""
-        found = Counter(
-            f"{one.past.decision} → {one.verdict.decision}" for _, one in self.changed if one.verdict
-        )
-        return dict(found.most_common())
+    def calls(self) -> int:
+        return sum(self.table.values())
+
+    @property
+    def same(self) -> int:
+        return sum(number for (was, would), number in self.table.items() if was == would)
+
+    @property
+    def changed(self) -> tuple[tuple[UUID, Again], ...]:
+        return tuple(one for one in self.differing if one[1].verdict)
+
+    @property
+    def unknown(self) -> tuple[tuple[UUID, Again], ...]:
+        return tuple(one for one in self.differing if not one[1].verdict)
 
 
 def past_calls(events: Iterable[Event]) -> dict[str, Past]:
@@ -170,7 +179,7 @@ async def judge_again(app: App, agent: Agent, limit: int, of: str = "") -> Anew:
     made = outfit(agent)
     check(made.rules, made.tools)
     rows = await list_runs(app.store, agent=of or agent.name, limit=limit)
-    same, changed, unknown, replays = 0, [], [], 0
+    table, differing, replays = Counter[tuple[str, str]](), [], 0
     for row in rows:
         events = await app.journal.read(row.id)
         started = events[0].body if events else None
@@ -184,11 +193,8 @@ async def judge_again(app: App, agent: Agent, limit: int, of: str = "") -> Anew:
             if past.call.seq <= kept:
                 continue  # of the run that it was forked from
             one = again(past, agent)
-            if one.verdict is None:
-                unknown.append((row.id, one))
-            elif one.verdict.decision != past.decision:
-                changed.append((row.id, one))
-            else:
-                same += 1
-    calls = same + len(changed) + len(unknown)
-    return Anew(len(rows) - replays, calls, same, tuple(changed), tuple(unknown), replays)
+            would = one.verdict.decision if one.verdict else UNKNOWN
+            table[past.decision, would] += 1
+            if would != past.decision:
+                differing.append((row.id, one))
+    return Anew(len(rows) - replays, table, tuple(differing), replays)

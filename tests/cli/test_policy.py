@@ -200,6 +200,12 @@ def test_a_call_that_nobody_made_is_explained_for_what_is_given(tmp_path: Path) 
     denied = data(*call, '{"records": {"order": {"owner": "bob"}}}')
     assert (denied["decision"], denied["reasons"]) == ("deny", ["not bob's"])
     assert "without that, it is allowed by: allow cancel, charge, send if true" in denied["allowed_if"]
+    shown = remit(*call[:-1]).stdout
+    assert "there is no order.owner" in shown
+    assert (
+        """not given: the record order, which the rules may look at: --given '{"records": {"order": {…}}}'"""
+        in shown
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,14 +234,35 @@ def test_changed_rules_are_tried_on_past_runs_and_only_what_differs_is_listed(tm
     rules = [{"tool": "charge", "allow": "args.amount <= 200"}, {"tool": "send", "ask": "true"}]
     found = data("policy", "diff", changed(tmp_path, rules))
     assert (found["runs"], found["calls"], found["same"]) == (2, 3, 2)
-    assert found["counts"] == {"deny → allow": 1}
+    assert found["counts"] == {"allow": {"allow": 1}, "deny": {"allow": 1}, "ask": {"ask": 1}}
     (one,) = found["changed"]
     assert (one["run"], one["tool"], one["args"]) == (first, "charge", {"amount": 99})
     assert (one["was"]["decision"], one["would_be"]["decision"]) == ("deny", "allow")
     assert second not in {row["run"] for row in found["changed"]}
     shown = remit("policy", "diff", changed(tmp_path, rules)).stdout
-    assert "3 calls of 2 runs: 2 the same, 1 otherwise." in shown
-    assert "deny → allow" in shown
+    assert "3 calls of 2 runs of shop: 2 decided the same, 1 otherwise." in shown
+    assert "charge  deny → allow  1 call" in shown
+    assert "was:      not allowed: at most fifty dollars" in shown
+    assert "would be: allow charge if args.amount <= 200" in shown
+
+
+def test_what_differs_is_counted_in_a_table_and_grouped_by_tool_and_reason_the_most_first(
+    tmp_path: Path,
+) -> None:
+    work(tmp_path, CANCEL, [CHARGE, {"tool": "charge", "args": {"amount": 7}}], SENDING, DONE)
+    rules = [
+        {"tool": "charge", "ask": "args.amount > 1", "because": "money is asked about"},
+        {"tool": ["cancel", "send"], "deny": "true", "because": "not now"},
+    ]
+    lines = [
+        " ".join(line.split())
+        for line in remit("policy", "diff", changed(tmp_path, rules)).stdout.splitlines()
+    ]
+    assert lines[:3] == ["was → allow → ask → deny → unknown", "allow · 2 1 ·", "ask · · 1 ·"]
+    heads = [line for line in lines if line.endswith(("call", "calls"))]
+    assert heads == ["charge allow → ask 2 calls", "cancel allow → deny 1 call", "send ask → deny 1 call"]
+    assert any(line.endswith('1.1 done {"order":"W1"}') for line in lines)
+    assert any(" open " in line for line in lines)  # asked about, and nobody has answered yet
 
 
 def test_the_same_rules_decide_the_same_whatever_was_read_meanwhile(tmp_path: Path) -> None:
@@ -263,7 +290,7 @@ def test_where_a_record_was_not_kept_nobody_can_tell_and_that_is_said(tmp_path: 
         "what order was then is not in the journal, and rule 1 asks about it"
     )
     kept = data("policy", "diff", changed(tmp_path, [{"tool": "cancel", "ask": "true"}, *OWNED[1:]]))
-    assert kept["counts"] == {"allow → ask": 1}  # decided before anything is asked about the record
+    assert kept["counts"] == {"allow": {"ask": 1}}  # decided before anything is asked about the record
     assert "1 not to be told" in remit("policy", "diff", changed(tmp_path, OWNED)).stdout
 
 
@@ -272,7 +299,7 @@ def test_replays_are_left_out_and_forks_are_counted_from_where_they_part(tmp_pat
     assert remit("replay", run, "--recorded").exit_code == 0
     found = data("policy", "diff", changed(tmp_path, [{"tool": "charge", "ask": "true"}]))
     assert (found["runs"], found["calls"], found["replays_left_out"]) == (1, 1, 1)
-    assert found["counts"] == {"allow → ask": 1}
+    assert found["counts"] == {"allow": {"ask": 1}}
     assert data("policy", "diff", changed(tmp_path, OWNED[1:], name="other"))["calls"] == 0
     assert data("policy", "diff", changed(tmp_path, OWNED[1:], name="other"), "--of", "shop")["calls"] == 1
 

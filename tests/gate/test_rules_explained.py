@@ -54,7 +54,7 @@ def test_a_denial_names_the_parts_that_would_have_to_hold_and_what_they_are_now(
 def test_a_rule_that_stops_says_what_would_become_of_the_call_without_it() -> None:
     known = Facts(autonomy="act", tools=frozenset({"pay"}), person={"verified": True}, untrusted=True)
     assert pay(NEVER, FIFTY, known=known, amount=20).ways == (
-        "rule 1 decides it as long as its condition holds; now run.untrusted is true",
+        "rule 1 must not hold; now run.untrusted is true",
         f"without that, it is allowed by: {FIFTY.name}",
     )
     assert len(pay(NEVER, FIFTY, known=known, amount=70).ways) == 1  # it would not be allowed without
@@ -75,7 +75,7 @@ def test_what_the_remit_or_autonomy_stops_says_which_of_them_to_change() -> None
 def test_what_cannot_be_decided_says_so() -> None:
     found = pay(Rule(("pay",), "deny", "args.amount > 50"))
     assert found.looks[0].holds == "there is no args.amount"
-    assert "cannot be decided (there is no args.amount)" in found.ways[0]
+    assert found.ways[0] == "rule 1 must not hold, and it cannot be decided: there is no args.amount"
 
 
 @pytest.mark.parametrize(

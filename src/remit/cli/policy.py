@@ -19,7 +19,17 @@ from remit.cli.runs import explain
 from remit.cli.timeline import brief, colour
 from remit.cli.verdicts import anew_as_data, as_data, show, show_anew
 from remit.errors import Mend, UnknownName, UserError
-from remit.examples import Situation, Tried, beside, facts_of, load_examples, misspelt, proposed, try_example
+from remit.examples import (
+    Situation,
+    Tried,
+    beside,
+    facts_of,
+    load_examples,
+    misspelt,
+    proposed,
+    try_example,
+    ungiven,
+)
 from remit.gate.explain import explain as explain_call
 from remit.gate.policy import check, warnings
 from remit.journal.state import fold
@@ -286,7 +296,13 @@ async def _explain_thought(name: str, tool: str, args: str, given: str, as_json:
     if as_json:
         print_json({"agent": agent.name, "tool": tool, "args": call, **as_data(found)})
         return
-    show(f"{tool} {brief(call, 300)}", found, {name: {"value": value} for name, value in call.items()}, {})
+    notes = {
+        "not given": "; ".join(
+            f'the record {name}, which the rules may look at: --given \'{{"records": {{"{name}": {{…}}}}}}\''
+            for name in ungiven(made, tool, situation)
+        )
+    }
+    show(f"{tool} {brief(call, 300)}", found, {name: {"value": value} for name, value in call.items()}, notes)
 
 
 def _object(text: str, option: str) -> dict[str, Any]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from remit.cli.common import console
+from remit.cli.common import console, listing
 from remit.cli.timeline import brief, colour
 from remit.gate.explain import Explained, Look, state
-from remit.past import LOST, Again, Anew
+from remit.past import LOST, UNKNOWN, Again, Anew
 
 Json = Any
-SHOWN = 40  # differences on a screen; --json has all
+SHOWN = 8  # calls of a group on a screen; --json has all
+DECISIONS = ("allow", "ask", "deny", UNKNOWN)
 
 
 def as_data(found: Explained) -> dict[str, object]:
@@ -75,18 +78,19 @@ def show(call: str, found: Explained, values: Mapping[str, Json], notes: Mapping
 
 def _add(rules: Tree, look: Look) -> None:
     name = f"{look.number}." if look.number else "inherited:"
+    rule = " ".join(look.rule.name.split())
     stands = state(look.holds) if not look.lost else _lost(look)
     style = (
         {True: "green", False: "dim"}.get(look.holds, "yellow") if isinstance(look.holds, bool) else "yellow"
     )
-    one = rules.add(Text.assemble(f"{name} {look.rule.name}: ", (stands, style)))
+    one = rules.add(Text.assemble(f"{name} {rule}: ", (stands, style)))
     if isinstance(look.holds, str):
         one.add(Text(look.holds, "yellow"))
     for part in look.parts:
         if len(look.parts) > 1 or part.values:
             mark = {True: "✓", False: "✗"}.get(part.holds, "?") if isinstance(part.holds, bool) else "?"
             known = ", ".join(f"{name} = {_json(value)}" for name, value in part.values.items())
-            one.add(Text(f"{mark} {part.text}" + (f"   ({known})" if known else ""), "dim"))
+            one.add(Text(f"{mark} {' '.join(part.text.split())}" + (f"   ({known})" if known else ""), "dim"))
 
 
 def _json(value: Json) -> str:
@@ -100,12 +104,15 @@ def _lost(look: Look) -> str:
 
 
 def anew_as_data(found: Anew) -> dict[str, object]:
+    counts: dict[str, dict[str, int]] = {}
+    for (was, would), number in found.table.items():
+        counts.setdefault(was, {})[would] = number
     return {
         "runs": found.runs,
         "calls": found.calls,
         "same": found.same,
         "replays_left_out": found.replays,
-        "counts": found.counts,
+        "counts": counts,
         "changed": [{"run": run, **_again(one)} for run, one in found.changed],
         "unknown": [{"run": run, **_again(one)} for run, one in found.unknown],
     }
@@ -127,43 +134,84 @@ def _again(one: Again) -> dict[str, object]:
 
 
 def show_anew(found: Anew, of: str) -> None:
-    for title, several in (("decided otherwise", found.changed), ("not to be told", found.unknown)):
-        if several:
-            console.print(Text(title, "bold"))
-        for run, one in several[:SHOWN]:
-            _line(str(run)[:8], one)
-        if len(several) > SHOWN:
-            console.print(f"  … and {len(several) - SHOWN} more: --json has all", style="dim")
-    if found.changed or found.unknown:
-        console.print()
+    """How many calls were decided how and would be decided how, and those that differ, the largest group first."""
     if not found.runs:
         console.print(f"No runs of {of} to judge again; --of names an agent whose runs are to be taken.")
         return
-    words = f"{found.calls} calls of {found.runs} runs: {found.same} the same, {len(found.changed)} otherwise"
+    console.print(_table(found))
+    console.print()
+    groups: dict[tuple[str, str, str, str], list[tuple[UUID, Again]]] = {}
+    for run, one in found.differing:
+        would = one.verdict.decision if one.verdict else UNKNOWN
+        groups.setdefault((one.past.call.call.tool, one.past.decision, would, _now_by(one)), []).append(
+            (run, one)
+        )
+    for (tool, was, would, why), several in sorted(groups.items(), key=lambda group: -len(group[1])):
+        _group(tool, was, would, why, several)
+    words = f"{_so_many(found.calls, 'call')} of {_so_many(found.runs, 'run')} of {of}: {found.same} decided the same"
+    words += f", {len(found.changed)} otherwise"
     console.print(words + (f", {len(found.unknown)} not to be told" if found.unknown else "") + ".")
-    for change, number in found.counts.items():
-        console.print(f"  {number:>5}  {change}")
     if found.replays:
         console.print(
-            f"{found.replays} replays are left out: their calls are those of other runs.", style="dim"
+            f"{_so_many(found.replays, 'replay')} left out, whose calls are those of other runs.", style="dim"
         )
 
 
-def _line(run: str, one: Again) -> None:
-    past, verdict = one.past, one.verdict
-    would = verdict.decision if verdict else "?"
-    outcome = (
-        f" ({'approved, ' if past.call.approved else ''}{past.call.acted.status})" if past.call.acted else ""
+def _table(found: Anew) -> Table:
+    """Rows: as it was; columns: as it would be. What stays the same is on the diagonal, and dim."""
+    table = listing("was", *(f"→ {would}" for would in DECISIONS))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for was in DECISIONS:
+        numbers = [(would, found.table.get((was, would), 0)) for would in DECISIONS]
+        if any(number for _, number in numbers):
+            cells = [
+                Text(str(n) if n else "·", "dim" if would == was or not n else "bold") for would, n in numbers
+            ]
+            table.add_row(Text(was, colour(was)), *cells)
+    return table
+
+
+def _group(tool: str, was: str, would: str, why: str, several: Sequence[tuple[UUID, Again]]) -> None:
+    """Calls of a tool that would be decided otherwise, for the same reason."""
+    console.print(
+        Text.assemble(
+            (tool, "bold"),
+            "  ",
+            (was, colour(was)),
+            " → ",
+            (would, "yellow" if would == UNKNOWN else colour(would)),
+            f"  {_so_many(len(several), 'call')}",
+        )
     )
-    head = Text.assemble(
-        f"  {run} {past.call.call.id:<6} ",
-        (past.decision, colour(past.decision)),
-        outcome,
-        " → ",
-        (would, colour(would) if verdict else "yellow"),
-        f"  {past.call.call.tool} {brief(past.call.call.args, 100)}",
-    )
-    head.no_wrap, head.overflow = True, "ellipsis"
-    console.print(head)
-    why = one.why or (verdict and ("; ".join(verdict.reasons) or verdict.rule)) or ""
-    console.print(Text(f"                  {why}", "dim"))
+    before = {_because(one.past.rule, one.past.reasons) for _, one in several}
+    console.print(Text(f"  was:      {'; or '.join(sorted(before))}", "dim"))
+    console.print(Text(f"  would be: {why}", "dim"))
+    for run, one in several[:SHOWN]:
+        line = Text(
+            f"  {str(run)[:8]} {one.past.call.call.id:<5} {_what_came(one):<22} {brief(one.past.call.call.args, 200)}"
+        )
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(line)
+    if len(several) > SHOWN:
+        console.print(f"  … and {len(several) - SHOWN} more: --json has all", style="dim")
+    console.print()
+
+
+def _now_by(one: Again) -> str:
+    return one.why or (_because(one.verdict.rule, one.verdict.reasons) if one.verdict else "")
+
+
+def _because(rule: str, reasons: Sequence[str]) -> str:
+    return " ".join(("; ".join(reasons) or rule).split())
+
+
+def _what_came(one: Again) -> str:
+    """What became of the call: for a person who asks what the changed rules would have prevented, or let through."""
+    call = one.past.call
+    status = call.acted.status if call.acted else "open"
+    return f"{status}, {call.approved.by} approved" if call.approved else "done" if status == "ok" else status
+
+
+def _so_many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

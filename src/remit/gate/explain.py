@@ -188,7 +188,7 @@ def _ways(
         return
     last = looks[-1] if looks else None
     if last is not None and last.rule.decision != "allow" and last.holds is not False:
-        yield f"{_named(last)} decides it as long as its condition {_still(last)}"
+        yield f"{_named(last)} must not hold{_still(last)}"
         after = _without(proposal, facts, rules, looks)
         if after.decision == "allow":
             yield f"without that, it is allowed by: {after.rule}"
@@ -216,9 +216,8 @@ def _named(look: Look) -> str:
 
 
 def _still(look: Look) -> str:
-    held = [part for part in look.parts if part.values]
-    what = "holds" if look.holds is True else f"cannot be decided ({look.holds})"
-    return f"{what}{_with(held)}"
+    doubt = f", and it cannot be decided: {look.holds}" if look.holds is not True else ""
+    return f"{doubt}{_with([part for part in look.parts if part.values])}"
 
 
 def _if(look: Look) -> str:
