@@ -11,11 +11,12 @@ from uuid import UUID
 
 from remit.agents.spec import Agent
 from remit.app import App
-from remit.errors import Mend
+from remit.errors import Mend, ToolFault, UserError
 from remit.examples import proposed
-from remit.gate.explain import Explained, explain, watch
+from remit.gate.explain import LOST, Explained, explain, named, watch
 from remit.gate.policy import check
 from remit.gate.proposal import Facts, Verdict
+from remit.gate.rules import Rules
 from remit.journal.events import Acted, Answered, Event, Judged, Started
 from remit.journal.index import list_runs
 from remit.journal.state import CallState, State, apply
@@ -23,7 +24,7 @@ from remit.outfit import Outfit, agent_of, outfit
 
 Json = Any
 UNKNOWN = "unknown"
-LOST = "what {names} was then is not in the journal"
+UNDECIDED = "no rule matches"  # what a verdict names where none of the rules decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,15 @@ class Past:
         tool = made.tools.get(self.call.call.tool)
         names = {name for name in tool.records if name not in self.records} if tool else set()
         return frozenset(names | {"evidence"} if names else names)
+
+    def stood(self, rules: Rules) -> dict[str, bool]:
+        """How the rules of that time stood, by their names, as far as the verdict tells: the one that decided held, those
+        before it did not. What could not be decided then counts as what came of it."""
+        told = self.reasons[-1] if self.rule == "autonomy ask" and self.reasons else self.rule
+        matching = [one.rule.name for one in rules.for_tool(self.call.call.tool)]
+        if told in matching:
+            return dict.fromkeys(matching[: matching.index(told)], False) | {told: True}
+        return dict.fromkeys(matching, False) if told == UNDECIDED else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +155,8 @@ def explained(past: Past, agent: Agent, made: Outfit) -> Explained:
     """Why it was decided so: judged again by the same rules, with what was known. Raises Mend where the tool does not
     take such arguments any more."""
     proposal = proposed(made.tools.get(past.call.call.tool), past.call.call.tool, past.call.call.args)
-    told = past.reasons[-1] if past.rule == "autonomy ask" and past.reasons else past.rule
-    lost = past.lost(made)
-    return explain(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost, told)
+    lost, stood = past.lost(made), past.stood(made.rules)
+    return explain(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost, stood)
 
 
 def inherited(agent: Agent, made: Outfit) -> int:
@@ -155,22 +164,31 @@ def inherited(agent: Agent, made: Outfit) -> int:
     return len(made.rules.compiled) - len(agent.rules)
 
 
-def again(past: Past, agent: Agent) -> Again:
-    """Judge it by another agent's rules, tools and autonomy. Where a rule asks about what the journal does not hold,
-    nobody can tell."""
+def again(past: Past, agent: Agent, then: Rules) -> Again:
+    """Judge it by another agent's rules, tools and autonomy; `then`: the rules of that time. Where a rule that is not one of
+    those asks about what the journal does not hold, nobody can tell."""
     made = outfit(agent)
     tool = made.tools.get(past.call.call.tool)
     try:
         proposal = proposed(tool, past.call.call.tool, past.call.call.args)
     except Mend as error:
         return Again(past, None, f"the tool does not take these arguments any more: {error}")
-    lost = past.lost(made)
-    verdict, looks = watch(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost)
+    lost, stood = past.lost(made), past.stood(then)
+    verdict, looks = watch(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost, stood)
     for look in looks:
-        if look.lost:
-            names = ", ".join(sorted(look.lost - {"evidence"} or lost - {"evidence"}))
-            return Again(past, None, f"{LOST.format(names=names)}, and rule {look.number} asks about it")
+        if look.lost and look.rule.name not in stood:
+            return Again(
+                past, None, f"{LOST.format(names=named(look.lost))}, and rule {look.number} asks about it"
+            )
     return Again(past, verdict)
+
+
+def _rules_then(started: Started) -> Rules:
+    """No rules where they are for tools that are not there any more."""
+    try:
+        return outfit(agent_of(started)).rules
+    except (UserError, ToolFault):
+        return Rules()
 
 
 async def judge_again(app: App, agent: Agent, limit: int, of: str = "") -> Anew:
@@ -189,10 +207,11 @@ async def judge_again(app: App, agent: Agent, limit: int, of: str = "") -> Anew:
         if kept and agent_of(started).remit.autonomy == "shadow":
             replays += 1  # what it did was judged in the run that it replays
             continue
+        then = _rules_then(started)
         for past in past_calls(events).values():
             if past.call.seq <= kept:
                 continue  # of the run that it was forked from
-            one = again(past, agent)
+            one = again(past, agent, then)
             would = one.verdict.decision if one.verdict else UNKNOWN
             table[past.decision, would] += 1
             if would != past.decision:

@@ -258,7 +258,7 @@ def test_what_differs_is_counted_in_a_table_and_grouped_by_tool_and_reason_the_m
         " ".join(line.split())
         for line in remit("policy", "diff", changed(tmp_path, rules)).stdout.splitlines()
     ]
-    assert lines[:3] == ["was → allow → ask → deny → unknown", "allow · 2 1 ·", "ask · · 1 ·"]
+    assert lines[:3] == ["was → allow → ask → deny", "allow · 2 1", "ask · · 1"]
     heads = [line for line in lines if line.endswith(("call", "calls"))]
     assert heads == ["charge allow → ask 2 calls", "cancel allow → deny 1 call", "send ask → deny 1 call"]
     assert any(line.endswith('1.1 done {"order":"W1"}') for line in lines)
@@ -292,6 +292,25 @@ def test_where_a_record_was_not_kept_nobody_can_tell_and_that_is_said(tmp_path: 
     kept = data("policy", "diff", changed(tmp_path, [{"tool": "cancel", "ask": "true"}, *OWNED[1:]]))
     assert kept["counts"] == {"allow": {"ask": 1}}  # decided before anything is asked about the record
     assert "1 not to be told" in remit("policy", "diff", changed(tmp_path, OWNED)).stdout
+
+
+def test_a_rule_of_that_time_is_taken_to_have_stood_as_the_verdict_says_where_its_record_was_not_kept(
+    tmp_path: Path,
+) -> None:
+    bobs = {"tool": "cancel", "args": {"order": "W2"}}
+    late = {"tool": "cancel", "deny": "order.status == 'sent'", "because": "too late"}
+    work(tmp_path, bobs, CANCEL, CANNOT, rules=[late, *OWNED])  # the first is denied, by its second rule
+    same = data("policy", "diff", changed(tmp_path, [late, *OWNED]))
+    assert (same["calls"], same["same"], same["changed"]) == (2, 2, [])
+    without = data("policy", "diff", changed(tmp_path, [late, OWNED[1]]))
+    assert without["counts"] == {"deny": {"allow": 1}, "allow": {"allow": 1}}
+    other = data(
+        "policy", "diff", changed(tmp_path, [{"tool": "cancel", "deny": "order.owner != 'ann'"}, OWNED[1]])
+    )
+    assert [one["why_unknown"] for one in other["unknown"]] == [
+        "what order was then is not in the journal, and rule 1 asks about it"
+    ]
+    assert other["same"] == 1
 
 
 def test_replays_are_left_out_and_forks_are_counted_from_where_they_part(tmp_path: Path) -> None:

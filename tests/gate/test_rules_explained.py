@@ -111,7 +111,7 @@ def test_what_is_not_known_any_more_is_taken_from_the_recorded_verdict() -> None
         rules(stranger, late, FIFTY),
         0,
         frozenset({"order"}),
-        late.name,
+        {stranger.name: False, late.name: True},
     )
     assert found.verdict.rule == late.name
     assert [(look.holds, sorted(look.lost)) for look in found.looks] == [
@@ -119,6 +119,18 @@ def test_what_is_not_known_any_more_is_taken_from_the_recorded_verdict() -> None
         (True, ["order"]),
     ]
     assert not any(look.parts for look in found.looks)  # nothing is said of values that nobody knows
+
+
+def test_what_is_not_known_any_more_and_no_verdict_tells_of_cannot_be_decided() -> None:
+    known = Facts(autonomy="act", tools=frozenset({"pay"}), person={"verified": True})
+    stranger = Rule(("pay",), "deny", "order.user != person.id")
+    found = explain(
+        Proposal("pay", {"amount": 5}, "destroy"), known, rules(stranger, FIFTY), 0, frozenset({"order"})
+    )
+    assert (found.verdict.decision, found.looks[0].holds) == (
+        "deny",
+        "what order was then is not in the journal",
+    )
 
 
 def test_inherited_rules_are_not_counted_among_the_own() -> None:

@@ -13,8 +13,8 @@ from rich.tree import Tree
 
 from remit.cli.common import console, listing
 from remit.cli.timeline import brief, colour
-from remit.gate.explain import Explained, Look, state
-from remit.past import LOST, UNKNOWN, Again, Anew
+from remit.gate.explain import LOST, Explained, Look, named, state
+from remit.past import UNKNOWN, Again, Anew
 
 Json = Any
 SHOWN = 8  # calls of a group on a screen; --json has all
@@ -79,7 +79,7 @@ def show(call: str, found: Explained, values: Mapping[str, Json], notes: Mapping
 def _add(rules: Tree, look: Look) -> None:
     name = f"{look.number}." if look.number else "inherited:"
     rule = " ".join(look.rule.name.split())
-    stands = state(look.holds) if not look.lost else _lost(look)
+    stands = _lost(look) if look.lost and isinstance(look.holds, bool) else state(look.holds)
     style = (
         {True: "green", False: "dim"}.get(look.holds, "yellow") if isinstance(look.holds, bool) else "yellow"
     )
@@ -98,9 +98,8 @@ def _json(value: Json) -> str:
 
 
 def _lost(look: Look) -> str:
-    names = ", ".join(sorted(look.lost - {"evidence"})) or "what vouched for it"
     stood = "held" if look.holds is True else "did not hold"
-    return f"{stood}, as the verdict says; {LOST.format(names=names)}"
+    return f"{stood}, as the verdict says; {LOST.format(names=named(look.lost))}"
 
 
 def anew_as_data(found: Anew) -> dict[str, object]:
@@ -159,11 +158,12 @@ def show_anew(found: Anew, of: str) -> None:
 
 def _table(found: Anew) -> Table:
     """Rows: as it was; columns: as it would be. What stays the same is on the diagonal, and dim."""
-    table = listing("was", *(f"→ {would}" for would in DECISIONS))
+    columns = DECISIONS if found.unknown else DECISIONS[:-1]
+    table = listing("was", *(f"→ {would}" for would in columns))
     for column in table.columns[1:]:
         column.justify = "right"
     for was in DECISIONS:
-        numbers = [(would, found.table.get((was, would), 0)) for would in DECISIONS]
+        numbers = [(would, found.table.get((was, would), 0)) for would in columns]
         if any(number for _, number in numbers):
             cells = [
                 Text(str(n) if n else "·", "dim" if would == was or not n else "bold") for would, n in numbers

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from remit.errors import SpecError
@@ -15,6 +16,7 @@ from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.rules import Compiled, Rule, Rules, compile_rules
 
 Json = Any
+LOST = "what {names} was then is not in the journal"
 _OPEN, _CLOSE = "([{", ")]}"
 
 
@@ -52,7 +54,7 @@ class _Watched(Compiled):
 
     number: int = 0
     seen: list[tuple[_Watched, bool | str, Mapping[str, Json]]] = field(default_factory=list)
-    assumed: bool | None = None  # how it stood, where what it asks about is not known any more
+    assumed: bool | str | None = None  # how it stood, where what it asks about is not known any more
 
     def holds(self, facts: Mapping[str, Json]) -> bool | str:
         held = Compiled.holds(self, facts) if self.assumed is None else self.assumed
@@ -66,12 +68,12 @@ def explain(
     rules: Rules,
     inherited: int = 0,
     lost: frozenset[str] = frozenset(),
-    told: str = "",
+    stood: Mapping[str, bool] = MappingProxyType({}),
 ) -> Explained:
     """Judge the call, and tell how. The first `inherited` rules are not the agent's own. `lost`: the variables that are
-    not known any more; rules that ask about them are taken to have stood as the recorded verdict, of the rule `told`,
-    says: that one held, the others did not."""
-    verdict, looks = watch(proposal, facts, rules, inherited, lost, told)
+    not known any more; rules that ask about them are taken to have stood as `stood` says, by their names, and cannot be
+    decided where it does not."""
+    verdict, looks = watch(proposal, facts, rules, inherited, lost, stood)
     ways = (
         ()
         if verdict.decision == "allow"
@@ -86,13 +88,15 @@ def watch(
     rules: Rules,
     inherited: int = 0,
     lost: frozenset[str] = frozenset(),
-    told: str = "",
+    stood: Mapping[str, bool] = MappingProxyType({}),
 ) -> tuple[Verdict, tuple[Look, ...]]:
     """The verdict, and each rule that it took."""
     seen: list[tuple[_Watched, bool | str, Mapping[str, Json]]] = []
 
     def watched(number: int, one: Compiled) -> _Watched:
-        assumed = one.rule.name == told if one.asks & lost else None
+        assumed = (
+            stood.get(one.rule.name, LOST.format(names=named(one.asks & lost))) if one.asks & lost else None
+        )
         return _Watched(one.rule, one.program, one.tree, one.asks, max(0, number - inherited), seen, assumed)
 
     compiled = tuple(watched(number, one) for number, one in enumerate(rules.compiled, 1))
@@ -109,6 +113,11 @@ def watch(
         for one, held, known in seen
     ]
     return verdict, tuple(looks)
+
+
+def named(lost: frozenset[str]) -> str:
+    """What is not known any more: records by their names; evidence came from one of them."""
+    return ", ".join(sorted(lost - {"evidence"})) or "the evidence"
 
 
 def _parts(one: Compiled, known: Mapping[str, Json], rules: Rules) -> tuple[Part, ...]:
