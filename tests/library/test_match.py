@@ -8,18 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.errors import Mend
-from remit.library.support.match import (
-    Item,
-    Method,
-    Variant,
-    find_item,
-    find_items,
-    find_method,
-    find_variant,
-    names,
-    requested,
-    tokens,
-)
+from remit.library.support.match import Item, Method, find_item, find_items, find_method, names, tokens
+from remit.library.support.variants import Variant, find_variant, requested
 
 
 def item(line: int, id: str, name: str, **options: str) -> Item:

@@ -12,7 +12,7 @@ from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate
 from remit.agents.guards import doubted, repeated
 from remit.agents.live import Live
-from remit.agents.settle import acted, doubt_answered, perform, settle, undo
+from remit.agents.settle import acted, doubt_answered, perform, rejected, settle, undo
 from remit.agents.think import OWN
 from remit.agents.turns import in_turn
 from remit.errors import Mend, UnknownName
@@ -207,8 +207,7 @@ async def _after_reply(live: Live, call: CallState) -> list[Ready]:
         await doubt_answered(live, call, tool)
         return []
     if reply.decision != "approve":
-        result = reply.text or f"{reply.by} said no"
-        live.write(_rejected(call, tool, result, reply.by))
+        live.write(rejected(call, tool, reply, f"{reply.by} said no"))
         return []
     try:
         verdict, proposal = await _judge(live, call, tool, live.context(call.call.id))
@@ -218,18 +217,6 @@ async def _after_reply(live: Live, call: CallState) -> list[Ready]:
         live.write(_judged(call, tool, verdict, proposal), _denied(call, tool, verdict))
         return []
     return [Ready(call)]
-
-
-def _rejected(call: CallState, tool: Tool, result: str, by: str) -> Acted:
-    return Acted(
-        call_id=call.call.id,
-        tool=tool.name,
-        effect=tool.effect,
-        status="rejected",
-        result=result,
-        integrity="person",
-        source=by,
-    )
 
 
 async def _carry_out(live: Live, ready: list[Ready]) -> None:

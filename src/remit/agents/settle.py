@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from remit.agents.live import Live
 from remit.errors import StaleWriter
-from remit.journal.events import Acted, Asked, Intended, Json, Judged
+from remit.journal.events import Acted, Asked, Intended, Json, Judged, Replied
 from remit.journal.state import CallState
 from remit.tools.call import call as call_tool
 from remit.tools.tool import Tool
@@ -127,11 +127,14 @@ async def doubt_answered(live: Live, call: CallState, tool: Tool) -> None:
     elif reply.decision == "answer":
         live.write(acted(call, tool, "ok", reply.text, source=reply.by))
     else:
-        text = reply.text or "left undone"
-        live.write(
-            acted(call, tool, "rejected", text, source=reply.by).model_copy(update={"integrity": "person"})
-        )
+        live.write(rejected(call, tool, reply, "left undone"))
     await live.settled()
+
+
+def rejected(call: CallState, tool: Tool, reply: Replied, otherwise: str) -> Acted:
+    """A person said no: in their words, or `otherwise`."""
+    told = acted(call, tool, "rejected", reply.text or otherwise, source=reply.by)
+    return told.model_copy(update={"integrity": "person"})
 
 
 async def wind_up(live: Live) -> bool:

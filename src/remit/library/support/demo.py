@@ -15,8 +15,9 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 
 from remit.journal.events import Person
-from remit.library.support import shop, tools
+from remit.library.support import shop
 from remit.library.support.mail import parse
+from remit.library.support.records import work
 
 Json = Any
 HERE = files("remit.library.support")
@@ -115,7 +116,7 @@ async def expected(case: Case, url: str) -> Json:
     async with shop.connect(url) as connection:
         for gold in case.gold:
             if gold.tool != "transfer_to_human":
-                await tools.work(gold.tool, gold.args)(connection, case.customer)
+                await work(gold.tool, gold.args)(connection, case.customer)
         state = (await shop.picture(connection, [case.customer]))[case.customer]
         await connection.rollback()
     return {**state, "handovers": sum(1 for gold in case.gold if gold.tool == "transfer_to_human")}

@@ -10,17 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from remit.errors import Mend
-from remit.library.support.match import (
-    Item,
-    Method,
-    Variant,
-    describe,
-    find_item,
-    find_items,
-    find_method,
-    find_variant,
-    show,
-)
+from remit.library.support.match import Item, Method, describe, find_item, find_items, find_method, show
 from remit.library.support.orders import (
     Address,
     Customer,
@@ -31,6 +21,7 @@ from remit.library.support.orders import (
     variants_of,
 )
 from remit.library.support.shop import Connection
+from remit.library.support.variants import Variant, find_variant
 
 CANCEL_REASONS = ("no longer needed", "ordered by mistake")
 

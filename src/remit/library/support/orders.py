@@ -13,12 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from remit.errors import Mend
-from remit.library.support.match import (
-    Item,
-    Method,
-    Variant,
-)
+from remit.library.support.match import Item, Method
 from remit.library.support.shop import ADDRESS, Connection
+from remit.library.support.variants import Variant
 
 Address = Mapping[str, str]
 

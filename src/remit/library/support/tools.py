@@ -7,20 +7,18 @@ reach another customer's account; the rules in agent.yaml say the same a second 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from remit.errors import Mend, ToolFault
-from remit.library.support import match, operations, orders, shop, words
-from remit.library.support.match import requested, tokens
-from remit.library.support.operations import Done
-from remit.library.support.shop import Connection
+from remit.errors import Mend
+from remit.library.support import orders, shop, words
+from remit.library.support.match import tokens
+from remit.library.support.records import customer_of, narrowed, order_of, own_places, quoted, url_of, work
+from remit.library.support.variants import requested
 from remit.tools.decorate import tool
 from remit.tools.tool import Json, ToolContext
-
-Work = Callable[[Connection, str], Awaitable[Done]]
 
 
 class Change(BaseModel):
@@ -32,24 +30,10 @@ class Change(BaseModel):
     to: str = Field(description="the new options in words, cheapest, or an item id")
 
 
-def _url(context: ToolContext) -> str:
-    url = context.resources.get("shop")
-    if not isinstance(url, str) or not url:
-        raise ToolFault("the support tools need the shop's database: `resources: {shop: postgresql://…}`")
-    return url
-
-
-def _customer(context: ToolContext) -> str:
-    customer = str(context.person.get("id") or "")
-    if not customer or context.person.get("verified") is not True:
-        raise Mend("nobody knows who wrote: the sender is not verified. Transfer to a human.")
-    return customer
-
-
 async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> str:
     """Do it and remember the result under the call's key, in one transaction; the second time, only read the result."""
-    customer = _customer(context)
-    async with shop.connect(_url(context)) as connection:
+    customer = customer_of(context)
+    async with shop.connect(url_of(context)) as connection:
         claimed = await connection.execute(
             """insert into shop.effects (key, tool, run, result) values (%s, %s, %s, '')
                on conflict (key) do nothing returning key""",
@@ -59,7 +43,7 @@ async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> st
             found = await connection.execute("select result from shop.effects where key = %s", (context.key,))
             row = await found.fetchone()
             return str(row["result"]) if row else ""
-        less, left_out = await _narrowed(connection, customer, args, context.goal)
+        less, left_out = await narrowed(connection, customer, args, context.goal)
         done = await work(name, less, context.goal)(connection, customer)
         result = done.words + left_out
         await connection.execute(
@@ -67,109 +51,6 @@ async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> st
             (result, done.order_id or None, context.key),
         )
         return result
-
-
-# --- records: what the rules may look at -------------------------------------------------------------
-
-
-async def _order(context: ToolContext, args: Mapping[str, Json]) -> Json:
-    """Whose order it is. For an order that does not exist: nobody's."""
-    number = orders.order_number(str(args.get("order_id", "")))
-    async with shop.connect(_url(context)) as connection:
-        found = await connection.execute(
-            "select customer_id, status from shop.orders where id = %s", (number,)
-        )
-        row = await found.fetchone()
-    if row is None:
-        return {"id": number, "user_id": "", "status": "unknown"}
-    return {"id": number, "user_id": row["customer_id"], "status": row["status"]}
-
-
-async def _own(context: ToolContext, args: Mapping[str, Json]) -> Json:
-    """The addresses that the shop has of the person already, each as `address1, zip`."""
-    query = """select address1, zip from shop.customers where id = %(id)s
-               union select address1, zip from shop.orders where customer_id = %(id)s"""
-    async with shop.connect(_url(context)) as connection:
-        rows = await (await connection.execute(query, {"id": str(context.person.get("id") or "")})).fetchall()
-    return {"places": sorted(f"{row['address1']}, {row['zip']}" for row in rows)}
-
-
-def _quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]:
-    """A record: what the call would do and move in money. It is done, looked at, and rolled back."""
-
-    async def quote(context: ToolContext, args: Mapping[str, Json]) -> Json:
-        try:
-            customer = _customer(context)
-            async with shop.connect(_url(context)) as connection:
-                less, _ = await _narrowed(connection, customer, args, context.goal)
-                done = await work(name, less, context.goal)(connection, customer)
-                await connection.rollback()
-        except Mend as problem:  # the call itself will say so to the model
-            return {"does": "", "refund": 0.0, "charge": 0.0, "problem": str(problem)}
-        return {"does": done.words, "refund": float(done.refund), "charge": float(done.charge), "problem": ""}
-
-    return quote
-
-
-async def _narrowed(
-    connection: Connection, customer: str, args: Mapping[str, Json], said: str
-) -> tuple[Mapping[str, Json], str]:
-    """The call without items that the customer's own words do not name, where they name some of them; and what was
-    left out, in words. Narrowing is free."""
-    key = "items" if "items" in args else "changes"
-    texts = [part if isinstance(part, str) else part["item"] for part in args.get(key, [])]
-    if not texts or not said:
-        return args, ""
-    order = await orders.read_order(connection, customer, str(args["order_id"]))
-    touched = match.find_items(order.items, texts)
-    named = [item for item in touched if match.names(said, item.name)]
-    rest = [item.name for item in touched if item not in named]
-    if not named or not rest or (key == "changes" and len(touched) != len(texts)):
-        return args, ""
-    kept: list[Json] = [item.id for item in named]
-    if key == "changes":
-        kept = [change for change, item in zip(args[key], touched, strict=True) if item in named]
-    return {**args, key: kept}, f" (left out, since the customer did not ask for it: {', '.join(rest)})"
-
-
-def _pairs(changes: list[Json]) -> list[tuple[str, str]]:
-    return [(change["item"], change["to"]) for change in changes]
-
-
-def _address(args: Mapping[str, Json]) -> orders.Address:
-    return words.address_of(
-        args["address1"],
-        args.get("address2", ""),
-        args["city"],
-        args["state"],
-        args["zip"],
-        args.get("country", "USA"),
-    )
-
-
-def work(name: str, args: Mapping[str, Json], said: str = "") -> Work:
-    """The operation behind the write tool `name`, for a connection and a customer. `said`: the customer's own words,
-    which settle what the arguments leave open. Raises KeyError for no write."""
-    a, payment = args, args.get("payment", "")
-    return {
-        "cancel_pending_order": lambda c, who: operations.cancel(c, who, a["order_id"], a["reason"]),
-        "modify_pending_order_address": lambda c, who: operations.change_address(
-            c, who, a["order_id"], _address(a)
-        ),
-        "modify_pending_order_items": lambda c, who: operations.change_items(
-            c, who, a["order_id"], _pairs(a["changes"]), payment, said
-        ),
-        "modify_pending_order_payment": lambda c, who: operations.change_payment(
-            c, who, a["order_id"], payment
-        ),
-        "return_delivered_order_items": lambda c, who: operations.give_back(
-            c, who, a["order_id"], a["items"], payment
-        ),
-        "exchange_delivered_order_items": lambda c, who: operations.exchange(
-            c, who, a["order_id"], _pairs(a["changes"]), payment, said
-        ),
-        "modify_user_address": lambda c, who: operations.change_home(c, who, _address(a)),
-    }[name]
 
 
 _ORDER = {"order_id": "id:order"}
@@ -183,20 +64,20 @@ _SHARED: dict[str, Any] = {"effect": "destroy", "integrity": "system", "settle":
 @tool(effect="read", integrity="system")
 async def my_account(context: ToolContext) -> str:
     """The customer who wrote: address, payment methods, all orders with status and items. Call this first."""
-    async with shop.connect(_url(context)) as connection:
-        customer = await orders.read_customer(connection, _customer(context))
+    async with shop.connect(url_of(context)) as connection:
+        customer = await orders.read_customer(connection, customer_of(context))
         return words.account_text(customer, await orders.read_orders(connection, customer.id))
 
 
-@tool(effect="read", integrity="system", sinks=_ORDER, records={"order": _order})
+@tool(effect="read", integrity="system", sinks=_ORDER, records={"order": order_of})
 async def get_order(context: ToolContext, order_id: str) -> str:
     """One order in full, with item ids. Only where my_account is not enough.
 
     Args:
         order_id: as in #W1234567
     """
-    async with shop.connect(_url(context)) as connection:
-        return words.order_text(await orders.read_order(connection, _customer(context), order_id))
+    async with shop.connect(url_of(context)) as connection:
+        return words.order_text(await orders.read_order(connection, customer_of(context), order_id))
 
 
 @tool(effect="read", integrity="system")
@@ -207,7 +88,7 @@ async def find_product(context: ToolContext, product: str, options: str = "") ->
         product: name, as in T-Shirt
         options: only variants with these, as in black cotton
     """
-    async with shop.connect(_url(context)) as connection:
+    async with shop.connect(url_of(context)) as connection:
         found = await connection.execute("select id, name from shop.products order by name")
         products = {row["name"]: row["id"] for row in await found.fetchall()}
         name = _product_name(list(products), product)
@@ -250,7 +131,7 @@ async def find_customer(
         "last": last_name.strip(),
         "zip": zip.strip(),
     }
-    async with shop.connect(_url(context)) as connection:
+    async with shop.connect(url_of(context)) as connection:
         rows = await (await connection.execute(query, values)).fetchall()
     if not rows:
         raise Mend("no such customer; an email, or first name, last name and zip together, find one")
@@ -260,7 +141,7 @@ async def find_customer(
 # --- writing -----------------------------------------------------------------------------------------
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": _order, "quote": _quoted("cancel_pending_order")})
+@tool(**_SHARED, sinks=_ORDER, records={"order": order_of, "quote": quoted("cancel_pending_order")})
 async def cancel_pending_order(
     context: ToolContext, order_id: str, reason: Literal["no longer needed", "ordered by mistake"]
 ) -> str:
@@ -268,7 +149,7 @@ async def cancel_pending_order(
     return await _once(context, "cancel_pending_order", {"order_id": order_id, "reason": reason})
 
 
-@tool(**_SHARED, sinks=_ORDER | _PLACE, records={"order": _order, "own": _own})
+@tool(**_SHARED, sinks=_ORDER | _PLACE, records={"order": order_of, "own": own_places})
 async def modify_pending_order_address(
     context: ToolContext,
     order_id: str,
@@ -296,7 +177,7 @@ async def modify_pending_order_address(
     return await _once(context, "modify_pending_order_address", {"order_id": order_id, **place})
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": _order, "quote": _quoted("modify_pending_order_items")})
+@tool(**_SHARED, sinks=_ORDER, records={"order": order_of, "quote": quoted("modify_pending_order_items")})
 async def modify_pending_order_items(
     context: ToolContext, order_id: str, changes: list[Change], payment: str = ""
 ) -> str:
@@ -310,7 +191,7 @@ async def modify_pending_order_items(
     return await _once(context, "modify_pending_order_items", args)
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": _order})
+@tool(**_SHARED, sinks=_ORDER, records={"order": order_of})
 async def modify_pending_order_payment(context: ToolContext, order_id: str, payment: str) -> str:
     """Pay a pending order by another of the customer's payment methods.
 
@@ -320,7 +201,7 @@ async def modify_pending_order_payment(context: ToolContext, order_id: str, paym
     return await _once(context, "modify_pending_order_payment", {"order_id": order_id, "payment": payment})
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": _order, "quote": _quoted("return_delivered_order_items")})
+@tool(**_SHARED, sinks=_ORDER, records={"order": order_of, "quote": quoted("return_delivered_order_items")})
 async def return_delivered_order_items(
     context: ToolContext, order_id: str, items: list[str], payment: str = ""
 ) -> str:
@@ -334,7 +215,7 @@ async def return_delivered_order_items(
     return await _once(context, "return_delivered_order_items", args)
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": _order, "quote": _quoted("exchange_delivered_order_items")})
+@tool(**_SHARED, sinks=_ORDER, records={"order": order_of, "quote": quoted("exchange_delivered_order_items")})
 async def exchange_delivered_order_items(
     context: ToolContext, order_id: str, changes: list[Change], payment: str = ""
 ) -> str:
@@ -348,7 +229,7 @@ async def exchange_delivered_order_items(
     return await _once(context, "exchange_delivered_order_items", args)
 
 
-@tool(**_SHARED, sinks=_PLACE, records={"own": _own})
+@tool(**_SHARED, sinks=_PLACE, records={"own": own_places})
 async def modify_user_address(
     context: ToolContext,
     address1: str,
@@ -384,7 +265,7 @@ async def transfer_to_human(context: ToolContext, summary: str) -> str:
         summary: what the customer wants
     """
     customer = str(context.person.get("id") or "") if context.person.get("verified") is True else ""
-    async with shop.connect(_url(context)) as connection:
+    async with shop.connect(url_of(context)) as connection:
         claimed = await connection.execute(
             """insert into shop.effects (key, tool, run, result) values (%s, 'transfer_to_human', %s, %s)
                on conflict (key) do nothing returning key""",

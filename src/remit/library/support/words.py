@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from remit.library.support.match import Variant, choices, describe, prices, show
+from remit.library.support.match import describe, show
 from remit.library.support.orders import Customer, Order, one_line
+from remit.library.support.variants import Variant, choices, prices
 
 _STATES = """AL Alabama, AK Alaska, AZ Arizona, AR Arkansas, CA California, CO Colorado, CT Connecticut, DE Delaware,
     DC District of Columbia, FL Florida, GA Georgia, HI Hawaii, ID Idaho, IL Illinois, IN Indiana, IA Iowa, KS Kansas,
