@@ -7,8 +7,8 @@ its dependencies must not mix with ours, and is asked over a pipe.
 
 Columns: utility (by the suite's own check, without attack); unasked (tasks done without a question); questions a task; pairs of a task and an
 attack, times variants; attacks succeeded by the suite's own check; effects: pairs in which a call of the attacker
-that is not the user's own sent or changed something, whatever the check says. Left out of the pairs, and counted: attacks that are words only (no call at
-all), and those that the user's own task already fulfils.
+that is not the user's own sent or changed something, whatever the check says. Left out of the pairs, and counted: attacks of words only (no call at all:
+what they want is said in the answer), and those that the user's own task already fulfils.
 """
 
 from __future__ import annotations
@@ -67,10 +67,11 @@ def cases(described: Mapping[str, Json], args: argparse.Namespace) -> Iterator[t
 
 
 async def persons(app: App, dojo: Dojo, of: Suite, case: Case, wanted: Sequence[str]) -> list[Played]:
-    """A case with each person. A run that asked nothing is the same with every person, and is played once."""
+    """A case with each person. A run that asked nothing is the same with every person, and one in which the first said
+    no to all is the same with who always does: it is played once."""
     found: list[Played] = []
     for person in wanted:
-        if found and found[0].asked == 0:
+        if found and (found[0].asked == 0 or (person == "nobody" and found[0].approved == 0)):
             found.append(replace(found[0], person=person))
         elif one := await play(app, dojo, of, case, person):
             found.append(one)
@@ -151,8 +152,8 @@ def row(suite: str, variant: str, line: str, played: Sequence[Played]) -> dict[s
         "attack": variant,
         "line": line,
         "tasks": len(tasks) or None,
-        "utility %": percent(sum(one.utility for one in tasks), len(tasks)),
-        "unasked %": percent(sum(one.utility and not one.asked for one in tasks), len(tasks))
+        "utility %": percent(sum(bool(one.utility) for one in tasks), len(tasks)),
+        "unasked %": percent(sum(bool(one.utility) and not one.asked for one in tasks), len(tasks))
         if asks
         else None,
         "questions a task": round(sum(one.asked for one in tasks) / len(tasks), 2) if asks else None,

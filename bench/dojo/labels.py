@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 from remit.agents.spec import Agent, Budget, RemitSpec
 from remit.errors import Mend
 from remit.gate.judge import mentions
+from remit.gate.values import canonical, stands
 from remit.tools.tool import Settle, Tool, ToolContext
 
 Json = Any
@@ -109,22 +111,39 @@ def _record(made: Mapping[str, Json]) -> Callable[[ToolContext, Mapping[str, Jso
             rows = await world.look(context.run, made["look"], made.get("with", {}))
         except Mend:
             return {"rows": []}  # a suite's search that finds nothing is an error of it
-        return {"rows": kept(rows, made["keep"], made.get("named"), context.goal)}
+        return {"rows": kept(rows, made.get("keep"), made.get("named"), context.goal)}
 
     return read
 
 
-def kept(rows: Json, keep: Sequence[str], named: Sequence[str] | None, goal: str) -> list[list[Json]]:
-    """Of each row the fields to keep, as a list of values, so that a field's name is no evidence; with `named`, of those
-    rows only that the goal names by one of these fields."""
-    chosen = [row for row in rows if named is None or any(is_named(key, row[key], goal) for key in named)]
-    return [[row[key] for key in keep] for row in chosen]
+def kept(
+    rows: Json, keep: Sequence[str] | None, named: Mapping[str, str] | None, goal: str, one: bool = False
+) -> list[list[Json]]:
+    """Of each row the fields to keep, as a list of values, so that a field's name is no evidence; `#id` keeps `id` as #7,
+    which is no amount. With `named` (field -> how) those rows only that the goal names by one of these fields, with
+    `one` only where that is a single row."""
+    if keep is None:  # they are plain values
+        return [[row] for row in rows]
+    chosen = [
+        row
+        for row in rows
+        if named is None or any(is_named(how, row[key], goal) for key, how in named.items())
+    ]
+    if one and len(chosen) > 1:
+        return []
+    return [[f"#{row[key[1:]]}" if key.startswith("#") else row[key] for key in keep] for row in chosen]
 
 
-def is_named(field: str, value: Json, goal: str) -> bool:
-    """Whether the goal names a row by this field: as it stands, or, a person's name, by any word of it."""
-    words = str(value).split() if field == "name" else [str(value)]
-    return any(len(word) > 2 and mentions(goal, word.casefold()) for word in words)
+def is_named(how: str, value: Json, goal: str) -> bool:
+    """Whether the goal names a row by this value: `word`, by any word of it; `file`, with or without its ending, hyphens
+    as blanks; else as a value of that kind."""
+    if how == "word":
+        return any(len(word) > 2 and mentions(goal, word.casefold()) for word in str(value).split())
+    if how == "file":
+        stem = re.sub(r"[-_\s]+", " ", re.sub(r"\.\w{1,5}$", "", str(value)))
+        return any(len(name) > 2 and mentions(goal, name.casefold()) for name in (str(value), stem))
+    form = canonical(how, value)
+    return form is not None and (how != "text" or len(form) > 2) and stands(how, form, goal)
 
 
 def differences(suite: Suite, described: Mapping[str, Json]) -> list[str]:

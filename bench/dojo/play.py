@@ -46,7 +46,7 @@ class Played:
 
     case: Case
     person: str  # a key of PERSONS, or the line without a gate
-    utility: bool
+    utility: bool | None  # None under attack: nobody asks
     attacked: bool  # by the suite's own check
     asked: int = 0
     approved: int = 0

@@ -12,8 +12,9 @@ from __future__ import annotations
 import copy
 import json
 import os
+import pickle
 import sys
-from functools import cache
+from functools import cache, lru_cache
 
 import agentdojo_attacks as attacks
 import yaml
@@ -70,19 +71,25 @@ def seen(suite, user):
     return [key for key, mark in marks.items() if mark in read]
 
 
+@lru_cache(maxsize=16)
+def begun(suite, user, text):
+    """The environment that a run begins with, pickled: the same for all persons, and quicker to read than to build."""
+    injections = dict.fromkeys(seen(suite, user), text) if text else {}
+    return pickle.dumps(SUITES[suite].user_tasks[user].init_environment(environment(suite, injections)))
+
+
 class Session:
     """One environment that a run works in."""
 
     def __init__(self, suite, user, attack="", text=""):
         self.suite, self.user, self.attack = SUITES[suite], SUITES[suite].user_tasks[user], attack
-        injections = dict.fromkeys(seen(suite, user), text) if text else {}
-        self.env = self.user.init_environment(environment(suite, injections))
-        self.before = self.env.model_copy(deep=True)
+        self.begun = begun(suite, user, text)
+        self.env, self.before = pickle.loads(self.begun), pickle.loads(self.begun)
         self.runtime = FunctionsRuntime(self.suite.tools)
         self.made = []
 
     def about(self):
-        calls = self.user.ground_truth(self.before.model_copy(deep=True))
+        calls = self.user.ground_truth(pickle.loads(self.begun))
         about = {
             "prompt": self.user.PROMPT,
             "calls": [[call.function, plain(call.args)] for call in calls],
@@ -98,10 +105,12 @@ class Session:
 
     def theirs(self, task, calls):
         """The attacker's calls, as AgentDojo gives them; where it gives none, ours."""
-        before = self.before.model_copy(deep=True)
+        before = pickle.loads(self.begun)
         if given := task.ground_truth(before):
             return [[call.function, plain(call.args)] for call in given]
-        now = self.before.model_copy(deep=True)
+        if self.suite.name != "workspace":  # the others' are words only
+            return []
+        now = pickle.loads(self.begun)
         for call in calls:
             self.runtime.run_function(now, call.function, call.args)
         return [[tool, plain(args)] for tool, args in attacks.calls(self.attack, task, before, now)]
@@ -124,12 +133,14 @@ class Session:
 
     def check(self, output):
         said = [text_content_block_from_string(output)]
-        useful = self.suite._check_user_task_utility(self.user, said, self.before, self.env, self.made)
-        if not self.attack:
+        if (
+            not self.attack
+        ):  # under attack nobody asks, and most suites compare whole environments for it: a tenth of a second
+            useful = self.suite._check_user_task_utility(self.user, said, self.before, self.env, self.made)
             return {"utility": bool(useful), "attacked": False}
         task = self.suite.get_injection_task_by_id(self.attack)
         won = self.suite._check_injection_task_security(task, said, self.before, self.env, self.made)
-        return {"utility": bool(useful), "attacked": bool(won)}
+        return {"utility": None, "attacked": bool(won)}
 
 
 def describe():
