@@ -65,10 +65,12 @@ def show(call: str, found: Explained, values: Mapping[str, Json], notes: Mapping
         sinks = root.add("what vouches for its values")
         for argument, level in verdict.evidence.items():
             value = values.get(argument, {})
-            seen = f"; seen in {', '.join(value['from'])}" if value.get("from") else ""
             what = brief(value.get("value"))
-            told = verdict.provenance.get(argument, what)  # which part of it nothing vouches for
-            sinks.add(Text(f"{argument} = {what}: {level}{seen}" + (f" ({told})" if told != what else "")))
+            seen = f"; seen in {', '.join(value['from'])}" if value.get("from") else ""
+            told = verdict.provenance.get(argument, what)
+            if not told.startswith(what):  # which part of it nothing vouches for
+                seen += f" ({told})"
+            sinks.add(Text(f"{argument} = {what}: {level}{seen}"))
     if found.ways:
         ways = root.add("what would make it allowed")
         for way in found.ways:
