@@ -12,6 +12,7 @@ from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate
 from remit.agents.guards import doubted, repeated
 from remit.agents.live import Live
+from remit.agents.reading import said
 from remit.agents.settle import acted, doubt_answered, perform, rejected, settle, undo
 from remit.agents.think import OWN
 from remit.agents.turns import in_turn
@@ -108,7 +109,7 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
         asked = Asked(
             ask_id=f"a{call.call.id}",
             kind="approval",
-            text=f"{tool.name}: {'; '.join(verdict.reasons) or verdict.rule}",
+            text=f"{tool.name}: {_why(verdict)}",
             call_id=call.call.id,
             digest=proposal.digest,
             expires=live.leases.now() + EXPIRY,
@@ -123,7 +124,6 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
     """Gather the facts, then ask the gate. Raises Mend for arguments or records that do not fit."""
     args: Mapping[str, Json] = tool.validate(call.call.args) if tool.validate else call.call.args
     records = {name: await read(context, args) for name, read in tool.records.items()} if tool.records else {}
-    started = live.state.started
     facts = Facts(
         autonomy=live.spec.remit.autonomy,
         tools=live.tools.keys(),
@@ -131,8 +131,9 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
         inputs=context.inputs,
         records=records,
         untrusted=live.state.untrusted,
-        goal=started.goal if started else "",
+        goal=said(live.state),
         counts=live.state.counts,
+        known=live.known,
     )
     # Rules and evidence see the values that the tool will get. An approval stays bound to the call as it was shown: a
     # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
@@ -157,8 +158,16 @@ def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -
         reasons=list(verdict.reasons),
         evidence=dict(verdict.evidence),
         records=dict(verdict.records),
+        provenance=dict(verdict.provenance),
         digest=proposal.digest if tool.effect in ("egress", "destroy") or verdict.decision == "ask" else "",
     )
+
+
+def _why(verdict: Verdict) -> str:
+    """For the person who decides, or the model that was refused: with where each value comes from that nothing vouches
+    for."""
+    whence = [f"{name}: {words}" for name, words in verdict.provenance.items()]
+    return "; ".join([*verdict.reasons, *whence]) or verdict.rule
 
 
 def _mend(live: Live, call: CallState, why: str, tool: Tool | None = None) -> list[Ready]:
@@ -177,13 +186,12 @@ def _mend(live: Live, call: CallState, why: str, tool: Tool | None = None) -> li
 
 
 def _denied(call: CallState, tool: Tool, verdict: Verdict) -> Acted:
-    why = "; ".join(verdict.reasons) or verdict.rule
     return Acted(
         call_id=call.call.id,
         tool=tool.name,
         effect=tool.effect,
         status="denied",
-        result=why,
+        result=_why(verdict),
         integrity="system",
     )
 

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from remit.agents.context import Transcript, instructions
+from remit.agents.reading import learn
 from remit.agents.spec import Agent
+from remit.gate.known import Known
 from remit.gate.rules import Rules
 from remit.journal.events import AnyBody, Event, Started
 from remit.journal.journal import Append, Journal, status_after
@@ -44,6 +46,7 @@ class Live:
     limits: Mapping[str, Named] = field(default_factory=dict)  # of tools that have any
     state: State = field(default_factory=State)
     transcript: Transcript = field(default_factory=Transcript)
+    known: Known = field(default_factory=Known)  # what it has read, for the gate
     watch: Callable[[Event], None] | None = None
     stream: Callable[[str], None] | None = None
     prefix: str = ""
@@ -63,6 +66,7 @@ class Live:
         """Take in an event that is in the journal."""
         apply(self.state, event)
         self.transcript.apply(event)
+        learn(self.known, self.state, event.body)
         if isinstance(event.body, Started):
             self.person = event.body.person.model_dump()
         self.indexed = status_after(event.body) or ("running" if event.seq == 1 else self.indexed)

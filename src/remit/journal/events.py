@@ -107,6 +107,7 @@ class Judged(Body):
     rule: str
     reasons: list[str] = []
     evidence: dict[str, str] = {}  # sink argument -> what vouches for it
+    provenance: dict[str, str] = {}  # sink argument that nothing vouches for -> in words, where it was read
     digest: str = ""  # of the canonical call: what an approval is bound to
     records: dict[str, Json] = {}  # what the gate looked at, where a rule for the tool asks about it
 

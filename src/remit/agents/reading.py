@@ -1,0 +1,44 @@
+"""What a run has read, kept for the gate: whose word stands behind a value, and where a stranger wrote it."""
+
+from __future__ import annotations
+
+from remit.gate.known import Known
+from remit.journal.events import Acted, AnyBody, Call, Json, Started
+from remit.journal.state import State
+
+TRUSTED = ("system", "person")
+SHOWN = 60  # characters of what a source was asked for
+
+
+def learn(known: Known, state: State, body: AnyBody) -> None:
+    """Take in what an event, applied to `state` already, says; in the order of the journal.
+
+    What a model wrote vouches for nothing: not the task of a child, and not what the run's own notes and children give back.
+    """
+    if isinstance(body, Started):
+        known.learn(body.quoted, trusted=False, source="what came with the goal", given=body.task)
+    elif isinstance(body, Acted) and (call := state.calls.get(body.call_id)):
+        told = body.status == "ok"
+        trusted = told and body.integrity in TRUSTED and body.effect != "self"
+        known.learn(body.result if told else None, trusted, source(call.call, body), call.call.args)
+
+
+def said(state: State) -> str:
+    """What persons wrote in this run: the goal, and their answers to its questions."""
+    goal = state.started.goal if state.started else ""
+    answers = [
+        reply.text
+        for ask_id, reply in state.replies.items()
+        if reply.decision == "answer" and state.asked[ask_id].kind == "question"
+    ]
+    return "\n\n".join([goal, *answers]) if answers else goal
+
+
+def source(call: Call, body: Acted) -> str:
+    """In words, as `read_page https://shop.example`."""
+    name = body.source or body.tool
+    asked: list[Json] = [value for value in call.args.values() if isinstance(value, str) and value.strip()]
+    if not asked:
+        return name
+    words = " ".join(asked[0].split())
+    return f"{name} {words if len(words) <= SHOWN else words[: SHOWN - 1] + '…'}"
