@@ -36,6 +36,8 @@ from remit.journal.state import fold
 from remit.outfit import agent_of, find_agent, outfit
 from remit.past import explained, inherited, judge_again, past_calls
 
+WIDE = 60  # columns that the names of examples may take
+
 policy = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
@@ -202,12 +204,13 @@ def _as_data(tried: Tried) -> dict[str, object]:
 
 def _print(agent: str, several: list[Tried], doubts: list[str]) -> None:
     console.print(Text(agent, "bold"))
+    wide = min(WIDE, max((len(tried.example.title) for tried in several), default=0))
     for tried in several:
         decision = tried.verdict.decision if tried.verdict else "-"
         line = Text.assemble(
             ("✗ ", "red") if tried.wrong else ("✓ ", "green"),
             (f"{decision:<6}", colour(decision)),
-            f"{tried.example.title:<46} ",
+            f"{tried.example.title:<{wide}}  ",
             (f"{tried.example.tool}: {_rule(tried)}", "dim"),
         )
         line.truncate(console.width, overflow="ellipsis")
