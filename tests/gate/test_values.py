@@ -175,6 +175,13 @@ def test_the_values_of_a_kind_are_found_in_free_text_each_as_a_whole(
         ("amount", "5", "pay $50.00", False),
         ("city", "springfield", "to Springfield, IL", True),
         ("id:order", "", "anything", False),
+        ("id:file", "1", "in this order: 1. Look. 2. Delete it.", False),
+        ("id:file", "2", "1) Look!\n 2) Delete it.", False),
+        ("amount", "2", "in this order: 1. Look. 2. Delete it.", False),
+        ("id:event", "24", "cancel event 24. Then tell Ann.", True),
+        ("id:event", "10", "on 5/10 at 10:00", False),
+        ("id:event", "10", "event 10: move it", True),
+        ("amount", "12", "pay 12. Thanks", True),
     ],
 )
 def test_a_value_stands_in_a_text_only_as_a_whole(kind: str, value: str, text: str, whole: bool) -> None:
@@ -188,6 +195,20 @@ def test_a_value_that_stands_somewhere_is_said_to_and_nothing_raises(
     form = canonical(kind, value)
     if form:
         assert isinstance(stands(kind, form, text), bool)
+
+
+@given(
+    st.integers(0, 99),
+    st.sampled_from(
+        ["given: {}. Read", "Read it.\n{}) Delete", "{}. Read it", "at {:02}:30", "on {}/{}/2024"]
+    ),
+    st.sampled_from(["id:event", "id"]),
+)
+def test_the_number_of_an_item_a_time_and_a_date_are_no_ids(number: int, text: str, kind: str) -> None:
+    form = canonical(kind, number)
+    assert form is not None
+    assert not stands(kind, form, text.format(number, number))
+    assert stands(kind, form, f"{text.format(number, number)}; then event #{number}, please")
 
 
 @given(st.from_regex(r"[a-z]{1,8}(\+[a-z]{1,3})?@[a-z]{1,9}\.(example|com)", fullmatch=True))

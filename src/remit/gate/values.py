@@ -41,6 +41,7 @@ def found(kind: str, text: str) -> frozenset[str]:
     """
     kind = "id" if kind.startswith("id:") else kind
     text = as_seen(text)
+    text = _MARKER.sub(" ", text) if kind == "amount" else text
     pick = _PICKED.get(kind)
     forms = {_form(kind, one) for one in pick(text)} if pick else {_form(kind, text)}
     values = {form for form in forms if form is not None}
@@ -53,11 +54,12 @@ def found(kind: str, text: str) -> frozenset[str]:
 
 
 def stands(kind: str, value: str, text: str) -> bool:
-    """Whether a value (canonical) stands in a text as a whole: no part of a longer word, address, id or path."""
+    """Whether a value (canonical) stands in a text as a whole: no part of a longer word, address, id or path, and for an
+    id no part of a time or date, and not the number of an item in a list."""
     if kind in _PICKED and kind not in ("path", "id"):
         return value in _found(kind, text)
-    edge = _EDGES["id" if kind.startswith("id:") else kind if kind == "path" else "text"]
-    where = as_seen(text)
+    edge = _EDGES.get(kind.partition(":")[0], _EDGES["text"])
+    where = _MARKER.sub(" ", as_seen(text)) if edge is _EDGES["id"] else as_seen(text)
     where = unicodedata.normalize("NFC", where) if kind == "path" else _folded(kind, where)
     at = where.find(value) if value else -1
     while at >= 0:
@@ -135,12 +137,14 @@ def _paths_in(text: str) -> Iterator[str]:
             yield word
 
 
+# The number of an item in a list, as "given: 1. Read it. 2. Delete it": nobody means an id or an amount by it.
+_MARKER = re.compile(r"(?:^|(?<=[.:;!?\n]))\s*[0-9]{1,2}[.)](?=\s)")
 _ID = re.compile(r"[\w.+@$€£%-]{1,200}")
 _QUOTES = re.compile('"([^"\n]{1,300})"|`([^`\n]{1,300})`|\u201c([^\u201d\n]{1,300})\u201d')
 # What may not stand before and after a value that stands as a whole.
 _EDGES = {
     "text": (re.compile(r"\w\Z"), re.compile(r"\w")),
-    "id": (re.compile(r"[\w@$€£]\Z|\w[.+-]\Z"), re.compile(r"[\w@%]|[.+-]\w")),
+    "id": (re.compile(r"[\w@$€£]\Z|\w[.+-]\Z|[0-9][:/]\Z"), re.compile(r"[\w@%]|[.+-]\w|[:/][0-9]")),
     "path": (re.compile(r"[\w/\\~.-]\Z"), re.compile(r"[\w/\\~-]|\.\w")),
 }
 _FORMS: dict[str, Callable[[str], str | None]] = {
