@@ -4,16 +4,18 @@ other rules."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from remit.agents.reading import learn, said
 from remit.agents.spec import Agent
 from remit.app import App
 from remit.errors import Mend, ToolFault, UserError
 from remit.examples import proposed
 from remit.gate.explain import LOST, Explained, explain, named, watch
+from remit.gate.known import Known
 from remit.gate.policy import check
 from remit.gate.proposal import Facts, Verdict
 from remit.gate.rules import Rules
@@ -28,6 +30,24 @@ UNDECIDED = "no rule matches"  # what a verdict names where none of the rules de
 
 
 @dataclass(frozen=True, slots=True)
+class Then:
+    """What a run knew when its model wanted a call."""
+
+    untrusted: bool
+    counts: Mapping[str, int]
+    goal: str  # the person's words until then, answers too
+    state: State
+    events: Sequence[Event]
+
+    def known(self) -> Known:
+        """What it had read."""
+        found = Known()
+        for event in self.events:
+            learn(found, self.state, event.body)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """One call, what the gate knew of it, and what it said."""
 
@@ -36,14 +56,11 @@ class Past:
     rule: str
     reasons: tuple[str, ...]
     evidence: Mapping[str, str]
-    records: Mapping[
-        str, Json
-    ]  # those that were kept: where a rule asked about them, and the call was not denied
+    provenance: Mapping[str, str]
+    records: Mapping[str, Json]  # those that were kept: a rule asked about them, and the call was not denied
     person: Mapping[str, Json]
     inputs: Mapping[str, Json]
-    goal: str
-    untrusted: bool
-    counts: Mapping[str, int]
+    then: Then
 
     def facts(self, agent: Agent, made: Outfit) -> Facts:
         """What was known then, under this agent's remit."""
@@ -53,9 +70,10 @@ class Past:
             person=self.person,
             inputs=self.inputs,
             records=self.records,
-            untrusted=self.untrusted,
-            goal=self.goal,
-            counts=self.counts,
+            untrusted=self.then.untrusted,
+            goal=self.then.goal,
+            counts=self.then.counts,
+            known=self.then.known(),
         )
 
     def lost(self, made: Outfit) -> frozenset[str]:
@@ -114,26 +132,31 @@ class Anew:
 def past_calls(events: Iterable[Event]) -> dict[str, Past]:
     """By call id, each as it was judged the last time. What a call could know is what was known when the model wanted it:
     calls of one answer are judged before any of them is carried out."""
-    state, wanted = State(), dict[str, tuple[bool, dict[str, int]]]()
+    state, wanted, seen = State(), dict[str, Then](), list[Event]()
     found: dict[str, Past] = {}
     for event in events:
         apply(state, event)
+        seen.append(event)
         body = event.body
         if isinstance(body, Answered) and body.purpose == "act":
-            wanted |= {call.id: (state.untrusted, dict(state.counts)) for call in body.calls}
+            wanted |= dict.fromkeys((call.id for call in body.calls), _now(state, seen))
         elif isinstance(body, Judged) and body.call_id in state.calls:
-            now = wanted.pop(body.call_id, (state.untrusted, dict(state.counts)))
-            found[body.call_id] = _past(state, state.calls[body.call_id], body, now)
+            then = wanted.pop(body.call_id, _now(state, seen))
+            found[body.call_id] = _past(state, state.calls[body.call_id], body, then)
         elif isinstance(body, Acted) and body.rule and body.call_id in state.calls:
             verdict = Judged(
                 call_id=body.call_id, tool=body.tool, effect=body.effect, decision="allow", rule=body.rule
             )
-            now = wanted.pop(body.call_id, (state.untrusted, dict(state.counts)))
-            found.setdefault(body.call_id, _past(state, state.calls[body.call_id], verdict, now))
+            then = wanted.pop(body.call_id, _now(state, seen))
+            found.setdefault(body.call_id, _past(state, state.calls[body.call_id], verdict, then))
     return found
 
 
-def _past(state: State, call: CallState, judged: Judged, now: tuple[bool, dict[str, int]]) -> Past:
+def _now(state: State, seen: Sequence[Event]) -> Then:
+    return Then(state.untrusted, dict(state.counts), said(state), state, tuple(seen))
+
+
+def _past(state: State, call: CallState, judged: Judged, then: Then) -> Past:
     started = state.started
     assert started is not None
     return Past(
@@ -142,12 +165,11 @@ def _past(state: State, call: CallState, judged: Judged, now: tuple[bool, dict[s
         rule=judged.rule,
         reasons=tuple(judged.reasons),
         evidence=judged.evidence,
+        provenance=judged.provenance,
         records=judged.records,
         person=started.person.model_dump(),
         inputs=started.inputs,
-        goal=started.goal,
-        untrusted=now[0],
-        counts=now[1],
+        then=then,
     )
 
 

@@ -282,6 +282,25 @@ def test_the_same_rules_decide_the_same_whatever_was_read_meanwhile(tmp_path: Pa
     assert (found["changed"], found["unknown"]) == ([], [])
 
 
+def test_what_the_person_answered_before_vouches_when_it_is_judged_again(
+    tmp_path: Path,
+) -> None:
+    rules = [
+        {
+            "tool": "send",
+            "allow": "evidence.to == 'grant'",
+            "because": "nobody vouches for it",
+        },
+        {"tool": "send", "deny": "true"},
+    ]
+    asking = {"tool": "ask_person", "args": {"question": "To whom?"}}
+    run = work(tmp_path, asking, SENDING, DONE, rules=rules)["run"]
+    remit("answer", run, "a@b.example")
+    assert data("policy", "explain", run, "2.1")["evidence"] == {"to": "grant"}
+    found = data("policy", "diff", changed(tmp_path, rules))
+    assert (found["counts"], found["changed"]) == ({"allow": {"allow": 1}}, [])
+
+
 def test_where_a_record_was_not_kept_nobody_can_tell_and_that_is_said(tmp_path: Path) -> None:
     work(tmp_path, CANCEL, DONE, rules=[{"tool": "cancel", "allow": "true"}])
     found = data("policy", "diff", changed(tmp_path, OWNED))

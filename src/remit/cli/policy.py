@@ -265,6 +265,7 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
         rule=past.rule,
         reasons=past.reasons,
         evidence=past.evidence,
+        provenance=past.provenance,
     )
     found = replace(found, verdict=verdict, ways=() if past.decision == "allow" else found.ways)
     values: dict[str, Any] = told["values"]  # type: ignore[assignment]
