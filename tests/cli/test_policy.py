@@ -282,6 +282,27 @@ def test_the_same_rules_decide_the_same_whatever_was_read_meanwhile(tmp_path: Pa
     assert (found["changed"], found["unknown"]) == ([], [])
 
 
+def test_what_a_trusted_source_said_in_the_run_vouches_when_it_is_judged_again(tmp_path: Path) -> None:
+    tools = ["tests.agents.world", "tests.agents.test_evidence"]
+    rules = [{"tool": "send", "allow": "evidence.to == 'directory'"}, {"tool": "send", "deny": "true"}]
+    asks = {"tool": "staff", "args": {"name": "bob"}}
+    reads = {"tool": "page", "args": {"url": "http://x.example"}}
+    bob, dora = (
+        {**SENDING, "args": {"to": to, "text": "hi"}} for to in ("bob@corp.example", "dora@evil.example")
+    )
+    run = work(tmp_path, dora, asks, reads, [bob, dora], DONE, rules=rules, tools=tools)["run"]
+    found = data("policy", "diff", changed(tmp_path, rules, tools=tools))
+    assert found["counts"] == {"deny": {"deny": 2}, "allow": {"allow": 3}}
+    told = [data("policy", "explain", run, step)["provenance"]["to"] for step in ("1.1", "4.2")]
+    assert told == [
+        "dora@evil.example, read nowhere in this run",
+        "dora@evil.example, found in page http://x.example",
+    ]
+    stricter = [{"tool": "send", "allow": "evidence.to == 'grant'"}, {"tool": "send", "ask": "true"}]
+    found = data("policy", "diff", changed(tmp_path, stricter, tools=tools))
+    assert found["counts"] == {"deny": {"ask": 2}, "allow": {"ask": 1, "allow": 2}}
+
+
 def test_what_the_person_answered_before_vouches_when_it_is_judged_again(
     tmp_path: Path,
 ) -> None:

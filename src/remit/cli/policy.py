@@ -32,7 +32,7 @@ from remit.examples import (
 )
 from remit.gate.explain import explain as explain_call
 from remit.gate.policy import check, warnings
-from remit.journal.state import fold
+from remit.journal.events import Started
 from remit.outfit import agent_of, find_agent, outfit
 from remit.past import explained, inherited, judge_again, past_calls
 
@@ -241,14 +241,12 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
         run = await app.find(prefix)
         events = await app.journal.read(run)
         told = await explain(app, str(run), step)
-    pasts, state = past_calls(events), fold(events)
-    by_seq = {str(event.seq): getattr(event.body, "call_id", "") for event in events}
-    past = pasts.get(step) or pasts.get(by_seq.get(step, ""))
-    if past is None or state.started is None:
+    past, started = past_calls(events).get(str(told["call"])), events[0].body
+    if past is None or not isinstance(started, Started):
         raise UserError(
             f"{told['tool']} was not judged: it came to {told['outcome']!r} before, or is not that far yet"
         )
-    agent = agent_of(state.started)
+    agent = agent_of(started)
     try:
         found = explained(past, agent, outfit(agent))
     except Mend as error:
@@ -270,9 +268,9 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
     found = replace(found, verdict=verdict, ways=() if past.decision == "allow" else found.ways)
     values: dict[str, Any] = told["values"]  # type: ignore[assignment]
     if as_json:
-        names = ("tool", "args", "outcome", "goal", "asked by", "approved by", "values")
+        names = ("call", "tool", "args", "outcome", "goal", "asked by", "approved by", "values")
         about = {name.replace(" ", "_"): told[name] for name in names}
-        print_json({"run": run, "call": past.call.call.id, **about, **as_data(found), "differs": differs})
+        print_json({"run": run, **about, **as_data(found), "differs": differs})
         return
     notes = {"outcome": str(told["outcome"]), "approved by": str(told["approved by"]), "but now": differs}
     show(f"{told['tool']} {brief(told['args'], 300)}", found, values, notes)

@@ -170,6 +170,7 @@ async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
     answer = next(e for e in events if e.seq == call.seq)
     judged, acted = call.judged, call.acted
     return {
+        "call": call.call.id,
         "tool": call.call.tool,
         "args": call.call.args,
         "outcome": acted.status if acted else "not yet",
