@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from remit import settings
+from remit.order import priority_of
 from remit.settings import Settings
+from remit.store.store import open_store
 from tests.agents import world
 from tests.cli.typed import CANNOT, DONE, SENDING, data, remit, script, spec, work
 
@@ -113,6 +117,22 @@ def test_a_detached_run_is_left_to_a_worker(tmp_path: Path) -> None:
     words = remit("run", "go", "--detach", "--agent", spec(tmp_path), "--model", model)
     assert "remit watch" in words.stdout
     assert words.exit_code == 0
+
+
+def test_a_detached_run_has_the_priority_it_is_given(tmp_path: Path) -> None:
+    begun = ("run", "go", "--agent", spec(tmp_path), "--model", script(tmp_path, DONE), "--priority")
+    assert data(*begun, "7", "--detach")["status"] == "running"
+    assert asyncio.run(priorities()) == [7]
+    for wrong, words in (("7",), "--detach"), (("11", "--detach"), "10"):
+        refused = remit(*begun, *wrong)
+        assert refused.exit_code == 2
+        assert words in refused.stderr
+
+
+async def priorities() -> list[int]:
+    async with open_store(settings.load()) as store, store.pool.connection() as connection:
+        rows = await connection.execute("select priority from procrastinate_jobs where status = 'todo'")
+        return [priority_of(place) for (place,) in await rows.fetchall()]
 
 
 def test_resume_goes_on_with_a_paused_run_and_with_an_ended_one_says_so(tmp_path: Path) -> None:

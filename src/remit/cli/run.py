@@ -22,6 +22,7 @@ from remit.dispatch import open_dispatch
 from remit.errors import NotWaiting, UserError
 from remit.journal.events import Event, Person
 from remit.journal.state import State
+from remit.order import HIGHEST, LOWEST
 from remit.outfit import find_agent
 
 
@@ -40,6 +41,9 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Leave it to a worker, and return at once.")
     ] = False,
+    priority: Annotated[
+        int, typer.Option(min=LOWEST, max=HIGHEST, help="With --detach: the workers take a higher one first.")
+    ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the end as JSON.")] = False,
 ) -> None:
@@ -54,9 +58,12 @@ def run(
 
     remit run "Cancel order #W5199551, I ordered it by mistake" --agent support --shadow
 
-    remit run "Tidy the CRM" --agent ./crm.yaml --detach
+    remit run "Tidy the CRM" --agent ./crm.yaml --detach --priority -5
     """
-    perform(_run(goal, agent, model, file or [], shadow, detach, quiet or as_json, as_json))
+    if priority and not detach:
+        raise typer.BadParameter("--priority is for --detach; here the run is advanced at once")
+    left = priority if detach else None
+    perform(_run(goal, agent, model, file or [], shadow, left, quiet or as_json, as_json))
 
 
 def resume(
@@ -77,7 +84,7 @@ async def _run(
     model: str | None,
     files: list[Path],
     shadow: bool,
-    detach: bool,
+    left: int | None,  # to a worker, with this priority
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -98,9 +105,9 @@ async def _run(
         for file in files:
             root.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, root / file.name)
-        if detach:
+        if left is not None:
             async with open_dispatch(app.store) as dispatch:
-                await dispatch.enqueue(run_id)
+                await dispatch.enqueue(run_id, priority=left)
             if as_json:
                 print_json(digest(await app.state(run_id)))
             else:
