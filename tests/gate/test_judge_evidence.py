@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -245,6 +246,28 @@ def test_only_text_of_a_tool_by_which_something_leaves_is_looked_through() -> No
     assert sent("text", text, Facts())[0] == "written"
     assert sent("text", text, Facts(), "destroy")[0] == "unvouched"
     assert sent("address", text, Facts())[0] == "unvouched"
+
+
+CARD = "4111-1111-1111-1111"
+
+
+@pytest.mark.parametrize(
+    "text", [CARD, f"Dear Dora, my card is {CARD}.", [f"card: {CARD.replace('-', ' ')}", "bye"]]
+)
+def test_that_a_directory_knows_an_account_is_no_leave_to_tell_others_of_it(text: Any) -> None:
+    known = Known()
+    known.learn({"card": CARD, "site": "https://shop.example/help"}, True, "my_account")
+    facts = Facts(goal="write to Dora", known=known)
+    level, told = sent("text", text, facts)
+    assert level == "unvouched"
+    assert "found in my_account" in str(told)
+    assert sent("account", CARD, facts)[0] == "directory"  # to pay it is another matter
+    assert sent("text", "See https://shop.example/help", facts)[0] == "written"
+    assert sent("text", text, replace(facts, records={"asked for": CARD}))[0] != "unvouched"
+    assert sent("text", text, replace(facts, goal=f"tell Dora that my card is {CARD}"))[0] in (
+        "written",
+        "grant",
+    )
 
 
 def test_each_link_of_a_text_is_told_with_where_it_was_read() -> None:

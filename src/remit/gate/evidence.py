@@ -4,7 +4,7 @@ The levels, strongest first:
 
 - `grant`: the person's own words or the trusted trigger hold it
 - `person`: it belongs to the person for whom the run acts
-- `directory`: a trusted source said it in this run, as a whole value
+- `directory`: a trusted source said it in this run, as a whole value; not enough for an account number in free text
 - `record`: it stands in a record that the gate itself has read for this call
 - `written`: free text of the model's own in which nothing leads anywhere, or only where something vouches for
 - `unvouched`: none of these
@@ -59,10 +59,24 @@ class Witness:
     def free(self, value: Json) -> str:
         """The evidence for free text: as a whole, or that of the weakest of what leads somewhere in it."""
         whole = self.level("text", value)
-        if whole != "unvouched":
+        if whole not in ("unvouched", "directory"):
             return whole
-        parts = (part for text in _texts(value) for part in parts_of(text))
-        return weakest(["written", *(self.level(kind, part) for kind, part in parts)])
+        parts = [(kind, self.part(kind, part)) for text in _texts(value) for kind, part in parts_of(text)]
+        if whole == "directory":
+            return "unvouched" if ("account", "unvouched") in parts else whole
+        return weakest(["written", *(level for _, level in parts)])
+
+    def part(self, kind: str, value: Json) -> str:
+        """The evidence for what leads somewhere in free text. That a directory knows an account or a card says that it is
+        real, not that others may be told of it: the goal must hold it, or a record."""
+        level = self.level(kind, value)
+        if kind != "account" or level != "directory":
+            return level
+        return (
+            "record"
+            if canonical(kind, value) in self._forms("records", self.facts.records, kind)
+            else "unvouched"
+        )
 
     def told(self, kind: str, value: Json, free: bool) -> str:
         """In words, the values of an argument that nothing vouches for, and where each was read."""
@@ -71,7 +85,8 @@ class Witness:
         else:
             items = leaves(value) if isinstance(value, Mapping | list | tuple) else (value,)
             values = [(kind, one) for item in items for one in _several(kind, item) or (item,)]
-        doubtful = [(k, one) for k, one in values if self.level(k, one) == "unvouched"]
+        level = self.part if free else self.level
+        doubtful = [(k, one) for k, one in values if level(k, one) == "unvouched"]
         told = list(dict.fromkeys(self._words(k, one) for k, one in doubtful))
         more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
         return "; ".join(told[:_TOLD] + more)
@@ -86,8 +101,10 @@ class Witness:
             return f"{name}, which is no plain {kind}"
         if self.facts.known is None:
             return name
-        said = self.facts.known.who(kind, form).untrusted
-        return f"{name}, found in {' and '.join(said)}" if said else f"{name}, read nowhere in this run"
+        who = self.facts.known.who(kind, form)
+        if said := who.untrusted or who.trusted:
+            return f"{name}, found in {' and '.join(said)}"
+        return f"{name}, read nowhere in this run"
 
     def _forms(self, group: str, values: Json, kind: str) -> frozenset[str]:
         forms = self.forms.get((group, kind))
