@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -38,11 +38,21 @@ class Situation(BaseModel):
 
     person: Person | None = None
     inputs: dict[str, Json] = {}
-    records: dict[str, Json] = {}
+    records: dict[str, dict[str, Json]] = {}
     goal: str = ""
     untrusted: bool = False
     counts: dict[str, int] = {}  # tool -> how often it succeeded before
     autonomy: Literal["shadow", "draft", "ask", "act"] | None = None  # None: the agent's
+
+    @field_validator("person", mode="before")
+    @classmethod
+    def _known(cls, value: Json) -> Json:
+        """A journal's person may have fields of a newer Remit; one that is written by hand may only be misspelt."""
+        if isinstance(value, dict) and (
+            unknown := sorted(map(str, value.keys() - Person.model_fields.keys()))
+        ):
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(Person.model_fields)}")
+        return value
 
 
 class Example(Situation):

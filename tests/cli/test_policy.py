@@ -100,6 +100,11 @@ def test_what_is_given_for_all_examples_holds_where_one_does_not_say_otherwise(t
         ("examples:\n- tool: charge\n  expct: allow\n", "agent.policy.yaml:"),
         ("examples:\n- tool: charge\n", "examples.0.expect"),
         ("- 1", "is a mapping"),
+        (
+            "given:\n  person: {verifed: true}\n",
+            "agent.policy.yaml:2: given.person: Value error, 'verifed' is none of",
+        ),
+        ("given:\n  records: {order: 5}\n", "given.records.order"),
         ("examples: [", "broken YAML"),
     ],
 )
