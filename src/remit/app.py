@@ -239,6 +239,7 @@ class App(Steering):
             raise UserError(f"there is no run {run}")
         agent = agent_of(events[0].body)
         fitted = outfit(agent)
+        guardian = None if model else await self._guardian(agent)  # who stands in for one stands in for both
         model = model or await self.model(agent.model)
         offered = fitted.offered
         if model.small:
@@ -254,6 +255,7 @@ class App(Steering):
             journal=self.journal,
             leases=self.leases,
             turns=self.turns,
+            guardian=guardian,
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),
             resources=await self._resources(agent) if resources is None else resources,
@@ -263,6 +265,10 @@ class App(Steering):
         for event in events:
             live.take(event)
         return live
+
+    async def _guardian(self, agent: Agent) -> Model | None:
+        named = agent.guardian.model if agent.guardian else ""
+        return await self.model(named) if named else None
 
     async def _resources(self, agent: Agent) -> dict[str, Any]:
         """The agent's resources by name. `$NAME` is read from the environment, so that no secret is journaled;

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate
+from remit.agents.guardian import heard, look_over, watches
 from remit.agents.guards import doubted, repeated
 from remit.agents.live import Live
 from remit.agents.reading import said
@@ -19,7 +20,7 @@ from remit.agents.turns import in_turn
 from remit.errors import Mend, UnknownName
 from remit.gate.judge import judge, looks_allowed
 from remit.gate.proposal import Facts, Proposal, Verdict
-from remit.journal.events import Acted, Asked, Json, Judged, Planned, Slept
+from remit.journal.events import Acted, Answered, Asked, Json, Judged, Planned, Slept
 from remit.journal.state import CallState
 from remit.tools.call import Outcome
 from remit.tools.call import call as call_tool
@@ -102,9 +103,12 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
         return _mend(live, call, str(error), tool)
     if verdict.rule == looks_allowed(tool.effect) and not verdict.evidence:
         return [Ready(call, default=verdict.rule, args=proposal.args, context=context)]
+    told: list[Answered] = []
+    if verdict.decision == "allow" and watches(live.spec, tool) and not heard(call, proposal):
+        verdict, told = await look_over(live, tool, proposal, verdict)
     judged = _judged(call, tool, verdict, proposal)
     if verdict.decision == "deny":
-        live.write(judged, _denied(call, tool, verdict))
+        live.write(*told, judged, _denied(call, tool, verdict))
     elif verdict.decision == "ask":
         asked = Asked(
             ask_id=f"a{call.call.id}",
@@ -114,7 +118,10 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
             digest=proposal.digest,
             expires=live.leases.now() + EXPIRY,
         )
-        live.write(judged, asked)
+        live.write(*told, judged, asked)
+    elif told:
+        live.write(*told, judged)
+        return [Ready(call, args=proposal.args, context=context)]
     else:
         return [Ready(call, judged, args=proposal.args, context=context)]
     return []

@@ -66,7 +66,10 @@ def narrow(parent: Agent, child: Agent, state: State) -> Agent:
     )
     inherited = (*parent.inherited, *(rule for rule in parent.rules if rule.allow is None))
     model = parent.model if child.model == "auto" else child.model
-    return child.model_copy(update={"remit": remit, "inherited": inherited, "model": model})
+    guardian = parent.guardian or child.guardian
+    return child.model_copy(
+        update={"remit": remit, "inherited": inherited, "model": model, "guardian": guardian}
+    )
 
 
 def child_of(run: UUID, call_id: str) -> UUID:

@@ -49,6 +49,7 @@ class Live:
     known: Known = field(default_factory=Known)  # what it has read, for the gate
     watch: Callable[[Event], None] | None = None
     stream: Callable[[str], None] | None = None
+    guardian: Model | None = None  # who looks over what is allowed, where it is another than the model
     prefix: str = ""
     name: str = ""  # the run's id in words
     person: Mapping[str, Any] = field(default_factory=dict)  # whom the run acts for

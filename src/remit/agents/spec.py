@@ -103,6 +103,15 @@ class Limits(Part):
     tools: dict[str, ToolLimit] = {}
 
 
+class Guardian(Part):
+    """A second model that looks at allowed effects of `tools` before they happen, and may ask or deny. It is told facts,
+    never a stranger's words. `model`: the agent's own where empty. `watch`: in words, what it should look for."""
+
+    model: str | tuple[str, ...] = ""
+    watch: str = ""
+    tools: tuple[str, ...] = ("*",)
+
+
 class Agent(Part):
     """The whole spec."""
 
@@ -120,4 +129,5 @@ class Agent(Part):
     team: tuple[Agent, ...] = ()  # whom it may delegate to; in YAML also names or files of agents
     plan: bool = True  # offer the plan tool
     limits: Limits = Limits()
+    guardian: Guardian | None = None
     reflect: bool = True  # look back once before finishing

@@ -10,7 +10,7 @@ from remit.agents.guards import allowed_now
 from remit.agents.live import AHEAD, Live
 from remit.errors import StaleWriter
 from remit.journal.events import Answered, Asked, Call, Finished, Json, Reserved
-from remit.models.model import Answer, Price, Request, ToolSpec
+from remit.models.model import Answer, Model, Price, Request, ToolSpec
 
 ANSWER_TOKENS = 4096  # most that one answer may be long, and what is reserved for it
 SMALL_TOKENS = 256  # of a small model, which when it goes on for longer goes in circles
@@ -67,10 +67,7 @@ async def think(live: Live) -> None:
     ):
         live.write(cut)
     await live.settled(AHEAD)
-    price = live.model.price
-    if price is not None and not price.free and live.spec.remit.budget.money is not None:
-        live.write(Reserved(amount=estimate(live, price)))
-        await live.settled()
+    await reserve(live, live.model.price, size(live))
     request = Request(
         instructions=live.prefix,
         messages=live.transcript.messages,
@@ -79,12 +76,7 @@ async def think(live: Live) -> None:
         allowed=await allowed_now(live),
     )
     began = time.monotonic()
-    try:
-        answer = await live.attempt(live.model.request(request, live.stream))
-    except asyncio.CancelledError:
-        if not live.interrupted:
-            raise
-        raise StaleWriter(f"run {live.run} was cancelled") from None
+    answer = await consult(live, live.model, request)
     live.write(answered(live, answer, time.monotonic() - began))
 
 
@@ -104,9 +96,30 @@ def answered(live: Live, answer: Answer, seconds: float) -> Answered:
     )
 
 
-def estimate(live: Live, price: Price) -> Decimal:
-    """The most that the next call can cost: the prompt at 3 characters a token, and a full answer."""
-    characters = live.transcript.size + len(live.prefix) + 400 * len(live.offered)
+async def consult(live: Live, model: Model, request: Request) -> Answer:
+    """A model's answer. Raises StaleWriter where the run is cancelled meanwhile, ModelError."""
+    try:
+        return await live.attempt(model.request(request, live.stream if model is live.model else None))
+    except asyncio.CancelledError:
+        if not live.interrupted:
+            raise
+        raise StaleWriter(f"run {live.run} was cancelled") from None
+
+
+async def reserve(live: Live, price: Price | None, characters: int) -> None:
+    """Set aside the most that a model call can cost, where it costs; durable before the call."""
+    if price is not None and not price.free and live.spec.remit.budget.money is not None:
+        live.write(Reserved(amount=estimate(price, characters)))
+        await live.settled()
+
+
+def size(live: Live) -> int:
+    """Characters of the prompt of the next step."""
+    return live.transcript.size + len(live.prefix) + 400 * len(live.offered)
+
+
+def estimate(price: Price, characters: int) -> Decimal:
+    """The most that a call can cost: the prompt at 3 characters a token, and a full answer."""
     return price.of(characters // 3, ANSWER_TOKENS)
 
 
@@ -126,7 +139,7 @@ def over_limit(live: Live) -> Asked | Finished | None:
     elif state.seconds >= budget.wall.total_seconds() * times:
         why = f"{state.seconds:.0f} s were worked; the budget is {budget.wall.total_seconds() * times:.0f} s"
     elif budget.money is not None and live.model.price is not None and not live.model.price.free:
-        next_cost = estimate(live, live.model.price)
+        next_cost = estimate(live.model.price, size(live))
         if state.spent + next_cost > budget.money * times:
             why = f"${state.spent:.4f} were spent and the next step may cost ${next_cost:.4f}; "
             why += f"the budget is ${budget.money * times}"

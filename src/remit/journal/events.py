@@ -79,7 +79,7 @@ class Answered(Body):
     text: str = ""
     calls: list[Call] = []
     data: Json = None
-    purpose: Literal["act", "check", "compact", "reflect"] = "act"
+    purpose: Literal["act", "check", "compact", "reflect", "guard"] = "act"
     finish: str = "stop"
     input_tokens: int = 0
     output_tokens: int = 0
