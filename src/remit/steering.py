@@ -51,28 +51,26 @@ class Steering(ABC):
         now = await self._now()
 
         def reply(state: State) -> Replied:
-            waiting = list(state.waits)
-            if ask and ask in state.replies:
-                done = state.replies[ask]
-                raise NotWaiting(f"{ask} of run {run} was already answered: {done.decision} by {done.by}")
-            if state.finished is not None:
-                raise NotWaiting(f"run {run} has already ended: {state.status}")
-            if not waiting:
-                raise NotWaiting(f"run {run} waits for nothing: it is {state.status}")
-            if ask and ask not in state.waits:
-                raise UnknownName("waiting item", ask, waiting)
-            if not ask and len(waiting) > 1:
-                raise UserError(f"run {run} waits for several things; name one: {', '.join(waiting)}")
-            asked = state.waits[ask or waiting[0]]
-            if asked.expires is not None and asked.expires <= now:
-                raise NotWaiting(f"{asked.ask_id} of run {run} expired at {asked.expires.isoformat()}")
-            if asked.kind == "approval" and decision == "answer":
-                raise UserError(f"{asked.ask_id} wants approve or reject")
-            return Replied(ask_id=asked.ask_id, decision=decision, by=by, text=text)
+            return _word(state, ask, decision, by, text, now)
 
         body = await self._append_outside(run, reply)
         assert isinstance(body, Replied)
         return body
+
+    async def answer_all(
+        self, run: UUID, decision: Literal["approve", "reject"], by: str, text: str = ""
+    ) -> list[Replied]:
+        """Record a person's word on each call that a run asks about now, all of them or none. Each is for its own call, as
+        if it had been given alone. Raises NotWaiting where there is none."""
+        now = await self._now()
+
+        def reply(state: State) -> list[AnyBody]:
+            calls = [asked.ask_id for asked in state.waits.values() if asked.kind == "approval"]
+            if not calls and state.finished is None:
+                raise NotWaiting(f"run {run} asks about no call: it is {state.status}")
+            return [_word(state, ask, decision, by, text, now) for ask in calls or [""]]
+
+        return [body for body in await self._append_all(run, reply) if isinstance(body, Replied)]
 
     async def pause(self, run: UUID, by: str) -> None:
         """Stop a run and its children, each at its next event. A running effect is not broken off; its outcome is still
@@ -154,17 +152,55 @@ class Steering(ABC):
 
     async def _append_outside(self, run: UUID, make: Callable[[State], AnyBody | None]) -> AnyBody | None:
         """Append what `make` says of the run's state now; whoever advances it meanwhile reads it again."""
+
+        def several(state: State) -> list[AnyBody]:
+            body = make(state)
+            return [] if body is None else [body]
+
+        return next(iter(await self._append_all(run, several)), None)
+
+    async def _append_all(self, run: UUID, make: Callable[[State], list[AnyBody]]) -> list[AnyBody]:
+        """The same for several, in one append."""
         for _ in range(RELOADS):
             state = await self.state(run)
-            body = make(state)
-            if body is None:
-                return None
+            bodies = make(state)
+            if not bodies:
+                return []
             try:
-                await self.journal.append(run, state.seq, [body])
+                await self.journal.append(run, state.seq, bodies)
             except StaleWriter:
                 continue
-            return body
+            return bodies
         raise StaleWriter(f"run {run} is being changed by somebody else all the time; try again")
+
+
+def _word(
+    state: State,
+    ask: str,
+    decision: Literal["approve", "reject", "answer"],
+    by: str,
+    text: str,
+    now: datetime,
+) -> Replied:
+    """A person's word on what a run waits for, if it may be given. Raises NotWaiting, UserError."""
+    run, waiting = state.run, list(state.waits)
+    if ask and ask in state.replies:
+        done = state.replies[ask]
+        raise NotWaiting(f"{ask} of run {run} was already answered: {done.decision} by {done.by}")
+    if state.finished is not None:
+        raise NotWaiting(f"run {run} has already ended: {state.status}")
+    if not waiting:
+        raise NotWaiting(f"run {run} waits for nothing: it is {state.status}")
+    if ask and ask not in state.waits:
+        raise UnknownName("waiting item", ask, waiting)
+    if not ask and len(waiting) > 1:
+        raise UserError(f"run {run} waits for several things; name one: {', '.join(waiting)}")
+    asked = state.waits[ask or waiting[0]]
+    if asked.expires is not None and asked.expires <= now:
+        raise NotWaiting(f"{asked.ask_id} of run {run} expired at {asked.expires.isoformat()}")
+    if asked.kind == "approval" and decision == "answer":
+        raise UserError(f"{asked.ask_id} wants approve or reject")
+    return Replied(ask_id=asked.ask_id, decision=decision, by=by, text=text)
 
 
 def _unless_ended(state: State, body: AnyBody, already: bool = False) -> AnyBody | None:

@@ -30,15 +30,91 @@ def test_the_inbox_shows_the_exact_call_its_evidence_and_what_to_type(tmp_path: 
     run = work(tmp_path, SENDING, DONE, goal="write to them")["run"]
     (row,) = data("inbox")
     assert set(row) == {
-        "run", "ask", "kind", "agent", "goal", "call", "evidence", "text", "since", "expires"
+        "run", "ask", "kind", "agent", "goal", "person", "call", "digest", "rule", "reasons", "evidence",
+        "provenance", "records", "text", "since", "expires",
     }  # fmt: skip
     assert (row["run"], row["ask"], row["kind"], row["goal"]) == (run, "a1.1", "approval", "write to them")
     assert row["call"] == {"tool": "send", "args": {"to": "a@b.example", "text": "hi"}}
     assert row["evidence"] == {"to": "unvouched"}
+    assert row["provenance"] == {"to": "a@b.example, read nowhere in this run"}
+    assert (row["rule"], row["reasons"]) == ("ask send if true", ["what leaves is asked"])
+    assert (row["person"]["id"], len(row["digest"])) == ("olga", 64)
     shown = remit("inbox").stdout
     assert "what leaves is asked" in shown
     assert f"remit approve {run[:8]} a1.1" in shown
-    assert "only the model says so" in shown
+    assert "nothing vouches for a@b.example, read nowhere in this run" in shown
+    assert shown.index("to ") < shown.index("nothing vouches") < shown.index("text ")
+
+
+def test_the_inbox_says_in_words_how_each_value_is_vouched_for(tmp_path: Path, here: Settings) -> None:
+    run = data("run", "go", "--detach", "--agent", spec(tmp_path), "--model", script(tmp_path, DONE))["run"]
+    told = {"to": "dora@evil.example, found in page https://p.example"}
+    levels = {"to": "unvouched", "cc": "directory", "text": "written", "order": "grant"}
+    args = {name: f"{name}\u202e\x1b[31m!" for name in levels} | {"text": "Hello,\nit is paid."}
+
+    async def ask() -> None:
+        async with open_app(here) as app:
+            answered = Answered(model="m", calls=[Call(id="1.1", tool="send", args=args)])
+            judged = Judged(
+                call_id="1.1", tool="send", effect="egress", decision="ask", rule="ask send if true",
+                evidence=levels, provenance=told,
+            )  # fmt: skip
+            asked = Asked(ask_id="a1.1", kind="approval", text="?", call_id="1.1", digest="d")
+            await app.journal.append(UUID(run), 1, [answered, judged, asked])
+
+    asyncio.run(ask())
+    lines = [line.strip() for line in remit("inbox").stdout.splitlines()]
+    assert lines[lines.index("to     to<U+202E><U+001B>[31m!") + 1] == f"✗ nothing vouches for {told['to']}"
+    assert "✓ a trusted source said it in this run, as a whole value" in lines
+    assert "text   Hello," in lines
+    assert lines[lines.index("it is paid.") + 1].startswith("· the model's own words; nothing in them leads")
+    assert "✓ in the person's own words, or given by what started the run" in lines
+    assert "\x1b" not in remit("inbox").stdout
+
+
+def test_the_inbox_has_a_block_for_each_run_and_fits_a_hundred_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from remit.cli import common
+
+    monkeypatch.setattr(common.console, "width", 100)
+    long = {"tool": "send", "args": {"to": "c@d.example", "text": "a long word " * 40}}
+    first = work(tmp_path, [SENDING, long], DONE, goal="write to them")["run"]
+    second = work(tmp_path, SENDING, DONE, goal="and again")["run"]
+    shown = remit("inbox").stdout
+    assert all(len(line.rstrip()) <= 100 for line in shown.splitlines())
+    assert shown.count("write to them") == 1
+    assert (
+        shown.index(f"{first[:8]}  write to them") < shown.index("a1.2") < shown.index(f"{second[:8]}  and")
+    )
+    assert " ".join(shown.split()).count("a long word") == 40
+    assert f"all 2 calls: remit approve {first[:8]} --all" in shown
+    assert f"remit approve {second[:8]} --all" not in shown
+
+
+def test_all_calls_of_a_run_are_decided_at_once_each_by_itself(tmp_path: Path) -> None:
+    run = work(tmp_path, [SENDING, OTHER, ASKING], DONE)["run"]
+    both = remit("approve", run, "a1.1", "--all")
+    assert (both.exit_code, world.done) == (2, [])
+    assert "either --all, or a1.1 alone" in both.stderr
+    result = remit("approve", run, "--all", "--note", "looked at both")
+    assert result.exit_code == 3  # the question is no call, and waits on
+    assert 'approved a1.1 send {"to":"a@b.example","text":"hi"}' in result.stdout
+    assert 'approved a1.2 send {"to":"c@d.example","text":"hi"}' in result.stdout
+    assert sorted(what for what, _ in world.done) == ["send a@b.example", "send c@d.example"]
+    bodies = [event["body"] for event in data("show", run)["events"]]
+    assert [(b["ask_id"], b["by"], b["text"]) for b in bodies if b["type"] == "replied"] == [
+        ("a1.1", "olga", "looked at both"),
+        ("a1.2", "olga", "looked at both"),
+    ]
+    again = remit("approve", run, "--all")
+    assert again.exit_code == 2
+    assert "asks about no call" in again.stderr
+    assert sorted(what for what, _ in world.done) == ["send a@b.example", "send c@d.example"]
+    assert remit("answer", run, "the blue one").exit_code == 0
+    late = remit("reject", run, "--all")
+    assert late.exit_code == 2
+    assert "has already ended" in late.stderr
 
 
 def test_a_yes_lets_the_run_go_on_and_the_effect_happens_once(tmp_path: Path) -> None:

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from remit import settings
 from remit.app import App, open_app
+from remit.cli.asks import as_data, blocks, waiting
 from remit.cli.common import Download, Json, Run, console, me, perform, print_json
 from remit.cli.family import family
 from remit.cli.run import attend, digest, end
-from remit.cli.timeline import brief, first_line
+from remit.cli.timeline import brief
 from remit.dispatch import open_dispatch
 from remit.errors import UserError
-from remit.journal.index import list_asks
+from remit.gate.unseen import shown
+from remit.journal.events import Replied
 from remit.journal.state import State
 
 Ask = Annotated[str, typer.Argument(help="Which of several things, as the inbox names it (a2.1).")]
 Later = Annotated[bool, typer.Option("--later", help="Only record it; a worker goes on.")]
-EVIDENCE = {
-    "grant": "in the person's own words",
-    "person": "the person's own",
-    "record": "in a record",
-    "unvouched": "vouched for by nothing: only the model says so",
-}
+DECIDED = {"approve": "approved", "reject": "rejected", "answer": "answered"}
+Every = Annotated[bool, typer.Option("--all", help="Every call that the run asks about now.")]
 
 
 def inbox(as_json: Json = False) -> None:
-    """What waits for a person, oldest first: the exact call, and the rule that asks.
+    """What waits for a person, the oldest first: for each run the calls that it asks about, and for each value what
+    vouches for it or where it was read, the rule that asks, and what to type.
 
     Example: remit inbox --json | jq '.[].call'
     """
@@ -42,6 +41,7 @@ def approve(
     run: Run,
     ask: Ask = "",
     note: Annotated[str, typer.Option("--note", help="A word for the record.")] = "",
+    every: Every = False,
     later: Later = False,
     as_json: Json = False,
 ) -> None:
@@ -52,14 +52,17 @@ def approve(
     remit approve last
 
     remit approve 3f2a a2.1 --note "checked with the warehouse"
+
+    remit approve 3f2a --all
     """
-    perform(_reply(run, "approve", note, ask, later, as_json))
+    perform(_reply(run, "approve", note, ask, later, as_json, every))
 
 
 def reject(
     run: Run,
     ask: Ask = "",
     reason: Annotated[str, typer.Option("--reason", "-r", help="The agent reads it.")] = "",
+    every: Every = False,
     later: Later = False,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +70,7 @@ def reject(
 
     Example: remit reject last --reason "not over the holidays"
     """
-    perform(_reply(run, "reject", reason, ask, later, as_json))
+    perform(_reply(run, "reject", reason, ask, later, as_json, every))
 
 
 def answer(
@@ -86,60 +89,15 @@ def answer(
 
 async def _inbox(as_json: bool) -> None:
     async with open_app(settings.load()) as app:
-        asks = await list_asks(app.store)
-        rows = []
-        for ask in asks:
-            state = await app.state(ask.run)
-            call = state.calls.get(state.asked[ask.ask_id].call_id)
-            judged = call.judged if call else None
-            rows.append(
-                {
-                    "run": ask.run,
-                    "ask": ask.ask_id,
-                    "kind": ask.kind,
-                    "agent": ask.agent,
-                    "goal": ask.goal,
-                    "call": {"tool": call.call.tool, "args": call.call.args} if call else None,
-                    "evidence": judged.evidence if judged else {},
-                    "text": ask.text,
-                    "since": ask.at,
-                    "expires": ask.expires,
-                }
-            )
+        found = await waiting(app)
     if as_json:
-        print_json(rows)
+        print_json([as_data(one) for one in found])
         return
-    if not rows:
+    if not found:
         console.print("Nothing waits for you.")
         return
-    for row in rows:
-        _show(row)
-
-
-def _show(row: dict[str, Any]) -> None:
-    """What is asked, for which goal and by which rule, and what to type."""
-    run, ask, call, kind = str(row["run"])[:8], row["ask"], row["call"], row["kind"]
-    question = kind == "question" and call is not None  # the model's own; others are the run's
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="dim")
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(run, "bold not dim"), Text(f"{kind} {ask}", "yellow"))
-    since = f", since {row['since'].astimezone():%d %b %H:%M}"
-    grid.add_row("goal", Text.assemble(first_line(row["goal"]), (f"  of {row['agent']}{since}", "dim")))
-    if call is not None and not question:
-        grid.add_row("wants", Text(f"{call['tool']} {brief(call['args'], 2000)}"))
-    for argument, level in row["evidence"].items():
-        grid.add_row("", Text(f"{argument} is {EVIDENCE.get(level, level)}", "dim"))
-    grid.add_row("asks" if question else "why", Text(row["text"]))
-    if kind == "question":
-        grid.add_row("next", Text(f'remit answer {run} "…" --ask {ask}'))
-    if not question:
-        grid.add_row(
-            "or" if kind == "question" else "next",
-            Text(f"remit approve {run} {ask}   or   remit reject {run} {ask} --reason …"),
-        )
-    console.print(grid)
-    console.print()
+    for block in blocks(found):
+        console.print(block)
 
 
 async def _reply(
@@ -149,14 +107,22 @@ async def _reply(
     ask: str,
     later: bool,
     as_json: bool,
+    every: bool = False,
 ) -> None:
+    if every and ask:
+        raise UserError(f"either --all, or {ask} alone")
     async with open_app(settings.load(), progress=Download()) as app:
         run = await app.find(prefix)
         asking = await _asking(app, run)
-        if decision == "approve":
+        if decision == "approve" and not every:
             _require_approvable(asking, ask)
         assert asking.run is not None
-        await app.answer(asking.run, decision, me(), text, ask)
+        if every and decision != "answer":
+            said = await app.answer_all(asking.run, decision, me(), text)
+            if not as_json:
+                _tell(asking, said)
+        else:
+            await app.answer(asking.run, decision, me(), text, ask)
         if later:
             async with open_dispatch(app.store) as dispatch:
                 await dispatch.enqueue(asking.run)
@@ -184,3 +150,11 @@ def _require_approvable(state: State, ask: str) -> None:
         raise UserError(
             f'{asked.ask_id} is a question, "{asked.text}": remit answer {short} "…" --ask {asked.ask_id}'
         )
+
+
+def _tell(state: State, said: Sequence[Replied]) -> None:
+    """Which calls were decided at once: each by itself, as it was asked."""
+    for body in said:
+        call = state.calls.get(state.asked[body.ask_id].call_id) if body.ask_id in state.asked else None
+        what = f"{call.call.tool} {brief(call.call.args, 200)}" if call else ""
+        console.print(Text(f"{DECIDED[body.decision]} {body.ask_id} {shown(what)}"))

@@ -1,0 +1,189 @@
+"""What waits for people, as the inbox shows it: a block for each run, and beneath it each thing that it asks, with the exact
+call and, for each value, what vouches for it or where it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from uuid import UUID
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from remit.app import App
+from remit.cli.timeline import brief, first_line
+from remit.gate.unseen import shown
+from remit.journal.events import Asked, Json, Judged, Person
+from remit.journal.index import AskRow, list_asks
+from remit.journal.state import CallState, State
+
+LONGEST = 4_000  # characters of one value on a screen
+# Of each level of evidence: whether it speaks for the value, and in words
+EVIDENCE = {
+    "grant": ("✓", "in the person's own words, or given by what started the run"),
+    "person": ("✓", "the person's own"),
+    "directory": ("✓", "a trusted source said it in this run, as a whole value"),
+    "record": ("✓", "in a record that the gate has read for this call"),
+    "written": ("·", "the model's own words; nothing in them leads anywhere that nothing vouches for"),
+    "unvouched": ("✗", "vouched for by nothing: only the model says so"),
+}
+MARKS = {"✓": "green", "✗": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One thing that waits for a person."""
+
+    row: AskRow
+    state: State
+
+    @property
+    def asked(self) -> Asked:
+        return self.state.asked[self.row.ask_id]
+
+    @property
+    def call(self) -> CallState | None:
+        return self.state.calls.get(self.asked.call_id)
+
+    @property
+    def judged(self) -> Judged | None:
+        return self.call.judged if self.call else None
+
+    @property
+    def person(self) -> Person:
+        """Whom the run acts for."""
+        return self.state.started.person if self.state.started else Person()
+
+    @property
+    def asks_in_words(self) -> bool:
+        """The model's own question; other questions are the run's."""
+        return self.asked.kind == "question" and self.call is not None
+
+
+async def waiting(app: App) -> list[Waiting]:
+    """All of it, the runs with the oldest first; each run is read once."""
+    rows = await list_asks(app.store)
+    found: dict[UUID, list[AskRow]] = {}
+    for row in rows:
+        found.setdefault(row.run, []).append(row)
+    states = {run: await app.state(run) for run in found}
+    return [
+        Waiting(row, states[run])
+        for run, asks in found.items()
+        for row in asks
+        if row.ask_id in states[run].waits  # it may have been answered meanwhile
+    ]
+
+
+def as_data(one: Waiting) -> dict[str, Json]:
+    row, call, judged = one.row, one.call, one.judged
+    return {
+        "run": row.run,
+        "ask": row.ask_id,
+        "kind": row.kind,
+        "agent": row.agent,
+        "goal": row.goal,
+        "person": one.person,
+        "call": {"tool": call.call.tool, "args": call.call.args} if call else None,
+        "digest": one.asked.digest,
+        "rule": judged.rule if judged else "",
+        "reasons": judged.reasons if judged else [],
+        "evidence": judged.evidence if judged else {},
+        "provenance": judged.provenance if judged else {},
+        "records": judged.records if judged else {},
+        "text": one.asked.text,
+        "since": row.at,
+        "expires": row.expires,
+    }
+
+
+def blocks(found: Sequence[Waiting]) -> Iterable[RenderableType]:
+    """A block for each run."""
+    for run, several in groupby(found, key=lambda one: one.row.run):
+        yield block(str(run)[:8], list(several))
+
+
+def block(short: str, asks: Sequence[Waiting]) -> RenderableType:
+    first = asks[0]
+    person = first.person
+    whom = person.email or person.id
+    for_whom = f"for {whom}{'' if person.verified else ' (not verified)'}, " if whom else ""
+    head = Text.assemble((short, "bold"), "  ", safe(first_line(first.row.goal)))
+    about = Text(f"{for_whom}by {first.row.agent}, since {first.row.at.astimezone():%d %b %H:%M}", "dim")
+    calls = [one for one in asks if one.asked.kind == "approval"]
+    parts: list[RenderableType] = [head, Padding(about, (0, 0, 0, 10))]
+    parts += [Padding(item(short, one), (1, 0, 0, 2)) for one in asks]
+    if len(calls) > 1:
+        every = Text(f"all {len(calls)} calls: remit approve {short} --all   or   remit reject {short} --all")
+        parts.append(Padding(every, (1, 0, 0, 2)))
+    return Group(*parts, "")
+
+
+def item(short: str, one: Waiting) -> Table:
+    """One thing that is asked: the call, value by value, why a person decides, and what to type."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True, max_width=24)
+    grid.add_column(overflow="fold")
+    asked, call = one.asked, one.call
+    if call is not None and not one.asks_in_words:
+        grid.add_row(Text(asked.ask_id, "yellow"), Text(f"{asked.kind}: {call.call.tool}", "bold not dim"))
+        for name, value in call.call.args.items():
+            grid.add_row(safe(name), Text(as_shown(value)))
+            if words := vouched(name, one.judged):
+                grid.add_row("", words)
+    else:
+        grid.add_row(Text(asked.ask_id, "yellow"), Text(asked.kind, "bold not dim"))
+    for label, text in _why(one):
+        grid.add_row(label, Text(shown(text)))
+    if asked.expires is not None:
+        grid.add_row("until", Text(f"{asked.expires.astimezone():%d %b %H:%M}", "dim"))
+    for label, line in _next(short, one):
+        grid.add_row(label, Text(line))
+    return grid
+
+
+def vouched(name: str, judged: Judged | None) -> Text | None:
+    """In words, what vouches for a value; where nothing does, where it was read."""
+    level = judged.evidence.get(name) if judged else None
+    if judged is None or level is None:
+        return None
+    mark, words = EVIDENCE.get(level, ("·", level))
+    if told := judged.provenance.get(name):
+        words = f"nothing vouches for {shown(told)}"
+    return Text.assemble((f"{mark} ", MARKS.get(mark, "dim")), (words, "red" if mark == "✗" else "dim"))
+
+
+def as_shown(value: Json) -> str:
+    """A value whole, up to a length, with what a reader would not see spelled out."""
+    text = shown(value if isinstance(value, str) else brief(value, 10**9))
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… and {len(text) - LONGEST} more characters: --json has them"
+
+
+def safe(text: str) -> Text:
+    return Text(shown(text))
+
+
+def _why(one: Waiting) -> Iterable[tuple[str, str]]:
+    """Why a person is asked: the rule's own words, and the rule where they do not hold it."""
+    judged = one.judged
+    if one.asked.kind != "approval" or judged is None:
+        yield "asks" if one.asks_in_words else "why", one.asked.text
+        return
+    reasons = "; ".join(judged.reasons) or judged.rule
+    yield "why", reasons
+    if judged.rule.removeprefix(f"{judged.decision} ") not in reasons:
+        yield "rule", " ".join(judged.rule.split())
+
+
+def _next(short: str, one: Waiting) -> Iterable[tuple[str, str]]:
+    ask = one.asked.ask_id
+    if one.asked.kind == "question":
+        yield "next", f'remit answer {short} "…" --ask {ask}'
+    if not one.asks_in_words:
+        label = "or" if one.asked.kind == "question" else "next"
+        yield label, f"remit approve {short} {ask}   or   remit reject {short} {ask} --reason …"
