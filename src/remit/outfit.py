@@ -16,6 +16,7 @@ from remit.agents.spec import Agent
 from remit.agents.spec import Rule as RuleSpec
 from remit.agents.think import ASK, OWN, PLAN, finish_tool
 from remit.errors import SpecError, UnknownName
+from remit.gate.proposal import Terms
 from remit.gate.rules import Rule, Rules, compile_rules
 from remit.journal.events import Started
 from remit.models.model import ToolSpec
@@ -85,8 +86,14 @@ def _rule(spec: RuleSpec) -> Rule:
     if spec.allow is not None:
         return Rule(tools, "allow", spec.allow, spec.because)
     if spec.ask is not None:
-        return Rule(tools, "ask", spec.ask, spec.because)
+        return Rule(tools, "ask", spec.ask, spec.because, _terms(spec))
     return Rule(tools, "deny", spec.deny or "true", spec.because)
+
+
+def _terms(spec: RuleSpec) -> Terms | None:
+    late = spec.escalate
+    terms = Terms(spec.by, spec.persons, spec.expires, late.after if late else None, late.to if late else ())
+    return None if terms == Terms() else terms
 
 
 def agent_of(started: Started) -> Agent:

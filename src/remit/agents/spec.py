@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from remit.errors import UserError
 from remit.rate import parse_rate
 
 Json = Any
+GROUP = "group:"  # before the name of a group of people in the settings
 
 
 class Part(BaseModel):
@@ -47,19 +48,57 @@ class RemitSpec(Part):
     deadline: datetime | None = None
 
 
+def _names(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _name(value: str) -> str:
+    if not value.strip().removeprefix(GROUP).strip():
+        raise ValueError("name a person by id or e-mail, or several as `group:<name>`")
+    return value.strip()
+
+
+People = Annotated[tuple[Annotated[str, AfterValidator(_name)], ...], BeforeValidator(_names)]
+
+
+class Escalate(Part):
+    """To whom else a question goes that was not answered in a time."""
+
+    after: Duration = Field(gt=timedelta(0))
+    to: People = Field(min_length=1)
+
+
 class Rule(Part):
-    """One rule of the gate: for these tools, one of allow/ask/deny with a CEL condition. First match wins."""
+    """One rule of the gate: for these tools, one of allow/ask/deny with a CEL condition. First match wins. Of an ask: who
+    may say yes (`by`; anybody where it names nobody), how many people must, and when that is too late."""
 
     tool: str | tuple[str, ...]
     allow: str | None = None
     ask: str | None = None
     deny: str | None = None
     because: str = ""
+    by: People = ()
+    persons: int = Field(1, ge=1, le=9)
+    expires: Duration | None = Field(None, gt=timedelta(0))
+    escalate: Escalate | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Rule:
         if sum(part is not None for part in (self.allow, self.ask, self.deny)) != 1:
             raise ValueError('a rule has exactly one of allow, ask, deny; write `allow: "true"` for always')
+        return self
+
+    @model_validator(mode="after")
+    def _answerable(self) -> Rule:
+        if self.ask is None and (self.by or self.persons > 1 or self.expires or self.escalate):
+            raise ValueError("by, persons, expires and escalate are for a rule that asks")
+        if self.escalate and not self.by:
+            raise ValueError("escalate goes with `by`: where nobody is named, anybody may decide at once")
+        if self.escalate and self.expires and self.escalate.after >= self.expires:
+            raise ValueError("escalate.after must come before expires: what has expired is asked nobody")
+        people = {name.casefold() for name in (*self.by, *(self.escalate.to if self.escalate else ()))}
+        if self.by and len(people) < self.persons and not any(name.startswith(GROUP) for name in people):
+            raise ValueError(f"persons: {self.persons}, but only {len(people)} may say yes")
         return self
 
 

@@ -45,7 +45,7 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
                 return Verdict("allow", rule.name, (), evidence)
             missed.append(" ".join(["not allowed:", _why_not(rule), *(f"({words})" for words in doubt)]))
         elif held is not False:
-            return Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence)
+            return Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence, terms=rule.terms)
     reasons = tuple(missed) or ("no rule allows it",)
     if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
         return Verdict("deny", "no rule matches", reasons, evidence)

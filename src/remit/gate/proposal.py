@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 from remit.gate.known import Known
@@ -53,6 +54,17 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """Who may say yes where a rule asks, how many of them must, and until when; times count from the asking."""
+
+    by: tuple[str, ...] = ()  # ids, e-mails, `group:<name>`; none: anybody
+    persons: int = 1
+    expires: timedelta | None = None
+    after: timedelta | None = None  # when those in `to` may decide as well
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     decision: Literal["allow", "ask", "deny"]
     rule: str
@@ -62,3 +74,4 @@ class Verdict:
         default_factory=dict
     )  # what was looked at, where a rule asks about it
     provenance: Mapping[str, str] = field(default_factory=dict)  # unvouched argument -> where it comes from
+    terms: Terms | None = None  # of the rule that asks

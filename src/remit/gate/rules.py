@@ -16,6 +16,7 @@ from cel_expr_python import cel
 
 from remit.errors import SpecError
 from remit.gate.condition import ITEM, Node, names, paths, tree
+from remit.gate.proposal import Terms
 
 Json = Any
 KNOWN = 1_000  # tools whose rules are remembered
@@ -31,6 +32,7 @@ class Rule:
     decision: Literal["allow", "ask", "deny"]
     condition: str
     because: str = ""
+    terms: Terms | None = None  # of an ask: who must say yes
 
     @property
     def name(self) -> str:
