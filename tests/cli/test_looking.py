@@ -154,6 +154,16 @@ def test_why_tells_the_rule_the_evidence_and_where_each_value_was_seen(tmp_path:
     assert data("why", run, str(by_number)) == found
 
 
+def test_show_tells_what_the_guardian_said(tmp_path: Path) -> None:
+    doubt = {"answers": [{"data": {"decision": "deny", "why": "nobody asked for that"}}]}
+    (tmp_path / "guardian.json").write_text(json.dumps(doubt))
+    guardian = {"model": f"scripted:{tmp_path / 'guardian.json'}"}
+    work(tmp_path, {"tool": "charge", "args": {"amount": 5}}, CANNOT, guardian=guardian)
+    shown = remit("show").stdout
+    assert "guardian says deny  nobody asked for that" in shown
+    assert "the rules allow it: allow charge" in shown
+
+
 def test_why_of_a_step_that_is_not_there_lists_the_steps(tmp_path: Path) -> None:
     work(tmp_path, CHARGE, DONE)
     result = remit("why", "last", "1.7")

@@ -65,6 +65,11 @@ def said(event: Event) -> Text:
     match body:
         case Started():
             text.append(f"{body.agent} ", "bold").append(first_line(body.goal))
+        case Answered(purpose="guard"):
+            heard = body.data if isinstance(body.data, dict) else {}
+            decision = str(heard.get("decision", "nothing"))
+            text.append("guardian says ", "blue").append(decision, colour(decision))
+            text.append(f"  {first_line(str(heard.get('why', '')))}").append(spent(body), "dim")
         case Answered():
             calls = ", ".join(f"{c.tool}({brief(c.args)})" for c in body.calls)
             text.append("thought ", "blue").append(calls or first_line(body.text)).append(spent(body), "dim")
