@@ -16,7 +16,7 @@ from remit.gate.rules import Rule, compile_rules
 from tests.cli.typed import remit
 
 PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
-FILES = ("desk.py", "desk.yaml", "desk.policy.yaml", "mail.json", "stricter.yaml")  # in the page's order
+FILES = ("desk.py", "desk.yaml", "post.py", "desk.policy.yaml", "mail.json", "stricter.yaml")  # in its order
 
 
 def blocks(*kinds: str) -> list[str]:
@@ -50,18 +50,20 @@ def test_what_the_page_shows_is_what_its_commands_print(
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "desk", raising=False)
+    for module in ("desk", "post"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(common.console, "width", 100)
     (starts,) = (line for line in "".join(blocks("sh")).splitlines() if " remit run " in line)
     person, _, *words = shlex.split(starts)
     monkeypatch.setenv("REMIT_USER", person.removeprefix("REMIT_USER="))
     assert remit(*words).exit_code == 3  # it waits for a yes
     transcripts = blocks("console")
-    assert len(transcripts) == 5
+    assert len(transcripts) == 6
     for transcript in transcripts:
         typed, _, output = transcript.partition("\n")
         assert plain(remit(*shlex.split(typed)[2:]).stdout) == plain(output), typed
     monkeypatch.delitem(sys.modules, "desk")
+    monkeypatch.delitem(sys.modules, "post")
 
 
 def test_each_condition_that_the_page_shows_holds_for_its_call() -> None:

@@ -130,6 +130,28 @@ async def test_a_sync_function_runs_in_a_thread_of_its_own(context: ToolContext)
 async def no_find(context: ToolContext, args: Any) -> None: ...
 
 
+@dataclass
+class Message:
+    sender: str
+    text: str | None = None
+
+
+def listed() -> list[Message]:
+    return []
+
+
+class Mailbox(BaseModel):
+    messages: list[Message] = []
+
+
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+def anything() -> dict[str, Any]:
+    return {}
+
+
 def _faulty() -> list[tuple[str, Any, dict[str, Any]]]:
     def unannotated(a) -> None: ...  # type: ignore[no-untyped-def]
 
@@ -169,6 +191,12 @@ def _faulty() -> list[tuple[str, Any, dict[str, Any]]]:
         ("settle 'maybe'", fine, {"settle": "maybe"}),
         ("effect 'writes'", fine, {"effect": "writes"}),
         ("integrity 'good'", fine, {"integrity": "good"}),
+        ("integrity of 'a': 'good'", fine, {"integrity": {"a": "good"}}),
+        (r"'a\[0\]' is no path of fields", fine, {"integrity": {"a[0]": "system"}}),
+        ("'a.b' cannot be system", fine, {"integrity": {"a": "untrusted", "a.b": "system"}}),
+        ("no 'sendr' there; there is sender, text", mailbox, {"integrity": {"messages[].sendr": "system"}}),
+        ("no 'messages' there; there is only array", listed, {"integrity": {"messages": "system"}}),
+        (r"no '\[\]' there; there is only string", listed, {"integrity": {"[].sender[]": "system"}}),
         ("tool name '1st'", fine, {"name": "1st"}),
         ("tool name", fine, {"name": "a" * 65}),
         ("timeout 0.0", fine, {"timeout": 0}),
@@ -190,3 +218,22 @@ def test_a_lookup_with_find_is_fine() -> None:
 
 
 def pay(a: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "declared", "whole", "fields"),
+    [
+        (listed, {"[].sender": "system"}, "untrusted", True),
+        (listed, {"*": "system", "[].text": "person"}, "person", True),
+        (listed, {"*": "system"}, "system", False),
+        (listed, {"[]": "untrusted"}, "untrusted", False),
+        (listed, {"[].*": "person"}, "untrusted", True),
+        (mailbox, {"messages[].sender": "system"}, "untrusted", True),
+        (anything, {"*": "system", "a.b[].c": "untrusted"}, "untrusted", True),
+    ],
+)
+def test_a_result_is_as_good_as_its_worst_field_and_keeps_fields_only_where_they_differ(
+    function: Any, declared: dict[str, Any], whole: str, fields: bool
+) -> None:
+    made = tool(effect="read", integrity=declared)(function)
+    assert (made.integrity, made.fields) == (whole, declared if fields else {})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from remit.gate.fields import TRUSTED
 from remit.gate.known import Known
 from remit.journal.events import Acted, AnyBody, Call, Json, Started
 from remit.journal.state import State
 
-TRUSTED = ("system", "person")
 SHOWN = 60  # characters of what a source was asked for
 
 
@@ -20,7 +20,8 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
     elif isinstance(body, Acted) and (call := state.calls.get(body.call_id)):
         told = body.status == "ok"
         trusted = told and body.integrity in TRUSTED and body.effect != "self"
-        known.learn(body.result if told else None, trusted, source(call.call, body), call.call.args)
+        fields = body.fields if told and body.effect != "self" else {}
+        known.learn(body.result if told else None, trusted, source(call.call, body), call.call.args, fields)
 
 
 def said(state: State) -> str:

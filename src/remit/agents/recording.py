@@ -309,7 +309,9 @@ class Draft(Journal):
         recorded = self.recording.chosen.pop(body.call_id, None) if isinstance(body, Acted) else None
         if recorded is None:
             return body
-        same = {name: getattr(recorded, name) for name in ("status", "result", "integrity", "source")}
+        same = {
+            name: getattr(recorded, name) for name in ("status", "result", "integrity", "fields", "source")
+        }
         if (
             recorded.status == "simulated"
         ):  # of a replay: as if it had happened, like all effects until it is written

@@ -12,6 +12,7 @@ from remit.errors import StaleWriter
 from remit.journal.events import Acted, Asked, Intended, Json, Judged, Replied
 from remit.journal.state import CallState
 from remit.tools.call import call as call_tool
+from remit.tools.result import is_kept
 from remit.tools.tool import Tool
 
 PAUSE = 0.1  # seconds before an effect whose answer was lost is looked into, doubled with each attempt
@@ -49,6 +50,8 @@ def acted(
         status=status,
         result=result,
         integrity=tool.integrity,
+        # Declared for the result that the tool returns: not for what is undone, or too long to be kept as it was.
+        fields=tool.fields if status == "ok" and call.undoes is None and not is_kept(result) else {},
         source=source or tool.name,
         seconds=round(seconds, 3),
         rule=rule,

@@ -11,6 +11,7 @@ from rich.text import Text
 from remit import library, settings
 from remit.agents.load import load_agent
 from remit.cli.common import Json, console, listing, perform, print_json
+from remit.gate.fields import REST
 from remit.models.registry import ModelInfo, known_models
 from remit.outfit import outfit
 from remit.tools.registry import installed, resolve
@@ -32,11 +33,14 @@ def agents(
 def tools(
     name: Annotated[str, typer.Argument(help="A tool or family: files.*")] = "*", as_json: Json = False
 ) -> None:
-    """The tools, with effect, arguments that are sinks, and how each is settled after a crash.
+    """The tools, with effect, arguments that are sinks, who vouches for the result or each field of it, and how each is
+    settled after a crash.
 
     Effects: read looks; self changes only what is the run's own; egress sends something out; destroy changes the world.
 
     Example: remit tools 'files.*' --json
+
+    Example: remit tools mycompany.tools:read_mail
     """
     perform(_tools(name, as_json))
 
@@ -80,6 +84,7 @@ async def _tools(name: str, as_json: bool) -> None:
                     "schema": t.schema,
                     "sinks": t.sinks,
                     "result": t.integrity,
+                    "fields": t.fields,
                     "settled by": t.settle.how,
                     "timeout": t.timeout,
                 }
@@ -87,10 +92,14 @@ async def _tools(name: str, as_json: bool) -> None:
             ]
         )
         return
-    table = listing("tool", "effect", "sinks", "what it does", whole=("tool", "effect"))
+    table = listing("tool", "effect", "sinks", "result", "what it does", whole=("tool", "effect"))
     for t in found:
         sinks = ", ".join(f"{argument} ({kind})" for argument, kind in t.sinks.items())
-        table.add_row(t.name, t.effect, sinks, Text(t.description.split("\n", 1)[0].split(". ", 1)[0]))
+        parts = {REST: "untrusted", **t.fields} if t.fields else {}
+        result = Text("\n".join(f"{path} {says}" for path, says in parts.items()) or t.integrity)
+        table.add_row(
+            t.name, t.effect, sinks, result, Text(t.description.split("\n", 1)[0].split(". ", 1)[0])
+        )
     console.print(table)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from remit.gate.fields import TRUSTED, labelled
 from remit.gate.values import found, spellings, stands
 
 Json = Any
 SOURCES = 3  # of one value that are remembered, on either side
+_ALIKE: Mapping[str, str] = MappingProxyType({})  # all of a result has one integrity
 LONG = 2_000  # characters; a leaf that is longer is no value, though values may stand in it
 PICKED = ("email", "url", "phone", "account", "amount")  # kinds that are told from the words around them
 
@@ -22,12 +25,22 @@ class Evidence:
     untrusted: tuple[str, ...] = ()  # sources in whose results it stands anywhere
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Read:
     result: Json
     trusted: bool
     source: str
     given: Json  # what the model gave to the call
+    fields: Mapping[str, str]  # path -> integrity, where it is not the same for all of the result
+    _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
+
+    def leaves(self) -> Iterable[tuple[Json, bool]]:
+        """Every scalar in the result, and whether a trusted source says it."""
+        if not self.fields:
+            return ((leaf, self.trusted) for leaf in leaves(self.result))
+        if self._parted is None:
+            self._parted = [(leaf, says in TRUSTED) for leaf, says in labelled(self.result, self.fields)]
+        return self._parted
 
 
 @dataclass(slots=True)
@@ -52,20 +65,28 @@ class Known:
     _reads: list[_Read] = field(default_factory=list)
     _indexes: dict[str, _Index] = field(default_factory=dict)
 
-    def learn(self, result: Json, trusted: bool, source: str, given: Json = None) -> None:
+    def learn(
+        self,
+        result: Json,
+        trusted: bool,
+        source: str,
+        given: Json = None,
+        fields: Mapping[str, str] = _ALIKE,
+    ) -> None:
         """Take in a result, in the order of the journal. `source` in words; `given`: the arguments of the call.
 
         A call that changed something is learned too, as untrusted where its result is nobody's record: what was
-        given to it must be known before what is read later.
+        given to it must be known before what is read later. `fields`, where a result has parts of different integrity, say
+        it of each instead of `trusted`.
         """
-        self._reads.append(_Read(result, trusted, source, given))
+        self._reads.append(_Read(result, trusted, source, given, fields))
 
     def who(self, kind: str, value: str) -> Evidence:
         """Who has said a value (canonical)."""
         index = self._index(kind)
         untrusted = index.untrusted.get(value, ())
         if not untrusted and kind not in PICKED:
-            untrusted = [read.source for read in self._reads if not read.trusted and _said(kind, value, read)]
+            untrusted = [read.source for read in self._reads if _said(kind, value, read)]
         return Evidence(tuple(index.trusted.get(value, ())), tuple(dict.fromkeys(untrusted))[:SOURCES])
 
     def _index(self, kind: str) -> _Index:
@@ -73,8 +94,8 @@ class Known:
         for read in self._reads[index.upto :]:
             for leaf in leaves(read.given):
                 index.written |= _values(kind, leaf) - index.trusted.keys()
-            for leaf in leaves(read.result):
-                if not read.trusted:
+            for leaf, trusted in read.leaves():
+                if not trusted:
                     for value in _values(kind, leaf):
                         _note(index.untrusted, value, read.source)
                     continue
@@ -109,7 +130,12 @@ def _whole(kind: str, leaf: Json) -> tuple[str, ...]:
 
 
 def _said(kind: str, value: str, read: _Read) -> bool:
-    return any(stands(kind, value, leaf) for leaf in leaves(read.result) if isinstance(leaf, str))
+    """Whether somebody untrusted said it."""
+    if read.trusted and not read.fields:
+        return False
+    return any(
+        stands(kind, value, leaf) for leaf, trusted in read.leaves() if not trusted and isinstance(leaf, str)
+    )
 
 
 def _note(sources: dict[str, list[str]], value: str, source: str) -> None:

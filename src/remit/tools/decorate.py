@@ -17,6 +17,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from remit.errors import ToolFault
 from remit.rate import Limit
+from remit.tools.labels import declared
 from remit.tools.mend import wrong_arguments
 from remit.tools.thread import in_thread
 from remit.tools.tool import Effect, Integrity, Json, Settle, Tool, ToolContext
@@ -36,7 +37,7 @@ def tool(
     *,
     effect: Effect = "destroy",
     sinks: Mapping[str, str] | None = None,
-    integrity: Integrity = "untrusted",
+    integrity: Integrity | Mapping[str, Integrity] = "untrusted",
     settle: Settle | Literal["key", "ask", "repeat"] | None = None,
     records: Mapping[str, Record] | None = None,
     undo: Record | None = None,
@@ -52,7 +53,7 @@ def tool(
     *,
     effect: Effect = "destroy",
     sinks: Mapping[str, str] | None = None,
-    integrity: Integrity = "untrusted",
+    integrity: Integrity | Mapping[str, Integrity] = "untrusted",
     settle: Settle | Literal["key", "ask", "repeat"] | None = None,
     records: Mapping[str, Record] | None = None,
     undo: Record | None = None,
@@ -63,6 +64,7 @@ def tool(
     """Make a Tool of an async or sync function (a sync one runs in a thread of its own).
 
     Undeclared means the worst: effect `destroy`, result `untrusted`, in doubt after a crash ask a person.
+    `integrity`: who vouches for the result, or for each field of it, as `{"*": "system", "messages[].body": "untrusted"}`.
     A first parameter annotated ToolContext receives the run's context and is not part of the schema.
     `undo`: async (context, arguments, result) -> what it came to; takes the effect back. `timeout` in seconds.
     `limit`: how often all agents together may call it; a call beyond waits its turn, and holds nothing.
@@ -74,6 +76,7 @@ def tool(
         parameters, wants_context, hints = _signature(title, function)
         about, notes = _docstring(title, inspect.getdoc(function) or "", parameters)
         model = _model(title, parameters, hints, notes)
+        whole, fields = declared(title, integrity, function)
         made = Tool(
             name=title,
             description=about or title.replace("_", " "),
@@ -81,7 +84,8 @@ def tool(
             call=_caller(function, model, wants_context),
             effect=effect,
             sinks=dict(sinks or {}),
-            integrity=integrity,
+            integrity=whole,
+            fields=fields,
             settle=Settle(settle) if isinstance(settle, str) else settle or Settle(),
             records=dict(records or {}),
             undo=undo,

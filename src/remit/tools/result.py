@@ -161,6 +161,13 @@ def keep(value: Any, root: Any, call_id: str) -> Json:
     return marker
 
 
+def is_kept(result: Json) -> bool:
+    """Whether this stands for a longer result, of which only the beginning is seen."""
+    return (
+        isinstance(result, Mapping) and result.get("truncated") is True and {"bytes", "head"} <= result.keys()
+    )
+
+
 def _pieces(value: Any) -> Iterator[bytes]:
     """The value's bytes in pieces of about 1 MB, so that 50 MB are never there thrice."""
     if isinstance(value, str | bytes | bytearray):

@@ -67,7 +67,8 @@ class Tool:
     call: Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]
     effect: Effect = "destroy"
     sinks: Mapping[str, str] = field(default_factory=dict)  # argument -> type: email, url, id:order, …
-    integrity: Integrity = "untrusted"  # of the result
+    integrity: Integrity = "untrusted"  # of the result as a whole: the worst of its fields
+    fields: Mapping[str, Integrity] = field(default_factory=dict)  # path -> integrity, where fields differ
     settle: Settle = field(default_factory=Settle)
     # Takes the effect back, given its arguments and its result; its context has a key of its own.
     undo: Callable[[ToolContext, Mapping[str, Json], Json], Awaitable[Json]] | None = None
