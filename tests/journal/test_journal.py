@@ -10,8 +10,23 @@ import pytest
 
 from remit.errors import StaleWriter, StoreError, UnreadableEvent
 from remit.journal import events as events_module
-from remit.journal.body import decode
-from remit.journal.events import TYPES, Acted, Answered, Asked, Finished, Nudged, Person, Replied, Started
+from remit.journal.body import MAY_BE_BIG, decode, is_small
+from remit.journal.events import (
+    TYPES,
+    Acted,
+    Answered,
+    AnyBody,
+    Asked,
+    Call,
+    Compacted,
+    Delegated,
+    Finished,
+    Judged,
+    Nudged,
+    Person,
+    Replied,
+    Started,
+)
 from remit.journal.index import find_run, list_asks, list_runs
 from remit.journal.journal import Journal
 from remit.store.store import Store
@@ -68,6 +83,36 @@ async def test_a_failed_append_takes_those_behind_it_along_so_that_no_gap_is_wri
         await journal.submit(run, 3, [note("mine, later still")], behind).done
     assert [e.seq for e in await journal.read(run)] == [1, 2]
     assert len(await journal.append(run, 2, [note("read again")])) == 1
+
+
+LONG = "x" * 20_000
+BIG: list[AnyBody] = [
+    Started(goal=LONG, agent="a", spec={"name": LONG}, inputs={"a": LONG}, quoted=LONG, task=LONG),
+    Delegated(call_id="1.1", child=uuid4(), agent="a", spec={"name": LONG}),
+    Answered(
+        model="m", text=LONG, calls=[Call(id="1.1", tool="write", args={"text": LONG})], data={"a": LONG}
+    ),
+    Judged(call_id="1.1", tool="t", effect="read", decision="allow", rule="r", records={"a": LONG}),
+    Acted(call_id="1.1", tool="t", result={"a": LONG}),
+    Asked(ask_id="q", kind="question", text=LONG),
+    Compacted(upto=1, summary=LONG),
+    Finished(status="met", report=LONG, output={"a": LONG}),
+]
+
+
+@pytest.mark.parametrize("body", BIG, ids=lambda body: body.type)
+async def test_whatever_field_is_big_is_read_back_as_it_was(store: Store, body: AnyBody) -> None:
+    journal, run = Journal(store), uuid4()
+    assert {name for name in MAY_BE_BIG[body.type] if not is_small(getattr(body, name))} == set(
+        MAY_BE_BIG[body.type]
+    )
+    await journal.append(run, 0, [body])
+    (event,) = await journal.read(run)
+    assert event.body == body
+
+
+def test_each_field_that_may_be_big_is_tried() -> None:
+    assert {body.type for body in BIG} == set(MAY_BE_BIG)
 
 
 async def test_big_values_are_stored_once_and_read_back_whole(store: Store) -> None:

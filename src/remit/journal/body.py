@@ -28,9 +28,11 @@ def stored(body: AnyBody) -> tuple[str, dict[bytes, bytes]]:
 def encode(body: Body) -> str:
     """JSON without what is at its default. Lone surrogates, which no database takes, become U+FFFD."""
     try:
-        return body.model_dump_json(exclude_defaults=True, exclude={"type"})
+        return body.model_dump_json(exclude_defaults=True, exclude={"type"}, warnings=not body.big)
     except PydanticSerializationError:
-        clean = scrub(body.model_dump(exclude_defaults=True, exclude={"type"}, mode="python"))
+        clean = scrub(
+            body.model_dump(exclude_defaults=True, exclude={"type"}, mode="python", warnings=not body.big)
+        )
         return to_json(clean).decode()
 
 
@@ -51,9 +53,19 @@ def decode(run: UUID, seq: int, at: datetime, type_: str, body: str) -> Event:
     if cls is None:
         raise UnreadableEvent(f"run {run}, event {seq}: type {type_!r} is not known here; upgrade Remit")
     try:
-        return Event(run, seq, at, cls.model_validate_json(body))  # type: ignore[arg-type]
+        made = _with_hashes(cls, from_json(body)) if '"big":' in body else cls.model_validate_json(body)
+        return Event(run, seq, at, made)  # type: ignore[arg-type]
     except ValidationError as error:
         raise UnreadableEvent(f"run {run}, event {seq} ({type_}): {error.errors()[0]['msg']}") from error
+
+
+def _with_hashes(cls: type[Body], plain: dict[str, Json]) -> Body:
+    """A body that may have hashes in place of values. They need not fit the type of their field, and stand in it unchecked
+    until the value is put back."""
+    hashes = {
+        name: plain.pop(name) for name in plain.get("big", ()) if not cls.model_fields[name].is_required()
+    }
+    return cls.model_validate_json(to_json(plain)).model_copy(update=hashes)
 
 
 MAY_BE_BIG = {
