@@ -17,7 +17,7 @@ from remit.agents.loop import advance
 from remit.agents.spec import Agent
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
-from remit.errors import LeaseLost, StaleWriter, UserError
+from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UserError
 from remit.journal.cut import take_over
 from remit.journal.events import (
     Acted,
@@ -236,7 +236,7 @@ class App(Steering):
     ) -> Live:
         """A run as these events tell it, ready to be advanced; with `model` and `resources` in place of its own."""
         if not events or not isinstance(events[0].body, Started):
-            raise UserError(f"there is no run {run}")
+            raise NoSuchRun(f"there is no run {run}")
         agent = agent_of(events[0].body)
         fitted = outfit(agent)
         guardian = None if model else await self._guardian(agent)  # who stands in for one stands in for both

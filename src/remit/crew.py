@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg
 
 from remit.app import App
-from remit.errors import RemitError, StaleWriter, StoreError, UserError
+from remit.errors import NoSuchRun, RemitError, StaleWriter, StoreError, UserError
 from remit.journal.events import Event
 from remit.journal.index import orphans
 from remit.journal.limits import called
@@ -127,6 +127,8 @@ class Crew:
     async def _advance(self, run: UUID) -> State:
         try:
             state = await self.app.advance(run, watch=self.watch, urgent=self.urgent)
+        except NoSuchRun:  # a child that its parent, which died or was paused right before, is yet to begin
+            raise
         except UserError as error:
             if run != self._seen_through:  # nobody sits here to read it
                 await self.app.put_before_person(run, str(error))
@@ -141,7 +143,8 @@ class Crew:
     def _ended(self, run: UUID) -> None:
         task = self._tasks.pop(run)
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, StaleWriter):  # whoever has it goes on with it
+        # Whoever has it goes on with it, or begins it
+        if error is not None and not isinstance(error, StaleWriter | NoSuchRun):
             LOG.log(
                 logging.WARNING if isinstance(error, RemitError) else logging.ERROR, "run %s: %s", run, error
             )

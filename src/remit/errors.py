@@ -52,6 +52,10 @@ class UnknownName(UserError):
         self.nearest = near[0] if near else None
 
 
+class NoSuchRun(UserError):
+    """No run has this number, or whoever was about to begin it died before."""
+
+
 class SpecError(UserError):
     """An agent file that cannot be used, with the line to look at."""
 

@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from remit.agents.delegate import child_of
 from remit.agents.spec import Agent
 from remit.app import App, open_app
 from remit.crew import Crew
 from remit.errors import Later, NotWaiting, UnknownName, UserError
-from remit.journal.events import Answered, Call, Intended, Judged
+from remit.journal.events import Answered, Call, Delegated, Intended, Judged, Paused
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from remit.tools import tool
@@ -254,6 +255,35 @@ async def test_what_the_parent_asks_about_holds_for_its_children_also_where_they
     (delegated,) = state.children.values()
     assert "whose is it" in next(iter((await app.state(delegated.child)).waits.values())).text
     assert world.done == []
+
+
+async def test_a_child_that_a_paused_parent_has_not_begun_bothers_nobody(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker died between what it had announced and the child's first event, and a person paused the parent."""
+    child = ScriptedModel([finish("it is done")], name="scripted:child", by_turn=True)
+    app.models[child.name] = child
+    member = shop(name="worker", model=child.name).model_dump(mode="json", by_alias=True)
+    whole = await start(app, call("delegate", agent="worker", task="see to it"), team=[member])
+    await app.advance(whole)
+    events = await app.journal.read(whole)
+    announced = next(event.seq for event in events if isinstance(event.body, Delegated))
+    run = uuid4()
+    told = events[announced - 1].body.model_copy(update={"child": child_of(run, "1.1")})
+    kept = [event.body for event in events[: announced - 1]]
+    await app.journal.append(run, 0, [*kept, told, Paused(by="olivia")])
+    bothered: list[UUID] = []
+
+    async def put_before_person(self: App, run: UUID, why: str) -> None:
+        bothered.append(run)
+
+    monkeypatch.setattr(App, "put_before_person", put_before_person)
+    assert (await Crew(app).see_through(run)).status == "paused"
+    assert (await app.journal.read(child_of(run, "1.1")), bothered) == ([], [])
+    await app.resume(run, "olivia")
+    acted = (await Crew(app).see_through(run)).calls["1.1"].acted
+    assert acted is not None
+    assert acted.result["report"] == "it is done"
 
 
 async def test_a_cancel_reaches_children_and_breaks_off_what_a_tool_is_doing(settings: Settings) -> None:
