@@ -36,7 +36,7 @@ from remit.journal.state import State, fold
 from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
-from remit.outfit import agent_of, outfit
+from remit.outfit import agent_of, outfit, require_groups
 from remit.settings import Settings
 from remit.steering import Steering
 from remit.store.sibling import sibling
@@ -92,6 +92,7 @@ class App(Steering):
             self.models[model.name] = model
             agent = agent.model_copy(update={"model": model.name})
         outfit(agent)
+        require_groups(agent, self.settings.groups)
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
             require_price(engine)
@@ -256,6 +257,7 @@ class App(Steering):
             leases=self.leases,
             turns=self.turns,
             guardian=guardian,
+            groups=self.settings.groups,
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),
             resources=await self._resources(agent) if resources is None else resources,

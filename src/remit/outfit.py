@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,7 +15,8 @@ from remit.agents.load import load_agent
 from remit.agents.spec import Agent
 from remit.agents.spec import Rule as RuleSpec
 from remit.agents.think import ASK, OWN, PLAN, finish_tool
-from remit.errors import SpecError, UnknownName
+from remit.errors import SpecError, UnknownName, UserError
+from remit.gate.approval import GROUP, unknown_groups
 from remit.gate.proposal import Terms
 from remit.gate.rules import Rule, Rules, compile_rules
 from remit.journal.events import Started
@@ -94,6 +95,20 @@ def _terms(spec: RuleSpec) -> Terms | None:
     late = spec.escalate
     terms = Terms(spec.by, spec.persons, spec.expires, late.after if late else None, late.to if late else ())
     return None if terms == Terms() else terms
+
+
+def require_groups(agent: Agent, groups: Mapping[str, Sequence[str]]) -> None:
+    """Raises UserError for a group that may say yes and that the settings do not know, in the agent or its team."""
+    for rule in agent.rules:
+        names = (*rule.by, *(rule.escalate.to if rule.escalate else ()))
+        for name in unknown_groups(names, groups):
+            known = ", ".join(groups) or "none"
+            raise UserError(
+                f"agent {agent.name}: nobody is in {name}, who would be asked; REMIT_GROUPS has {known}. "
+                f'Set it as {{"{name.removeprefix(GROUP)}": ["ann", …]}}'
+            )
+    for member in agent.team:
+        require_groups(member, groups)
 
 
 def agent_of(started: Started) -> Agent:

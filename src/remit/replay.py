@@ -88,7 +88,7 @@ async def replay(
         raise UserError(f"run {run} is still going: wait for it to end, or `remit pause {str(run)[:8]}`")
     agent = await _judged_by(app, first, changes)
     model = await _model(app, agent, changes, terms, events, at or 1)
-    kept = take_over(events, at or 1, datetime.now(UTC))
+    kept = [_open_to_all(body) for body in take_over(events, at or 1, datetime.now(UTC))]
     spec = agent if terms.recorded else agent.model_copy(update={"model": model.name})
     begun = first.model_copy(
         update={"fork_of": run, "fork_seq": at or 1, "parent": None, "spec": _shadow(spec)}
@@ -179,6 +179,7 @@ async def _live(
     tools = live.tools.items()
     live.tools = {name: harmless(tool, live.rules, draft.recording, terms.live_reads) for name, tool in tools}
     live.resources = {**live.resources, RECORDING: draft.recording}
+    live.rules = live.rules.without_terms()
     live.journal, live.leases = draft, Unshared(app.store)
     live.limits = {}  # it calls nothing, and must not take the turns of those who do
     return live
@@ -203,6 +204,13 @@ async def _drive(live: Live, recording: Recording, terms: Terms) -> None:
         live.write(
             Finished(status="cannot verify", why=why or f"the replay ends where a person is needed: {asks}")
         )
+
+
+def _open_to_all(body: AnyBody) -> AnyBody:
+    """A question that one recorded, or assumed, word answers, whoever's it is: a replay has no effects to guard."""
+    if not isinstance(body, Asked):
+        return body
+    return body.model_copy(update={"by": [], "persons": 1, "escalates": None, "to": []})
 
 
 def _answer(live: Live, recording: Recording, terms: Terms) -> bool:

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Limits of tools over all workers, over their own: {"http_get": {"rate": "60/m"}}.',
     )
+    groups: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description='People by group, for rules that ask `by: group:<name>`: {"finance": ["ann", "bo@x.example"]}.',
+    )
     pool_size: int = Field(
         8,
         ge=3,

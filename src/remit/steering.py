@@ -7,12 +7,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from remit.agents.live import Live
 from remit.errors import NotWaiting, StaleWriter, UnknownName, UserError
-from remit.journal.events import AnyBody, Asked, Finished, Paused, Replied, Resumed, UndoWanted
+from remit.gate.approval import Decision, decided, endorsed_of, terms_of
+from remit.journal.events import (
+    AnyBody,
+    Asked,
+    Endorsed,
+    Finished,
+    Paused,
+    Person,
+    Replied,
+    Resumed,
+    UndoWanted,
+)
 from remit.journal.journal import Journal
 from remit.journal.retain import restore
 from remit.journal.state import State
@@ -36,41 +46,39 @@ class Steering(ABC):
     async def advance(self, run: UUID) -> State: ...
 
     async def answer(
-        self,
-        run: UUID,
-        decision: Literal["approve", "reject", "answer"],
-        by: str,
-        text: str = "",
-        ask: str = "",
-    ) -> Replied:
-        """Record a person's word on what a run waits for. With one thing waiting, `ask` may be left out.
+        self, run: UUID, decision: Decision, by: str, text: str = "", ask: str = ""
+    ) -> Replied | Endorsed:
+        """Record a person's word on what a run waits for. With one thing waiting, `ask` may be left out. An Endorsed is a
+        yes that others must say as well.
 
-        Raises NotWaiting with what became of it, UserError where it is unclear what is meant.
+        Raises NotWaiting with what became of it, UserError where it is unclear what is meant, or not theirs to say.
         """
+        now = await self.now()
 
-        now = await self._now()
-
-        def reply(state: State) -> Replied:
-            return _word(state, ask, decision, by, text, now)
+        def reply(state: State) -> Replied | Endorsed:
+            return _word(state, _meant(state, ask), decision, by, text, now)
 
         body = await self._append_outside(run, reply)
-        assert isinstance(body, Replied)
+        assert isinstance(body, Replied | Endorsed)
         return body
 
     async def answer_all(
-        self, run: UUID, decision: Literal["approve", "reject"], by: str, text: str = ""
-    ) -> list[Replied]:
-        """Record a person's word on each call that a run asks about now, all of them or none. Each is for its own call, as
-        if it had been given alone. Raises NotWaiting where there is none."""
-        now = await self._now()
+        self, run: UUID, decision: Decision, by: str, text: str = ""
+    ) -> list[Replied | Endorsed]:
+        """Record a person's word on each call that a run asks about now and that is theirs to decide, in one append. Each is
+        for its own call, as if it had been given alone. Raises NotWaiting, UserError where there is none."""
+        now = await self.now()
 
         def reply(state: State) -> list[AnyBody]:
-            calls = [asked.ask_id for asked in state.waits.values() if asked.kind == "approval"]
-            if not calls and state.finished is None:
+            calls = [asked for asked in state.waits.values() if asked.kind == "approval"]
+            if not calls:
+                _meant(state, "")
                 raise NotWaiting(f"run {run} asks about no call: it is {state.status}")
-            return [_word(state, ask, decision, by, text, now) for ask in calls or [""]]
+            theirs = [asked for asked in calls if not barred(state, asked, decision, by, now)]
+            return [_word(state, asked, decision, by, text, now) for asked in theirs or calls[:1]]
 
-        return [body for body in await self._append_all(run, reply) if isinstance(body, Replied)]
+        bodies = await self._append_all(run, reply)
+        return [body for body in bodies if isinstance(body, Replied | Endorsed)]
 
     async def pause(self, run: UUID, by: str) -> None:
         """Stop a run and its children, each at its next event. A running effect is not broken off; its outcome is still
@@ -138,7 +146,7 @@ class Steering(ABC):
         await self._append_outside(run, want)
         return await self.advance(run)
 
-    async def _now(self) -> datetime:
+    async def now(self) -> datetime:
         """The time by the database's clock."""
         async with self.store.pool.connection() as connection:
             row = await (await connection.execute("select clock_timestamp()")).fetchone()
@@ -174,15 +182,17 @@ class Steering(ABC):
         raise StaleWriter(f"run {run} is being changed by somebody else all the time; try again")
 
 
-def _word(
-    state: State,
-    ask: str,
-    decision: Literal["approve", "reject", "answer"],
-    by: str,
-    text: str,
-    now: datetime,
-) -> Replied:
-    """A person's word on what a run waits for, if it may be given. Raises NotWaiting, UserError."""
+def barred(state: State, asked: Asked, decision: Decision, by: str, now: datetime) -> str:
+    """Why a person may not say that now to what a run asks; empty where they may."""
+    try:
+        _word(state, asked, decision, by, "", now)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _meant(state: State, ask: str) -> Asked:
+    """What of the things that a run waits for is meant. Raises NotWaiting, UserError."""
     run, waiting = state.run, list(state.waits)
     if ask and ask in state.replies:
         done = state.replies[ask]
@@ -195,12 +205,16 @@ def _word(
         raise UnknownName("waiting item", ask, waiting)
     if not ask and len(waiting) > 1:
         raise UserError(f"run {run} waits for several things; name one: {', '.join(waiting)}")
-    asked = state.waits[ask or waiting[0]]
-    if asked.expires is not None and asked.expires <= now:
-        raise NotWaiting(f"{asked.ask_id} of run {run} expired at {asked.expires.isoformat()}")
-    if asked.kind == "approval" and decision == "answer":
-        raise UserError(f"{asked.ask_id} wants approve or reject")
-    return Replied(ask_id=asked.ask_id, decision=decision, by=by, text=text)
+    return state.waits[ask or waiting[0]]
+
+
+def _word(
+    state: State, asked: Asked, decision: Decision, by: str, text: str, now: datetime
+) -> Replied | Endorsed:
+    """A person's word on something that a run waits for. Raises NotWaiting, UserError."""
+    endorsed = endorsed_of(state.calls.get(asked.call_id), asked)
+    person = state.started.person if state.started else Person()
+    return decided(terms_of(state, asked), endorsed, person, decision, by, text, now)
 
 
 def _unless_ended(state: State, body: AnyBody, already: bool = False) -> AnyBody | None:

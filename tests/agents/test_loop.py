@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from remit.agents import act as act_module
 from remit.agents.spec import Agent
 from remit.app import App, open_app
 from remit.errors import NotWaiting, UserError
+from remit.gate import approval
 from remit.gate.proposal import Proposal
 from remit.journal.events import Acted, Answered, Asked, Intended, Judged, Person
 from remit.models.model import Answer, Request, ToolCall
@@ -321,7 +321,7 @@ async def test_two_workers_on_one_run_do_its_effects_once(app: App) -> None:
 
 
 async def test_an_expired_approval_counts_as_a_no(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(act_module, "EXPIRY", timedelta(seconds=-1))
+    monkeypatch.setattr(approval, "EXPIRY", timedelta(seconds=-1))
     state = await run(app, [call("send", to="x@y.example", text="hi"), finish("no", "cannot")])
     assert isinstance(next(iter(state.asked.values())), Asked)
     after = await app.advance(state.run)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from remit.gate.proposal import Facts, Proposal, Terms
 from remit.outfit import outfit
 from tests.agents.test_loop import agent
 
+PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
 WRITTEN = """
 tool: charge
 ask: args.amount > 50
@@ -61,3 +64,27 @@ def test_the_terms_of_an_ask_come_from_yaml_to_the_verdict_and_survive_the_journ
 def test_terms_that_nobody_can_meet_are_refused_with_the_reason(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Rule.model_validate({"tool": "charge", **wrong})
+
+
+def test_the_rule_that_the_page_on_rules_shows_can_be_loaded() -> None:
+    (written,) = re.findall(r"^```yml\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    (rule,) = [Rule.model_validate(one) for one in yaml.safe_load(written)]
+    assert (rule.persons, rule.by[0], rule.expires) == (2, "group:finance", timedelta(days=2))
+    table = PAGE.partition("| | what it says | left out |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE) == [
+        "by",
+        "persons",
+        "expires",
+        "escalate",
+    ]
+    assert set(Rule.model_fields) == {
+        "tool",
+        "allow",
+        "ask",
+        "deny",
+        "because",
+        "by",
+        "persons",
+        "expires",
+        "escalate",
+    }

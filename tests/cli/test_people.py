@@ -31,7 +31,8 @@ def test_the_inbox_shows_the_exact_call_its_evidence_and_what_to_type(tmp_path: 
     (row,) = data("inbox")
     assert set(row) == {
         "run", "ask", "kind", "agent", "goal", "person", "call", "digest", "rule", "reasons", "evidence",
-        "provenance", "records", "text", "since", "expires",
+        "provenance", "records", "text", "since", "expires", "by", "persons", "escalates", "to", "endorsed",
+        "may_approve", "why_not",
     }  # fmt: skip
     assert (row["run"], row["ask"], row["kind"], row["goal"]) == (run, "a1.1", "approval", "write to them")
     assert row["call"] == {"tool": "send", "args": {"to": "a@b.example", "text": "hi"}}
@@ -222,3 +223,42 @@ def test_a_word_to_a_parent_reaches_the_one_child_that_asks(tmp_path: Path) -> N
     assert f"{child['run'][:8]} thought finish" in result.stdout
     ended = data("show", run)
     assert (ended["report"], ended["children"][0]["status"]) == ("It is done.", "cannot verify")
+
+
+def test_two_people_say_yes_and_each_sees_what_is_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = {"tool": "send", "ask": "true", "by": ["olga", "bo", "carol"], "persons": 2}
+    two["escalate"] = {"after": "4h", "to": "dora"}
+    monkeypatch.setenv("REMIT_USER", "ann")  # for whom the run acts
+    run = work(tmp_path, [SENDING, OTHER], DONE, rules=[two])["run"]
+    shown = " ".join(remit("inbox").stdout.split())
+    assert "wants 2 people of olga, bo, carol; from " in shown
+    assert "on also dora" in shown
+    assert "not you ann may not decide that; it wants 2 people" in shown
+    refused = remit("approve", run, "a1.1")
+    assert refused.exit_code == 2
+    assert "a1.1: ann may not decide that" in refused.stderr
+    monkeypatch.setenv("REMIT_USER", "bo")
+    first = remit("approve", run, "--all", "--note", "looked")
+    assert first.exit_code == 3
+    assert 'endorsed a1.1 send {"to":"a@b.example","text":"hi"}: 1 more person must say yes' in first.stdout
+    assert (len(data("inbox")), data("inbox", "--for", "bo"), world.done) == (2, [], [])
+    assert [row["ask"] for row in data("inbox", "--for", "OLGA")] == ["a1.1", "a1.2"]
+    assert remit("inbox", "--for", "dora").stdout == "Nothing waits for dora.\n"
+    (row, _) = data("inbox", "--for", "carol")
+    assert (row["endorsed"], row["persons"]) == ([{"by": "bo", "text": "looked"}], 2)
+    assert "✓ bo said yes: looked; 1 more person must say yes" in remit("inbox").stdout
+    twice = remit("approve", run, "a1.1")
+    assert twice.exit_code == 2
+    assert "bo has said yes to a1.1 already" in twice.stderr
+    monkeypatch.setenv("REMIT_USER", "olga")
+    ended = remit("approve", run, "--all")
+    assert ended.exit_code == 0
+    assert sorted(what for what, _ in world.done) == ["send a@b.example", "send c@d.example"]
+    assert "approved by bo and olga" in ended.stdout
+    timeline = remit("show", run).stdout
+    assert "bo: approve looked, others must too" in timeline
+    assert "(wants 2 people of olga, bo, carol" in timeline
+    assert "approved by: bo and olga" in remit("why", run, "1.1").stdout
+    assert data("effects", run)[0]["approved_by"] == "bo and olga"

@@ -14,6 +14,7 @@ from remit.journal.events import (
     Answered,
     Asked,
     Call,
+    Endorsed,
     Event,
     Finished,
     Intended,
@@ -52,6 +53,7 @@ bodies = st.one_of(
     st.builds(
         Asked, ask_id=asks, kind=st.sampled_from(["approval", "budget"]), text=st.just("?"), call_id=ids
     ),
+    st.builds(Endorsed, ask_id=asks, by=st.sampled_from(["o", "p"])),
     st.builds(Replied, ask_id=asks, decision=st.sampled_from(["approve", "reject"]), by=st.just("o")),
     st.builds(Reserved, amount=st.decimals(0, 1, places=3)),
     st.builds(Paused),

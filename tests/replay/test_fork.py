@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from remit.agents import act as act_module
 from remit.app import App
 from remit.errors import UserError
+from remit.gate import approval
 from remit.journal.events import Acted, Answered, Asked, Body, Call, Intended, Judged, Replied, Started
 from remit.journal.state import State
 from remit.testing import ScriptedModel
@@ -122,7 +122,7 @@ async def test_a_fork_of_a_waiting_run_waits_for_itself_and_each_is_answered_alo
 async def test_what_waited_too_long_in_the_old_run_has_its_whole_time_again_in_a_fork(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(act_module, "EXPIRY", timedelta(microseconds=1))
+    monkeypatch.setattr(approval, "EXPIRY", timedelta(microseconds=1))
     state = await run(app, [SEND, finish("no", "cannot")])
     assert state.run is not None
     asked = await seq_of(app, state.run, Asked)

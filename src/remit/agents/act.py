@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate
@@ -18,15 +17,14 @@ from remit.agents.settle import acted, doubt_answered, perform, rejected, settle
 from remit.agents.think import OWN
 from remit.agents.turns import in_turn
 from remit.errors import Mend, UnknownName
+from remit.gate.approval import endorsed_of, enough, frozen
 from remit.gate.judge import judge, looks_allowed
 from remit.gate.proposal import Facts, Proposal, Verdict
-from remit.journal.events import Acted, Answered, Asked, Json, Judged, Planned, Slept
+from remit.journal.events import Acted, Answered, Asked, Json, Judged, Person, Planned, Slept
 from remit.journal.state import CallState
 from remit.tools.call import Outcome
 from remit.tools.call import call as call_tool
 from remit.tools.tool import Tool, ToolContext
-
-EXPIRY = timedelta(days=7)  # of an approval nobody answers
 
 
 @dataclass(slots=True)
@@ -116,7 +114,7 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
             text=f"{tool.name}: {_why(verdict)}",
             call_id=call.call.id,
             digest=proposal.digest,
-            expires=live.leases.now() + EXPIRY,
+            **frozen(verdict.terms, live.leases.now(), live.groups),
         )
         live.write(*told, judged, asked)
     elif told:
@@ -230,6 +228,11 @@ async def _after_reply(live: Live, call: CallState) -> list[Ready]:
         return _mend(live, call, str(error), tool)
     if verdict.decision == "deny" or proposal.digest != asked.digest:
         live.write(_judged(call, tool, verdict, proposal), _denied(call, tool, verdict))
+        return []
+    person = live.state.started.person if live.state.started else Person()
+    if why := enough(asked, endorsed_of(call, asked), person, reply):
+        too_few = rejected(call, tool, reply, "").model_copy(update={"result": why, "integrity": "system"})
+        live.write(_judged(call, tool, verdict, proposal), too_few)
         return []
     return [Ready(call)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +49,7 @@ class Live:
     known: Known = field(default_factory=Known)  # what it has read, for the gate
     watch: Callable[[Event], None] | None = None
     stream: Callable[[str], None] | None = None
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of people who may say yes, by name
     guardian: Model | None = None  # who looks over what is allowed, where it is another than the model
     prefix: str = ""
     name: str = ""  # the run's id in words

@@ -43,7 +43,7 @@ def effects(state: State) -> list[dict[str, Json]]:
             "tool": call.call.tool,
             "args": call.call.args,
             "result": call.acted.result if call.acted else None,
-            "approved_by": call.approved.by if call.approved else None,
+            "approved_by": call.approved_by or None,
             **({"undone": True} if call.undone else {}),
         }
         for call in state.effects

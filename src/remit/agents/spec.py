@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from remit.errors import UserError
+from remit.gate.approval import GROUP
 from remit.rate import parse_rate
 
 Json = Any
-GROUP = "group:"  # before the name of a group of people in the settings
 
 
 class Part(BaseModel):

@@ -15,10 +15,12 @@ from rich.text import Text
 
 from remit.app import App
 from remit.cli.timeline import brief, first_line
+from remit.gate.approval import endorsed_of, missing, needs, terms_of
 from remit.gate.unseen import shown
-from remit.journal.events import Asked, Json, Judged, Person
+from remit.journal.events import Asked, Endorsed, Json, Judged, Person
 from remit.journal.index import AskRow, list_asks
 from remit.journal.state import CallState, State
+from remit.steering import barred
 
 LONGEST = 4_000  # characters of one value on a screen
 # Of each level of evidence: whether it speaks for the value, and in words
@@ -39,10 +41,17 @@ class Waiting:
 
     row: AskRow
     state: State
+    who: str  # looks at it
+    barred: str  # why they may not say yes to it; empty: they may
 
     @property
     def asked(self) -> Asked:
-        return self.state.asked[self.row.ask_id]
+        """With the terms that hold for it."""
+        return terms_of(self.state, self.state.asked[self.row.ask_id])
+
+    @property
+    def endorsed(self) -> list[Endorsed]:
+        return endorsed_of(self.call, self.asked)
 
     @property
     def call(self) -> CallState | None:
@@ -63,18 +72,18 @@ class Waiting:
         return self.asked.kind == "question" and self.call is not None
 
 
-async def waiting(app: App) -> list[Waiting]:
-    """All of it, the runs with the oldest first; each run is read once."""
-    rows = await list_asks(app.store)
+async def waiting(app: App, who: str) -> list[Waiting]:
+    """All of it, the runs with the oldest first; each run is read once. `who` looks at it."""
+    rows, now = await list_asks(app.store), await app.now()
     found: dict[UUID, list[AskRow]] = {}
     for row in rows:
         found.setdefault(row.run, []).append(row)
     states = {run: await app.state(run) for run in found}
     return [
-        Waiting(row, states[run])
+        Waiting(row, state, who, barred(state, asked, "approve", who, now))
         for run, asks in found.items()
         for row in asks
-        if row.ask_id in states[run].waits  # it may have been answered meanwhile
+        if (asked := (state := states[run]).waits.get(row.ask_id))  # it may have been answered meanwhile
     ]
 
 
@@ -97,6 +106,13 @@ def as_data(one: Waiting) -> dict[str, Json]:
         "text": one.asked.text,
         "since": row.at,
         "expires": row.expires,
+        "by": one.asked.by,
+        "persons": one.asked.persons,
+        "escalates": one.asked.escalates,
+        "to": one.asked.to,
+        "endorsed": [{"by": yes.by, "text": yes.text} for yes in one.endorsed],
+        "may_approve": not one.barred,
+        "why_not": one.barred,
     }
 
 
@@ -113,7 +129,7 @@ def block(short: str, asks: Sequence[Waiting]) -> RenderableType:
     for_whom = f"for {whom}{'' if person.verified else ' (not verified)'}, " if whom else ""
     head = Text.assemble((short, "bold"), "  ", safe(first_line(first.row.goal)))
     about = Text(f"{for_whom}by {first.row.agent}, since {first.row.at.astimezone():%d %b %H:%M}", "dim")
-    calls = [one for one in asks if one.asked.kind == "approval"]
+    calls = [one for one in asks if one.asked.kind == "approval" and not one.barred]
     parts: list[RenderableType] = [head, Padding(about, (0, 0, 0, 10))]
     parts += [Padding(item(short, one), (1, 0, 0, 2)) for one in asks]
     if len(calls) > 1:
@@ -138,6 +154,11 @@ def item(short: str, one: Waiting) -> Table:
         grid.add_row(Text(asked.ask_id, "yellow"), Text(asked.kind, "bold not dim"))
     for label, text in _why(one):
         grid.add_row(label, Text(shown(text)))
+    if wanted := needs(asked):
+        grid.add_row("wants", Text(shown(wanted)))
+    for yes in one.endorsed:
+        note = f": {yes.text}" if yes.text else ""
+        grid.add_row("", Text(shown(f"✓ {yes.by} said yes{note}; {missing(asked, one.endorsed)}"), "green"))
     if asked.expires is not None:
         grid.add_row("until", Text(f"{asked.expires.astimezone():%d %b %H:%M}", "dim"))
     for label, line in _next(short, one):
@@ -182,6 +203,9 @@ def _why(one: Waiting) -> Iterable[tuple[str, str]]:
 
 def _next(short: str, one: Waiting) -> Iterable[tuple[str, str]]:
     ask = one.asked.ask_id
+    if one.barred and one.asked.kind != "question":
+        yield "not you", one.barred.removeprefix(f"{ask}: ")
+        return
     if one.asked.kind == "question":
         yield "next", f'remit answer {short} "…" --ask {ask}'
     if not one.asks_in_words:

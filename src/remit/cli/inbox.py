@@ -12,14 +12,15 @@ from rich.text import Text
 from remit import settings
 from remit.app import App, open_app
 from remit.cli.asks import as_data, blocks, waiting
-from remit.cli.common import Download, Json, Run, console, me, perform, print_json
+from remit.cli.common import EXIT, Download, Json, Run, console, me, perform, print_json
 from remit.cli.family import family
 from remit.cli.run import attend, digest, end
 from remit.cli.timeline import brief
 from remit.dispatch import open_dispatch
 from remit.errors import UserError
+from remit.gate.approval import endorsed_of, missing, needs, terms_of
 from remit.gate.unseen import shown
-from remit.journal.events import Replied
+from remit.journal.events import Endorsed, Replied
 from remit.journal.state import State
 
 Ask = Annotated[str, typer.Argument(help="Which of several things, as the inbox names it (a2.1).")]
@@ -28,13 +29,20 @@ DECIDED = {"approve": "approved", "reject": "rejected", "answer": "answered"}
 Every = Annotated[bool, typer.Option("--all", help="Every call that the run asks about now.")]
 
 
-def inbox(as_json: Json = False) -> None:
+def inbox(
+    person: Annotated[str, typer.Option("--for", help="Only what this person may say yes to.")] = "",
+    as_json: Json = False,
+) -> None:
     """What waits for a person, the oldest first: for each run the calls that it asks about, and for each value what
     vouches for it or where it was read, the rule that asks, and what to type.
 
-    Example: remit inbox --json | jq '.[].call'
+    Examples:
+
+    remit inbox --json | jq '.[].call'
+
+    remit inbox --for bo@shop.example
     """
-    perform(_inbox(as_json))
+    perform(_inbox(person, as_json))
 
 
 def approve(
@@ -87,14 +95,16 @@ def answer(
     perform(_reply(run, "answer", text, ask, later, as_json))
 
 
-async def _inbox(as_json: bool) -> None:
+async def _inbox(person: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
-        found = await waiting(app)
+        found = await waiting(app, person or me())
+    if person:
+        found = [one for one in found if not one.barred or one.asks_in_words]
     if as_json:
         print_json([as_data(one) for one in found])
         return
     if not found:
-        console.print("Nothing waits for you.")
+        console.print(f"Nothing waits for {person or 'you'}.")
         return
     for block in blocks(found):
         console.print(block)
@@ -117,12 +127,17 @@ async def _reply(
         if decision == "approve" and not every:
             _require_approvable(asking, ask)
         assert asking.run is not None
-        if every and decision != "answer":
+        if every:
             said = await app.answer_all(asking.run, decision, me(), text)
-            if not as_json:
-                _tell(asking, said)
         else:
-            await app.answer(asking.run, decision, me(), text, ask)
+            said = [await app.answer(asking.run, decision, me(), text, ask)]
+        partial = [body for body in said if isinstance(body, Endorsed)]
+        if not as_json and (every or partial):
+            _tell(await app.state(asking.run), said)
+        if len(partial) == len(said):  # nothing to go on with: others must say yes, too
+            if as_json:
+                print_json(digest(await app.state(asking.run)))
+            raise typer.Exit(EXIT["waiting"])
         if later:
             async with open_dispatch(app.store) as dispatch:
                 await dispatch.enqueue(asking.run)
@@ -152,9 +167,14 @@ def _require_approvable(state: State, ask: str) -> None:
         )
 
 
-def _tell(state: State, said: Sequence[Replied]) -> None:
-    """Which calls were decided at once: each by itself, as it was asked."""
+def _tell(state: State, said: Sequence[Replied | Endorsed]) -> None:
+    """What was said to each call, by itself, as it was asked."""
     for body in said:
-        call = state.calls.get(state.asked[body.ask_id].call_id) if body.ask_id in state.asked else None
-        what = f"{call.call.tool} {brief(call.call.args, 200)}" if call else ""
-        console.print(Text(f"{DECIDED[body.decision]} {body.ask_id} {shown(what)}"))
+        asked = terms_of(state, state.asked[body.ask_id])
+        call = state.calls.get(asked.call_id)
+        what = shown(f"{call.call.tool} {brief(call.call.args, 200)}") if call else ""
+        if isinstance(body, Endorsed):
+            left = missing(asked, endorsed_of(call, asked))
+            console.print(Text(f"endorsed {body.ask_id} {what}: {left} ({needs(asked)})", "yellow"))
+        else:
+            console.print(Text(f"{DECIDED[body.decision]} {body.ask_id} {what}"))

@@ -180,7 +180,7 @@ async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
         "verdict": judged.decision if judged else "",
         "rule": judged.rule if judged else "",
         "reasons": "; ".join(judged.reasons) if judged else "",
-        "approved by": call.approved.by if call.approved else "",
+        "approved by": call.approved_by,
         "values": {
             name: {
                 "value": value,

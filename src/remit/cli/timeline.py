@@ -13,12 +13,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 from remit.agents.report import effects
+from remit.gate.approval import needs
 from remit.journal.events import (
     Acted,
     Answered,
     Asked,
     Checked,
     Delegated,
+    Endorsed,
     Event,
     Finished,
     Intended,
@@ -86,6 +88,12 @@ def said(event: Event) -> Text:
             text.append(body.status, colour(body.status)).append(f" {brief(body.result)}")
         case Asked():
             text.append(f"asks {body.ask_id} ", "yellow").append(body.text)
+            if wanted := needs(body):
+                text.append(f" (wants {wanted})", "dim")
+        case Endorsed():
+            text.append(f"{body.by}: approve ", "yellow").append(
+                f"{body.text or body.ask_id}, others must too"
+            )
         case Replied():
             text.append(f"{body.by}: {body.decision} ", "yellow").append(body.text)
         case Planned():

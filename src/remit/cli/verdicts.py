@@ -127,7 +127,7 @@ def _again(one: Again) -> dict[str, object]:
         "args": past.call.call.args,
         "was": {"decision": past.decision, "rule": past.rule, "reasons": past.reasons},
         "outcome": past.call.acted.status if past.call.acted else "",
-        "approved_by": past.call.approved.by if past.call.approved else "",
+        "approved_by": past.call.approved_by,
         "would_be": verdict
         and {"decision": verdict.decision, "rule": verdict.rule, "reasons": verdict.reasons},
         "why_unknown": one.why,
@@ -212,7 +212,7 @@ def _what_came(one: Again) -> str:
     """What became of the call: for a person who asks what the changed rules would have prevented, or let through."""
     call = one.past.call
     status = call.acted.status if call.acted else "open"
-    return f"{status}, {call.approved.by} approved" if call.approved else "done" if status == "ok" else status
+    return f"{status}, {call.approved_by} approved" if call.approved else "done" if status == "ok" else status
 
 
 def _so_many(number: int, what: str) -> str:

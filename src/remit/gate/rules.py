@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -71,6 +71,11 @@ class Rules:
     def asks_about(self, tool: str, record: str) -> bool:
         """Whether a rule for the tool may depend on that record: evidence may come from any."""
         return any(record in c.asks or "evidence" in c.asks for c in self.for_tool(tool))
+
+    def without_terms(self) -> Rules:
+        """The same, where whoever is asked may answer alone."""
+        open_to_all = (replace(c, rule=replace(c.rule, terms=None)) for c in self.compiled)
+        return replace(self, compiled=tuple(open_to_all), _found={})
 
     def for_tool(self, tool: str) -> tuple[Compiled, ...]:
         found = self._found.get(tool)

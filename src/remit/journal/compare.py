@@ -47,6 +47,9 @@ _APART = {
         "cached_tokens",
         "model",
         "by",
+        "persons",
+        "escalates",
+        "to",
         "source",
         "digest",
         "evidence",
@@ -56,7 +59,7 @@ _APART = {
 }
 _APART_OF = {"finished": {"why"}, "delegated": {"spec"}}
 # What is no part of what a run decided: its spec, its bookkeeping, and waiting
-_ASIDE = {"started", "reserved", "intended", "compacted", "paused", "resumed", "slept", "woken"}
+_ASIDE = {"started", "reserved", "intended", "compacted", "paused", "resumed", "slept", "woken", "endorsed"}
 _DEEP = 4  # levels of a JSON value that a difference is looked for in
 _CELLS = 4_000_000  # of the table that aligns turns; runs longer than that are aligned by position
 

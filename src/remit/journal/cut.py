@@ -13,6 +13,7 @@ from remit.journal.events import (
     AnyBody,
     Asked,
     Compacted,
+    Endorsed,
     Event,
     Finished,
     Paused,
@@ -40,6 +41,8 @@ def take_over(events: Sequence[Event], last: int, now: datetime) -> list[AnyBody
     left, outcomes = _left_out(events[1:last]), list[Event]()
     state = fold(event for event in events[:last] if event.seq not in left)
     for call in state.open.values():
+        if call.endorsed and call.asked is not None and not call.doubtful:
+            left |= _of_some(events[:last], call)
         if call.undoes is not None and call.intended is None:
             left |= _of_undo(events[:last], call)
         elif call.doubtful or call.delegated is not None:
@@ -84,6 +87,14 @@ def _used_up(before: Sequence[Event], call: CallState) -> set[int]:
     return {e.seq for e in found if isinstance(e.body, Replied) and e.body.decision == "approve"}
 
 
+def _of_some(before: Sequence[Event], call: CallState) -> set[int]:
+    """The yeses of some to a call that others must say yes to as well, or that was not made yet: they are for one effect,
+    and that is the old run's."""
+    assert call.asked is not None
+    ask = call.asked.ask_id
+    return {e.seq for e in before if isinstance(e.body, Endorsed) and e.body.ask_id == ask}
+
+
 def _outcome(events: Sequence[Event], last: int, call: CallState) -> list[Event]:
     """What came of a call that was under way at `last`, as the old run found out later."""
     asks = {e.body.ask_id for e in events if isinstance(e.body, Asked) and e.body.call_id == call.call.id}
@@ -91,7 +102,7 @@ def _outcome(events: Sequence[Event], last: int, call: CallState) -> list[Event]
     for event in events[last:]:
         body = event.body
         if getattr(body, "call_id", "") == call.call.id or (
-            isinstance(body, Replied) and body.ask_id in asks
+            isinstance(body, Endorsed | Replied) and body.ask_id in asks
         ):
             found.append(event)
             if isinstance(body, Acted):
@@ -108,7 +119,8 @@ def _moved(event: Event, kept: Sequence[Event], waits: Sequence[Asked], now: dat
     """An event's body at its new place."""
     body = event.body
     if isinstance(body, Asked) and body.expires is not None and any(body is ask for ask in waits):
-        return body.model_copy(update={"expires": now + (body.expires - event.at)})
+        later = body.escalates and now + (body.escalates - event.at)
+        return body.model_copy(update={"expires": now + (body.expires - event.at), "escalates": later})
     if isinstance(body, Compacted):  # it names an event by number; Started is the first in both
         return body.model_copy(update={"upto": 1 + sum(other.seq <= body.upto for other in kept)})
     return body

@@ -89,7 +89,7 @@ def _effect(call: CallState, begun: Event, ended: Event | None) -> Effect:
         ended=ended.at if ended and acted is not None else None,
         result=acted.result if acted else None,
         rule=call.judged.rule if call.judged else "",
-        approved_by=call.approved.by if call.approved else "",
+        approved_by=call.approved_by,
         lease=intended.lease,
     )
 

@@ -149,6 +149,19 @@ class Asked(Body):
     call_id: str = ""
     digest: str = ""
     expires: datetime | None = None
+    by: list[str] = []  # who may decide; nobody named: anybody
+    persons: int = 1  # how many people must say yes
+    escalates: datetime | None = None  # from then on those in `to` may decide, too
+    to: list[str] = []
+
+
+class Endorsed(Body):
+    """A person's yes to an Asked that wants more than one; the last of them is the Replied."""
+
+    type: Literal["endorsed"] = "endorsed"
+    ask_id: str
+    by: str
+    text: str = ""
 
 
 class Replied(Body):
@@ -264,6 +277,7 @@ AnyBody = Annotated[
     | Intended
     | Acted
     | Asked
+    | Endorsed
     | Replied
     | Slept
     | Woken
@@ -284,7 +298,7 @@ BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
 TYPES: dict[str, type[Body]] = {
     body.model_fields["type"].default: body
     for body in (
-        *(Started, Reserved, Answered, Planned, Judged, Intended, Acted, Asked, Replied),
+        *(Started, Reserved, Answered, Planned, Judged, Intended, Acted, Asked, Endorsed, Replied),
         *(
             Slept,
             Woken,

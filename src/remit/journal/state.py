@@ -16,6 +16,7 @@ from remit.journal.events import (
     Call,
     Checked,
     Delegated,
+    Endorsed,
     Event,
     Finished,
     Intended,
@@ -47,6 +48,7 @@ class CallState:
     judged: Judged | None = None
     asked: Asked | None = None
     replied: Replied | None = None
+    endorsed: tuple[Endorsed, ...] = ()  # yeses that were not enough by themselves
     approved: Replied | None = None  # whose yes this call used up; single use
     intended: Intended | None = None
     acted: Acted | None = None
@@ -63,6 +65,14 @@ class CallState:
     def doubtful(self) -> bool:
         """Intended, and nothing known of the outcome."""
         return self.intended is not None and self.acted is None
+
+    @property
+    def approved_by(self) -> str:
+        """Whose yes it was, of all who had to say it; empty where nobody was asked."""
+        if self.approved is None:
+            return ""
+        first = [one.by for one in self.endorsed if one.ask_id == self.approved.ask_id]
+        return " and ".join([*first, self.approved.by])
 
 
 @dataclass(slots=True)
@@ -150,6 +160,10 @@ def apply(state: State, event: Event) -> None:
             state.waits[body.ask_id] = state.asked[body.ask_id] = body
             if call := state.calls.get(body.call_id):
                 call.asked, call.replied = body, None
+        case Endorsed() as body:
+            asked = state.waits.get(body.ask_id)
+            if asked is not None and (call := state.calls.get(asked.call_id)):
+                call.endorsed += (body,)
         case Replied() as body:
             _replied(state, body)
         case Reserved() as body:
