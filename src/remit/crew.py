@@ -20,10 +20,11 @@ import psycopg
 from remit.app import App
 from remit.errors import NoSuchRun, RemitError, StaleWriter, StoreError, UserError
 from remit.journal.events import Event
-from remit.journal.index import orphans
+from remit.journal.index import forgotten, orphans
 from remit.journal.limits import called
 from remit.journal.state import State
 
+FORGOTTEN = 30.0  # seconds between looks for runs that wait for nothing, and for how long they may
 SWEEP = 2.0  # seconds between looks for runs that nobody advances, and for how long they may be idle
 LOG = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ class Crew:
         """Until `stop`: advance runs that nobody does, such as those of a dead process, and those whose turn comes when
         a run here leaves their agent's line."""
         self.app.turns.call_next = self.go
+        clock = asyncio.get_running_loop().time
+        looked = clock()
         while not stop.is_set():
             try:
                 room, store = self.room, self.app.store
@@ -100,6 +103,11 @@ class Crew:
                 if room > 0:
                     idle = await orphans(store, SWEEP, room, self.agents)
                     for run in (*await called(store, self.agents, room), *idle):
+                        self.go(run)
+                if room > 0 and not self.agents and clock() > looked + FORGOTTEN:
+                    looked = clock()
+                    for run in await forgotten(store, FORGOTTEN, room):
+                        LOG.warning("run %s waited for nothing; it is looked at again", run)
                         self.go(run)
             except (StoreError, psycopg.Error, OSError) as error:
                 LOG.debug("cannot look for runs that nobody advances: %s", error)

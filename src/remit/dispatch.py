@@ -40,7 +40,7 @@ LOG = logging.getLogger(__name__)
 QUEUE = "remit"  # of what belongs to no agent; an agent's is `remit:workspace/agent`
 TRANSIENT = (StoreError, psycopg.OperationalError, ConnectorException)
 LONGEST_PAUSE = 60.0  # seconds between attempts of a run whose database fails it
-DEATHS = 5  # a run whose job saw so many workers die is not tried again by itself
+DEATHS = 5  # a job of `every` that saw so many workers die is not tried again by itself
 
 Advance = Callable[[UUID], Awaitable[None]]
 ENQUEUE: LiteralString = "SELECT remit_enqueue(%s::uuid[], %s::int[], '{0}', %s, %s)"
@@ -267,8 +267,9 @@ class Dispatch:
         return strays - before
 
     async def _take_over(self) -> None:
-        """Queue again what nobody runs any more. A job that has seen too many workers die stays failed: it is likely
-        what killed them."""
+        """Queue again what nobody runs any more. A job of `every` that has seen too many workers die stays failed: it is
+        likely what killed them. To advance a run is always tried again: a run that kills its workers is told by its lease,
+        and put before a person; to forget it here would lose a wake-up."""
         async with self._store.pool.connection() as connection, connection.transaction():
             await connection.execute(  # their jobs' worker_id becomes NULL
                 "DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %s)",
@@ -278,7 +279,8 @@ class Dispatch:
                 """
                 WITH dead AS (
                     UPDATE procrastinate_jobs
-                       SET status = CASE WHEN coalesce((args->>'deaths')::int, 0) + 1 < %(limit)s
+                       SET status = CASE WHEN task_name = 'advance'
+                                           OR coalesce((args->>'deaths')::int, 0) + 1 < %(limit)s
                                     THEN 'aborted' ELSE 'failed' END::procrastinate_job_status
                      WHERE status = 'doing' AND worker_id IS NULL
                     RETURNING *

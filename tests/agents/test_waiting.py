@@ -10,12 +10,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from remit import crew
 from remit.agents.delegate import child_of
 from remit.agents.spec import Agent
 from remit.app import App, open_app
 from remit.crew import Crew
 from remit.errors import Later, NotWaiting, UnknownName, UserError
-from remit.journal.events import Answered, Call, Delegated, Intended, Judged, Paused
+from remit.journal.events import Answered, Call, Delegated, Event, Finished, Intended, Judged
+from remit.journal.index import forgotten
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from remit.tools import tool
@@ -261,17 +263,8 @@ async def test_a_child_that_a_paused_parent_has_not_begun_bothers_nobody(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker died between what it had announced and the child's first event, and a person paused the parent."""
-    child = ScriptedModel([finish("it is done")], name="scripted:child", by_turn=True)
-    app.models[child.name] = child
-    member = shop(name="worker", model=child.name).model_dump(mode="json", by_alias=True)
-    whole = await start(app, call("delegate", agent="worker", task="see to it"), team=[member])
-    await app.advance(whole)
-    events = await app.journal.read(whole)
-    announced = next(event.seq for event in events if isinstance(event.body, Delegated))
-    run = uuid4()
-    told = events[announced - 1].body.model_copy(update={"child": child_of(run, "1.1")})
-    kept = [event.body for event in events[: announced - 1]]
-    await app.journal.append(run, 0, [*kept, told, Paused(by="olivia")])
+    run = await announced_only(app)
+    await app.pause(run, "olivia")
     bothered: list[UUID] = []
 
     async def put_before_person(self: App, run: UUID, why: str) -> None:
@@ -284,6 +277,56 @@ async def test_a_child_that_a_paused_parent_has_not_begun_bothers_nobody(
     acted = (await Crew(app).see_through(run)).calls["1.1"].acted
     assert acted is not None
     assert acted.result["report"] == "it is done"
+
+
+async def announced_only(app: App) -> UUID:
+    """A run that has announced its child, and whose worker died before the child's first event, leaving nothing else."""
+    child = ScriptedModel([finish("it is done")], name="scripted:child", by_turn=True)
+    app.models[child.name] = child
+    member = shop(name="worker", model=child.name).model_dump(mode="json", by_alias=True)
+    whole = await start(app, call("delegate", agent="worker", task="see to it"), team=[member])
+    await app.advance(whole)
+    events = await app.journal.read(whole)
+    at = next(event.seq for event in events if isinstance(event.body, Delegated))
+    told = events[at - 1].body.model_copy(update={"child": child_of(run := uuid4(), "1.1")})
+    await app.journal.append(run, 0, [*(event.body for event in events[: at - 1]), told])
+    await app.cancel(whole, "olivia")
+    return run
+
+
+async def test_a_run_that_waits_for_nothing_is_found_and_goes_on(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await announced_only(app)
+    assert await forgotten(app.store, -1) == [run]
+    monkeypatch.setattr(crew, "FORGOTTEN", -1.0)
+    stop = asyncio.Event()
+
+    def watch(event: Event) -> None:
+        if event.run == run and isinstance(event.body, Finished):
+            stop.set()
+
+    sweeper = Crew(app, watch=watch)
+    async with asyncio.timeout(20):
+        await sweeper.sweep(stop)
+    await sweeper.drain()
+    assert (await app.state(run)).calls["1.1"].acted is not None
+
+
+async def test_what_waits_for_a_person_a_time_or_a_child_is_not_forgotten(app: App) -> None:
+    waits = [call("ask_person", question="which?"), call("wait", minutes=5)]
+    runs = [
+        await start(app, wait, tools=["tests.agents.world", "tests.agents.test_waiting", "time"])
+        for wait in waits
+    ]
+    for run in runs:
+        assert (await app.advance(run)).status == "waiting"
+    asking = ScriptedModel([call("ask_person", question="how?")], name="scripted:child", by_turn=True)
+    app.models[asking.name] = asking
+    member = shop(name="worker", model=asking.name).model_dump(mode="json", by_alias=True)
+    parent = await start(app, call("delegate", agent="worker", task="see to it"), team=[member])
+    assert (await Crew(app).see_through(parent)).status == "waiting"
+    assert await forgotten(app.store, -1) == []
 
 
 async def test_a_cancel_reaches_children_and_breaks_off_what_a_tool_is_doing(settings: Settings) -> None:

@@ -288,20 +288,30 @@ async def test_a_killed_workers_run_is_taken_over_by_another_process(store: Stor
     assert [status for (status,) in await jobs(store, "status::text")] == ["aborted"]
 
 
-async def test_a_run_that_kills_its_workers_is_left_alone_in_the_end(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
+async def killed(store: Store, task: str, run: UUID) -> None:
+    """A job that has killed all its workers but one, and then that one."""
     async with store.pool.connection() as connection:
         await connection.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args, status) "
-            "VALUES ('remit', 'advance', 'l', 'l', jsonb_build_object('run', %s::text, 'deaths', %s::int), 'doing')",
-            [str(uuid4()), DEATHS - 1],
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args, status) VALUES "
+            "('remit', %s, 'l', 'l', jsonb_build_object('run', %s::text, 'deaths', %s::int), 'doing')",
+            [task, str(run), DEATHS - 1],
         )
+
+
+async def test_what_happens_by_the_clock_and_kills_its_workers_is_left_alone_in_the_end(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    await killed(store, "every:x", uuid4())
+    async with working(store, Seen().advance, QUICK):
+        await until(store, lambda left: left == [("every:x", "failed")])
+    assert f"saw {DEATHS} workers die" in caplog.text
+
+
+async def test_a_run_is_advanced_however_many_workers_died_before(store: Store) -> None:
+    await killed(store, "advance", run := uuid4())
     seen = Seen()
     async with working(store, seen.advance, QUICK):
-        await until(store, lambda left: left == [("advance", "failed")])
-    assert seen.empty()
-    assert f"saw {DEATHS} workers die" in caplog.text
+        assert await seen.next() == run
 
 
 async def test_a_job_whose_end_could_not_be_written_is_released_by_the_worker_itself(store: Store) -> None:

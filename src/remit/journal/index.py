@@ -123,6 +123,27 @@ async def orphans(
         return list(dict.fromkeys([row[0] for row in await rows.fetchall()]))
 
 
+async def forgotten(store: Store, idle_seconds: float, limit: int = 1000) -> list[UUID]:
+    """Runs that wait for nothing: no person, no time, no child, no turn, and nobody is about to look at them. There is no
+    way there, but for a mistake of ours; to look at one changes nothing where it does wait."""
+    query = """
+        select id from runs
+        where status = 'waiting' and updated_at < now() - make_interval(secs => %(idle)s)
+          and not exists (select from asks where asks.run = runs.id)
+          and not exists (select from remit_timers as timer where timer.run = runs.id)
+          and not exists (select from runs as child
+                          where child.parent = runs.id and child.status in ('running', 'waiting', 'paused'))
+          and not exists (select from slots where slots.run = runs.id)
+          and not exists (select from leases where leases.run = runs.id)
+          and not exists (select from procrastinate_jobs as job
+                          where job.lock = 'run:' || runs.id and job.status in ('todo', 'doing'))
+        order by updated_at limit %(limit)s
+    """
+    async with store.pool.connection() as connection:
+        rows = await connection.execute(query, {"idle": idle_seconds, "limit": limit})
+        return [row[0] for row in await rows.fetchall()]
+
+
 async def rest(store: Store, run: UUID, seq: int, status: str) -> None:
     """Say in the index what a run is that nobody advances any more, unless something happened to it after `seq`."""
     query = "update runs set status = %s, seq = %s where id = %s and seq <= %s"
