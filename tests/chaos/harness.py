@@ -207,11 +207,10 @@ class World:
         """Who has what, for whoever looks into a run that does not end."""
         found = []
         async with self.app.store.pool.connection() as connection:
-            for table in ("workers", "leases", "remit_timers", "procrastinate_jobs", "procrastinate_workers"):
-                rows = await connection.execute(
-                    f"select row_to_json(t)::text from {table} as t limit 20".encode()
-                )
-                found += [f"{table}: {text}" for (text,) in await rows.fetchall()]
+            jobs = "procrastinate_jobs as t where status <> 'aborted' order by id desc"
+            for table in ("workers as t", "leases as t", "remit_timers as t", "asks as t", jobs):
+                rows = await connection.execute(f"select row_to_json(t)::text from {table} limit 20".encode())
+                found += [f"{table.split()[0]}: {text}" for (text,) in await rows.fetchall()]
             found += [f"now: {(await (await connection.execute('select now()')).fetchone() or ['?'])[0]}"]
         return found
 
