@@ -23,6 +23,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "approve": ("remit.cli.inbox:approve", "Say yes to what a run asks, and let it go on"),
         "reject": ("remit.cli.inbox:reject", "Say no, with a reason the agent reads"),
         "answer": ("remit.cli.inbox:answer", "Answer a question of a run"),
+        "reviewers": ("remit.cli.reviewers:reviewers", "How people decide: how often yes, and how fast"),
     },
     "Runs": {
         "runs": ("remit.cli.runs:runs", "List runs"),
