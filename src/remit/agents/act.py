@@ -14,6 +14,7 @@ from remit.agents.guards import doubted, repeated
 from remit.agents.live import Live
 from remit.agents.reading import said
 from remit.agents.settle import acted, doubt_answered, perform, rejected, settle, undo
+from remit.agents.sums import given_back, judge_by_sums, settle_sums
 from remit.agents.think import OWN
 from remit.agents.turns import in_turn
 from remit.errors import Mend, UnknownName
@@ -57,7 +58,10 @@ async def act(live: Live) -> None:
         elif call.delegated is not None:
             await collect(live, call)
         elif call.doubtful and call.asked is None:
-            await settle(live, call)
+            if not_begun := await given_back(live, call):
+                live.write(not_begun)
+            else:
+                await settle(live, call)
         elif call.woken:
             ready.append(Ready(call))
         elif call.replied is not None:
@@ -67,6 +71,7 @@ async def act(live: Live) -> None:
         else:
             ready += await _propose(live, call)
     await _carry_out(live, ready)
+    await settle_sums(live)
 
 
 def _own(live: Live, call: CallState) -> None:
@@ -144,13 +149,14 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
     # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
     sinks = {name: kind for name, kind in tool.sinks.items() if name in call.call.args}
     proposal = Proposal(tool.name, args, tool.effect, sinks, written=call.call.args)
-    verdict = judge(proposal, facts, live.rules)
+    sums = live.rules.sums
+    verdict = await judge_by_sums(live, call, proposal, facts) if sums else judge(proposal, facts, live.rules)
     if (
         verdict.decision == "deny" or not records
     ):  # what was refused to be looked at is not put on record either
         return verdict, proposal
     seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
-    return replace(verdict, records=seen), proposal
+    return replace(verdict, records={**verdict.records, **seen}), proposal
 
 
 def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:

@@ -14,6 +14,7 @@ from remit.agents.finish import conclude
 from remit.agents.live import Live
 from remit.agents.progress import nudge, stalled
 from remit.agents.settle import wind_up
+from remit.agents.sums import settle_sums
 from remit.agents.think import OWN, over_limit, think
 from remit.errors import ModelError, ToolFault
 from remit.journal.events import Acted, Asked, Finished, Nudged, Replied, Woken
@@ -42,7 +43,9 @@ async def step(live: Live) -> bool:
         return False
     live.leases.check(live.run)
     if state.finished:
-        return await wind_up(live)
+        moved = await wind_up(live)
+        await settle_sums(live)
+        return moved
     _wake(live)
     _expire(live)
     if _given_up(live):

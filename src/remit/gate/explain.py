@@ -14,6 +14,7 @@ from remit.gate.condition import constant, paths
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.rules import Compiled, Rule, Rules, compile_rules
+from remit.gate.sums import SUMS
 
 Json = Any
 LOST = "what {names} was then is not in the journal"
@@ -97,7 +98,8 @@ def watch(
         assumed = (
             stood.get(one.rule.name, LOST.format(names=named(one.asks & lost))) if one.asks & lost else None
         )
-        return _Watched(one.rule, one.program, one.tree, one.asks, max(0, number - inherited), seen, assumed)
+        own = max(0, number - inherited)
+        return _Watched(one.rule, one.program, one.tree, one.asks, one.sums, own, seen, assumed)
 
     compiled = tuple(watched(number, one) for number, one in enumerate(rules.compiled, 1))
     verdict = judge(proposal, facts, replace(rules, compiled=compiled, _found={}))
@@ -147,7 +149,7 @@ def values(compiled: Compiled, known: Mapping[str, Json]) -> dict[str, Json]:
             value = value[step]
         else:
             if len(path) > 1:
-                found[".".join(path)] = value
+                found[path[1] if path[0] == SUMS else ".".join(path)] = value
     return found
 
 

@@ -10,6 +10,7 @@ from remit.gate.evidence import evidence as evidence_of
 from remit.gate.evidence import mentions, vouch
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.rules import Rule, Rules
+from remit.gate.sums import facts as sums_as_facts
 
 Json = Any
 __all__ = ["judge", "looks_allowed", "mentions", "vouch"]
@@ -61,6 +62,8 @@ def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str
     """What a condition may ask about, by the names that it uses."""
     known: dict[str, Json] = {name: {} for name in rules.records}
     known |= {name: value for name, value in facts.records.items() if isinstance(value, dict)}
+    if rules.sums:
+        known |= sums_as_facts(facts.sums)
     return known | {
         "args": dict(proposal.args),
         "person": dict(facts.person),

@@ -11,6 +11,7 @@ from remit.errors import SpecError
 from remit.gate.condition import Node, conjuncts, constant, path, paths, walk
 from remit.gate.rules import Compiled, Rules
 from remit.gate.schema import alike, choices, fields, kind_of, kinds, parts
+from remit.gate.sums import SUMS
 from remit.journal.events import Person
 
 Json = Any
@@ -133,7 +134,9 @@ def _missing(found: tuple[str, ...], tools: Tools) -> Iterator[str]:
                 yield f"{lack}{_near(name, known)}"
                 return
     elif (
-        root not in ("inputs", "past") and tools and not any(root in tool.records for tool in tools.values())
+        root not in ("inputs", "past", SUMS)
+        and tools
+        and not any(root in tool.records for tool in tools.values())
     ):
         offered = sorted({name for tool in tools.values() for name in tool.records})
         yield f"{_lack(tools, 'record', root)}{_near(root, offered)}"

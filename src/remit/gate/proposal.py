@@ -51,6 +51,9 @@ class Facts:
     goal: str = ""  # the person's own words
     counts: Mapping[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
     known: Known | None = None  # what the run has read
+    sums: Mapping[str, Json] = field(
+        default_factory=dict
+    )  # that rules ask about; a str says why one is not known
 
 
 @dataclass(frozen=True, slots=True)

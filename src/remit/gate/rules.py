@@ -1,7 +1,8 @@
 """Rules: CEL conditions over facts, compiled and type-checked once when a spec is loaded. Pure.
 
 Variables in a condition: `args`, `person`, `inputs`, `run` (untrusted, goal, counts), `evidence` (argument ->
-what vouches for it), and each record by its name (`order`, …).
+what vouches for it), and each record by its name (`order`, …). Functions beside CEL's own: `sum` and `count` of effects in a
+time, and `amount` of money in words.
 """
 
 from __future__ import annotations
@@ -17,11 +18,20 @@ from cel_expr_python import cel
 from remit.errors import SpecError
 from remit.gate.condition import ITEM, Node, names, paths, tree
 from remit.gate.proposal import Terms
+from remit.gate.sums import SUMS, WHY, amount, as_written, find, resolve
+from remit.journal.rolling import Sum
 
 Json = Any
 KNOWN = 1_000  # tools whose rules are remembered
-ABSENT = re.compile(r'^Key not found in map : "(.*)"$', re.DOTALL)
+ABSENT = re.compile(r"^Key not found in map : ([\"'])(.*)\1$", re.DOTALL)
 BUILT_IN = ("args", "person", "inputs", "run", "evidence")
+AMOUNT = cel.FunctionDecl(
+    "amount",
+    [
+        cel.Overload(f"amount_{name}", cel.Type.DYN, [kind], False, amount)
+        for name, kind in (("string", cel.Type.STRING), ("double", cel.Type.DOUBLE), ("int", cel.Type.INT))
+    ],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,8 @@ class Compiled:
     rule: Rule
     program: Any  # a cel Expression
     tree: Node | None = None
-    asks: frozenset[str] = frozenset()  # the variables in its condition
+    asks: frozenset[str] = frozenset()  # the variables in its condition, and the sums by their names
+    sums: tuple[Sum, ...] = ()
 
     def holds(self, facts: Mapping[str, Json]) -> bool | str:
         """True or False; a str says why it could not be decided (which field is not there, wrong types)."""
@@ -66,6 +77,7 @@ class Rules:
 
     compiled: tuple[Compiled, ...] = ()
     records: tuple[str, ...] = ()
+    sums: tuple[Sum, ...] = ()  # that any of them asks about
     _found: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def asks_about(self, tool: str, record: str) -> bool:
@@ -77,6 +89,14 @@ class Rules:
         open_to_all = (replace(c, rule=replace(c.rule, terms=None)) for c in self.compiled)
         return replace(self, compiled=tuple(open_to_all), _found={})
 
+    def sums_of(self, tool: str) -> tuple[Sum, ...]:
+        """What the rules for a tool ask about the past."""
+        return tuple({one: None for c in self.for_tool(tool) for one in c.sums}) if self.sums else ()
+
+    def sums_up(self, tool: str) -> bool:
+        """Whether a rule, for whichever tool, asks about the effects of this one."""
+        return any(one.tool == tool for one in self.sums)
+
     def for_tool(self, tool: str) -> tuple[Compiled, ...]:
         found = self._found.get(tool)
         if found is None:
@@ -87,29 +107,42 @@ class Rules:
 
 
 def compile_rules(rules: Sequence[Rule], records: Iterable[str] = (), tools: Iterable[str] = ()) -> Rules:
-    """Compile and check. `records`: names the tools offer; `tools`: the agent's.
+    """Compile and check. `records`: names the tools offer; `tools`: the agent's, and where they are given with what they
+    declare, the sums are checked against that.
 
     Raises SpecError for a condition that does not parse, names what does not exist, or is no yes-or-no, and
     for a rule that matches none of the agent's tools.
     """
     variables = (*BUILT_IN, *sorted(set(records) - set(BUILT_IN)))
     known = tuple(tools)
-    env = cel.NewEnv(variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in variables})
+    env = cel.NewEnv(
+        variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in (*variables, SUMS)},
+        functions=[AMOUNT],
+    )
     compiled = []
     for number, rule in enumerate(rules, 1):
         try:
-            program = env.compile(rule.condition)
-        except (RuntimeError, ValueError) as error:
-            raise SpecError(f"rule {number} ({rule.name}): {_plain(str(error), variables)}") from error
-        if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-            raise SpecError(f"rule {number} ({rule.name}): the condition must be a yes or no (a bool)")
+            compiled.append(_compile(env, rule, variables, tools if isinstance(tools, Mapping) else None))
+        except SpecError as error:
+            raise SpecError(f"rule {number} ({rule.name}): {error}") from error
         if known and not any(fnmatchcase(tool, p) for tool in known for p in rule.tools):
             raise SpecError(
                 f"rule {number} ({rule.name}): matches none of the agent's tools: {', '.join(known)}"
             )
-        node = tree(program.serialize())
-        compiled.append(Compiled(rule, program, node, names(node)))
-    return Rules(tuple(compiled), variables)
+    return Rules(tuple(compiled), variables, tuple({one: None for c in compiled for one in c.sums}))
+
+
+def _compile(env: Any, rule: Rule, variables: Sequence[str], tools: Mapping[str, Any] | None) -> Compiled:
+    condition, found = find(rule.condition)
+    try:
+        program = env.compile(condition)
+    except (RuntimeError, ValueError) as error:
+        raise SpecError(as_written(_plain(str(error), variables), found)) from error
+    if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+        raise SpecError("the condition must be a yes or no (a bool)")
+    sums = tuple({resolve(one, tools): None for one in found.values()})
+    node = tree(program.serialize())
+    return Compiled(rule, program, node, names(node) - {SUMS} | {one.name for one in sums}, sums)
 
 
 def _undecided(error: str, node: Node | None, facts: Json) -> str:
@@ -119,9 +152,12 @@ def _undecided(error: str, node: Node | None, facts: Json) -> str:
         return error
     for path, _ in paths(node) if node is not None else ():
         there = _there(facts, path)
-        if there < len(path) and path[there] == found[1]:
+        if there < len(path) and path[there] == found[2]:
+            if path[0] == SUMS:
+                why = facts.get(WHY, {}).get(path[1])
+                return f"{path[1]} is not known{f': {why}' if why else ''}"
             return f"there is no {'.'.join(path[: there + 1]).replace(f'.{ITEM}', ITEM)}"
-    return f"there is no field {found[1]!r}"  # of something that a loop goes over
+    return f"there is no field {found[2]!r}"  # of something that a loop goes over
 
 
 def _there(value: Json, path: Sequence[str]) -> int:

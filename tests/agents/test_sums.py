@@ -1,0 +1,360 @@
+"""Limits over a time: what rules sum up and count, over runs, processes, crashes and undoing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from remit.agents import sums as loop_side
+from remit.agents.spec import Agent
+from remit.app import App, open_app
+from remit.journal.events import Acted, AnyBody, Intended, Judged, Person
+from remit.journal.rolling import Sum
+from remit.journal.sums import Aside, set_aside
+from remit.settings import Settings
+from remit.testing import ScriptedModel
+from tests.agents import till
+from tests.agents.test_loop import ANN, call, finish
+
+BOB = Person(id="bob", email="bob@example.com", verified=True)
+DAY = 'sum("refund.amount", "24h") + args.amount <= 500'
+
+
+def agent(*conditions: str, tool: str = "refund", **changes: Any) -> Agent:
+    """One that may refund while the condition holds."""
+    return Agent.model_validate(
+        {
+            "name": "till",
+            "tools": ["tests.agents.till"],
+            "reflect": False,
+            "remit": {"autonomy": "act", "budget": {"steps": 12}},
+            "rules": [
+                *({"tool": tool, "allow": condition} for condition in conditions or (DAY,)),
+                {"tool": "send_mail", "allow": 'count("send_mail", "7d") < 3'},
+            ],
+            **changes,
+        }
+    )
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[App]:
+    till.reset()
+    async with open_app(settings) as opened:
+        yield opened
+
+
+async def start(app: App, *script: Any, spec: Agent | None = None, person: Person = ANN) -> UUID:
+    model = ScriptedModel([*script, finish()], by_turn=True, name=f"scripted:{random.random()}")
+    return await app.start(spec or agent(), "refund what is due", person=person, model=model)
+
+
+async def run(app: App, *script: Any, **more: Any) -> Any:
+    return await app.advance(await start(app, *script, **more))
+
+
+def refund(amount: float, **more: Any) -> Any:
+    return call("refund", amount=amount, **more)
+
+
+def came_to(state: Any) -> list[str]:
+    return [c.acted.status for c in state.calls.values() if c.call.tool != "finish" and c.acted]
+
+
+async def rows(app: App) -> list[tuple[str, bool]]:
+    async with app.store.pool.connection() as connection:
+        found = await connection.execute("select call, settled from sums order by call")
+        return [(str(name), bool(settled)) for name, settled in await found.fetchall()]
+
+
+async def test_a_limit_of_a_day_holds_over_the_runs_of_a_person_and_not_over_those_of_others(
+    app: App,
+) -> None:
+    assert came_to(await run(app, refund(300))) == ["ok"]
+    assert came_to(await run(app, refund(300), refund(200))) == ["denied", "ok"]
+    assert came_to(await run(app, refund(0.5))) == ["denied"]
+    assert came_to(await run(app, refund(500), person=BOB)) == ["ok"]
+    assert sum(till.paid.values()) == 1000
+
+
+async def test_calls_of_one_answer_are_added_up_before_any_of_them_is_carried_out(app: App) -> None:
+    assert came_to(await run(app, [refund(300, order="A"), refund(300, order="B")])) == ["ok", "denied"]
+
+
+async def test_calls_are_counted_as_well_as_summed_up(app: App) -> None:
+    mails = [call("send_mail", to=f"{n}@a.example") for n in range(4)]
+    assert came_to(await run(app, *mails)) == ["ok", "ok", "ok", "denied"]
+
+
+async def test_what_lies_before_the_time_by_the_databases_clock_does_not_count(app: App) -> None:
+    await run(app, refund(500))
+    async with app.store.pool.connection() as connection:
+        await connection.execute("update sums set at = at - interval '23 hours 59 minutes'")
+        assert came_to(await run(app, refund(1))) == ["denied"]
+        await connection.execute("update sums set at = at - interval '2 minutes'")
+    assert came_to(await run(app, refund(500))) == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "other_agent", "expected"),
+    [
+        ("person", "till", "ok"),
+        ("agent", "till", "denied"),
+        ("agent", "desk", "ok"),
+        ("workspace", "desk", "denied"),
+    ],
+)
+async def test_the_third_argument_widens_whose_effects_count(
+    app: App, scope: str, other_agent: str, expected: str
+) -> None:
+    spec = agent(f'sum("refund.amount", "24h", "{scope}") + args.amount <= 500')
+    await run(app, refund(400), spec=spec)
+    other = spec.model_copy(update={"name": other_agent})
+    assert came_to(await run(app, refund(400), spec=other, person=BOB)) == [expected]
+
+
+async def test_a_person_is_the_same_by_id_or_by_address_and_nobody_is_one_person(app: App) -> None:
+    await run(app, refund(500))
+    assert came_to(await run(app, refund(1), person=Person(email="Ann@Example.com"))) == ["denied"]
+    assert came_to(await run(app, refund(500), person=Person())) == ["ok"]
+    assert came_to(await run(app, refund(1), person=Person())) == ["denied"]
+
+
+async def test_what_failed_was_sent_back_denied_or_undone_is_given_back(app: App) -> None:
+    state = await run(app, refund(500, order="broken"), refund(500, order="closed"), refund(501), refund(500))
+    assert came_to(state) == ["failed", "mend", "denied", "ok"]
+    assert await rows(app) == [("4.1", True)]
+    await app.undo(state.run, "4.1", "ann")
+    assert not till.paid
+    assert await rows(app) == []
+    assert came_to(await run(app, refund(500))) == ["ok"]
+
+
+async def test_shadow_sets_nothing_aside_and_is_judged_by_what_others_did(app: App) -> None:
+    await run(app, refund(400))
+    shadow = agent(remit={"autonomy": "shadow"})
+    assert came_to(await run(app, refund(200), refund(100), refund(100), spec=shadow)) == [
+        "denied",
+        "simulated",
+        "simulated",
+    ]
+    assert len(await rows(app)) == 1
+
+
+async def test_nothing_below_nothing_makes_room(app: App) -> None:
+    assert came_to(await run(app, refund(500), refund(-400), refund(100))) == ["ok", "ok", "denied"]
+
+
+async def test_money_in_words_is_read_and_currencies_are_not_mixed(app: App) -> None:
+    spec = agent('sum("pay.amount", "24h") + amount(args.amount) <= 500', tool="pay")
+
+    def pay(amount: str) -> Any:
+        return call("pay", amount=amount)
+
+    state = await run(
+        app, pay("300 EUR"), pay("€ 200,50"), pay("1 USD"), pay("some EUR"), pay("200.00 €"), spec=spec
+    )
+    assert came_to(state)[:4] == ["ok", "denied", "denied", "denied"]
+    assert "EUR and USD cannot be added up" in next(
+        c.acted.result for c in state.calls.values() if c.call.args.get("amount") == "1 USD"
+    )
+    assert came_to(state)[4] == "ok"
+
+
+async def test_a_call_that_is_asked_about_holds_nothing_and_is_judged_anew_when_it_is_approved(
+    app: App,
+) -> None:
+    spec = agent(
+        remit={"autonomy": "ask"},
+        rules=[
+            {"tool": "refund", "deny": 'sum("refund.amount", "24h") + args.amount > 500'},
+            {"tool": "refund", "ask": "true"},
+        ],
+    )
+    both = [await start(app, refund(300), spec=spec) for _ in range(2)]
+    for waiting in both:
+        assert (await app.advance(waiting)).status == "waiting"
+    assert await rows(app) == []
+    for waiting in both:
+        await app.answer(waiting, "approve", "boss")
+    assert [came_to(await app.advance(waiting)) for waiting in both] == [["ok"], ["denied"]]
+
+
+async def test_rules_without_sums_ask_the_database_nothing_more(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: Any) -> Any:
+        raise AssertionError("a sum was asked about")
+
+    for name in ("set_aside", "set_aside_of", "settle"):
+        monkeypatch.setattr(loop_side, name, never)
+    plain = agent(rules=[{"tool": "refund", "allow": "args.amount <= 500"}])
+    assert came_to(await run(app, refund(300), call("look"), spec=plain)) == ["ok", "ok"]
+
+
+async def test_the_sums_are_on_record_with_the_verdict_that_rested_on_them(app: App) -> None:
+    await run(app, refund(300))
+    state = await run(app, refund(300))
+    judged = [e.body for e in await app.journal.read(state.run) if isinstance(e.body, Judged)]
+    assert [body.records for body in judged] == [{'sum("refund.amount", "24h")': 300.0}]
+
+
+# Between what is set aside and what is read, and the end of the transaction: what is not held off from it comes between.
+SLOW = """
+    create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.02); return new; end $$;
+    create trigger slow after insert or update on sums for each row execute function slow();
+"""
+
+
+async def at_once(app: App) -> None:
+    """As many connections as there may be, open from the start."""
+    await app.store.pool.resize(min_size=8, max_size=8)
+    await app.store.pool.wait()
+
+
+async def test_of_calls_that_are_judged_at_the_same_moment_each_sees_those_before_it(app: App) -> None:
+    one = Sum("sum", "refund.amount", "24h", tool="refund", argument="amount")
+    await at_once(app)
+    async with app.store.pool.connection() as connection:
+        await connection.execute(SLOW)
+    amounts = {"amount": {"n": "1", "unit": ""}}
+    found = await asyncio.gather(
+        *(
+            set_aside(
+                app.journal,
+                Aside(uuid4(), "1.1", "refund", "till", "ann", "", amounts),
+                [one],
+                lambda _: True,
+            )
+            for _ in range(16)
+        )
+    )
+    assert sorted(sums[0].total for sums in found) == list(range(16))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_however_runs_interleave_no_more_happens_than_the_limit_allows(
+    settings: Settings, seed: int
+) -> None:
+    """Several processes' worth of apps, each with runs that refund at the same moment; some fail, some are sent back."""
+    till.reset()
+    chance = random.Random(seed)
+    orders = ["W1", "W2", "closed", "broken"]
+    async with AsyncExitStack() as held:
+        apps = [await held.enter_async_context(open_app(settings)) for _ in range(3)]
+        for app in apps:
+            await at_once(app)
+        async with apps[0].store.pool.connection() as connection:
+            await connection.execute(SLOW)
+        runs = []
+        for number in range(12):
+            some = [
+                [
+                    refund(chance.randint(1, 12) * 25, order=chance.choice(orders))
+                    for _ in range(chance.randint(1, 3))
+                ]
+                for _ in range(3)
+            ]
+            runs.append((app := apps[number % 3], await start(app, *some)))
+        states = await asyncio.gather(*(app.advance(one) for app, one in runs))
+        happened = sum(till.paid.values())
+        assert happened <= 500
+        assert "denied" in [status for state in states for status in came_to(state)]
+        assert all(settled for _, settled in await rows(apps[0]))
+        assert came_to(await run(apps[0], refund(500 - happened), refund(1))) == [
+            "ok",
+            "denied",
+        ]  # nothing leaked
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+def die_at(app: App, monkeypatch: pytest.MonkeyPatch, kind: type[AnyBody]) -> None:
+    """From the append on that would hold such an event, this process writes nothing any more."""
+    submit = app.journal.submit
+
+    def dying(run: UUID, after: int, bodies: Sequence[AnyBody], behind: Any = None) -> Any:
+        if any(isinstance(body, kind) and getattr(body, "tool", "refund") == "refund" for body in bodies):
+            raise Killed
+        return submit(run, after, bodies, behind)
+
+    monkeypatch.setattr(app.journal, "submit", dying)
+
+
+async def dead(settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: type[AnyBody]) -> UUID:
+    """A run whose process died before that event of its refund was written."""
+    async with open_app(settings) as app:
+        one = await start(app, refund(500))
+        die_at(app, monkeypatch, kind)
+        with pytest.raises(Killed):
+            await app.advance(one)
+    return one
+
+
+async def again(app: App, one: UUID) -> Any:
+    """The run advanced by another process, with the same script."""
+    name = (await app.state(one)).started.spec["model"]  # type: ignore[union-attr]
+    app.models[name] = ScriptedModel([refund(500), finish()], by_turn=True, name=name)
+    return await app.advance(one)
+
+
+async def test_what_died_between_setting_aside_and_the_intent_goes_on_with_what_it_set_aside(
+    app: App, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await dead(settings, monkeypatch, Intended)
+    assert await rows(app) == [("1.1", False)]
+    assert came_to(await run(app, refund(1))) == ["denied"]  # it may go on any time
+    assert came_to(await again(app, one)) == ["ok"]
+    assert await rows(app) == [("1.1", True)]
+
+
+async def test_what_died_before_the_intent_and_was_cancelled_gives_back(
+    app: App, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await dead(settings, monkeypatch, Intended)
+    await app.cancel(one, "ann")
+    assert came_to(await run(app, refund(500))) == ["ok"]
+    assert not any(key.startswith(str(one)) for key in till.paid)
+
+
+async def test_what_nobody_went_on_with_for_long_gives_back_and_is_judged_anew(
+    app: App, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await dead(settings, monkeypatch, Intended)
+    async with app.store.pool.connection() as connection:
+        await connection.execute("update sums set at = at - interval '61 minutes'")
+    assert came_to(await run(app, refund(500))) == ["ok"]
+    assert came_to(await again(app, one)) == ["denied"]
+
+
+async def test_what_died_with_its_effect_done_counts_until_its_run_says_so(
+    app: App, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await dead(settings, monkeypatch, Acted)
+    assert sum(till.paid.values()) == 500
+    async with app.store.pool.connection() as connection:
+        await connection.execute("update sums set at = at - interval '61 minutes'")
+    assert came_to(await run(app, refund(1))) == ["denied"]
+    assert came_to(await again(app, one)) == ["ok"]
+    assert await rows(app) == [("1.1", True)]
+    assert sum(till.paid.values()) == 500
+
+
+async def test_an_intent_for_which_nothing_is_set_aside_any_more_is_not_carried_out(
+    app: App, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await dead(settings, monkeypatch, Acted)
+    till.reset()  # its lease was lost: it had not begun
+    async with app.store.pool.connection() as connection:
+        await connection.execute("delete from sums")
+    assert came_to(await run(app, refund(500))) == ["ok"]
+    assert came_to(await again(app, one)) == ["failed"]
+    assert sum(till.paid.values()) == 500
