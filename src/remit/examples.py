@@ -23,6 +23,7 @@ from remit.agents.spec import Agent
 from remit.errors import Mend, SpecError, UnknownName, UserError
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.sums import named, nothing
 from remit.journal.events import Person
 from remit.outfit import Outfit, outfit
 from remit.tools.tool import Tool
@@ -42,6 +43,7 @@ class Situation(BaseModel):
     goal: str = ""
     untrusted: bool = False
     counts: dict[str, int] = {}  # tool -> how often it succeeded before
+    sums: dict[str, int | float] = {}  # as they stand in a rule -> what they come to; 0 where nothing is said
     autonomy: Literal["shadow", "draft", "ask", "act"] | None = None  # None: the agent's
 
     @field_validator("person", mode="before")
@@ -128,7 +130,7 @@ def _over(given: Situation, example: Example) -> Example:
     filled: dict[str, Json] = {}
     for name in Situation.model_fields:
         common, own = getattr(given, name), getattr(example, name)
-        if name in ("records", "inputs", "counts"):
+        if name in ("records", "inputs", "counts", "sums"):
             filled[name] = {**common, **own}
         elif name not in example.model_fields_set:
             filled[name] = common
@@ -152,9 +154,10 @@ def try_example(agent: Agent, example: Example) -> Tried:
     made = outfit(agent)
     try:
         proposal = proposed(made.tools.get(example.tool), example.tool, example.args)
+        facts = facts_of(agent, made, example)
     except Mend as error:
         return Tried(example, None, (f"the call itself is wrong: {error}",))
-    verdict = judge(proposal, facts_of(agent, made, example), made.rules)
+    verdict = judge(proposal, facts, made.rules)
     wrong = []
     if verdict.decision != example.expect:
         wrong.append(
@@ -179,6 +182,7 @@ def proposed(tool: Tool | None, name: str, args: Mapping[str, Json]) -> Proposal
 
 
 def facts_of(agent: Agent, made: Outfit, situation: Situation) -> Facts:
+    """Raises SpecError for a sum that no rule asks about."""
     return Facts(
         autonomy=situation.autonomy or agent.remit.autonomy,
         tools=made.tools.keys(),
@@ -188,7 +192,25 @@ def facts_of(agent: Agent, made: Outfit, situation: Situation) -> Facts:
         untrusted=situation.untrusted,
         goal=situation.goal,
         counts=situation.counts,
+        sums=_sums(made, situation.sums),
     )
+
+
+def _sums(made: Outfit, said: Mapping[str, int | float]) -> dict[str, Json]:
+    """What each sum that a rule asks about comes to, of the kind of number that its argument is."""
+    asked = {one.name: one for one in made.rules.sums}
+    given = {named(text).name: value for text, value in said.items()}
+    for name in given.keys() - asked.keys():
+        near = difflib.get_close_matches(name, asked, n=1, cutoff=0.5)
+        hint = (
+            f"; did you mean {near[0]}?" if near else f"; they ask about {', '.join(asked)}" if asked else ""
+        )
+        raise SpecError(f"no rule asks about {name}{hint}")
+    found = {name: given.get(name, nothing(one)) for name, one in asked.items()}
+    return {
+        name: float(value) if isinstance(nothing(asked[name]), float) else value
+        for name, value in found.items()
+    }
 
 
 def ungiven(made: Outfit, name: str, situation: Situation) -> list[str]:

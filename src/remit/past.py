@@ -21,6 +21,7 @@ from remit.gate.proposal import Facts, Verdict
 from remit.gate.rules import Rules
 from remit.journal.events import Acted, Answered, Event, Judged, Started
 from remit.journal.index import list_runs
+from remit.journal.rolling import is_sum
 from remit.journal.state import CallState, State, apply
 from remit.outfit import Outfit, agent_of, outfit
 
@@ -57,7 +58,7 @@ class Past:
     reasons: tuple[str, ...]
     evidence: Mapping[str, str]
     provenance: Mapping[str, str]
-    records: Mapping[str, Json]  # those that were kept: a rule asked about them, and the call was not denied
+    records: Mapping[str, Json]  # those that were kept: a rule asked about them, no denial; and sums
     person: Mapping[str, Json]
     inputs: Mapping[str, Json]
     then: Then
@@ -74,13 +75,15 @@ class Past:
             goal=self.then.goal,
             counts=self.then.counts,
             known=self.then.known(),
+            sums={name: value for name, value in self.records.items() if is_sum(name)},
         )
 
     def lost(self, made: Outfit) -> frozenset[str]:
         """What these rules may ask about, and the journal does not hold."""
         tool = made.tools.get(self.call.call.tool)
         names = {name for name in tool.records if name not in self.records} if tool else set()
-        return frozenset(names | {"evidence"} if names else names)
+        sums = {one.name for one in made.rules.sums_of(self.call.call.tool) if one.name not in self.records}
+        return frozenset(names | {"evidence"} | sums if names else sums)
 
     def stood(self, rules: Rules) -> dict[str, bool]:
         """How the rules of that time stood, by their names, as far as the verdict tells: the one that decided held, those

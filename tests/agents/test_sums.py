@@ -14,9 +14,15 @@ import pytest
 from remit.agents import sums as loop_side
 from remit.agents.spec import Agent
 from remit.app import App, open_app
+from remit.errors import SpecError
+from remit.examples import Example, try_example
 from remit.journal.events import Acted, AnyBody, Intended, Judged, Person
 from remit.journal.rolling import Sum
 from remit.journal.sums import Aside, set_aside
+from remit.outfit import outfit
+from remit.past import again as judged_again
+from remit.past import explained, past_calls
+from remit.replay import Changes, Terms, replay
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents import till
@@ -358,3 +364,46 @@ async def test_an_intent_for_which_nothing_is_set_aside_any_more_is_not_carried_
     assert came_to(await run(app, refund(500))) == ["ok"]
     assert came_to(await again(app, one)) == ["failed"]
     assert sum(till.paid.values()) == 500
+
+
+async def test_a_past_call_is_told_and_judged_again_by_the_sum_that_it_was_judged_by(app: App) -> None:
+    await run(app, refund(300))
+    state = await run(app, refund(300))
+    past = past_calls(await app.journal.read(state.run))["1.1"]
+    spec = agent()
+    told = explained(past, spec, outfit(spec))
+    assert told.verdict.decision == "deny"
+    assert told.looks[0].parts[0].values == {'sum("refund.amount", "24h")': 300.0, "args.amount": 300.0}
+    assert (
+        judged_again(past, agent(DAY.replace("500", "600")), outfit(spec).rules).verdict.decision == "allow"
+    )  # type: ignore[union-attr]
+    unasked = judged_again(past, agent('count("refund", "24h") < 5'), outfit(spec).rules)
+    assert unasked.verdict is None
+    assert 'count("refund", "24h")' in unasked.why
+
+
+async def test_a_replay_is_judged_by_the_sums_of_that_time_and_sets_nothing_aside(app: App) -> None:
+    state = await run(app, refund(300))
+    await run(app, refund(200))
+    before = await rows(app)
+    replayed = await replay(app, state.run, terms=Terms(recorded=True))
+    assert came_to(await app.state(replayed)) == ["simulated"]
+    other = Changes(rules=agent('count("refund", "24h") < 5').rules)
+    assert came_to(await app.state(await replay(app, state.run, other, Terms(recorded=True)))) == ["denied"]
+    assert await rows(app) == before
+
+
+def test_examples_say_what_a_sum_comes_to_and_nothing_said_is_nothing_done() -> None:
+    spec = agent()
+
+    def tried(**sums: float) -> Any:
+        given = {'sum("refund.amount","24h")': 250} if sums else {}
+        return try_example(spec, Example(tool="refund", args={"amount": 300}, sums=given, expect="allow"))
+
+    assert not tried().wrong
+    assert tried(given=1).wrong
+    with pytest.raises(SpecError, match=r"did you mean sum\("):
+        try_example(
+            spec,
+            Example(tool="refund", args={"amount": 1}, sums={'sum("refund.amt", "24h")': 1}, expect="allow"),
+        )

@@ -16,7 +16,10 @@ from remit.gate.rules import Rule, compile_rules
 from tests.cli.typed import remit
 
 PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
-FILES = ("desk.py", "desk.yaml", "post.py", "desk.policy.yaml", "mail.json", "stricter.yaml")  # in its order
+FILES = (  # in its order
+    *("desk.py", "desk.yaml", "post.py", "desk.policy.yaml", "mail.json", "stricter.yaml"),
+    *("day.yaml", "day.policy.yaml"),
+)
 
 
 def blocks(*kinds: str) -> list[str]:
@@ -58,7 +61,7 @@ def test_what_the_page_shows_is_what_its_commands_print(
     monkeypatch.setenv("REMIT_USER", person.removeprefix("REMIT_USER="))
     assert remit(*words).exit_code == 3  # it waits for a yes
     transcripts = blocks("console")
-    assert len(transcripts) == 6
+    assert len(transcripts) == 8
     for transcript in transcripts:
         typed, _, output = transcript.partition("\n")
         assert plain(remit(*shlex.split(typed)[2:]).stdout) == plain(output), typed
