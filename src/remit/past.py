@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,10 +17,11 @@ from remit.examples import proposed
 from remit.gate.explain import LOST, Explained, explain, named, watch
 from remit.gate.known import Known
 from remit.gate.policy import check
-from remit.gate.proposal import Facts, Verdict
+from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.rules import Rules
 from remit.journal.events import Acted, Answered, Event, Judged, Started
 from remit.journal.index import list_runs
+from remit.journal.refs import arguments, given
 from remit.journal.rolling import is_sum
 from remit.journal.state import CallState, State, apply
 from remit.outfit import Outfit, agent_of, outfit
@@ -62,6 +63,17 @@ class Past:
     person: Mapping[str, Json]
     inputs: Mapping[str, Json]
     then: Then
+
+    def proposal(self, made: Outfit) -> Proposal:
+        """The call as the gate saw it. Raises Mend where the tool does not take such arguments any more."""
+        name = self.call.call.tool
+        args, refs = arguments(self.then.state, self.call)
+        return replace(proposed(made.tools.get(name), name, args), refs=refs)
+
+    @property
+    def args(self) -> Mapping[str, Json]:
+        """With what they refer to in its place."""
+        return given(self.then.state, self.call)
 
     def facts(self, agent: Agent, made: Outfit) -> Facts:
         """What was known then, under this agent's remit."""
@@ -179,7 +191,7 @@ def _past(state: State, call: CallState, judged: Judged, then: Then) -> Past:
 def explained(past: Past, agent: Agent, made: Outfit) -> Explained:
     """Why it was decided so: judged again by the same rules, with what was known. Raises Mend where the tool does not
     take such arguments any more."""
-    proposal = proposed(made.tools.get(past.call.call.tool), past.call.call.tool, past.call.call.args)
+    proposal = past.proposal(made)
     lost, stood = past.lost(made), past.stood(made.rules)
     return explain(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost, stood)
 
@@ -193,9 +205,8 @@ def again(past: Past, agent: Agent, then: Rules) -> Again:
     """Judge it by another agent's rules, tools and autonomy; `then`: the rules of that time. Where a rule that is not one of
     those asks about what the journal does not hold, nobody can tell."""
     made = outfit(agent)
-    tool = made.tools.get(past.call.call.tool)
     try:
-        proposal = proposed(tool, past.call.call.tool, past.call.call.args)
+        proposal = past.proposal(made)
     except Mend as error:
         return Again(past, None, f"the tool does not take these arguments any more: {error}")
     lost, stood = past.lost(made), past.stood(then)

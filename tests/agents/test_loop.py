@@ -236,7 +236,7 @@ async def test_a_question_to_a_person_is_answered_in_the_run(app: App) -> None:
     await app.answer(run_id, "answer", "ann", "the first")
     assert (await app.advance(run_id)).finished is not None
     assert model.last is not None
-    assert model.last.messages[2].text == "the first"
+    assert model.last.messages[2].text == "[1.1] the first"
 
 
 async def test_checks_decide_and_what_is_not_met_goes_back_to_the_model(app: App) -> None:

@@ -22,6 +22,7 @@ from remit.gate.approval import endorsed_of, enough, frozen
 from remit.gate.judge import judge, looks_allowed
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.journal.events import Acted, Answered, Asked, Json, Judged, Person, Planned, Slept
+from remit.journal.refs import arguments, given
 from remit.journal.state import CallState
 from remit.tools.call import Outcome
 from remit.tools.call import call as call_tool
@@ -132,7 +133,8 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
 
 async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) -> tuple[Verdict, Proposal]:
     """Gather the facts, then ask the gate. Raises Mend for arguments or records that do not fit."""
-    args: Mapping[str, Json] = tool.validate(call.call.args) if tool.validate else call.call.args
+    written, refs = arguments(live.state, call)
+    args: Mapping[str, Json] = tool.validate(written) if tool.validate else written
     records = {name: await read(context, args) for name, read in tool.records.items()} if tool.records else {}
     facts = Facts(
         autonomy=live.spec.remit.autonomy,
@@ -147,8 +149,8 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
     )
     # Rules and evidence see the values that the tool will get. An approval stays bound to the call as it was shown: a
     # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
-    sinks = {name: kind for name, kind in tool.sinks.items() if name in call.call.args}
-    proposal = Proposal(tool.name, args, tool.effect, sinks, written=call.call.args)
+    sinks = {name: kind for name, kind in tool.sinks.items() if name in written}
+    proposal = Proposal(tool.name, args, tool.effect, sinks, written, refs)
     sums = live.rules.sums
     verdict = await judge_by_sums(live, call, proposal, facts) if sums else judge(proposal, facts, live.rules)
     if (
@@ -288,7 +290,12 @@ async def _look_now(live: Live, ready: Ready) -> Acted | Slept:
     began = time.monotonic()
     try:
         outcome = await live.attempt(
-            call_tool(tool, ready.context or live.context(call.call.id), call.call.args, valid=ready.args)
+            call_tool(
+                tool,
+                ready.context or live.context(call.call.id),
+                given(live.state, call),
+                valid=ready.args,
+            )
         )
     except asyncio.CancelledError:
         if not live.interrupted:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from remit.agents.live import Live
 from remit.agents.spec import Agent, Budget, RemitSpec
 from remit.journal.events import Acted, Delegated, Person, Returned, Started
+from remit.journal.refs import given
 from remit.journal.state import CallState, State
 from remit.tools.tool import Json, Tool, ToolContext
 
@@ -79,7 +80,7 @@ def child_of(run: UUID, call_id: str) -> UUID:
 
 async def delegate(live: Live, call: CallState) -> None:
     """Begin the child run of a call; after a crash go on where it was left. Its report comes with `collect`."""
-    started, args = live.state.started, call.call.args
+    started, args = live.state.started, given(live.state, call)
     if call.delegated is None:
         member = next(member for member in live.spec.team if member.name == args["agent"])
         spec = narrow(live.spec, member, live.state)

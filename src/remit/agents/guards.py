@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from remit.agents.live import Live
 from remit.gate.judge import mentions
+from remit.journal.refs import given
 from remit.journal.state import CallState
 from remit.models.model import Message, Request
 
@@ -139,7 +140,7 @@ def misnamed(live: Live, call: CallState) -> str | None:
     """Why a small model's write is sent back, once: the person named another record of the same form."""
     tool, goal = live.tools[call.call.tool], live.state.started.goal if live.state.started else ""
     for name, kind in tool.sinks.items():
-        value = str(call.call.args.get(name, "")).lstrip("#")
+        value = str(given(live.state, call).get(name, "")).lstrip("#")
         if not kind.startswith("id:") or not value or mentions(goal, value.casefold()):
             continue
         form = re.sub(r"[0-9]", r"\\d", re.escape(value))
@@ -158,12 +159,13 @@ async def doubted(live: Live, call: CallState) -> str | None:
     if why := misnamed(live, call):
         return why
     marks = live.memory.setdefault("doubted", set())
-    mark = (tool.name, to_json(call.call.args))
+    args = to_json(dict(given(live.state, call)))
+    mark = (tool.name, args)
     if mark in marks:  # it insists: the rules and the checks decide
         return None
     summary = tool.description.strip().split("\n", 1)[0]
     question = (
-        f"You are about to call {tool.name}({to_json(call.call.args).decode()}): {summary}\n"
+        f"You are about to call {tool.name}({args.decode()}): {summary}\n"
         "Is that exactly what the person asked for? Answer yes or no."
     )
     asked = Request(live.prefix, live.transcript.messages[:-1], live.offered)
@@ -179,10 +181,11 @@ def repeated(live: Live, call: CallState) -> str | None:
     if tool is None or (tool.effect in ("read", "self") and not live.model.small):
         return None
     changed = max((c.seq for c in live.state.effects), default=0)
+    args = given(live.state, call)
     for earlier in reversed(live.state.calls.values()):
         if earlier is call or earlier.acted is None or earlier.call.tool != call.call.tool:
             continue
-        if earlier.call.args != call.call.args:
+        if given(live.state, earlier) != args:
             continue
         if earlier.acted.status == "ok" and tool.effect in ("egress", "destroy"):
             return (

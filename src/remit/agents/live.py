@@ -61,7 +61,9 @@ class Live:
     running: set[asyncio.Task[Any]] = field(default_factory=set)  # what an interruption breaks off
 
     def __post_init__(self) -> None:
-        self.prefix = instructions(self.spec)
+        # A small model does not gain by it, and its prompts are short.
+        refer = not self.model.small and any(tool.sinks for tool in self.tools.values())
+        self.prefix, self.transcript.numbered = instructions(self.spec, refer), refer
         self.name = str(self.run)
 
     def take(self, event: Event) -> None:

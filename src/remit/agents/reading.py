@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from remit.gate.fields import TRUSTED
 from remit.gate.known import Known
-from remit.journal.events import Acted, AnyBody, Call, Json, Started
+from remit.journal.events import Acted, AnyBody, Json, Started
+from remit.journal.refs import given
 from remit.journal.state import State
 
 SHOWN = 60  # characters of what a source was asked for
@@ -21,7 +24,9 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
         told = body.status == "ok"
         trusted = told and body.integrity in TRUSTED and body.effect != "self"
         fields = body.fields if told and body.effect != "self" else {}
-        known.learn(body.result if told else None, trusted, source(call.call, body), call.call.args, fields)
+        args = given(state, call)
+        result = body.result if told else None
+        known.learn(result, trusted, source(args, body), args, fields, body.call_id)
 
 
 def said(state: State) -> str:
@@ -35,10 +40,10 @@ def said(state: State) -> str:
     return "\n\n".join([goal, *answers]) if answers else goal
 
 
-def source(call: Call, body: Acted) -> str:
+def source(args: Mapping[str, Json], body: Acted) -> str:
     """In words, as `read_page https://shop.example`."""
     name = body.source or body.tool
-    asked: list[Json] = [value for value in call.args.values() if isinstance(value, str) and value.strip()]
+    asked: list[Json] = [value for value in args.values() if isinstance(value, str) and value.strip()]
     if not asked:
         return name
     words = " ".join(asked[0].split())

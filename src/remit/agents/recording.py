@@ -34,6 +34,7 @@ from remit.journal.events import (
 )
 from remit.journal.journal import Append, Journal
 from remit.journal.lease import Leases
+from remit.journal.refs import given
 from remit.journal.state import State, apply
 from remit.models.model import Answer, Price, Request, ToolCall, Usage
 from remit.tools.tool import Json, Settle, Tool, ToolContext
@@ -118,7 +119,7 @@ class Recording:
         call = state.calls.get(asked.call_id)
         if call is None:
             return json.dumps([asked.kind, asked.text])
-        return f"{asked.kind} {self.key(call.call.tool, call.call.args)}"
+        return f"{asked.kind} {self.key(call.call.tool, given(state, call))}"
 
     def take(self, state: State, event: Event, new: bool) -> None:
         """Take in an event that `state` has already; `new`: the replay goes through it again."""
@@ -126,7 +127,7 @@ class Recording:
         match body:
             case Acted() if body.source and body.status in ("ok", "mend", "failed", "simulated"):
                 if call := state.calls.get(body.call_id):
-                    key = self.key(call.call.tool, call.call.args)
+                    key = self.key(call.call.tool, given(state, call))
                     _record(self.outcomes, key, body, new)
             case Replied() if body.ask_id in state.replies:
                 asked = state.asked[body.ask_id]
@@ -134,15 +135,16 @@ class Recording:
                     _record(self.replies, self._question(state, asked), body, new)
             case Delegated():
                 if call := state.calls.get(body.call_id):
-                    _record(self.children, self.key(call.call.tool, call.call.args), body.child, new)
+                    _record(self.children, self.key(call.call.tool, given(state, call)), body.child, new)
             case Judged():
                 if call := state.calls.get(body.call_id):
+                    same = self.key(call.call.tool, given(state, call))
                     for name, value in body.records.items():
-                        key = f"{name} {self.key(call.call.tool, call.call.args)}"
+                        key = f"{name} {same}"
                         _record(self.records, key, value, new)
             case Checked():
                 report, output = _said(state)
-                done = [[c.call.tool, c.call.args] for c in state.effects]
+                done = [[c.call.tool, given(state, c)] for c in state.effects]
                 ending = Ending(_claim(done, report, output), body.verdict, body.detail)
                 self.checks.setdefault(body.check, []).append(ending)
             case Answered() if new:

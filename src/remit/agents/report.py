@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic_core import to_json
 
 from remit.journal.events import Json
+from remit.journal.refs import given
 from remit.journal.state import CallState, State
 
 # Verbs that claim a change of the world, as stems; a tool's own name adds its verb.
@@ -41,7 +42,7 @@ def effects(state: State) -> list[dict[str, Json]]:
     return [
         {
             "tool": call.call.tool,
-            "args": call.call.args,
+            "args": given(state, call),
             "result": call.acted.result if call.acted else None,
             "approved_by": call.approved_by or None,
             **({"undone": True} if call.undone else {}),
@@ -56,7 +57,7 @@ def mark_claims(report: str, state: State) -> str:
     A sentence claims when it has a done form of a claim verb ("was cancelled", "I have updated") and no
     negation. It is borne out by an effect that shares an identifier with it, or, where it names none, by any.
     """
-    done = [text_of(call) for call in state.effects]
+    done = [text_of(call, given(state, call)) for call in state.effects]
     sentences = re.split(r"(?<=[.!?\n])(\s+)", report)
     return "".join(s if i % 2 or borne_out(s, done) else s.rstrip() + MARK for i, s in enumerate(sentences))
 
@@ -86,12 +87,8 @@ def claims(sentence: str) -> bool:
     )
 
 
-def text_of(call: CallState) -> str:
-    return (
-        to_json([call.call.tool, call.call.args, call.acted.result if call.acted else None])
-        .decode()
-        .casefold()
-    )
+def text_of(call: CallState, args: Mapping[str, Json]) -> str:
+    return to_json([call.call.tool, args, call.acted.result if call.acted else None]).decode().casefold()
 
 
 def effects_text_of(done: Sequence[dict[str, Json]]) -> str:

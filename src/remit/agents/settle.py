@@ -10,6 +10,7 @@ from dataclasses import replace
 from remit.agents.live import Live
 from remit.errors import StaleWriter
 from remit.journal.events import Acted, Asked, Intended, Json, Judged, Replied
+from remit.journal.refs import given
 from remit.journal.state import CallState
 from remit.tools.call import call as call_tool
 from remit.tools.result import is_kept
@@ -26,7 +27,9 @@ async def run(live: Live, call: CallState, key: str) -> Acted:
     tool = live.tools[call.call.tool]
     tool = undo_of(tool, call) if call.undoes is not None else tool
     try:
-        outcome = await live.attempt(call_tool(tool, live.context(call.call.id, key), call.call.args))
+        outcome = await live.attempt(
+            call_tool(tool, live.context(call.call.id, key), given(live.state, call))
+        )
     except asyncio.CancelledError:
         if not live.interrupted:
             raise
@@ -105,7 +108,7 @@ async def look(live: Live, call: CallState, tool: Tool) -> Acted | None:
     began = time.monotonic()
     for pause in (tool.settle.after, 0.0):
         live.leases.check(live.run)
-        found = await tool.settle.find(live.context(call.call.id, call.intended.key), call.call.args)
+        found = await tool.settle.find(live.context(call.call.id, call.intended.key), given(live.state, call))
         if found is not None:
             return acted(call, tool, "ok", found, time.monotonic() - began)
         await asyncio.sleep(pause)

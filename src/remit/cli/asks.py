@@ -19,6 +19,7 @@ from remit.gate.approval import endorsed_of, missing, needs, terms_of
 from remit.gate.unseen import shown
 from remit.journal.events import Asked, Endorsed, Json, Judged, Person
 from remit.journal.index import AskRow, list_asks
+from remit.journal.refs import given
 from remit.journal.state import CallState, State
 from remit.steering import barred
 
@@ -96,7 +97,7 @@ def as_data(one: Waiting) -> dict[str, Json]:
         "agent": row.agent,
         "goal": row.goal,
         "person": one.person,
-        "call": {"tool": call.call.tool, "args": call.call.args} if call else None,
+        "call": {"tool": call.call.tool, "args": given(one.state, call)} if call else None,
         "digest": one.asked.digest,
         "rule": judged.rule if judged else "",
         "reasons": judged.reasons if judged else [],
@@ -146,7 +147,7 @@ def item(short: str, one: Waiting) -> Table:
     asked, call = one.asked, one.call
     if call is not None and not one.asks_in_words:
         grid.add_row(Text(asked.ask_id, "yellow"), Text(f"{asked.kind}: {call.call.tool}", "bold not dim"))
-        for name, value in call.call.args.items():
+        for name, value in given(one.state, call).items():
             grid.add_row(safe(name), Text(as_shown(value)))
             if words := vouched(name, one.judged):
                 grid.add_row("", words)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from remit.app import App
 from remit.journal.events import Delegated, Event
+from remit.journal.refs import given
 from remit.journal.state import State, fold
 
 
@@ -30,7 +31,7 @@ class Member:
     def in_doubt(self) -> list[dict[str, object]]:
         """Effects that were begun and of which nobody knows yet, or ever, what came of them."""
         return [
-            {"call": call.call.id, "tool": call.call.tool, "args": call.call.args}
+            {"call": call.call.id, "tool": call.call.tool, "args": given(self.state, call)}
             for call in self.state.calls.values()
             if call.doubtful or (call.acted is not None and call.acted.status == "unknown")
         ]

@@ -20,6 +20,7 @@ from remit.errors import UnknownName
 from remit.journal.events import Event
 from remit.journal.index import list_runs
 from remit.journal.limits import in_line
+from remit.journal.refs import given
 from remit.journal.state import Status, fold
 
 POLL = 0.3  # seconds between looks at the journal
@@ -168,11 +169,11 @@ async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
     if call is None or state.started is None:
         raise UnknownName("step", step, state.calls, f"run {prefix}")
     answer = next(e for e in events if e.seq == call.seq)
-    judged, acted = call.judged, call.acted
+    judged, acted, args = call.judged, call.acted, given(state, call)
     return {
         "call": call.call.id,
         "tool": call.call.tool,
-        "args": call.call.args,
+        "args": args,
         "outcome": acted.status if acted else "not yet",
         "goal": state.started.goal,
         "asked by": state.started.person.email or state.started.person.id,
@@ -184,10 +185,11 @@ async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
         "values": {
             name: {
                 "value": value,
+                **({"as": written} if (written := call.call.args.get(name)) != value else {}),
                 "evidence": judged.evidence.get(name, "") if judged else "",
                 "from": origins(value, events, call.seq),
             }
-            for name, value in call.call.args.items()
+            for name, value in args.items()
         },
     }
 

@@ -12,6 +12,7 @@ from remit.cli import family
 from remit.cli.common import Download, Json, Run, console, me, perform, print_json
 from remit.cli.run import attend, digest, end
 from remit.cli.timeline import brief, colour
+from remit.journal.refs import given
 
 
 def fork(
@@ -88,7 +89,8 @@ async def _cancel(prefix: str, why: str, as_json: bool) -> None:
     for member in members:
         for call in member.state.effects:
             console.print(
-                f"  stays done: {call.call.id} {call.call.tool} {brief(call.call.args)}", markup=False
+                f"  stays done: {call.call.id} {call.call.tool} {brief(given(member.state, call))}",
+                markup=False,
             )
         for doubt in member.in_doubt:
             text = f"  in doubt: {doubt['call']} {doubt['tool']} {brief(doubt['args'])}"

@@ -36,6 +36,7 @@ from remit.journal.events import (
     UndoWanted,
     Woken,
 )
+from remit.journal.refs import given
 from remit.journal.state import CallState, State
 
 COLOUR = {
@@ -191,7 +192,7 @@ def summary(state: State) -> RenderableType:
     for call in state.calls.values():
         if call.doubtful or (call.acted and call.acted.status == "unknown"):
             table.add_row(
-                "in doubt", Text(f"{call.call.id} {call.call.tool} {brief(call.call.args, 200)}", "red")
+                "in doubt", Text(f"{call.call.id} {call.call.tool} {brief(given(state, call), 200)}", "red")
             )
     for call in state.calls.values():
         if call.delegated is not None:

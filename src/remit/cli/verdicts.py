@@ -124,7 +124,7 @@ def _again(one: Again) -> dict[str, object]:
     return {
         "call": past.call.call.id,
         "tool": past.call.call.tool,
-        "args": past.call.call.args,
+        "args": past.args,
         "was": {"decision": past.decision, "rule": past.rule, "reasons": past.reasons},
         "outcome": past.call.acted.status if past.call.acted else "",
         "approved_by": past.call.approved_by,
@@ -191,7 +191,7 @@ def _group(tool: str, was: str, would: str, why: str, several: Sequence[tuple[UU
     console.print(Text(f"  would be: {why}", "dim"))
     for run, one in several[:SHOWN]:
         line = Text(
-            f"  {str(run)[:8]} {one.past.call.call.id:<5} {_what_came(one):<22} {brief(one.past.call.call.args, 200)}"
+            f"  {str(run)[:8]} {one.past.call.call.id:<5} {_what_came(one):<22} {brief(one.past.args, 200)}"
         )
         line.truncate(console.width, overflow="ellipsis")
         console.print(line)

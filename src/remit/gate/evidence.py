@@ -15,7 +15,7 @@ Values are compared in the canonical form of the sink's kind; what is no value o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,10 @@ from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.unseen import shown
 from remit.gate.values import canonical, spellings, stands
+from remit.journal.refs import Pointer
 
 Json = Any
+Pointed = Sequence[tuple[Json, bool]]  # leaves taken by reference, and whether a trusted source says each
 LEVELS = ("unvouched", "written", "record", "directory", "person", "grant")  # weakest first
 _TOLD = 3  # values of one argument that are told of
 
@@ -37,28 +39,40 @@ class Witness:
     facts: Facts
     forms: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
-    def level(self, kind: str, value: Json) -> str:
-        """The evidence for one value, or the weakest of several."""
+    def level(self, kind: str, value: Json, pointed: Pointed = ()) -> str:
+        """The evidence for one value, or the weakest of several. `pointed`: what was taken by reference."""
         if isinstance(value, Mapping | list | tuple):
-            return weakest(self.level(kind, leaf) for leaf in leaves(value))
+            return weakest(self.level(kind, leaf, pointed) for leaf in leaves(value))
         if value is None or (isinstance(value, str) and not value.strip()):
             return "grant"  # nothing is passed
+        return self._level(kind, value, _said(kind, value, pointed))
+
+    def _level(self, kind: str, value: Json, said: bool | None) -> str:
+        """Of a scalar. `said`: whether the very place that it was taken from is a trusted source's; None: it was spelled out,
+        and any place will do."""
         form = canonical(kind, value) if kind != "hidden" else None
         if form is None:
-            several = _several(kind, value)
-            return weakest(self.level(kind, one) for one in several) if several else "unvouched"
+            several = _several(kind, value) if not said else ()
+            if several:
+                return weakest(self._level(kind, one, said) for one in several)
+            return "directory" if said else "unvouched"
         facts = self.facts
         if form in self._forms("inputs", facts.inputs, kind) or stands(kind, form, facts.goal):
             return "grant"
         if form in self._forms("person", facts.person, kind):
             return "person"
-        if facts.known is not None and facts.known.who(kind, form).trusted:
+        if said or (said is None and facts.known is not None and facts.known.who(kind, form).trusted):
             return "directory"
         return "record" if form in self._forms("records", facts.records, kind) else "unvouched"
 
-    def free(self, value: Json) -> str:
+    def pointed(self, kind: str, pointers: Iterable[Pointer]) -> Pointed:
+        """What references point to, leaf by leaf, and whether a trusted source says it."""
+        known = self.facts.known
+        return [leaf for one in pointers for leaf in known.pointed(kind, one)] if known is not None else ()
+
+    def free(self, value: Json, pointed: Pointed = ()) -> str:
         """The evidence for free text: as a whole, or that of the weakest of what leads somewhere in it."""
-        whole = self.level("text", value)
+        whole = self.level("text", value, pointed)
         if whole not in ("unvouched", "directory"):
             return whole
         parts = [(kind, self.part(kind, part)) for text in _texts(value) for kind, part in parts_of(text)]
@@ -78,15 +92,20 @@ class Witness:
             else "unvouched"
         )
 
-    def told(self, kind: str, value: Json, free: bool) -> str:
+    def told(self, kind: str, value: Json, free: bool, pointed: Pointed = ()) -> str:
         """In words, the values of an argument that nothing vouches for, and where each was read."""
         if free:
-            values = [part for text in _texts(value) for part in parts_of(text)]
+            parts = (part for text in _texts(value) for part in parts_of(text))
+            doubtful = [(k, one) for k, one in parts if self.part(k, one) == "unvouched"]
         else:
             items = leaves(value) if isinstance(value, Mapping | list | tuple) else (value,)
-            values = [(kind, one) for item in items for one in _several(kind, item) or (item,)]
-        level = self.part if free else self.level
-        doubtful = [(k, one) for k, one in values if level(k, one) == "unvouched"]
+            doubtful = [
+                (kind, one)
+                for item in items
+                if self.level(kind, item, pointed) == "unvouched"
+                for one in _several(kind, item) or (item,)
+                if self._level(kind, one, _said(kind, item, pointed)) == "unvouched"
+            ]
         told = list(dict.fromkeys(self._words(k, one) for k, one in doubtful))
         more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
         return "; ".join(told[:_TOLD] + more)
@@ -123,8 +142,9 @@ def evidence(proposal: Proposal, facts: Facts) -> tuple[dict[str, str], dict[str
         if name not in proposal.args:
             continue
         value, free = proposal.args[name], kind == "text" and proposal.effect == "egress"
-        levels[name] = witness.free(value) if free else witness.level(kind, value)
-        if levels[name] == "unvouched" and (words := witness.told(kind, value, free)):
+        pointed = witness.pointed(kind, proposal.refs.get(name, ()))
+        levels[name] = witness.free(value, pointed) if free else witness.level(kind, value, pointed)
+        if levels[name] == "unvouched" and (words := witness.told(kind, value, free, pointed)):
             told[name] = words
     return levels, told
 
@@ -141,6 +161,20 @@ def mentions(text: str, value: str) -> bool:
 
 def weakest(levels: Iterable[str]) -> str:
     return min(levels, key=LEVELS.index, default="grant")
+
+
+def _said(kind: str, value: Json, pointed: Pointed) -> bool | None:
+    """Whether every place that a value was taken from by reference is a trusted source's; None where it was not taken."""
+    taken = [trusted for leaf, trusted in pointed if _same(kind, leaf, value)]
+    return all(taken) if taken else None
+
+
+def _same(kind: str, leaf: Json, value: Json) -> bool:
+    """Whether a value is a leaf, or what the tool's own check made of it."""
+    if leaf == value:
+        return isinstance(leaf, bool) == isinstance(value, bool)
+    form = canonical(kind, value)
+    return form is not None and form == canonical(kind, leaf)
 
 
 def _several(kind: str, value: Json) -> list[str]:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from remit.journal.refs import part
+
 Json = Any
 LADDER = ("untrusted", "person", "system")  # weakest first
 TRUSTED = ("system", "person")
@@ -71,12 +73,8 @@ def at(value: Json, fields: Mapping[str, str], steps: Sequence[str]) -> Iterator
     label: str | None = None
     for step in steps:
         going, label = _fitting(value, going, label, rest)
-        if isinstance(value, Mapping):
-            value, name = value[step], step
-        elif isinstance(value, list) and step.isdecimal():
-            value, name = value[int(step)], "[]"
-        else:
-            raise LookupError(step)
+        name = step if isinstance(value, Mapping) else "[]"
+        value = part(value, step)
         going, label = _into(name, going, label)
     return _walk(value, going, label, rest)
 

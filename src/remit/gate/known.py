@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from remit.gate.fields import TRUSTED, labelled
+from remit.gate.fields import REST, TRUSTED, at, labelled
+from remit.gate.unseen import as_seen, has_unseen
 from remit.gate.values import found, spellings, stands
+from remit.journal.refs import Pointer
 
 Json = Any
 SOURCES = 3  # of one value that are remembered, on either side
@@ -32,6 +34,7 @@ class _Read:
     source: str
     given: Json  # what the model gave to the call
     fields: Mapping[str, str]  # path -> integrity, where it is not the same for all of the result
+    call: str  # its number, by which references name it
     _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
 
     def leaves(self) -> Iterable[tuple[Json, bool]]:
@@ -72,14 +75,15 @@ class Known:
         source: str,
         given: Json = None,
         fields: Mapping[str, str] = _ALIKE,
+        call: str = "",
     ) -> None:
         """Take in a result, in the order of the journal. `source` in words; `given`: the arguments of the call.
 
         A call that changed something is learned too, as untrusted where its result is nobody's record: what was
         given to it must be known before what is read later. `fields`, where a result has parts of different integrity, say
-        it of each instead of `trusted`.
+        it of each instead of `trusted`. `call`: its number, where references may point into its result.
         """
-        self._reads.append(_Read(result, trusted, source, given, fields))
+        self._reads.append(_Read(result, trusted, source, given, fields, call))
 
     def who(self, kind: str, value: str) -> Evidence:
         """Who has said a value (canonical)."""
@@ -88,6 +92,31 @@ class Known:
         if not untrusted and kind not in PICKED:
             untrusted = [read.source for read in self._reads if _said(kind, value, read)]
         return Evidence(tuple(index.trusted.get(value, ())), tuple(dict.fromkeys(untrusted))[:SOURCES])
+
+    def pointed(self, kind: str, pointer: Pointer) -> list[tuple[Json, bool]]:
+        """Each scalar that a reference points to, and whether a trusted source says exactly that, and not because the model
+        had told it. Empty where nothing is known of it."""
+        place = next((i for i, read in enumerate(self._reads) if read.call == pointer.call), None)
+        if place is None:
+            return []
+        read = self._reads[place]
+        fields = read.fields or {REST: "system" if read.trusted else "untrusted"}
+        try:
+            said = list(at(read.result, fields, pointer.steps))
+        except LookupError:
+            return []
+        return [(leaf, says in TRUSTED and not self._echoed(kind, leaf, place)) for leaf, says in said]
+
+    def _echoed(self, kind: str, leaf: Json, place: int) -> bool:
+        """Whether a trusted leaf may only repeat what the model had written until then. What has no form in which it could
+        be looked up is taken for an echo where anything that the model wrote stands in it."""
+        if forms := _whole(kind, leaf):
+            return not any(form in self._index(kind).trusted for form in forms)
+        if has_unseen(str(leaf)):
+            return True  # what is not what it looks like is no value, whoever says it
+        text = str(leaf).casefold()
+        given = (value for read in self._reads[: place + 1] for value in _told(read.given))
+        return any((words := as_seen(str(value)).casefold().strip()) and words in text for value in given)
 
     def _index(self, kind: str) -> _Index:
         index = self._indexes.setdefault(kind, _Index())
@@ -117,6 +146,12 @@ def leaves(value: Json) -> Iterator[Json]:
             yield from leaves(item)
     elif value is not None:
         yield value
+
+
+def _told(given: Json) -> Iterator[Json]:
+    """What the model gave to a call; the names of the arguments are not its own."""
+    for value in given.values() if isinstance(given, Mapping) else (given,):
+        yield from leaves(value)
 
 
 def _values(kind: str, leaf: Json) -> frozenset[str]:

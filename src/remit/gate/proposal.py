@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from remit.gate.known import Known
+from remit.journal.refs import Pointers
 
 Json = Any
 Autonomy = Literal["shadow", "draft", "ask", "act"]
@@ -25,6 +26,7 @@ class Proposal:
     effect: Literal["read", "self", "egress", "destroy"]
     sinks: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, Json] | None = None  # the arguments as the model wrote them, where that differs
+    refs: Pointers = field(default_factory=dict)  # what it referred to: the values are in its place in both
 
     @property
     def digest(self) -> str:

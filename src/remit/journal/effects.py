@@ -10,7 +10,8 @@ from uuid import UUID
 
 from remit.journal.events import Acted, Event, Intended
 from remit.journal.journal import Journal
-from remit.journal.state import CallState, fold
+from remit.journal.refs import given
+from remit.journal.state import CallState, State, fold
 from remit.store.store import Store
 
 Json = Any
@@ -62,7 +63,7 @@ def ledger(events: Iterable[Event]) -> list[Effect]:
         elif isinstance(event.body, Acted):
             last[event.body.call_id] = event
     return [
-        _effect(state.calls[call_id], begun, last.get(call_id))
+        _effect(state, state.calls[call_id], begun, last.get(call_id))
         for call_id, begun in first.items()
         if call_id in state.calls and _intent(begun).key.startswith(str(begun.run))
     ]
@@ -73,7 +74,7 @@ def _intent(event: Event) -> Intended:
     return event.body
 
 
-def _effect(call: CallState, begun: Event, ended: Event | None) -> Effect:
+def _effect(state: State, call: CallState, begun: Event, ended: Event | None) -> Effect:
     intended, acted = call.intended, call.acted
     assert intended is not None
     outcome: Any = "in doubt" if acted is None else "undone" if call.undone else acted.status
@@ -81,7 +82,7 @@ def _effect(call: CallState, begun: Event, ended: Event | None) -> Effect:
         run=begun.run,
         call=call.call.id,
         tool=call.call.tool,
-        args=call.call.args,
+        args=given(state, call),
         outcome=outcome,
         key=intended.key,
         attempts=intended.attempt,
