@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 from remit.app import open_app
+from remit.cli.asks import EVIDENCE
+from remit.gate.evidence import LEVELS
 from remit.journal.events import Answered, Asked, Call, Judged
 from remit.settings import Settings
 from tests.agents import world
@@ -262,3 +264,58 @@ def test_two_people_say_yes_and_each_sees_what_is_theirs(
     assert "(wants 2 people of olga, bo, carol" in timeline
     assert "approved by: bo and olga" in remit("why", run, "1.1").stdout
     assert data("effects", run)[0]["approved_by"] == "bo and olga"
+
+
+def test_a_yes_that_is_remembered_is_listed_used_by_name_and_forgotten(tmp_path: Path) -> None:
+    assert remit("remembered").stdout.startswith("Nothing is remembered")
+    first = work(tmp_path, SENDING, DONE)["run"]
+    for wrong, said in ((["text"], "nothing vouches for to either"), (["tu", "to"], "Did you mean 'to'")):
+        refused = remit("approve", first, *(f"--remember={name}" for name in wrong))
+        assert (refused.exit_code, world.done) == (2, [])
+        assert said in refused.stderr
+    assert "alone" in remit("approve", first, "--all", "--remember", "to").stderr
+    said = remit("approve", first, "--remember", "to")
+    assert said.exit_code == 0
+    assert "remembered 1: send with to = a@b.example; `remit forget 1` ends that" in said.stdout
+    (kept,) = data("remembered")
+    assert (kept["agent"], kept["tool"], kept["rule"], kept["by"]) == (
+        "shop",
+        "send",
+        "ask send if true",
+        "olga",
+    )
+    assert (kept["run"], kept["ask"], kept["words"]) == (first, "a1.1", "send with to = a@b.example")
+    assert "send with to = a@b.example" in remit("remembered", "--agent", "shop").stdout
+    assert data("remembered", "--agent", "other") == []
+
+    second = work(tmp_path, SENDING, OTHER, DONE)["run"]  # to the same, and to another
+    assert [row["ask"] for row in data("inbox")] == ["a2.1"]
+    assert [what for what, _ in world.done] == ["send a@b.example"] * 2
+    why = data("why", second, "1.1")
+    assert (why["rule"], why["approved by"]) == ("remembered 1: send with to = a@b.example", "")
+    assert why["reasons"].startswith("olga said so on ")
+    assert "remembered 1: send with to = a@b.example" in remit("show", second).stdout
+    asked_by_another = [{"tool": "send", "ask": "args.to != ''"}]
+    assert work(tmp_path, SENDING, DONE, rules=asked_by_another)["waits"]
+
+    assert "forgotten: send with to = a@b.example; shop asks again" in remit("forget", "1").stdout
+    assert data("remembered") == []
+    assert work(tmp_path, SENDING, DONE)["waits"]
+    again, unknown = remit("forget", "1"), remit("forget", "9")
+    assert (again.exit_code, unknown.exit_code) == (2, 2)
+    assert "1 was forgotten by olga on" in again.stderr
+    assert "nothing is remembered as 9" in unknown.stderr
+
+
+def test_what_two_people_look_at_each_time_is_not_remembered(tmp_path: Path) -> None:
+    run = work(tmp_path, SENDING, DONE, rules=[{"tool": "send", "ask": "true", "persons": 2}])["run"]
+    refused = remit("approve", run, "--remember", "to")
+    assert refused.exit_code == 2
+    assert "a1.1 is asked each time: two people look each time" in refused.stderr
+    assert (data("remembered"), data("inbox")[0]["endorsed"]) == ([], [])
+    waiting = work(tmp_path, ASKING, DONE)["run"]
+    assert "no call that could be remembered" in remit("approve", waiting, "--remember", "to").stderr
+
+
+def test_every_level_of_evidence_has_its_words() -> None:
+    assert set(LEVELS) <= set(EVIDENCE)

@@ -57,10 +57,12 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
     needed: dict[str, list[str]] = {
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
         "undo": ["last", "1.1"], "diff": ["last", "last"], "retain": ["--older-than", "90d"],
-        "policy": ["explain", "last", "1.1"],
+        "policy": ["explain", "last", "1.1"], "forget": ["1"],
     }  # fmt: skip
     Path("s.json").write_text("[]")
-    bare = {"inbox": [], "runs": [], "effects": []}
+    bare: dict[str, list[str]] = {
+        name: [] for name in ("inbox", "runs", "effects", "reviewers", "remembered")
+    }
     result = remit(name, *needed.get(name, bare.get(name, ["last"])))
     assert result.exit_code == 1
     assert "Cannot reach the database at 127.0.0.1:1/none" in result.stderr

@@ -13,6 +13,7 @@ from remit.agents.context import Transcript, instructions
 from remit.agents.reading import learn
 from remit.agents.spec import Agent
 from remit.gate.known import Known
+from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
 from remit.journal.events import AnyBody, Event, Started
 from remit.journal.journal import Append, Journal, status_after
@@ -49,6 +50,7 @@ class Live:
     known: Known = field(default_factory=Known)  # what it has read, for the gate
     watch: Callable[[Event], None] | None = None
     stream: Callable[[str], None] | None = None
+    recall: Callable[[str, str], Awaitable[Sequence[Remembered]]] | None = None  # yeses for an agent's tool
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of people who may say yes, by name
     guardian: Model | None = None  # who looks over what is allowed, where it is another than the model
     prefix: str = ""

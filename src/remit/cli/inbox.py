@@ -21,7 +21,6 @@ from remit.errors import UserError
 from remit.gate.approval import endorsed_of, missing, needs, terms_of
 from remit.gate.unseen import shown
 from remit.journal.events import Endorsed, Replied
-from remit.journal.refs import given
 from remit.journal.state import State
 
 Ask = Annotated[str, typer.Argument(help="Which of several things, as the inbox names it (a2.1).")]
@@ -51,10 +50,17 @@ def approve(
     ask: Ask = "",
     note: Annotated[str, typer.Option("--note", help="A word for the record.")] = "",
     every: Every = False,
+    remember: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--remember", help="Ask no more where this is the same: `to`, `amount<=50`; repeatable."
+        ),
+    ] = None,
     later: Later = False,
     as_json: Json = False,
 ) -> None:
-    """Say yes, once, to exactly the call that is shown, and let the run go on.
+    """Say yes, once, to exactly the call that is shown, and let the run go on. With --remember also to later calls of that
+    agent and tool that the same rule asks about and that are alike in what you name; `remit forget` ends that.
 
     Examples:
 
@@ -63,8 +69,10 @@ def approve(
     remit approve 3f2a a2.1 --note "checked with the warehouse"
 
     remit approve 3f2a --all
+
+    remit approve 3f2a a2.1 --remember to --remember "amount<=50"
     """
-    perform(_reply(run, "approve", note, ask, later, as_json, every))
+    perform(_reply(run, "approve", note, ask, later, as_json, every, remember or ()))
 
 
 def reject(
@@ -119,23 +127,29 @@ async def _reply(
     later: bool,
     as_json: bool,
     every: bool = False,
+    remember: Sequence[str] = (),
 ) -> None:
-    if every and ask:
-        raise UserError(f"either --all, or {ask} alone")
+    if every and (ask or remember):
+        raise UserError(f"either --all, or {ask or 'a call to remember'} alone")
     async with open_app(settings.load(), progress=Download()) as app:
         run = await app.find(prefix)
         asking = await _asking(app, run)
-        if decision == "approve" and not every:
+        if decision == "approve" and not (every or remember):
             _require_approvable(asking, ask)
         assert asking.run is not None
-        if every:
+        if remember:
+            kept = await app.answer_and_remember(asking.run, me(), remember, text, ask)
+            said: list[Replied | Endorsed] = []
+            if not as_json:
+                console.print(Text(f"{kept.name}; `remit forget {kept.id}` ends that", "green"))
+        elif every:
             said = await app.answer_all(asking.run, decision, me(), text)
         else:
             said = [await app.answer(asking.run, decision, me(), text, ask)]
         partial = [body for body in said if isinstance(body, Endorsed)]
         if not as_json and (every or partial):
             _tell(await app.state(asking.run), said)
-        if len(partial) == len(said):  # nothing to go on with: others must say yes, too
+        if partial and len(partial) == len(said):  # nothing to go on with: others must say yes, too
             if as_json:
                 print_json(digest(await app.state(asking.run)))
             raise typer.Exit(EXIT["waiting"])
@@ -173,7 +187,7 @@ def _tell(state: State, said: Sequence[Replied | Endorsed]) -> None:
     for body in said:
         asked = terms_of(state, state.asked[body.ask_id])
         call = state.calls.get(asked.call_id)
-        what = shown(f"{call.call.tool} {brief(given(state, call), 200)}") if call else ""
+        what = shown(f"{call.call.tool} {brief(call.call.args, 200)}") if call else ""
         if isinstance(body, Endorsed):
             left = missing(asked, endorsed_of(call, asked))
             console.print(Text(f"endorsed {body.ask_id} {what}: {left} ({needs(asked)})", "yellow"))

@@ -1,0 +1,62 @@
+"""Remembered yeses as they are kept: written by a person, seen by everybody, revoked by anybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from remit.errors import UserError
+from remit.gate.remembered import Bound, Remembered
+from remit.store.store import Store
+
+
+async def remember(
+    store: Store, agent: str, tool: str, rule: str, bounds: Sequence[Bound], by: str, run: UUID, ask: str
+) -> Remembered:
+    query = """
+        insert into remembered (agent, tool, rule, bounds, by, run, ask) values (%s, %s, %s, %s, %s, %s, %s)
+        returning id, at
+    """
+    written = json.dumps([asdict(bound) for bound in bounds])
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, (agent, tool, rule, written, by, run, ask))).fetchone()
+    assert row is not None
+    return Remembered(row[0], agent, tool, rule, tuple(bounds), by, row[1], run, ask)
+
+
+async def list_remembered(store: Store, agent: str = "", tool: str = "") -> list[Remembered]:
+    """Those that hold, the oldest first; only an agent's, or a tool's, where it is named."""
+    query = """
+        select id, agent, tool, rule, bounds, by, at, run, ask from remembered
+        where revoked_at is null and (%(agent)s = '' or agent = %(agent)s) and (%(tool)s = '' or tool = %(tool)s)
+        order by id
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, {"agent": agent, "tool": tool})).fetchall()
+    return [_of(row) for row in rows]
+
+
+async def forget(store: Store, id: int, by: str) -> Remembered:
+    """From now on it is asked again. Raises UserError where there is no such one, or it is forgotten already."""
+    query = """
+        update remembered set revoked_at = now(), revoked_by = %s where id = %s and revoked_at is null
+        returning id, agent, tool, rule, bounds, by, at, run, ask
+    """
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, (by, id))).fetchone()
+        if row is not None:
+            return _of(row)
+        before = await (
+            await connection.execute("select revoked_by, revoked_at from remembered where id = %s", (id,))
+        ).fetchone()
+    if before is None:
+        raise UserError(f"nothing is remembered as {id}; `remit remembered` lists what is")
+    raise UserError(f"{id} was forgotten by {before[0]} on {before[1]:%d %B %Y}")
+
+
+def _of(row: Sequence[Any]) -> Remembered:
+    id, agent, tool, rule, bounds, *rest = row
+    return Remembered(id, agent, tool, rule, tuple(Bound(**one) for one in bounds), *rest)
