@@ -25,6 +25,7 @@ from remit.journal.events import (
     UndoWanted,
 )
 from remit.journal.journal import Journal
+from remit.journal.refs import given
 from remit.journal.retain import restore
 from remit.journal.state import State
 from remit.outfit import agent_of, outfit
@@ -99,7 +100,7 @@ class Steering(ABC):
         if asked.persons > 1 or any(UNDECIDED in reason for reason in call.judged.reasons):
             why = "two people look each time" if asked.persons > 1 else "the rule could not be decided"
             raise UserError(f"{asked.ask_id} is asked each time: {why}; say yes without --remember")
-        bounds = bind(wanted, call.call.args, tool.sinks if tool else {}, call.judged.evidence)
+        bounds = bind(wanted, given(state, call), tool.sinks if tool else {}, call.judged.evidence)
         await self.answer(run, "approve", by, text, asked.ask_id)
         agent = state.started.agent
         return await remember(self.store, agent, call.call.tool, rule, bounds, by, run, asked.ask_id)

@@ -21,6 +21,7 @@ from remit.errors import UserError
 from remit.gate.approval import endorsed_of, missing, needs, terms_of
 from remit.gate.unseen import shown
 from remit.journal.events import Endorsed, Replied
+from remit.journal.refs import given
 from remit.journal.state import State
 
 Ask = Annotated[str, typer.Argument(help="Which of several things, as the inbox names it (a2.1).")]
@@ -187,7 +188,7 @@ def _tell(state: State, said: Sequence[Replied | Endorsed]) -> None:
     for body in said:
         asked = terms_of(state, state.asked[body.ask_id])
         call = state.calls.get(asked.call_id)
-        what = shown(f"{call.call.tool} {brief(call.call.args, 200)}") if call else ""
+        what = shown(f"{call.call.tool} {brief(given(state, call), 200)}") if call else ""
         if isinstance(body, Endorsed):
             left = missing(asked, endorsed_of(call, asked))
             console.print(Text(f"endorsed {body.ask_id} {what}: {left} ({needs(asked)})", "yellow"))
