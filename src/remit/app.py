@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +17,7 @@ from remit.agents.loop import advance
 from remit.agents.spec import Agent
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
-from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UserError
+from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.journal.cut import take_over
 from remit.journal.events import (
     Acted,
@@ -38,7 +37,6 @@ from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
 from remit.outfit import agent_of, outfit, require_groups
-from remit.remembered import list_remembered
 from remit.settings import Settings
 from remit.steering import Steering
 from remit.store.sibling import sibling
@@ -83,9 +81,11 @@ class App(Steering):
         person: Person | None = None,
         inputs: Mapping[str, Json] | None = None,
         quoted: str = "",
+        grant: Mapping[str, int] | None = None,
         model: Model | None = None,
     ) -> UUID:
-        """Begin a run; nothing is done yet but its first event. Raises UserError for what cannot work: an unknown
+        """Begin a run; nothing is done yet but its first event. `grant`: tool -> how often it may act, from a trigger that
+        is trusted to know; None: as the agent says. Raises UserError for what cannot work: an unknown
         tool or model, a rule that does not compile, a budget in money for a model of unknown price. Raises Busy where
         too many runs are open already."""
         if not goal.strip():
@@ -93,7 +93,9 @@ class App(Steering):
         if model is not None:
             self.models[model.name] = model
             agent = agent.model_copy(update={"model": model.name})
-        outfit(agent)
+        made = outfit(agent)
+        if unknown := set(grant or {}) - set(made.tools):
+            raise UnknownName("tool", min(unknown), made.tools, "grant")
         require_groups(agent, self.settings.groups)
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
@@ -107,6 +109,7 @@ class App(Steering):
             person=person or Person(),
             inputs=dict(inputs or {}),
             quoted=quoted,
+            grant=None if grant is None else dict(grant),
         )
         self._begun[run] = (await self.journal.append(run, 0, [started]), monotonic())
         while len(self._begun) > BEGUN:
@@ -259,7 +262,6 @@ class App(Steering):
             leases=self.leases,
             turns=self.turns,
             guardian=guardian,
-            recall=partial(list_remembered, self.store),
             groups=self.settings.groups,
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),

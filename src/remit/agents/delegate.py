@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID, uuid5
 
+from remit.agents.grant import left
 from remit.agents.live import Live
 from remit.agents.spec import Agent, Budget, RemitSpec
 from remit.journal.events import Acted, Delegated, Person, Returned, Started
@@ -92,6 +93,7 @@ async def delegate(live: Live, call: CallState) -> None:
                 spec=spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
                 money=spec.remit.budget.money or Decimal(0),
                 tokens=spec.remit.budget.tokens or 0,
+                grant=None if (rest := left(live.state, call)) is None else dict(rest),
             )
         )
     delegated = call.delegated
@@ -108,6 +110,7 @@ async def delegate(live: Live, call: CallState) -> None:
             parent=live.run,
             task=str(args["task"]),
             untrusted=live.state.untrusted,
+            grant=delegated.grant,
         ),
     )
 

@@ -11,6 +11,7 @@ from itertools import islice
 
 from remit.agents.act import act
 from remit.agents.finish import conclude
+from remit.agents.grant import freeze, needed
 from remit.agents.live import Live
 from remit.agents.progress import nudge, stalled
 from remit.agents.settle import wind_up
@@ -49,6 +50,9 @@ async def step(live: Live) -> bool:
     _wake(live)
     _expire(live)
     if _given_up(live):
+        return True
+    if needed(live):
+        await freeze(live)
         return True
     if finish := _only_finish_open(live):
         await conclude(live, finish)

@@ -169,4 +169,6 @@ class Agent(Part):
     plan: bool = True  # offer the plan tool
     limits: Limits = Limits()
     guardian: Guardian | None = None
+    # Effects that a run may have: all that its tools have, or those that its goal asks for, frozen before anything is read
+    grant: Literal["tools", "goal"] = "tools"
     reflect: bool = True  # look back once before finishing

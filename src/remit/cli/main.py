@@ -23,8 +23,6 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "approve": ("remit.cli.inbox:approve", "Say yes to what a run asks, and let it go on"),
         "reject": ("remit.cli.inbox:reject", "Say no, with a reason the agent reads"),
         "answer": ("remit.cli.inbox:answer", "Answer a question of a run"),
-        "remembered": ("remit.cli.remembered:remembered", "What people said yes to for good"),
-        "forget": ("remit.cli.remembered:forget", "Ask again about what was remembered"),
         "reviewers": ("remit.cli.reviewers:reviewers", "How people decide: how often yes, and how fast"),
     },
     "Runs": {
@@ -39,6 +37,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "diff": ("remit.cli.replay:diff", "Compare two runs event by event"),
         "pause": ("remit.cli.steer:pause", "Stop a run at its next event"),
         "cancel": ("remit.cli.steer:cancel", "End a run"),
+        "widen": ("remit.cli.steer:widen", "Let a run do more than its goal asked for"),
     },
     "Platform": {
         "agents": ("remit.cli.catalog:agents", "The agents at hand"),

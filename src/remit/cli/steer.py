@@ -1,4 +1,4 @@
-"""`remit fork`, `pause`, `cancel`."""
+"""`remit fork`, `pause`, `cancel`, `widen`."""
 
 from __future__ import annotations
 
@@ -49,6 +49,35 @@ def cancel(
     Example: remit cancel last --why "the customer called"
     """
     perform(_cancel(run, why, as_json))
+
+
+def widen(
+    run: Run,
+    tool: Annotated[str, typer.Argument(help="A tool of its agent's that sends or changes something.")],
+    times: Annotated[int, typer.Option(min=1, max=100, help="How often more.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Let a run do more than its goal was read to ask for, where its agent freezes a grant (`grant: goal`). Its rules
+    judge the call all the same.
+
+    Examples:
+
+    remit widen last send_money
+
+    remit widen 3f2a send_mail --times 3 --json
+    """
+    perform(_widen(run, tool, times, as_json))
+
+
+async def _widen(prefix: str, tool: str, times: int, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        run = await app.find(prefix)
+        state = await app.widen(run, tool, times, me())
+    if as_json:
+        print_json({"run": run, "grant": state.grant})
+    else:
+        console.print(f"granted now: {', '.join(f'{name} ×{n}' for name, n in (state.grant or {}).items())}")
+        console.print(f"\nnext: remit resume {str(run)[:8]}", style="dim")
 
 
 async def _fork(

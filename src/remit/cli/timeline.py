@@ -23,6 +23,7 @@ from remit.journal.events import (
     Endorsed,
     Event,
     Finished,
+    Granted,
     Intended,
     Judged,
     Nudged,
@@ -111,6 +112,9 @@ def said(event: Event) -> Text:
             )
         case Woken():
             text.append(f"woken {body.call_id}", "dim")
+        case Granted():
+            asked = ", ".join(f"{name} ×{times}" for name, times in body.tools.items())
+            text.append("grant ", "magenta").append(asked or "no effects").append(f"  by {body.by}", "dim")
         case Delegated():
             text.append(f"delegates {body.call_id} ", "bold").append(
                 f"to {body.agent}, run {str(body.child)[:8]}"

@@ -59,9 +59,20 @@ class Started(Body):
     quoted: str = ""  # third parties' words that came with the goal: shown as data, never as the person's
     parent: UUID | None = None
     task: str = ""  # what the parent's model wants of this run: never the person's words
+    grant: dict[str, int] | None = (
+        None  # effects that may happen, and how often: from the trigger, or of the parent's
+    )
     untrusted: bool = False  # the parent had read words of somebody unverified
     fork_of: UUID | None = None
     fork_seq: int | None = None
+
+
+class Granted(Body):
+    """The effects that the goal takes and how often, at the most. It replaces what was granted before."""
+
+    type: Literal["granted"] = "granted"
+    tools: dict[str, int]
+    by: str = ""  # the model that read the goal, or the person who made it wider
 
 
 class Reserved(Body):
@@ -79,7 +90,7 @@ class Answered(Body):
     text: str = ""
     calls: list[Call] = []
     data: Json = None
-    purpose: Literal["act", "check", "compact", "reflect", "guard"] = "act"
+    purpose: Literal["act", "check", "compact", "reflect", "guard", "grant"] = "act"
     finish: str = "stop"
     input_tokens: int = 0
     output_tokens: int = 0
@@ -200,6 +211,7 @@ class Delegated(Body):
     spec: Json = None  # the child's, inside what was left of this run's remit
     money: Decimal = Decimal(0)
     tokens: int = 0
+    grant: dict[str, int] | None = None  # what of this run's the child may do in its place
 
 
 class Returned(Body):
@@ -270,6 +282,7 @@ class Finished(Body):
 
 AnyBody = Annotated[
     Started
+    | Granted
     | Reserved
     | Answered
     | Planned
@@ -298,7 +311,7 @@ BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
 TYPES: dict[str, type[Body]] = {
     body.model_fields["type"].default: body
     for body in (
-        *(Started, Reserved, Answered, Planned, Judged, Intended, Acted, Asked, Endorsed, Replied),
+        *(Started, Granted, Reserved, Answered, Planned, Judged, Intended, Acted, Asked, Endorsed, Replied),
         *(
             Slept,
             Woken,

@@ -19,6 +19,7 @@ from remit.journal.events import (
     Endorsed,
     Event,
     Finished,
+    Granted,
     Intended,
     Judged,
     Nudged,
@@ -104,6 +105,7 @@ class State:
     reserved: Decimal = Decimal(0)  # set aside and never settled: counts as spent
     seconds: float = 0.0  # of work, not of waiting
     extensions: int = 0  # how often a person granted the budget again
+    grant: dict[str, int] | None = None  # tool -> how often it may act; None: no limit but the remit
     untrusted: bool = False  # words of somebody unverified have been read
     last: Answered | None = None  # the last answer that acts
     reflected: bool = False
@@ -156,6 +158,7 @@ def apply(state: State, event: Event) -> None:
         case Started() as body:
             state.started = body
             state.untrusted = bool(body.quoted) or body.untrusted
+            state.grant = body.grant
         case Asked() as body:
             state.waits[body.ask_id] = state.asked[body.ask_id] = body
             if call := state.calls.get(body.call_id):
@@ -168,6 +171,8 @@ def apply(state: State, event: Event) -> None:
             _replied(state, body)
         case Reserved() as body:
             state.reserved += body.amount
+        case Granted() as body:
+            state.grant = dict(body.tools)
         case Planned() as body:
             state.plan = body
         case Nudged() as body:
