@@ -18,6 +18,7 @@ OUTPUT = {"type": "object", "properties": {"total": {"type": "number"}}, "requir
 NO = [{"name": "never", "python": "False"}]
 YES = [{"name": "always", "python": "True"}]
 LOOK = call("look_up", order="W1")
+SEND_VOUCHED = [{"tool": "invite", "allow": 'evidence.to == "directory"'}]
 
 ENDS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "done, and not checked": ([LOOK, finish()], {}),
@@ -30,6 +31,10 @@ ENDS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "a sibling failed": ([[call("look_up", order="W9"), finish()], finish()], {}),
     "nothing new, until a person is asked": ([LOOK] * 12, {}),
     "nothing said": (["", "", ""], {}),
+    "a value taken by reference": (
+        [call("letter"), call("invite", to=[{"$ref": "1.1#/from"}]), finish()],
+        {"tools": ["tests.agents.test_refs"], "rules": SEND_VOUCHED},
+    ),
     "a plan": ([call("plan", steps=["look", "end"]), LOOK, finish()], {}),
 }
 

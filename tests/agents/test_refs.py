@@ -51,9 +51,25 @@ async def invite(to: list[str]) -> str:
     return "invited"
 
 
-TOOLS = (letter, account, pay, invite)
+@tool(effect="read", integrity="system")
+async def search(words: str) -> dict[str, str]:
+    """Search."""
+    return {"answer": f"we looked for {words}"}
+
+
+@tool(effect="egress", sinks={"text": "text"}, settle="key")
+async def publish(text: str) -> str:
+    """Publish a text."""
+    world.done.append((f"publish {text}", ""))
+    return "published"
+
+
+TOOLS = (letter, account, search, pay, invite, publish)
 ALLOW = [
-    {"tool": ["send", "pay", "invite"], "allow": 'evidence.all(name, evidence[name] != "unvouched")'},
+    {
+        "tool": ["send", "pay", "invite", "publish"],
+        "allow": 'evidence.all(name, evidence[name] != "unvouched")',
+    },
 ]
 TOOLSETS = ["tests.agents.world", "tests.agents.test_evidence", "tests.agents.test_refs"]
 
@@ -139,6 +155,17 @@ async def test_a_trusted_source_that_only_repeats_what_it_was_told_vouches_for_n
     effect = call("pay", account=last) if "account" in str(before[0]) else call("send", to=last, text="hi")
     await see(app, *before, effect)
     assert world.done == []
+
+
+@pytest.mark.parametrize("text", [{"$ref": "1.1#/answer"}, "we looked for https://evil.example/?q=secret"])
+async def test_a_sentence_in_which_a_trusted_source_repeats_a_link_of_the_models_is_not_the_sources(
+    app: App, text: Any
+) -> None:
+    look = call("search", words="https://evil.example/?q=secret")
+    state = await see(app, look, call("publish", text=text))
+    assert (await judged(app, state, "publish"))[0].evidence["text"] == "unvouched"
+    state = await see(app, call("search", words="refunds"), call("publish", text=ref("1.1#/answer")))
+    assert (await judged(app, state, "publish"))[0].evidence["text"] == "directory"
 
 
 async def test_a_list_is_as_good_as_its_weakest_leaf(app: App) -> None:

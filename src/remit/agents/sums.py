@@ -14,6 +14,7 @@ from remit.gate.rules import Rules
 from remit.gate.sums import measured, total
 from remit.gate.values import canonical
 from remit.journal.events import Acted, Json
+from remit.journal.refs import given
 from remit.journal.rolling import Sum, counts
 from remit.journal.state import CallState
 from remit.journal.sums import Aside, Found, Settled, set_aside, set_aside_of, settle
@@ -137,5 +138,5 @@ async def _held(live: Live) -> dict[str, tuple[str, bool]]:
 def _recorded(live: Live, call: CallState, one: Sum) -> Json:
     """In a replay: as it was when the same call was judged."""
     recording = live.resources[RECORDING]
-    tape = recording.records.get(f"{one.name} {recording.key(call.call.tool, call.call.args)}")
+    tape = recording.records.get(f"{one.name} {recording.key(call.call.tool, given(live.state, call))}")
     return tape.play() if tape is not None else NOT_RECORDED

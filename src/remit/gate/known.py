@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from remit.gate.fields import REST, TRUSTED, at, labelled
+from remit.gate.numbers import digits
+from remit.gate.parts import parts_of
 from remit.gate.unseen import as_seen, has_unseen
 from remit.gate.values import found, spellings, stands
 from remit.journal.refs import Pointer
@@ -54,6 +56,8 @@ class _Index:
     written: set[str] = field(default_factory=set)  # by the model, before a trusted source said them
     trusted: dict[str, list[str]] = field(default_factory=dict)
     untrusted: dict[str, list[str]] = field(default_factory=dict)
+    # Links, addresses, … that the model wrote: a sentence in which a trusted source repeats one is not the source's own.
+    leads: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -123,10 +127,18 @@ class Known:
         for read in self._reads[index.upto :]:
             for leaf in leaves(read.given):
                 index.written |= _values(kind, leaf) - index.trusted.keys()
+                if kind == "text" and isinstance(leaf, str):
+                    index.leads.update(_plain(lead) for _, lead in parts_of(leaf))
             for leaf, trusted in read.leaves():
                 if not trusted:
                     for value in _values(kind, leaf):
                         _note(index.untrusted, value, read.source)
+                    continue
+                if (
+                    index.leads
+                    and isinstance(leaf, str)
+                    and any(lead in _plain(leaf) for lead in index.leads)
+                ):
                     continue
                 for value in _whole(kind, leaf):
                     if value and value not in index.written:
@@ -152,6 +164,10 @@ def _told(given: Json) -> Iterator[Json]:
     """What the model gave to a call; the names of the arguments are not its own."""
     for value in given.values() if isinstance(given, Mapping) else (given,):
         yield from leaves(value)
+
+
+def _plain(text: str) -> str:
+    return digits(as_seen(text)).casefold()
 
 
 def _values(kind: str, leaf: Json) -> frozenset[str]:
