@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -19,6 +20,12 @@ from psycopg import sql
 from remit.settings import Settings
 from remit.store import embedded
 from remit.store.store import Store, open_store, prepare
+
+# A test asserts what happens, and never how soon: a machine may be busy
+hypothesis.settings.register_profile(
+    "remit", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("remit")
 
 TEMPLATE = "remit_template"
 # Losing a test's data in a power cut is fine
