@@ -66,14 +66,14 @@ def cases(described: Mapping[str, Json], args: argparse.Namespace) -> Iterator[t
             )
 
 
-async def persons(app: App, dojo: Dojo, of: Suite, case: Case, wanted: Sequence[str]) -> list[Played]:
+async def persons(app: App, dojo: Dojo, of: Suite, case: Case, args: argparse.Namespace) -> list[Played]:
     """A case with each person. A run that asked nothing is the same with every person, and one in which the first said
     no to all is the same with who always does: it is played once."""
     found: list[Played] = []
-    for person in wanted:
+    for person in args.person:
         if found and (found[0].asked == 0 or (person == "nobody" and found[0].approved == 0)):
             found.append(replace(found[0], person=person))
-        elif one := await play(app, dojo, of, case, person):
+        elif one := await play(app, dojo, of, case, person, grant=args.grant):
             found.append(one)
     return found
 
@@ -84,7 +84,7 @@ async def one_task(app: App, dojo: Dojo, tally: Tally, args: argparse.Namespace,
     of = suite(task.suite)
     idle, benign = await without_gate(dojo, of, task, idle=True), await without_gate(dojo, of, task)
     tally.played += [one for one in (idle, benign) if one]
-    tally.played += await persons(app, dojo, of, task, args.person)
+    tally.played += await persons(app, dojo, of, task, args)
     for attack in dict.fromkeys((case.attack, case.goal) for case in attacked):
         variants = [case for case in attacked if (case.attack, case.goal) == attack]
         kept = await _kept(dojo, of, variants[0], tally)
@@ -92,7 +92,7 @@ async def one_task(app: App, dojo: Dojo, tally: Tally, args: argparse.Namespace,
             bare = await without_gate(dojo, of, case)
             tally.void += bare is None
             if bare is not None:
-                tally.played += [bare, *await persons(app, dojo, of, case, args.person)]
+                tally.played += [bare, *await persons(app, dojo, of, case, args)]
 
 
 async def _kept(dojo: Dojo, of: Suite, case: Case, tally: Tally) -> bool:
@@ -193,6 +193,11 @@ def parser() -> argparse.ArgumentParser:
         choices=[*ATTACKS, "none"],
         default=list(ATTACKS),
         help="; ".join(f"{name}: {words}" for name, words in ATTACKS.items()),
+    )
+    made.add_argument(
+        "--grant",
+        action="store_true",
+        help="freeze first what each goal takes, as one who reads it without a mistake would say",
     )
     made.add_argument("--limit", type=int, help="user tasks of each suite (all where left out)")
     made.add_argument("--at-once", type=int, default=4, help="tasks played at the same time")

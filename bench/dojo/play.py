@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ PERSONS = {
 UNREADABLE = "unreadable"  # the status of a run whose journal could not be read again
 ROUNDS = 200  # answers that one run may need
 _script: ContextVar[Script] = ContextVar("_script")
+_asked_for: ContextVar[Mapping[str, int]] = ContextVar(
+    "_asked_for"
+)  # what the goal takes, read without a mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,11 @@ class Played:
 
 
 def answer(request: Request) -> Answer:
-    """The next step of the script of the run that asks; knows what was done from the request alone."""
+    """The next step of the script of the run that asks; knows what was done from the request alone. Asked what the goal
+    takes, it says what the user's own calls take: it has read nothing by then."""
+    if request.schema is not None:
+        actions = [{"tool": tool, "times": times} for tool, times in _asked_for.get().items()]
+        return Answer(data={"actions": actions})
     script = _script.get()
     done = sum(message.role == "tool" for message in request.messages)
     if done >= len(script.steps):
@@ -72,8 +80,11 @@ def answer(request: Request) -> Answer:
 MODEL = ScriptedModel(answer, name="scripted:dojo", window=100_000_000)
 
 
-async def play(app: App, dojo: Dojo, suite: Suite, case: Case, person: str) -> Played | None:
-    """Play a case to its end. None where its variant comes to nothing else than the task itself."""
+async def play(
+    app: App, dojo: Dojo, suite: Suite, case: Case, person: str, *, grant: bool = False
+) -> Played | None:
+    """Play a case to its end. None where its variant comes to nothing else than the task itself. `grant`: what the goal takes
+    is frozen first."""
     number, about = await dojo.open(case.suite, case.user, case.attack, planted(case.goal, case.variant))
     task = task_of(about)
     script = script_of(case, task, suite)
@@ -81,9 +92,11 @@ async def play(app: App, dojo: Dojo, suite: Suite, case: Case, person: str) -> P
         await dojo.ask("check", session=number, output="")
         return None
     owner = Person.model_validate(about["person"] | {"verified": True})
-    run = await app.start(suite.agent, task.prompt, person=owner, model=MODEL)
+    agent = suite.agent.model_copy(update={"grant": "goal"}) if grant else suite.agent
+    run = await app.start(agent, task.prompt, person=owner, model=MODEL)
     dojo.sessions[run] = number
     _script.set(script)
+    _asked_for.set(Counter(tool for tool, _ in task.calls if suite.acts(tool)))
     try:
         state = await through(app, run, person, task.calls)
     except UnreadableEvent:  # nobody can go on with such a run: it is told apart, not counted as held
