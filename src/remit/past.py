@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
+from remit.agents.guardian import RULE as GUARDIAN
+from remit.agents.guardian import narrowed
 from remit.agents.reading import learn, said
 from remit.agents.spec import Agent
 from remit.app import App
 from remit.errors import Mend, ToolFault, UserError
 from remit.examples import proposed
 from remit.gate.explain import LOST, Explained, explain, named, watch
+from remit.gate.judge import GRANT
 from remit.gate.known import Known
 from remit.gate.policy import check
 from remit.gate.proposal import Facts, Proposal, Verdict
@@ -86,6 +89,7 @@ class Past:
             untrusted=self.then.untrusted,
             goal=self.then.goal,
             counts=self.then.counts,
+            left={} if self.rule == GRANT else None,  # other rules would not have asked for more
             known=self.then.known(),
             sums={name: value for name, value in self.records.items() if is_sum(name)},
         )
@@ -216,6 +220,8 @@ def again(past: Past, agent: Agent, then: Rules) -> Again:
             return Again(
                 past, None, f"{LOST.format(names=named(look.lost))}, and rule {look.number} asks about it"
             )
+    if past.rule == GUARDIAN:  # it would have said the same
+        verdict = narrowed(verdict, past.decision, past.reasons[0].removeprefix("the guardian: "))
     return Again(past, verdict)
 
 

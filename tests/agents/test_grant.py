@@ -17,6 +17,7 @@ from remit.errors import ModelError, UnknownName, UserError
 from remit.journal.events import Acted, Answered, Call, Granted, Started
 from remit.journal.state import CallState, State
 from remit.models.model import Answer, Request, Usage
+from remit.past import judge_again
 from remit.testing import ScriptedModel
 from tests.agents import world
 from tests.agents.test_loop import ANN, agent, call, finish
@@ -117,6 +118,12 @@ async def test_a_person_makes_it_wider_and_nobody_else_does(app: App) -> None:
     with pytest.raises(UserError, match="ended"):
         await app.widen(run, "charge", 1, "olivia")
     assert state.run is not None
+
+
+async def test_other_rules_do_not_change_what_was_beyond_the_grant(app: App) -> None:
+    await app.advance(await start(app, model(CANCEL, CHARGE, cancel=1)))
+    found = await judge_again(app, frozen(), 10)
+    assert (found.changed, found.table[("deny", "deny")]) == ((), 1)
 
 
 async def test_a_run_without_a_grant_has_nothing_to_widen(app: App) -> None:

@@ -20,6 +20,7 @@ from remit.errors import ModelError
 from remit.gate.proposal import Proposal, Verdict
 from remit.journal.events import Answered, Judged, Started
 from remit.models.model import Answer, Price, Request, Usage
+from remit.past import judge_again
 from remit.testing import ScriptedModel
 from tests.agents import world
 from tests.agents.test_loop import ANN, agent, call, finish
@@ -84,6 +85,13 @@ async def test_what_it_asks_about_waits_and_a_persons_yes_is_enough(app: App) ->
     await app.answer(state.run, "approve", "olivia")
     await app.advance(state.run)
     assert ([what for what, _ in world.done], model.count) == (["send dora@x.example"], 1)
+
+
+async def test_other_rules_do_not_change_what_it_said(app: App) -> None:
+    watcher(app, says("deny"))
+    await app.advance(await start(app, TELL))
+    found = await judge_again(app, watched(), 10)
+    assert (found.changed, found.table[("deny", "deny")]) == ((), 1)
 
 
 @pytest.mark.parametrize(

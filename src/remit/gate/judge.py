@@ -13,7 +13,8 @@ from remit.gate.rules import Rule, Rules
 from remit.gate.sums import facts as sums_as_facts
 
 Json = Any
-__all__ = ["judge", "looks_allowed", "mentions", "vouch"]
+GRANT = "the grant"  # the name of what denies an effect that the goal does not ask for
+__all__ = ["GRANT", "judge", "looks_allowed", "mentions", "vouch"]
 
 
 def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
@@ -28,7 +29,7 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
         why = (f"{proposal.tool} is not among the tools of this remit",)
         return Verdict("deny", "the remit", why, evidence, provenance=told)
     if (beyond := _beyond_the_grant(proposal, facts)) is not None:
-        return Verdict("deny", "the grant", (beyond,), evidence, provenance=told)
+        return Verdict("deny", GRANT, (beyond,), evidence, provenance=told)
     verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
     return replace(verdict, provenance=told) if told else verdict
 
