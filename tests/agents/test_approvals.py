@@ -212,6 +212,28 @@ async def _gone_on(app: App, events: list[Event]) -> UUID:
     return run
 
 
+async def test_whether_to_do_it_again_after_a_crash_is_for_the_same_people(app: App) -> None:
+    run = await ask(app, by=["bo", "carol", "dora"])
+    for by in ("bo", "carol"):
+        await app.answer(run, "approve", by)
+    await app.advance(run)
+    events = await app.journal.read(run)
+    begun = next(event.seq for event in events if isinstance(event.body, Intended))
+    world.reset()
+    again = uuid4()
+    await app.journal.append(again, 0, [event.body for event in events[:begun]])
+    state = await app.advance(again)
+    assert [asked.kind for asked in state.waits.values()] == ["doubt"]
+    with pytest.raises(UserError, match="eve may not decide that; it wants 2 people of bo, carol, dora"):
+        await app.answer(again, "approve", "eve")
+    assert isinstance(await app.answer(again, "approve", "dora"), Endorsed)
+    assert (await app.advance(again)).status == "waiting"
+    assert isinstance(await app.answer(again, "approve", "bo"), Replied)
+    state = await app.advance(again)
+    assert [what for what, _ in world.done] == ["send x@y.example"]
+    assert state.calls["1.1"].approved_by == "dora and bo"
+
+
 async def test_a_fork_takes_no_half_of_an_approval_along(app: App) -> None:
     run = await ask(app, **{**LATE, "by": ["bo", "eve"]})
     await app.answer(run, "approve", "bo")
