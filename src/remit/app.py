@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -37,6 +38,7 @@ from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
 from remit.outfit import agent_of, outfit, require_groups
+from remit.remembered import list_remembered
 from remit.settings import Settings
 from remit.steering import Steering
 from remit.store.sibling import sibling
@@ -262,6 +264,7 @@ class App(Steering):
             leases=self.leases,
             turns=self.turns,
             guardian=guardian,
+            recall=partial(list_remembered, self.store),
             groups=self.settings.groups,
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),

@@ -4,7 +4,7 @@ whoever advances the run; they read it again and go on from there."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from remit.agents.live import Live
 from remit.errors import NotWaiting, StaleWriter, UnknownName, UserError
 from remit.gate.approval import Decision, decided, endorsed_of, terms_of
+from remit.gate.remembered import UNDECIDED, Remembered, bind
 from remit.journal.events import (
     AnyBody,
     Asked,
@@ -25,9 +26,11 @@ from remit.journal.events import (
     UndoWanted,
 )
 from remit.journal.journal import Journal
+from remit.journal.refs import given
 from remit.journal.retain import restore
 from remit.journal.state import State
 from remit.outfit import agent_of, outfit
+from remit.remembered import remember
 from remit.store.store import Store
 
 RELOADS = 100  # times that a run is read again because somebody else appended to it meanwhile
@@ -80,6 +83,28 @@ class Steering(ABC):
 
         bodies = await self._append_all(run, reply)
         return [body for body in bodies if isinstance(body, Replied | Endorsed)]
+
+    async def answer_and_remember(
+        self, run: UUID, by: str, wanted: Sequence[str], text: str = "", ask: str = ""
+    ) -> Remembered:
+        """Say yes to a call, and to others of that agent and tool that the same rule asks about and that are alike in what
+        `wanted` names (`to`, `amount<=50`), until somebody forgets it. A crash between the two leaves the yes alone.
+
+        Raises NotWaiting, UserError as `answer`, and where it cannot be remembered.
+        """
+        state = await self.state(run)
+        asked = _meant(state, ask)
+        call = state.calls.get(asked.call_id)
+        if asked.kind != "approval" or call is None or call.judged is None or state.started is None:
+            raise UserError(f"{asked.ask_id} is no call that could be remembered")
+        rule, tool = call.judged.rule, outfit(agent_of(state.started)).tools.get(call.call.tool)
+        if asked.persons > 1 or any(UNDECIDED in reason for reason in call.judged.reasons):
+            why = "two people look each time" if asked.persons > 1 else "the rule could not be decided"
+            raise UserError(f"{asked.ask_id} is asked each time: {why}; say yes without --remember")
+        bounds = bind(wanted, given(state, call), tool.sinks if tool else {}, call.judged.evidence)
+        await self.answer(run, "approve", by, text, asked.ask_id)
+        agent = state.started.agent
+        return await remember(self.store, agent, call.call.tool, rule, bounds, by, run, asked.ask_id)
 
     async def pause(self, run: UUID, by: str) -> None:
         """Stop a run and its children, each at its next event. A running effect is not broken off; its outcome is still

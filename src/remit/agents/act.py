@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate
@@ -22,6 +23,7 @@ from remit.errors import Mend, UnknownName
 from remit.gate.approval import endorsed_of, enough, frozen
 from remit.gate.judge import judge, looks_allowed
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.remembered import Remembered
 from remit.journal.events import Acted, Answered, Asked, Json, Judged, Person, Planned, Slept
 from remit.journal.refs import arguments, given
 from remit.journal.state import CallState
@@ -153,14 +155,25 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
     # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
     sinks = {name: kind for name, kind in tool.sinks.items() if name in written}
     proposal = Proposal(tool.name, args, tool.effect, sinks, written, refs)
-    sums = live.rules.sums
-    verdict = await judge_by_sums(live, call, proposal, facts) if sums else judge(proposal, facts, live.rules)
+    verdict = await _ask_gate(live, call, proposal, facts)
+    recall = live.recall if verdict.decision == "ask" else None
+    if recall is not None and (remembered := await recall(live.spec.name, tool.name)):
+        verdict = await _ask_gate(live, call, proposal, facts, remembered)
     if (
         verdict.decision == "deny" or not records
     ):  # what was refused to be looked at is not put on record either
         return verdict, proposal
     seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
     return replace(verdict, records={**verdict.records, **seen}), proposal
+
+
+async def _ask_gate(
+    live: Live, call: CallState, proposal: Proposal, facts: Facts, remembered: Sequence[Remembered] = ()
+) -> Verdict:
+    gate = partial(judge, remembered=remembered)
+    if live.rules.sums:
+        return await judge_by_sums(live, call, proposal, facts, gate)
+    return gate(proposal, facts, live.rules)
 
 
 def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from remit.gate.evidence import evidence as evidence_of
 from remit.gate.evidence import mentions, vouch
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.remembered import Remembered, recalled
 from remit.gate.rules import Rule, Rules
 from remit.gate.sums import facts as sums_as_facts
 
@@ -17,12 +18,13 @@ GRANT = "the grant"  # the name of what denies an effect that the goal does not 
 __all__ = ["GRANT", "judge", "looks_allowed", "mentions", "vouch"]
 
 
-def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
+def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[Remembered] = ()) -> Verdict:
     """Allow, ask or deny, with the rule and the evidence. Total: never raises.
 
     The remit first (a tool outside it is denied), then the grant (an effect that the goal does not ask for is denied), then
-    the rules (first match wins), then, where no rule matches, the default of the effect: look and keep notes yes; act on the world ask or, at autonomy `act`, no.
-    Autonomy then narrows what was allowed; it never widens.
+    the rules (first match wins), then, where no rule matches, the default of the effect: look and keep notes yes; act on
+    the world ask or, at autonomy `act`, no. Autonomy then narrows what was allowed; it never widens. What a person said
+    yes to for good (`remembered`) is then not asked again, where no rule denies it.
     """
     evidence, told = evidence_of(proposal, facts)
     if proposal.tool not in facts.tools:
@@ -31,6 +33,8 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules) -> Verdict:
     if (beyond := _beyond_the_grant(proposal, facts)) is not None:
         return Verdict("deny", GRANT, (beyond,), evidence, provenance=told)
     verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
+    if verdict.decision == "ask" and remembered and not _denied(proposal, facts, rules, evidence):
+        verdict = recalled(proposal, verdict, remembered) or verdict
     return replace(verdict, provenance=told) if told else verdict
 
 
@@ -64,6 +68,13 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
     if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
         return Verdict("deny", "no rule matches", reasons, evidence)
     return Verdict("ask", "no rule matches", reasons, evidence)
+
+
+def _denied(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> bool:
+    """Whether any deny holds, or cannot be decided, wherever it stands."""
+    denies = [one for one in rules.for_tool(proposal.tool) if one.rule.decision == "deny"]
+    known = _known(proposal, facts, rules, evidence) if denies else {}
+    return any(one.holds(known) is not False for one in denies)
 
 
 def looks_allowed(effect: str) -> str:
