@@ -305,10 +305,10 @@ async def dead(settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: type[A
     return one
 
 
-async def again(app: App, one: UUID) -> Any:
+async def again(app: App, one: UUID, script: Sequence[Any] | None = None) -> Any:
     """The run advanced by another process, with the same script."""
     name = (await app.state(one)).started.spec["model"]  # type: ignore[union-attr]
-    app.models[name] = ScriptedModel([refund(500), finish()], by_turn=True, name=name)
+    app.models[name] = ScriptedModel(script or [refund(500), finish()], by_turn=True, name=name)
     return await app.advance(one)
 
 
@@ -407,3 +407,63 @@ def test_examples_say_what_a_sum_comes_to_and_nothing_said_is_nothing_done() -> 
             spec,
             Example(tool="refund", args={"amount": 1}, sums={'sum("refund.amt", "24h")': 1}, expect="allow"),
         )
+
+
+class Boundaries:
+    """Counts every point at which a process may die around what it writes, and dies at one of them."""
+
+    def __init__(self, app: App, monkeypatch: pytest.MonkeyPatch, die_at: int) -> None:
+        self.count, self.die_at = 0, die_at
+        submit, aside, settle = app.journal.submit, loop_side.set_aside, loop_side.settle
+
+        def submitting(*args: Any, **more: Any) -> Any:
+            self.pass_by()
+            return submit(*args, **more)
+
+        async def around(write: Any, *args: Any) -> Any:
+            self.pass_by()
+            found = await write(*args)
+            self.pass_by()
+            return found
+
+        monkeypatch.setattr(app.journal, "submit", submitting)
+        monkeypatch.setattr(loop_side, "set_aside", lambda *args: around(aside, *args))
+        monkeypatch.setattr(loop_side, "settle", lambda *args: around(settle, *args))
+
+    def pass_by(self) -> None:
+        self.count += 1
+        if self.count == self.die_at:
+            raise Killed
+
+
+async def test_a_kill_at_any_boundary_neither_passes_the_limit_nor_leaks_of_it(
+    app: App, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = [
+        refund(200),
+        [refund(200, order="A"), refund(300, order="B")],
+        refund(100, order="broken"),
+        finish(),
+    ]
+    died, at = True, 0
+    while died:
+        at, died = at + 1, False
+        till.reset()
+        who = Person(id=f"person {at}")
+        async with open_app(settings) as doomed:
+            one = await start(doomed, *script[:-1], person=who)
+            with monkeypatch.context() as patched:
+                boundaries = Boundaries(doomed, patched, at)
+                try:
+                    await doomed.advance(one)
+                except Killed:
+                    died = True
+        state = await again(app, one, script)
+        assert state.finished is not None, at
+        assert came_to(state) == ["ok", "ok", "denied", "failed"], at
+        assert sum(till.paid.values()) == 400, at
+        assert came_to(await run(app, refund(101), refund(100), person=who)) == ["denied", "ok"], at
+        async with app.store.pool.connection() as connection:
+            found = await connection.execute("select settled from sums where person = %s", (who.id,))
+            assert await found.fetchall() == [(True,)] * 3, at
+    assert boundaries.count > 20

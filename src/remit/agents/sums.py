@@ -56,9 +56,9 @@ async def judge_by_sums(
     found = await set_aside(live.journal, _aside(live, call, name, own), wanted, decide if keeps else None)
     if not keeps:
         decide(found)
-    elif verdicts[0].decision != "deny":
+    elif verdicts[-1].decision != "deny":
         held[call.call.id] = (name, False)
-    return verdicts[0]
+    return verdicts[-1]
 
 
 def _told(verdict: Verdict, sums: Mapping[str, Json]) -> Verdict:

@@ -46,8 +46,9 @@ LEFT: LiteralString = """
 """
 # `at` is the row's as it was looked up: what was set aside anew since is another's.
 SETTLE: LiteralString = """
-    with looked as (
-        select * from unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::boolean[], %s::timestamptz[], %s::integer[])
+    with looked as materialized (  -- what a crash takes back is settled again
+        select t.*, set_config('synchronous_commit', 'off', true)
+        from unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::boolean[], %s::timestamptz[], %s::integer[])
             as t (run, call, was, counts, ended, seen)
     ), gone as (
         delete from sums using looked as t
@@ -100,26 +101,38 @@ class Settled:
 async def set_aside(
     journal: Journal, call: Aside, sums: Sequence[Sum], decide: Callable[[list[Found]], bool] | None
 ) -> list[Found]:
-    """Read the sums, let the call be judged by them, and set it aside where `decide` says so: in one transaction, under a
-    lock of the tools concerned. Without `decide` they are only read. Raises StoreError."""
-    tools = [one.tool for one in sums]
-    arguments, windows = [one.argument for one in sums], [float(one.seconds) for one in sums]
+    """Read the sums, let the call be judged by them, and set it aside where `decide` says so: in one transaction, under
+    locks of the sums concerned. Where it says no, and something was left over by others, it is asked once more without that.
+    Without `decide` the sums are only read. Raises StoreError."""
     about = (call.run, call.call, call.tool, call.agent, call.person, call.email, Jsonb(call.amounts))
-    values = (decide is not None, *about, tools, arguments, windows, [one.scope for one in sums])
+    columns = zip(*((one.tool, one.argument, float(one.seconds), one.scope) for one in sums), strict=True)
+    asked = [list(column) for column in columns] or [[], [], [], []]
+    values = (decide is not None, *about, *asked)
     try:
-        if tools:
-            await tidy(journal, tools, call.run)
-        async with journal.store.pool.connection() as connection, connection.transaction():
-            rows = await (await connection.execute(SET_ASIDE, values, prepare=True)).fetchall()
-            found = [
-                Found(number, total, unread, tuple(units or ()))
-                for _, number, total, unread, units in sorted(rows)
-            ]
-            if decide is not None and not decide(found):
-                raise psycopg.Rollback
+        if decide is None:
+            await tidy(journal, asked[0], call.run)
+        found, kept = await _set_aside(journal.store, values, decide)
+        if not kept and decide is not None and await tidy(journal, asked[0], call.run):
+            found, _ = await _set_aside(journal.store, values, decide)
     except (psycopg.Error, OSError) as error:
         raise StoreError(f"sums could not be read: {str(error).strip() or type(error).__name__}") from error
     return found
+
+
+async def _set_aside(
+    store: Store, values: Sequence[Any], decide: Callable[[list[Found]], bool] | None
+) -> tuple[list[Found], bool]:
+    kept = False
+    async with store.pool.connection() as connection, connection.transaction():
+        rows = await (await connection.execute(SET_ASIDE, values, prepare=True)).fetchall()
+        found = [
+            Found(number, total, unread, tuple(units or ()))
+            for _, number, total, unread, units in sorted(rows)
+        ]
+        kept = decide is not None and decide(found)
+        if not kept:
+            raise psycopg.Rollback
+    return found, kept
 
 
 async def set_aside_of(store: Store, run: UUID) -> dict[str, tuple[str, bool]]:
@@ -148,13 +161,14 @@ async def settle(store: Store, *several: Settled) -> None:
         ) from error
 
 
-async def tidy(journal: Journal, tools: Sequence[str], run: UUID) -> None:
-    """Settle from the journal what its runs have left."""
+async def tidy(journal: Journal, tools: Sequence[str], run: UUID) -> bool:
+    """Settle from the journal what other runs have left; whether there was any."""
     async with journal.store.pool.connection() as connection:
         found = await connection.execute(LEFT, {"tools": list(tools), "run": run, "long": LONG}, prepare=True)
         rows = await found.fetchall()
     for left in {row[0] for row in rows}:
         await settle(journal.store, *await _looked_up(journal, [row for row in rows if row[0] == left]))
+    return bool(rows)
 
 
 async def _looked_up(journal: Journal, rows: Sequence[tuple[UUID, str, str, Any]]) -> list[Settled]:
