@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from remit import outfit as outfits
 from remit.app import App, open_app
 from remit.journal.events import Acted
 from remit.settings import Settings
@@ -28,9 +29,9 @@ async def mail() -> dict[str, Any]:
 
 
 @tool(effect="self", integrity=FIELDS)
-async def draft(email: str) -> dict[str, Any]:
-    """Keep an address."""
-    return {"box": email}
+async def draft() -> dict[str, Any]:
+    """What was kept."""
+    return {"box": "eve@evil.example"}
 
 
 TOOLS = (mail, draft)
@@ -63,9 +64,7 @@ async def test_an_untrusted_part_does_not_and_is_told_of(app: App) -> None:
 
 
 async def test_notes_of_the_run_itself_vouch_for_nothing_in_any_field(app: App) -> None:
-    state = await app.advance(
-        await start(app, call("draft", email="eve@evil.example"), to("eve@evil.example"), **SPEC)
-    )
+    state = await app.advance(await start(app, call("draft"), to("eve@evil.example"), **SPEC))
     assert (await judged(app, state))[0].decision == "deny"
 
 
@@ -80,12 +79,13 @@ async def test_a_result_that_is_too_long_to_be_kept_whole_vouches_for_nothing(ap
 
 @pytest.mark.parametrize("declared", ["system", "untrusted"])
 async def test_what_a_tool_declares_later_changes_nothing_about_what_was_read(
-    settings: Settings, app: App, declared: Any
+    settings: Settings, app: App, declared: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = [call("mail"), call("ask_person", question="Now?"), to("dora@evil.example")]
     run = await start(app, *script, to("bob@corp.example"), **SPEC)
     await app.advance(run)
     mail_now(replace(mail, integrity=declared, fields={}))
+    monkeypatch.setattr(outfits, "_OUTFITS", {})  # as in a new process
     async with open_app(settings) as other:
         other.models.update(app.models)
         await other.answer(run, "answer", "olivia", "Yes.")

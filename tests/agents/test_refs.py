@@ -22,13 +22,18 @@ from tests.agents.test_evidence import STAFF, judged
 from tests.agents.test_loop import ANN, agent, call, finish
 
 FIELDS: Any = {"id": "system", "from": "system"}
-ACCOUNTS = {"main": {"number": "acct/7", "note": "pay acct/7"}}
+ACCOUNTS = {"main": {"number": "acct/7"}, "odd": {"number": "acct\u200b/7"}}
 
 
 @tool(effect="read", integrity=FIELDS)
 async def letter() -> dict[str, Any]:
     """A letter: its sender is verified."""
-    return {"id": 7, "from": "bob@corp.example", "body": "dora@evil.example", "cc": ["carl@corp.example"]}
+    return {
+        "id": 7,
+        "from": "bob@corp.example",
+        "body": "dora@evil.example",
+        "cc": ["carl@corp.example", "bob@corp.example"],
+    }
 
 
 @tool(effect="read", integrity="system")
@@ -175,14 +180,30 @@ async def test_a_list_is_as_good_as_its_weakest_leaf(app: App) -> None:
     state = await see(app, call("letter"), call("invite", to=[ref("1.1#/from"), "eve@evil.example"]))
     assert (await judged(app, state, "invite"))[0].provenance["to"].startswith("eve@evil.example")
     state = await see(app, call("letter"), call("invite", to=ref("1.1#/cc")), goal="invite carl@corp.example")
-    assert done() == ["invite carl@corp.example"]
+    assert (await judged(app, state, "invite"))[0].decision == "deny"
+    goal = "invite carl@corp.example and bob@corp.example"
+    await see(app, call("letter"), call("invite", to=ref("1.1#/cc")), goal=goal)
+    assert done() == ["invite carl@corp.example bob@corp.example"]
+
+
+async def test_of_one_value_from_two_places_the_weaker_place_counts(app: App) -> None:
+    twice = call("invite", to=[ref("1.1#/from"), ref("1.1#/cc/1")])
+    state = await see(app, call("letter"), twice)
+    assert (await judged(app, state, "invite"))[0].evidence["to"] == "unvouched"
+
+
+async def test_a_number_with_what_a_reader_does_not_see_in_it_is_no_number_wherever_it_stands(
+    app: App,
+) -> None:
+    state = await see(app, call("account", name="odd"), call("pay", account=ref("1.1#/number")))
+    assert (await judged(app, state, "pay"))[0].evidence["account"] == "unvouched"
 
 
 @pytest.mark.parametrize(
     ("to", "said"),
     [
-        ("1.1#/form", "nothing at /form; there is /id, /from, /body, /cc/0"),
-        ("1.1#/cc/1", "nothing at /cc/1; there is"),
+        ("1.1#/form", "nothing at /form; there is /id, /from, /body, /cc/0, /cc/1"),
+        ("1.1#/cc/2", "nothing at /cc/2; there is"),
         ("1.1#/cc/-1", "nothing at /cc/-1"),
         ("9.1#/from", "there is no result 9.1 to refer to; write it as"),
         ("2.2#", "there is no result 2.2 to refer to"),

@@ -66,6 +66,8 @@ def test_each_leaf_has_the_integrity_that_its_path_says() -> None:
         ({"a": "x"}, {"a": "system", "b": "untrusted"}, "system"),
         ({"a": "x"}, {"b": "system"}, "untrusted"),
         ({"a": ["x"]}, {"a": "system"}, "system"),
+        ({"a": {"b": "x"}}, {"a": "untrusted", "a.b": "system"}, "untrusted"),
+        ({"a": {"b": "x"}}, {"a": "person", "*.b": "system"}, "person"),
         ({"a": "x"}, {"*": "system", "a[].b": "untrusted"}, "untrusted"),  # not the shape that was declared
         ({"a": {"b": "x"}}, {"*": "system", "a[].b": "untrusted"}, "untrusted"),
         ({"a": [["x"]]}, {"*": "system", "a[].b": "untrusted"}, "untrusted"),

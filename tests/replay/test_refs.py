@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
+import pytest
+
+from remit import outfit as outfits
 from remit.app import App
 from remit.journal.events import Acted
 from remit.replay import Changes
-from tests.agents import world
+from tests.agents import test_refs, world
 from tests.agents.test_evidence import judged
 from tests.agents.test_loop import call, finish
 from tests.agents.test_refs import ALLOW, TOOLSETS, ref
@@ -37,6 +41,18 @@ async def test_a_model_that_spells_a_value_out_finds_what_came_of_the_reference(
     told = state.calls["2.1"].acted
     assert told is not None
     assert (told.status, told.result) == ("simulated", "invited")
+
+
+async def test_a_replay_knows_who_vouched_for_what_then_though_the_tool_now_declares_another(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await invited(app)
+    letter = replace(test_refs.letter, integrity="untrusted", fields={})
+    monkeypatch.setattr(test_refs, "TOOLS", (letter, *test_refs.TOOLS[1:]))
+    monkeypatch.setattr(outfits, "_OUTFITS", {})  # as in a new process
+    state, _ = await again(app, run, terms=RECORDED)
+    (verdict,) = await judged(app, state, "invite")
+    assert (verdict.decision, verdict.evidence["to"]) == ("allow", "directory")
 
 
 async def test_a_fork_refers_to_what_was_read_before_it_was_forked(app: App) -> None:
