@@ -224,23 +224,22 @@ async def at_once(app: App) -> None:
     await app.store.pool.wait()
 
 
-async def test_of_calls_that_are_judged_at_the_same_moment_each_sees_those_before_it(app: App) -> None:
-    one = Sum("sum", "refund.amount", "24h", tool="refund", argument="amount")
+@pytest.mark.parametrize("scope", ["person", "agent", "workspace"])
+async def test_of_calls_that_are_judged_at_the_same_moment_each_sees_those_before_it(
+    app: App, scope: Any
+) -> None:
+    """Of the same person, known by id, by address or by both; or of anybody."""
+    one = Sum("sum", "refund.amount", "24h", scope, tool="refund", argument="amount")
+    who = [("ann", "a@a.example"), ("", "a@a.example")] if scope == "person" else [("ann", ""), ("bob", "")]
+    agents = ["till", "desk"] if scope != "agent" else ["till"]
     await at_once(app)
     async with app.store.pool.connection() as connection:
         await connection.execute(SLOW)
     amounts = {"amount": {"n": "1", "unit": ""}}
-    found = await asyncio.gather(
-        *(
-            set_aside(
-                app.journal,
-                Aside(uuid4(), "1.1", "refund", "till", "ann", "", amounts),
-                [one],
-                lambda _: True,
-            )
-            for _ in range(16)
-        )
-    )
+    calls = [
+        Aside(uuid4(), "1.1", "refund", agents[n % len(agents)], *who[n // 2 % 2], amounts) for n in range(16)
+    ]
+    found = await asyncio.gather(*(set_aside(app.journal, each, [one], lambda _: True) for each in calls))
     assert sorted(sums[0].total for sums in found) == list(range(16))
 
 
