@@ -63,16 +63,21 @@ def enclose_commits() -> None:
 
 
 def tell_of_runs() -> None:
-    """Say when a run is begun, and left."""
-    original = App.advance
+    """Say when a run is held and read, and when it is left. Who only waits for a run that another has takes nothing along
+    when it dies."""
+    original, read = App.advance, App._live
+
+    async def live(self: App, run: UUID, *how: Any) -> Any:
+        say(begun=str(run), pid=os.getpid())
+        return await read(self, run, *how)
 
     async def advance(self: App, run: UUID, **how: Any) -> State:
-        say(begun=str(run), pid=os.getpid())
         try:
             return await original(self, run, **how)
         finally:
             say(left=str(run), pid=os.getpid())
 
+    App._live = live  # type: ignore[method-assign]
     App.advance = advance  # type: ignore[method-assign]
 
 
