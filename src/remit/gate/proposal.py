@@ -52,7 +52,8 @@ class Facts:
     untrusted: bool = False  # the run has read words of somebody unverified
     goal: str = ""  # the person's own words
     counts: Mapping[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
-    left: Mapping[str, int] | None = None  # how often each effect may still happen by the grant; None: no grant
+    # How often each effect may still happen by the grant; None: no grant
+    left: Mapping[str, int] | None = None
     known: Known | None = None  # what the run has read
     sums: Mapping[str, Json] = field(
         default_factory=dict
