@@ -25,7 +25,8 @@ NEWEST = """
     where type = 'intended' and (not %(doubtful)s or not exists (
         select from events as outcome
         where outcome.run = intent.run and outcome.seq > intent.seq and outcome.type = 'acted'
-          and outcome.body ->> 'call_id' = intent.body ->> 'call_id' and outcome.body ->> 'status' is distinct from 'unknown'
+          and remit_field(outcome.body, 'call_id') = remit_field(intent.body, 'call_id')
+          and remit_field(outcome.body, 'status') is distinct from 'unknown'
     ))
     group by run order by max(at) desc limit %(limit)s
 """

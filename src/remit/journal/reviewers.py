@@ -42,16 +42,19 @@ async def list_reviewers(store: Store, since: timedelta | None = None) -> list[R
     """
     query = """
         with words as (
-            select lower(trim(word.body->>'by')) as who, word.body->>'by' as name, word.run, word.at, asked.at as asked,
-                   word.type = 'endorsed' or word.body->>'decision' = 'approve' as yes
+            select lower(trim(remit_field(word.body, 'by'))) as who, remit_field(word.body, 'by') as name,
+                   word.run, word.at, asked.at as asked,
+                   word.type = 'endorsed' or remit_field(word.body, 'decision') = 'approve' as yes
             from events as word
             join events as asked on asked.run = word.run and asked.type = 'asked' and asked.seq < word.seq
-                 and asked.body->>'ask_id' = word.body->>'ask_id' and asked.body->>'kind' = 'approval'
+                 and remit_field(asked.body, 'ask_id') = remit_field(word.body, 'ask_id')
+                 and remit_field(asked.body, 'kind') = 'approval'
             join events as first on first.run = word.run and first.seq = 1
             where word.type in ('replied', 'endorsed')
               and (%(since)s::interval is null or word.at >= now() - %(since)s::interval)
-              and not (first.body->>'fork_of' is not null and word.at = first.at)
-              and not (word.body->>'by' = 'expiry' and word.at >= (asked.body->>'expires')::timestamptz)
+              and not (remit_field(first.body, 'fork_of') is not null and word.at = first.at)
+              and not (remit_field(word.body, 'by') = 'expiry'
+                       and word.at >= remit_field(asked.body, 'expires')::timestamptz)
         ), strokes as (
             select who, at, count(*) as number, max(asked) as asked, lag(at) over (partition by who order by at) as before
             from words group by who, at
