@@ -170,10 +170,9 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
 async def _ask_gate(
     live: Live, call: CallState, proposal: Proposal, facts: Facts, remembered: Sequence[Remembered] = ()
 ) -> Verdict:
-    gate = partial(judge, remembered=remembered)
     if live.rules.sums:
-        return await judge_by_sums(live, call, proposal, facts, gate)
-    return gate(proposal, facts, live.rules)
+        return await judge_by_sums(live, call, proposal, facts, partial(judge, remembered=remembered))
+    return judge(proposal, facts, live.rules, remembered)
 
 
 def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:

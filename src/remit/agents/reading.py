@@ -43,8 +43,8 @@ def said(state: State) -> str:
 def source(args: Mapping[str, Json], body: Acted) -> str:
     """In words, as `read_page https://shop.example`."""
     name = body.source or body.tool
-    asked: list[Json] = [value for value in args.values() if isinstance(value, str) and value.strip()]
+    asked = next((value for value in args.values() if isinstance(value, str) and not value.isspace()), "")
     if not asked:
         return name
-    words = " ".join(asked[0].split())
+    words = " ".join(asked[: 4 * SHOWN].split())
     return f"{name} {words if len(words) <= SHOWN else words[: SHOWN - 1] + '…'}"

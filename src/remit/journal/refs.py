@@ -43,7 +43,7 @@ def arguments(state: State, call: CallState) -> tuple[Mapping[str, Json], Pointe
     """The arguments of a call with what they refer to in its place, and which argument refers to what. Raises Mend, telling
     what there is, for a reference to nothing."""
     args = call.call.args
-    if not any(isinstance(value, dict | list) or _is_text(value) for value in args.values()):
+    if _refers_to_nothing(args):
         return args, {}
     found: dict[str, list[Pointer]] = {name: [] for name in args}
     values = {name: _resolved(state, call, value, found[name]) for name, value in args.items()}
@@ -52,6 +52,17 @@ def arguments(state: State, call: CallState) -> tuple[Mapping[str, Json], Pointe
             f"too many references: at most {MOST} in one call; refer to a whole list or object at once"
         )
     return values, {name: tuple(pointers) for name, pointers in found.items() if pointers}
+
+
+def _refers_to_nothing(args: Mapping[str, Json]) -> bool:
+    """Surely: asked of every call, several times, so it must cost next to nothing."""
+    for value in args.values():
+        if isinstance(value, str):
+            if KEY in value:
+                return False
+        elif isinstance(value, dict | list):
+            return False
+    return True
 
 
 def given(state: State, call: CallState) -> Mapping[str, Json]:
