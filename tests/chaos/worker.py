@@ -122,6 +122,7 @@ def be_worker(order: Mapping[str, Json]) -> None:
     os.environ.update(order.get("env", {}))
     settings.load.cache_clear()
     boundary.here.die_at = order.get("die_at", 0)
+    boundary.here.die_in = order.get("die_in", "")
     boundary.here.last_word = lambda where: say(boundary=where, pid=os.getpid())
     signal.signal(signal.SIGUSR2, tell_of_tasks)
     if order.get("clock"):
