@@ -57,7 +57,7 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
     needed: dict[str, list[str]] = {
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
         "undo": ["last", "1.1"], "diff": ["last", "last"], "retain": ["--older-than", "90d"],
-        "policy": ["explain", "last", "1.1"], "forget": ["1"],
+        "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"],
     }  # fmt: skip
     Path("s.json").write_text("[]")
     bare: dict[str, list[str]] = {

@@ -93,7 +93,7 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             "remit.agents.think.time": clock,
             "remit.tools.call.time": clock,
             "remit.journal.lease.Leases.now": lambda leases: Noon.now(),
-            "remit.steering.Steering._now": _noon,
+            "remit.steering.Steering.now": _noon,
             "remit.journal.journal.datetime": Noon,
             "remit.app.datetime": Noon,
             **(broken or {}),
