@@ -113,3 +113,28 @@ async def test_a_process_of_this_machine_that_is_gone_is_found_at_once(store: St
         assert processes.gone(identity)
         assert await leases.look() == [dead]
     await leases.close()
+
+
+async def test_what_is_wanted_while_the_leases_are_lost_is_held_and_given_back_under_the_new_name(
+    store: Store,
+) -> None:
+    leases, run = Leases(store), uuid4()
+    async with leases.hold(uuid4()):
+        before = leases.id
+
+        async def hold() -> None:
+            async with leases.hold(run):
+                leases.check(run)
+
+        holding = asyncio.create_task(hold())
+        await asyncio.sleep(0)  # wanted, and not asked for yet
+        assert leases._heart is not None
+        leases._heart.cancel()
+        leases._lose()
+        await holding
+        assert leases.id != before
+        async with leases.hold(uuid4()):  # another round, by which what was given back is
+            async with store.pool.connection() as connection:
+                found = await connection.execute("select 1 from leases where run = %s", [run])
+                assert await found.fetchone() is None
+    await leases.close()

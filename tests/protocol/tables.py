@@ -116,6 +116,8 @@ class Tables:
             return []
         if query.startswith("select id from runs where id = any"):  # journal.index.ended
             return [(run,) for run in values[0] if self.runs[run][0] == values[1]]
+        if "from remembered" in query:  # nobody has said yes for good
+            return []
         raise AssertionError(f"the model does not know this statement: {query}")
 
 

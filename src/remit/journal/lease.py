@@ -213,7 +213,8 @@ class Leases:
                     await self._enter()
                 if not self._entered:
                     return
-                rows = await self._ask(TAKE, (list(given), self.id, self.id, list(wanted)))
+                me = self.id
+                rows = await self._ask(TAKE, (list(given), me, me, list(wanted)))
                 taken: dict[UUID, int] = dict(rows)
             except psycopg.errors.DeadlockDetected:  # with another process that takes and gives the same runs
                 self._wanted, self._let_go = {**wanted, **self._wanted}, given | self._let_go
@@ -226,6 +227,8 @@ class Leases:
                 if self._wanted or self._let_go:
                     continue
                 return  # the next beat that comes through gives them back
+            if self.id == me:  # what was wanted while an earlier name was lost is held under this one
+                self.lost -= taken.keys()
             for run, done in wanted.items():
                 if not done.done():
                     done.set_result(taken.get(run))
