@@ -133,8 +133,8 @@ async def test_what_is_wanted_while_the_leases_are_lost_is_held_and_given_back_u
         leases._lose()
         await holding
         assert leases.id != before
-        async with leases.hold(uuid4()):  # another round, by which what was given back is
-            async with store.pool.connection() as connection:
-                found = await connection.execute("select 1 from leases where run = %s", [run])
-                assert await found.fetchone() is None
+        # Another round, by which what was given back is
+        async with leases.hold(uuid4()), store.pool.connection() as connection:
+            found = await connection.execute("select 1 from leases where run = %s", [run])
+            assert await found.fetchone() is None
     await leases.close()
