@@ -11,6 +11,7 @@ import jsonschema
 
 from remit.agents.report import effects, effects_text_of
 from remit.agents.spec import Agent, Check
+from remit.agents.think import aside
 from remit.errors import Mend, ModelError, SpecError
 from remit.journal.events import Answered, Checked, Json
 from remit.journal.state import State
@@ -85,15 +86,7 @@ async def _rubric(rubric: str, claim: Claim, model: Model) -> tuple[Any, str, An
     answer = await model.request(
         Request("You verify work against a rubric.", [Message("user", text)], schema=VERDICT)
     )
-    usage = answer.usage
-    answered = Answered(
-        model=answer.model or model.name,
-        data=answer.data,
-        purpose="check",
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cost=usage.cost,
-    )
+    answered = aside(model, answer, "check")
     data = answer.data if isinstance(answer.data, dict) else {}
     if data.get("verdict") not in ("met", "not met", "cannot verify"):
         return "cannot verify", "the judging model gave no verdict", answered

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from remit.agents.live import Live
 from remit.agents.reading import said
-from remit.agents.think import consult, reserve
+from remit.agents.think import aside, consult, reserve
 from remit.errors import ModelError
-from remit.journal.events import Answered, Granted, Json
+from remit.journal.events import Granted, Json
 from remit.journal.state import CallState, State
 from remit.models.model import Message, Request
 
@@ -43,16 +43,7 @@ async def freeze(live: Live) -> None:
     request = Request(INSTRUCTIONS, [Message("user", text)], schema=schema_of(sorted(effects)))
     await reserve(live, live.model.price, len(INSTRUCTIONS) + len(text))
     answer = await consult(live, live.model, request)
-    usage = answer.usage
-    answered = Answered(
-        model=answer.model or live.model.name,
-        data=answer.data,
-        purpose="grant",
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_tokens=usage.cached_tokens,
-        cost=usage.cost,
-    )
+    answered = aside(live.model, answer, "grant")
     live.write(answered, Granted(tools=granted(answer.data, effects), by=answered.model))
 
 

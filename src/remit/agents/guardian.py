@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from remit.agents.live import Live
 from remit.agents.reading import said
 from remit.agents.spec import Agent
-from remit.agents.think import consult, estimate, reserve
+from remit.agents.think import aside, consult, estimate, reserve
 from remit.errors import ModelError
 from remit.gate.evidence import vouch
 from remit.gate.known import leaves
@@ -80,16 +80,7 @@ async def look_over(
         answer = await consult(live, model, request)
     except ModelError as error:
         return narrowed(verdict, "ask", f"it could not be heard: {error}"), []
-    usage = answer.usage
-    answered = Answered(
-        model=answer.model or model.name,
-        data=answer.data,
-        purpose="guard",
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_tokens=usage.cached_tokens,
-        cost=usage.cost,
-    )
+    answered = aside(model, answer, "guard")
     data = answer.data if isinstance(answer.data, Mapping) else {}
     if data.get("decision") not in ORDER:
         return narrowed(verdict, "ask", "it did not say allow, ask or deny"), [answered]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from decimal import Decimal
+from typing import Literal
 
 from remit.agents.guards import allowed_now
 from remit.agents.live import AHEAD, Live
@@ -93,6 +94,20 @@ def answered(live: Live, answer: Answer, seconds: float) -> Answered:
         cached_tokens=usage.cached_tokens,
         cost=usage.cost,
         seconds=round(seconds, 3),
+    )
+
+
+def aside(model: Model, answer: Answer, purpose: Literal["check", "guard", "grant"]) -> Answered:
+    """The event of an answer beside the steps: what it says as data, and what it took."""
+    usage = answer.usage
+    return Answered(
+        model=answer.model or model.name,
+        data=answer.data,
+        purpose=purpose,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        cost=usage.cost,
     )
 
 

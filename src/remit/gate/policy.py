@@ -12,6 +12,7 @@ from remit.gate.condition import Node, conjuncts, constant, path, paths, walk
 from remit.gate.rules import Compiled, Rules
 from remit.gate.schema import alike, choices, fields, kind_of, kinds, parts
 from remit.gate.sums import SUMS
+from remit.gate.sums import Declared as Summed
 from remit.journal.events import Person
 
 Json = Any
@@ -31,15 +32,9 @@ FACTS: Mapping[str, Json] = {
 }
 
 
-class Declared(Protocol):
+class Declared(Summed, Protocol):
     """What a tool says of itself, as far as rules may rely on it."""
 
-    @property
-    def schema(self) -> Mapping[str, Json]: ...
-    @property
-    def effect(self) -> str: ...
-    @property
-    def sinks(self) -> Mapping[str, str]: ...
     @property
     def records(self) -> Mapping[str, Json]: ...
 
