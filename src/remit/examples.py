@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from remit import library
-from remit.agents.load import line_of, plain
 from remit.agents.spec import Agent
+from remit.agents.yaml import line_of, plain, read_file
 from remit.errors import Mend, SpecError, UnknownName, UserError
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal, Verdict
@@ -102,16 +100,9 @@ def beside(agent: str) -> Path:
 def load_examples(path: Path) -> tuple[Example, ...]:
     """Raises SpecError with the line for a file that cannot be used."""
     try:
-        data = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        data = read_file(path)
     except FileNotFoundError as error:
         raise UserError(f"there is no file {path}; examples of a policy are kept there") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"cannot be read: {error}", str(path)) from error
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise SpecError(
-            f"broken YAML: {getattr(error, 'problem', error)}", str(path), mark and mark.line + 1
-        ) from error
     if not isinstance(data, dict):
         raise SpecError("a file of examples is a mapping: `examples:`, and perhaps `given:`", str(path), 1)
     try:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from remit.agents.spec import Agent, Budget, Check, Limits, RemitSpec, Rule, ToolLimit
+from remit.agents.yaml import line_of, plain, read, read_file
 from remit.errors import SpecError, UserError
 
 Json = Any
@@ -30,22 +29,17 @@ def load_agent(path: Path, find: Callable[[str], Agent] | None = None) -> Agent:
     """The agent in a YAML file; `find` gives the agents that its team names. Raises SpecError with path and line;
     UserError where there is no such file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return _made(read_file(path), str(path), find)
     except FileNotFoundError as error:
         raise UserError(f"there is no agent file {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"cannot be read: {error}", str(path)) from error
-    return parse_agent(text, str(path), find)
 
 
 def parse_agent(text: str, path: str = "agent", find: Callable[[str], Agent] | None = None) -> Agent:
     """As load_agent, from the text."""
-    try:
-        data = YAML(typ="rt").load(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "it is not YAML"
-        raise SpecError(f"broken YAML: {problem}", path, mark.line + 1 if mark else None) from error
+    return _made(read(text, path), path, find)
+
+
+def _made(data: Json, path: str, find: Callable[[str], Agent] | None) -> Agent:
     if not isinstance(data, dict):
         raise SpecError("an agent is a mapping: name, instructions, tools, …", path, 1)
     try:
@@ -70,31 +64,6 @@ def with_team(data: dict[str, Json], path: str, find: Callable[[str], Agent] | N
         return found.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
     return {**data, "team": [member(one) for one in team]}
-
-
-def plain(value: Json) -> Json:
-    """ruamel's containers as plain ones."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, str):
-        return str(value)
-    return value
-
-
-def line_of(data: Json, loc: Sequence[int | str]) -> int:
-    """The line (from 1) of the deepest part of `loc` that stands in the file."""
-    line: int = 1
-    node: Json = data
-    for part in loc:
-        try:
-            lines: Any = node.lc
-            position = lines.key(part) if isinstance(node, dict) else lines.item(part)
-            line, node = position[0] + 1, node[part]
-        except (KeyError, IndexError, AttributeError, TypeError):
-            break
-    return line
 
 
 def _say(kind: str, message: str, loc: tuple[int | str, ...]) -> str:

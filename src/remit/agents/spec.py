@@ -14,6 +14,7 @@ from remit.gate.approval import GROUP
 from remit.rate import parse_rate
 
 Json = Any
+LONGEST = 36_525 * 86_400  # seconds of any time
 
 
 class Part(BaseModel):
@@ -23,7 +24,10 @@ class Part(BaseModel):
 def _duration(value: object) -> object:
     """`90s`, `10m`, `2h`, `1d`, or seconds as a number."""
     if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value.strip())):
-        return timedelta(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
+        seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+        if seconds > LONGEST:
+            raise ValueError("is longer than a hundred years")
+        return timedelta(seconds=seconds)
     return value
 
 
