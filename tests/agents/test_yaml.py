@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,8 @@ texts = st.lists(pieces, max_size=30).map("".join)
 @given(texts | st.text(max_size=40))
 def test_any_text_is_an_agent_or_a_mistake_that_is_told(text: str) -> None:
     for whole in (text, f"name: a\n{text}"):
-        try:
-            parse_agent(whole)
-        except SpecError as error:
-            assert str(error)
+        with contextlib.suppress(SpecError):
+            assert parse_agent(whole).name
 
 
 @settings(max_examples=100)
@@ -119,10 +118,8 @@ def test_any_file_of_examples_is_read_or_refused(text: str, tmp_path_factory: py
     file = tmp_path_factory.getbasetemp() / "fuzz.policy.yaml"
     for whole in (text, f"examples:\n  - {text}"):
         file.write_text(whole, encoding="utf-8", newline="")
-        try:
-            load_examples(file)
-        except SpecError as error:
-            assert str(file) in str(error)
+        with contextlib.suppress(SpecError):
+            assert all(example.expect for example in load_examples(file))
 
 
 @settings(max_examples=50)

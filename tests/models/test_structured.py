@@ -60,6 +60,32 @@ def test_what_is_no_json_is_not_guessed_at(text: str) -> None:
         structured.parse(text)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "-Infinity", "1e999", '"\\ud800"', '{"\\udfff": 1}', "9" * 3_000, "9" * 5_000, "[" * 250 + "]" * 250, "[" * 9_999 + "]" * 9_999],
+    ids=lambda value: value[:12],
+)  # fmt: skip
+def test_arguments_that_a_journal_could_not_keep_as_they_are_are_none(value: str) -> None:
+    raw = f'{{"to": [{value}]}}'
+    with pytest.raises(ValueError, match=r"not JSON|digits|stand in each other"):
+        structured.parse(raw)
+    assert structured.arguments(raw) == {structured.INVALID: raw}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), "\ud800", {"\ud800": 1}, 10**3_000],
+    ids=lambda value: type(value).__name__,
+)
+def test_arguments_that_a_provider_gives_read_are_looked_at_too(value: Any) -> None:
+    assert list(structured.arguments({"to": value})) == [structured.INVALID]
+    assert structured.arguments({"to": [1, 2.5, None, "é"]}) == {"to": [1, 2.5, None, "é"]}
+
+
+def test_what_is_told_of_broken_arguments_can_be_kept() -> None:
+    assert structured.arguments('{"a": "\ud800') == {structured.INVALID: '{"a": "\ufffd'}
+
+
 def test_code_comes_out_of_its_fence_and_other_text_stays() -> None:
     assert structured.unfence("```python\nx = 1\n```") == "x = 1"
     assert structured.unfence("use `x` and\n```\ny\n``` too") == "use `x` and\n```\ny\n``` too"

@@ -12,6 +12,7 @@ from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.remembered import Remembered, recalled
 from remit.gate.rules import Rule, Rules
 from remit.gate.sums import facts as sums_as_facts
+from remit.journal.body import DEEPEST, unkept
 
 Json = Any
 GRANT = "the grant"  # the name of what denies an effect that the goal does not ask for
@@ -19,13 +20,20 @@ __all__ = ["GRANT", "judge", "looks_allowed", "mentions", "vouch"]
 
 
 def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[Remembered] = ()) -> Verdict:
-    """Allow, ask or deny, with the rule and the evidence. Total: never raises.
+    """Allow, ask or deny, with the rule and the evidence. Total: never raises, whatever the arguments and records hold.
 
     The remit first (a tool outside it is denied), then the grant (an effect that the goal does not ask for is denied), then
     the rules (first match wins), then, where no rule matches, the default of the effect: look and keep notes yes; act on
     the world ask or, at autonomy `act`, no. Autonomy then narrows what was allowed; it never widens. What a person said
     yes to for good (`remembered`) is then not asked again, where no rule denies it.
     """
+    if odd := unkept(proposal.args):
+        sinks = [name for name in proposal.sinks if name in proposal.args]
+        levels, words = dict.fromkeys(sinks, "unvouched"), dict.fromkeys(sinks, odd)
+        why = (f"the arguments cannot be judged: {odd}",)
+        return Verdict("deny", "no such call", why, levels, provenance=words)
+    if any(unkept(record) for record in facts.records.values()):
+        facts = replace(facts, records={name: _certain(record, 0) for name, record in facts.records.items()})
     evidence, told = evidence_of(proposal, facts)
     if proposal.tool not in facts.tools:
         why = (f"{proposal.tool} is not among the tools of this remit",)
@@ -95,6 +103,16 @@ def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str
         "evidence": dict(evidence),
         "run": {"untrusted": facts.untrusted, "goal": facts.goal, "counts": dict(facts.counts)},
     }
+
+
+def _certain(value: Json, depth: int) -> Json:
+    """A record with nothing in place of what is no value, so that whatever compares it cannot be decided: NaN is neither
+    above a limit nor below."""
+    if depth <= DEEPEST and isinstance(value, Mapping):
+        return {name: _certain(item, depth + 1) for name, item in value.items() if not unkept(name)}
+    if depth <= DEEPEST and isinstance(value, list | tuple):
+        return [_certain(item, depth + 1) for item in value]
+    return None if unkept(value) else value
 
 
 def _why(rule: Rule) -> str:

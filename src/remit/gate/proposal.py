@@ -37,7 +37,9 @@ class Proposal:
             separators=(",", ":"),
             ensure_ascii=False,
         )
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(
+            canonical.encode("utf-8", "replace")
+        ).hexdigest()  # as a journal keeps half characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +17,12 @@ from remit.errors import JournalError, UnreadableEvent
 from remit.journal.events import BIG, TYPES, AnyBody, Body, Event
 
 Json = Any
+DEEPEST = 180  # lists and objects in each other; the decoder stops at 200, and an event is around them
+LONG = 2_000  # digits of a whole number; Python writes out no more than 4,300
+TOO_DEEP = f"more than {DEEPEST} lists and objects stand in each other"
+_HALF = re.compile("[\ud800-\udfff]")
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_RUN = b"0" * 100  # among digits made zeros: worth a closer look
 
 
 def stored(body: AnyBody) -> tuple[str, dict[bytes, bytes]]:
@@ -45,6 +54,36 @@ def scrub(value: Json) -> Json:
     if isinstance(value, list | tuple):
         return [scrub(item) for item in value]
     return value
+
+
+def unkept(value: Json) -> str:
+    """What in a value would not come back from a journal as it is: half characters, numbers that are none or have thousands
+    of digits, a nesting without end. Empty where nothing would."""
+    try:
+        text = to_json(value, inf_nan_mode="constants")
+        if text.count(b"[") + text.count(b"{") > DEEPEST:
+            from_json(b"[" * 10 + text + b"]" * 10)
+        long = len(text) > LONG and _RUN in text.translate(_ZEROS)
+        if not long and b"NaN" not in text and b"Infinity" not in text:
+            return ""
+    except ValueError:  # the encoder's own errors are
+        pass
+    return _unkept(value, 0)
+
+
+def _unkept(value: Json, depth: int) -> str:
+    if isinstance(value, str):
+        return "half a character is not JSON" if _HALF.search(value) else ""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else f"{value} is not JSON"
+    if isinstance(value, int) or value is None:
+        return "a number has thousands of digits" if value and value.bit_length() > 3.3 * LONG else ""
+    if not isinstance(value, Mapping | list | tuple):
+        return f"{type(value).__name__} is not JSON"
+    if depth >= DEEPEST:
+        return TOO_DEEP
+    inner = (part for pair in value.items() for part in pair) if isinstance(value, Mapping) else value
+    return next((why for part in inner if (why := _unkept(part, depth + 1))), "")
 
 
 def decode(run: UUID, seq: int, at: datetime, type_: str, body: str) -> Event:

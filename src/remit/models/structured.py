@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +13,12 @@ from jsonschema.exceptions import SchemaError, best_match
 from referencing.exceptions import Unresolvable
 
 from remit.errors import UserError
+from remit.journal.body import TOO_DEEP, unkept
 
 Json = Any
 INVALID = "$invalid"  # the argument that holds a call's raw text where it is not a JSON object
 _FENCE = re.compile(r"^\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*$", re.DOTALL)
+_HALF = re.compile("[\ud800-\udfff]")
 _ROOT_KEYS = ("$defs", "definitions", "$schema", "$id")  # what references resolve against stays at the root
 
 
@@ -44,13 +47,27 @@ def wrap(schema: Mapping[str, Json]) -> tuple[dict[str, Json], bool]:
 
 
 def parse(text: str) -> Json:
-    """The JSON value in an answer, also inside a code fence. Raises ValueError saying where it breaks."""
+    """The JSON value in an answer, also inside a code fence. Raises ValueError saying where it breaks, or what in it no
+    journal could keep as it is."""
     fenced = _FENCE.match(text)
-    return json.loads(fenced[1] if fenced else text, parse_constant=_no_constant)
+    try:
+        value = json.loads(
+            fenced[1] if fenced else text, parse_constant=_no_constant, parse_float=_finite_number
+        )
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    if why := unkept(value):
+        raise ValueError(why)
+    return value
 
 
 def _no_constant(name: str) -> Json:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_constant(text)
 
 
 def problem(schema: Mapping[str, Json], value: Json) -> str | None:
@@ -76,9 +93,10 @@ def arguments(raw: str | Mapping[str, Json] | None) -> dict[str, Json]:
     if raw is None or raw == "":
         return {}
     if isinstance(raw, Mapping):
-        return dict(raw)
+        why = unkept(raw)
+        return {INVALID: why} if why else dict(raw)
     try:
         value = parse(raw)
     except ValueError:
-        return {INVALID: raw}
+        return {INVALID: _HALF.sub("\ufffd", raw)}
     return value if isinstance(value, dict) else {INVALID: raw}

@@ -193,7 +193,10 @@ def _model(
         if default is not ...:
             _check_default(title, key, hint, default)
         fields[_PREFIX + key] = (Annotated[hint, Field(alias=key)], default)
-    config = ConfigDict(extra="forbid", protected_namespaces=(), arbitrary_types_allowed=False)
+    # NaN is neither above nor below a limit, so a rule for one would let it pass
+    config = ConfigDict(
+        extra="forbid", protected_namespaces=(), arbitrary_types_allowed=False, allow_inf_nan=False
+    )
     try:
         made: type[BaseModel] = create_model(title or "tool", __config__=config, **fields)
     except (PydanticSchemaGenerationError, PydanticUserError, NameError) as error:
