@@ -18,6 +18,7 @@ from remit.agents.loop import advance
 from remit.agents.spec import Agent
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
+from remit.agents.workspace import workspace_of
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.journal.cut import take_over
 from remit.journal.events import (
@@ -26,6 +27,7 @@ from remit.journal.events import (
     Event,
     Finished,
     Intended,
+    Narrowed,
     Person,
     Started,
 )
@@ -37,7 +39,7 @@ from remit.journal.state import State, fold
 from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
-from remit.outfit import agent_of, outfit, require_groups
+from remit.outfit import agent_at, narrowed_by, outfit, require_groups
 from remit.remembered import list_remembered
 from remit.settings import Settings
 from remit.steering import Steering
@@ -95,10 +97,11 @@ class App(Steering):
         if model is not None:
             self.models[model.name] = model
             agent = agent.model_copy(update={"model": model.name})
+        agent = workspace_of(self.settings).over(agent)
         made = outfit(agent)
         if unknown := set(grant or {}) - set(made.tools):
             raise UnknownName("tool", min(unknown), made.tools, "grant")
-        require_groups(agent, self.settings.groups)
+        require_groups(agent, workspace_of(self.settings).groups)
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
             require_price(engine)
@@ -136,6 +139,7 @@ class App(Steering):
             for _ in range(RELOADS):
                 live = self.lives[run] = await self._live(run, watch, stream)
                 try:
+                    self._narrow(live)
                     if again := still_open(live.state, lost):
                         self.leases.check(run)
                         live.write(*again)
@@ -177,6 +181,14 @@ class App(Steering):
         await live.settled()
         return False
 
+    def _narrow(self, live: Live) -> None:
+        """Put the run under the rules that the workspace has by now. Those that it has are never taken away."""
+        if live.state.finished is None and (new := workspace_of(self.settings).missing(live.spec)):
+            self.leases.check(live.run)
+            live.write(Narrowed(rules=[rule.model_dump(mode="json", exclude_defaults=True) for rule in new]))
+            live.spec = narrowed_by(live.spec, live.state.narrowed)
+            live.rules = outfit(live.spec).rules
+
     async def _interrupt(self, held: Collection[UUID]) -> None:
         """Break off what runs of ours are doing that were cancelled meanwhile."""
         for run in await ended(self.store, list(held)):
@@ -194,7 +206,7 @@ class App(Steering):
         kept = take_over(events, last, datetime.now(UTC))
         first = events[0].body
         assert isinstance(first, Started)
-        agent = agent_of(first).model_copy(update=dict(changes or {}))
+        agent = agent_at(events[:last]).model_copy(update=dict(changes or {}))
         outfit(agent)
         spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         begun = first.model_copy(update={"fork_of": run, "fork_seq": last, "spec": spec, "parent": None})
@@ -245,7 +257,7 @@ class App(Steering):
         """A run as these events tell it, ready to be advanced; with `model` and `resources` in place of its own."""
         if not events or not isinstance(events[0].body, Started):
             raise NoSuchRun(f"there is no run {run}")
-        agent = agent_of(events[0].body)
+        agent = agent_at(events)
         fitted = outfit(agent)
         guardian = None if model else await self._guardian(agent)  # who stands in for one stands in for both
         model = model or await self.model(agent.model)
@@ -265,7 +277,7 @@ class App(Steering):
             turns=self.turns,
             guardian=guardian,
             recall=partial(list_remembered, self.store),
-            groups=self.settings.groups,
+            groups=workspace_of(self.settings).groups,
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),
             resources=await self._resources(agent) if resources is None else resources,

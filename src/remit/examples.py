@@ -16,17 +16,22 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from remit import library
-from remit.agents.spec import Agent
+from remit.agents.spec import Agent, RemitSpec
+from remit.agents.workspace import Workspace, check_rule, compilable
 from remit.agents.yaml import line_of, plain, read_file
 from remit.errors import Mend, SpecError, UnknownName, UserError
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.rules import Rule as Compilable
+from remit.gate.rules import compile_rules
 from remit.gate.sums import named, nothing
 from remit.journal.events import Person
 from remit.outfit import Outfit, outfit
-from remit.tools.tool import Tool
+from remit.tools.registry import installed
+from remit.tools.tool import Tool, ToolContext
 
 Json = Any
+ANY = Agent(name="any", remit=RemitSpec(autonomy="act"))  # one that is allowed everything
 SAID = {"allow": "allowed", "ask": "asked about", "deny": "denied"}
 
 
@@ -142,7 +147,24 @@ def misspelt(examples: Iterable[Example], made: Outfit) -> list[str]:
 
 def try_example(agent: Agent, example: Example) -> Tried:
     """Judge it as the loop would."""
-    made = outfit(agent)
+    return _tried(agent, outfit(agent), example)
+
+
+def try_narrowing(workspace: Workspace, example: Example) -> Tried:
+    """Judge it by the rules of a workspace alone: as a call of an agent whose own rules allow everything. A tool that is
+    not installed, as one beside an agent, takes any arguments and has no sinks."""
+    rules = [compilable(rule) for rule in workspace.rules]
+    records = {name for rule in rules for name in check_rule(rule)}
+    every = compile_rules([Compilable(("*",), "allow", "true")], records, workspace=rules)
+    tool = installed().get(example.tool) or Tool(example.tool, "", {}, _never)
+    return _tried(ANY, Outfit({example.tool: tool}, every, ()), example)
+
+
+async def _never(context: ToolContext, args: object) -> Json:
+    raise AssertionError("an example is not carried out")
+
+
+def _tried(agent: Agent, made: Outfit, example: Example) -> Tried:
     try:
         proposal = proposed(made.tools.get(example.tool), example.tool, example.args)
         facts = facts_of(agent, made, example)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,11 +15,11 @@ from remit.agents.load import load_agent
 from remit.agents.spec import Agent
 from remit.agents.spec import Rule as RuleSpec
 from remit.agents.think import ASK, OWN, PLAN, finish_tool
+from remit.agents.workspace import Workspace, compilable, require_people
 from remit.errors import SpecError, UnknownName, UserError
-from remit.gate.approval import GROUP, unknown_groups
-from remit.gate.proposal import Terms
 from remit.gate.rules import Rule, Rules, compile_rules
-from remit.journal.events import Started
+from remit.gate.sums import find
+from remit.journal.events import Event, Json, Narrowed, Started
 from remit.models.model import ToolSpec
 from remit.tools.registry import installed, resolve
 from remit.tools.tool import Tool
@@ -65,16 +65,20 @@ def outfit(agent: Agent) -> Outfit:
 def _rules(agent: Agent, tools: Mapping[str, Tool]) -> Rules:
     records = {name for tool in tools.values() for name in tool.records}
     inherited = [_fitted(rule, records, tools) for rule in agent.inherited if _matches(rule, tools)]
-    return compile_rules([*inherited, *map(_rule, agent.rules)], records, tools)
+    workspace = [_fitted(rule, records, tools) for rule in agent.workspace if _matches(rule, tools)]
+    return compile_rules([*inherited, *map(compilable, agent.rules)], records, tools, workspace)
 
 
 def _matches(rule: RuleSpec, tools: Collection[str]) -> bool:
-    return any(fnmatchcase(tool, pattern) for tool in tools for pattern in _rule(rule).tools)
+    """Whether it is about any of the tools, or counts what one of them did."""
+    made = compilable(rule)
+    counted = {one.of.partition(".")[0] for one in find(made.condition)[1].values()}
+    return bool(counted & set(tools)) or any(fnmatchcase(tool, one) for tool in tools for one in made.tools)
 
 
 def _fitted(spec: RuleSpec, records: Collection[str], tools: Collection[str]) -> Rule:
-    """A rule of the agent that delegated. What it asks about may not be known here; then it holds."""
-    rule = _rule(spec)
+    """A rule of the workspace, or of the agent that delegated. What it asks about may not be known here; then it holds."""
+    rule = compilable(spec)
     try:
         compile_rules([rule], records, tools)
     except SpecError:
@@ -82,37 +86,30 @@ def _fitted(spec: RuleSpec, records: Collection[str], tools: Collection[str]) ->
     return rule
 
 
-def _rule(spec: RuleSpec) -> Rule:
-    tools = (spec.tool,) if isinstance(spec.tool, str) else spec.tool
-    if spec.allow is not None:
-        return Rule(tools, "allow", spec.allow, spec.because)
-    if spec.ask is not None:
-        return Rule(tools, "ask", spec.ask, spec.because, _terms(spec))
-    return Rule(tools, "deny", spec.deny or "true", spec.because)
-
-
-def _terms(spec: RuleSpec) -> Terms | None:
-    late = spec.escalate
-    terms = Terms(spec.by, spec.persons, spec.expires, late.after if late else None, late.to if late else ())
-    return None if terms == Terms() else terms
-
-
 def require_groups(agent: Agent, groups: Mapping[str, Sequence[str]]) -> None:
-    """Raises UserError for a group that may say yes and that the settings do not know, in the agent or its team."""
-    for rule in agent.rules:
-        names = (*rule.by, *(rule.escalate.to if rule.escalate else ()))
-        for name in unknown_groups(names, groups):
-            known = ", ".join(groups) or "none"
-            raise UserError(
-                f"agent {agent.name}: nobody is in {name}, who would be asked; REMIT_GROUPS has {known}. "
-                f'Set it as {{"{name.removeprefix(GROUP)}": ["ann", …]}}'
-            )
+    """Raises UserError for a group that may say yes and that nobody is in, in the agent or its team."""
+    require_people((*agent.rules, *agent.workspace), groups, f"agent {agent.name}")
     for member in agent.team:
         require_groups(member, groups)
 
 
-def agent_of(started: Started) -> Agent:
-    return Agent.model_validate(started.spec)
+def agent_of(started: Started, narrowed: Sequence[Json] = ()) -> Agent:
+    """The agent of a run, with the rules of the workspace that came while it went on."""
+    agent = Agent.model_validate(started.spec)
+    return narrowed_by(agent, narrowed) if narrowed else agent
+
+
+def narrowed_by(agent: Agent, rules: Sequence[Json]) -> Agent:
+    more = tuple(RuleSpec.model_validate(rule) for rule in rules)
+    return Workspace(rules=more).over(agent)
+
+
+def agent_at(events: Iterable[Event]) -> Agent:
+    """The agent of a run as it is judged after these events. Raises UserError where there is no beginning."""
+    first, *rest = (event.body for event in events)
+    if not isinstance(first, Started):
+        raise UserError("there is no such run")
+    return agent_of(first, [rule for body in rest if isinstance(body, Narrowed) for rule in body.rules])
 
 
 def find_agent(name: str) -> Agent:

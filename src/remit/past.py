@@ -12,12 +12,13 @@ from uuid import UUID
 from remit.agents.guardian import RULE as GUARDIAN
 from remit.agents.guardian import narrowed
 from remit.agents.reading import learn, said
-from remit.agents.spec import Agent
+from remit.agents.spec import Agent, Rule
+from remit.agents.workspace import workspace_of
 from remit.app import App
 from remit.errors import Mend, ToolFault, UserError
 from remit.examples import proposed
 from remit.gate.explain import LOST, Explained, explain, named, watch
-from remit.gate.judge import GRANT
+from remit.gate.judge import GRANT, WORKSPACE
 from remit.gate.known import Known
 from remit.gate.policy import check
 from remit.gate.proposal import Facts, Proposal, Verdict
@@ -31,6 +32,7 @@ from remit.outfit import Outfit, agent_of, outfit
 
 Json = Any
 UNKNOWN = "unknown"
+ASK = "autonomy ask"  # what it names where a rule allows it, and the agent asks all the same
 UNDECIDED = "no rule matches"  # what a verdict names where none of the rules decided
 
 
@@ -66,6 +68,7 @@ class Past:
     person: Mapping[str, Json]
     inputs: Mapping[str, Json]
     then: Then
+    narrowed: tuple[Json, ...] = ()  # rules of the workspace that had come since the run began
 
     def proposal(self, made: Outfit) -> Proposal:
         """The call as the gate saw it. Raises Mend where the tool does not take such arguments any more."""
@@ -104,11 +107,20 @@ class Past:
     def stood(self, rules: Rules) -> dict[str, bool]:
         """How the rules of that time stood, by their names, as far as the verdict tells: the one that decided held, those
         before it did not. What could not be decided then counts as what came of it."""
-        told = self.reasons[-1] if self.rule == "autonomy ask" and self.reasons else self.rule
-        matching = [one.rule.name for one in rules.for_tool(self.call.call.tool)]
+        tool = self.call.call.tool
+        everywhere = [one.rule.name for one in rules.of_workspace(tool)]
+        held = {name for name in everywhere if f"{WORKSPACE}{name}" in self.rule}
+        found = dict.fromkeys(held, True)
+        if self.decision != "deny":  # else what would only have been asked about is not told
+            found |= {name: name in held for name in everywhere}
+        matching = [one.rule.name for one in rules.for_tool(tool)]
+        told = self.rule
+        for name in (*matching, UNDECIDED, ASK):
+            told = name if held and self.rule.endswith(f" and {name}") else told
+        told = self.reasons[-1] if told == ASK and self.reasons else told
         if told in matching:
-            return dict.fromkeys(matching[: matching.index(told)], False) | {told: True}
-        return dict.fromkeys(matching, False) if told == UNDECIDED else {}
+            return found | dict.fromkeys(matching[: matching.index(told)], False) | {told: True}
+        return found | dict.fromkeys(matching, False) if told == UNDECIDED else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +201,7 @@ def _past(state: State, call: CallState, judged: Judged, then: Then) -> Past:
         person=started.person.model_dump(),
         inputs=started.inputs,
         then=then,
+        narrowed=tuple(state.narrowed),
     )
 
 
@@ -216,29 +229,43 @@ def again(past: Past, agent: Agent, then: Rules) -> Again:
     lost, stood = past.lost(made), past.stood(then)
     verdict, looks = watch(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost, stood)
     for look in looks:
+        if look.workspace and look.rule.decision == "ask" and verdict.decision == "deny":
+            continue  # it asks at the most, and something else denies
         if look.lost and look.rule.name not in stood:
-            return Again(
-                past, None, f"{LOST.format(names=named(look.lost))}, and rule {look.number} asks about it"
-            )
+            return Again(past, None, f"{LOST.format(names=named(look.lost))}, and {look.name} asks about it")
     if past.rule == GUARDIAN:  # it would have said the same
         verdict = narrowed(verdict, past.decision, past.reasons[0].removeprefix("the guardian: "))
     return Again(past, verdict)
 
 
-def _rules_then(started: Started) -> Rules:
+def _rules_then(started: Started, past: Past) -> Rules:
     """No rules where they are for tools that are not there any more."""
     try:
-        return outfit(agent_of(started)).rules
+        return outfit(agent_of(started, past.narrowed)).rules
     except (UserError, ToolFault):
         return Rules()
 
 
-async def judge_again(app: App, agent: Agent, limit: int, of: str = "") -> Anew:
+def _again(past: Past, agent: Agent, then: Rules) -> Again:
+    try:
+        return again(past, agent, then)
+    except (UserError, ToolFault) as error:
+        return Again(past, None, f"the run's agent cannot be used any more: {error}")
+
+
+async def judge_again(
+    app: App, agent: Agent | None, limit: int, of: str = "", workspace: Sequence[Rule] | None = None
+) -> Anew:
     """What this agent's rules, tools and autonomy would have decided in the newest runs of the agent `of` (without: of its
-    own name). Raises SpecError, UnknownName for an agent that cannot be used."""
-    made = outfit(agent)
-    check(made.rules, made.tools)
-    rows = await list_runs(app.store, agent=of or agent.name, limit=limit)
+    own name); None: each run's own, and of all agents. `workspace`: rules for every agent, in place of those that the
+    runs had; None: those that hold now, or, without an agent, those of then. Raises SpecError, UnknownName for an agent
+    that cannot be used."""
+    if agent is not None:
+        held = workspace_of(app.settings).rules if workspace is None else workspace
+        agent = agent.model_copy(update={"workspace": tuple(held)})
+        made = outfit(agent)
+        check(made.rules, made.tools)
+    rows = await list_runs(app.store, agent=of or (agent.name if agent else ""), limit=limit)
     table, differing, replays = Counter[tuple[str, str]](), [], 0
     for row in rows:
         events = await app.journal.read(row.id)
@@ -249,11 +276,13 @@ async def judge_again(app: App, agent: Agent, limit: int, of: str = "") -> Anew:
         if kept and agent_of(started).remit.autonomy == "shadow":
             replays += 1  # what it did was judged in the run that it replays
             continue
-        then = _rules_then(started)
         for past in past_calls(events).values():
             if past.call.seq <= kept:
                 continue  # of the run that it was forked from
-            one = again(past, agent, then)
+            own = agent or agent_of(started, past.narrowed)
+            if agent is None and workspace is not None:
+                own = own.model_copy(update={"workspace": tuple(workspace)})
+            one = _again(past, own, _rules_then(started, past))
             would = one.verdict.decision if one.verdict else UNKNOWN
             table[past.decision, would] += 1
             if would != past.decision:

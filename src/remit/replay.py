@@ -28,6 +28,7 @@ from remit.agents.recording import (
     record,
 )
 from remit.agents.spec import Agent, Rule
+from remit.agents.workspace import Workspace
 from remit.app import App
 from remit.errors import UserError
 from remit.journal.cut import take_over
@@ -35,7 +36,7 @@ from remit.journal.events import Answered, AnyBody, Asked, Event, Finished, Repl
 from remit.journal.state import fold
 from remit.models.model import Model
 from remit.models.prices import require_price
-from remit.outfit import agent_of, outfit
+from remit.outfit import agent_at, agent_of, outfit
 
 USED_UP = "the recorded answers of the model are used up, and the run would go on"
 
@@ -86,7 +87,7 @@ async def replay(
         raise UserError(f"there is no run {run}")
     if status == "running":
         raise UserError(f"run {run} is still going: wait for it to end, or `remit pause {str(run)[:8]}`")
-    agent = await _judged_by(app, first, changes)
+    agent = await _judged_by(app, events, changes)
     model = await _model(app, agent, changes, terms, events, at or 1)
     kept = [_open_to_all(body) for body in take_over(events, at or 1, datetime.now(UTC))]
     spec = agent if terms.recorded else agent.model_copy(update={"model": model.name})
@@ -109,11 +110,15 @@ async def replay(
     return live.run
 
 
-async def _judged_by(app: App, started: Started, changes: Changes) -> Agent:
+async def _judged_by(app: App, events: Sequence[Event], changes: Changes) -> Agent:
     """The spec that the replay is judged by, autonomy included. A replay's own says shadow, so that of a replay is
     looked up where it came from."""
-    agent = changes.agent or agent_of(started)
-    while changes.agent is None and agent.remit.autonomy == "shadow" and started.fork_of is not None:
+    then, started = agent_at(events), events[0].body
+    agent = changes.agent or then
+    agent = Workspace(rules=then.workspace).over(agent)  # what held for every agent held for this one
+    while changes.agent is None and agent.remit.autonomy == "shadow":
+        if not isinstance(started, Started) or started.fork_of is None:
+            break
         earlier = await app.journal.read(started.fork_of)
         if not earlier or not isinstance(earlier[0].body, Started):
             break

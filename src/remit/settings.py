@@ -78,6 +78,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='People by group, for rules that ask `by: group:<name>`: {"finance": ["ann", "bo@x.example"]}.',
     )
+    rules: Path | None = Field(
+        None,
+        description="The file of rules that hold for every agent; unset: rules.yaml in the data folder, if there.",
+    )
     pool_size: int = Field(
         8,
         ge=3,

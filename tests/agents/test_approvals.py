@@ -144,7 +144,7 @@ async def test_a_group_is_who_was_in_it_when_it_was_asked_and_must_be_known(sett
     finance = settings.model_copy(update={"groups": {"finance": ("bo", "carol")}})
     async with open_app(settings) as app:
         with pytest.raises(
-            UserError, match="nobody is in group:finance, who would be asked; REMIT_GROUPS has none"
+            UserError, match="nobody is in group:finance, who would be asked; the groups are none"
         ):
             await ask(app, by="group:finance")
     async with open_app(finance) as app:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from remit import settings as settings_module
 from tests.cli.typed import CANNOT, DONE, SENDING, data, remit, spec, work
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -385,3 +386,71 @@ def test_the_group_without_a_word_lists_its_commands() -> None:
     shown = remit("policy")
     assert shown.exit_code == 2
     assert all(f"  {name}" in shown.output for name in ("test", "explain", "diff"))
+
+
+EVERYWHERE = {"rules": [{"tool": "charge", "deny": "args.amount > 3", "because": "no more than three"}]}
+
+
+def everywhere(folder: Path, rules: Any = EVERYWHERE) -> str:
+    path = folder / "rules.yaml"
+    path.write_text(yaml.safe_dump(rules))
+    return str(path)
+
+
+def test_rules_for_every_agent_are_tested_alone_and_with_an_agent(tmp_path: Path) -> None:
+    rules, agent = everywhere(tmp_path), spec(tmp_path)
+    written = {"examples": [ALLOWED, {"tool": "charge", "args": {"amount": 2}, "expect": "allow"}]}
+    (tmp_path / "rules.policy.yaml").write_text(yaml.safe_dump(written))
+    for name in (rules, str(tmp_path / "rules.policy.yaml")):
+        shown = remit("policy", "test", name)
+        assert shown.exit_code == 1
+        assert "expected allow, decided deny: no more than three" in shown.stdout
+        assert "1 of 2 are decided otherwise." in shown.stdout
+    examples(tmp_path, ALLOWED)
+    assert remit("policy", "test", agent).exit_code == 0
+    shown = remit("policy", "test", agent, "--workspace", rules)
+    assert (shown.exit_code, "no more than three" in shown.stdout) == (1, True)
+
+
+def test_a_rule_for_every_agent_that_does_not_fit_an_agents_tools_is_a_warning(tmp_path: Path) -> None:
+    agent = spec(tmp_path)
+    examples(tmp_path, DENIED)
+    rules = everywhere(tmp_path, {"rules": [{"tool": "charge", "ask": "args.sum > 3"}]})
+    (found,) = data("policy", "test", agent, "--workspace", rules)
+    assert any("charge has no argument 'sum'" in one and "it holds" in one for one in found["warnings"])
+
+
+def test_a_call_is_explained_with_the_file_of_the_rule_for_every_agent(
+    tmp_path: Path, here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = Path(everywhere(tmp_path))
+    under = here.model_copy(update={"rules": rules})
+    monkeypatch.setattr(settings_module, "load", lambda: under)
+    work(tmp_path, CHARGE, CANNOT)
+    thought = ("explain", "-a", spec(tmp_path), "-t", "charge", "--args", '{"amount": 5}')
+    for words in (thought, ("explain", "last", "1.1")):
+        shown = remit("policy", *words).stdout
+        assert "decided by: workspace: deny charge if args.amount > 3" in shown
+        assert f"{rules}, rule 1" in shown
+        assert (
+            "the workspace's rule (deny charge if args.amount > 3) must not hold; now args.amount is 5"
+            in shown
+        )
+        assert "without that, it is allowed by: allow charge if args.amount <= 50" in shown
+    everywhere(tmp_path, {"rules": []})
+    assert "not in the file any more" in remit("policy", "explain", "last", "1.1").stdout
+
+
+def test_changed_rules_for_every_agent_are_tried_on_the_runs_of_all(tmp_path: Path) -> None:
+    work(tmp_path, CHARGE, {"tool": "charge", "args": {"amount": 2}}, DONE)
+    work(tmp_path, CHARGE, DONE, name="other")
+    rules = everywhere(tmp_path)
+    found = data("policy", "diff", "--workspace", rules)
+    assert (found["runs"], found["counts"]) == (2, {"allow": {"allow": 1, "deny": 2}})
+    assert {one["would_be"]["rule"] for one in found["changed"]} == {
+        "workspace: deny charge if args.amount > 3"
+    }
+    shown = remit("policy", "diff", "--workspace", rules, "--of", "other").stdout
+    assert "1 call of 1 run of other: 0 decided the same, 1 otherwise." in shown
+    assert data("policy", "diff", spec(tmp_path), "--workspace", rules)["runs"] == 1
+    assert remit("policy", "diff").exit_code == 2

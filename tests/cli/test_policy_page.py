@@ -18,7 +18,7 @@ from tests.cli.typed import remit
 PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
 FILES = (  # in its order
     *("desk.py", "desk.yaml", "post.py", "desk.policy.yaml", "mail.json", "stricter.yaml"),
-    *("day.yaml", "day.policy.yaml"),
+    *("rules.yaml", "rules.policy.yaml", "day.yaml", "day.policy.yaml"),
 )
 
 
@@ -61,7 +61,7 @@ def test_what_the_page_shows_is_what_its_commands_print(
     monkeypatch.setenv("REMIT_USER", person.removeprefix("REMIT_USER="))
     assert remit(*words).exit_code == 3  # it waits for a yes
     transcripts = blocks("console")
-    assert len(transcripts) == 8
+    assert len(transcripts) == 10
     for transcript in transcripts:
         typed, _, output = transcript.partition("\n")
         assert plain(remit(*shlex.split(typed)[2:]).stdout) == plain(output), typed

@@ -21,7 +21,7 @@ from remit.agents.think import OWN
 from remit.agents.turns import in_turn
 from remit.errors import Mend, UnknownName
 from remit.gate.approval import endorsed_of, enough, frozen
-from remit.gate.judge import judge, looks_allowed
+from remit.gate.judge import WORKSPACE, judge, looks_allowed
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.remembered import Remembered
 from remit.journal.events import Acted, Answered, Asked, Json, Judged, Person, Planned, Slept
@@ -117,15 +117,7 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
     if verdict.decision == "deny":
         live.write(*told, judged, _denied(call, tool, verdict))
     elif verdict.decision == "ask":
-        asked = Asked(
-            ask_id=f"a{call.call.id}",
-            kind="approval",
-            text=f"{tool.name}: {_why(verdict)}",
-            call_id=call.call.id,
-            digest=proposal.digest,
-            **frozen(verdict.terms, live.leases.now(), live.groups),
-        )
-        live.write(*told, judged, asked)
+        live.write(*told, judged, _ask(live, call, tool, verdict, proposal))
     elif told:
         live.write(*told, judged)
         return [Ready(call, args=proposal.args, context=context)]
@@ -173,6 +165,29 @@ async def _ask_gate(
     if live.rules.sums:
         return await judge_by_sums(live, call, proposal, facts, partial(judge, remembered=remembered))
     return judge(proposal, facts, live.rules, remembered)
+
+
+def _ask(
+    live: Live, call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal, time: int = 1
+) -> Asked:
+    """The question to people; `time`: how often it is asked about this call."""
+    return Asked(
+        ask_id=f"a{call.call.id}" if time == 1 else f"a{call.call.id}.{time}",
+        kind="approval",
+        text=f"{tool.name}: {_why(verdict)}",
+        call_id=call.call.id,
+        digest=proposal.digest,
+        **frozen(verdict.terms, live.leases.now(), live.groups),
+    )
+
+
+def _newly_asked(live: Live, call: CallState, verdict: Verdict) -> bool:
+    """Whether a rule of the workspace asks by now that did not when the person was asked: the yes was to less."""
+    if verdict.decision != "ask" or WORKSPACE not in verdict.rule:
+        return False
+    before = call.judged.rule if call.judged else ""
+    names = [f"{WORKSPACE}{one.rule.name}" for one in live.rules.of_workspace(call.call.tool)]
+    return any(name in verdict.rule and name not in before for name in names)
 
 
 def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:
@@ -250,6 +265,10 @@ async def _after_reply(live: Live, call: CallState) -> list[Ready]:
         return _mend(live, call, str(error), tool)
     if verdict.decision == "deny" or proposal.digest != asked.digest:
         live.write(_judged(call, tool, verdict, proposal), _denied(call, tool, verdict))
+        return []
+    if _newly_asked(live, call, verdict):
+        again = sum(one.call_id == call.call.id for one in live.state.asked.values()) + 1
+        live.write(_judged(call, tool, verdict, proposal), _ask(live, call, tool, verdict, proposal, again))
         return []
     person = live.state.started.person if live.state.started else Person()
     if why := enough(asked, endorsed_of(call, asked), person, reply):

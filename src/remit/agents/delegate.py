@@ -66,11 +66,18 @@ def narrow(parent: Agent, child: Agent, state: State) -> Agent:
         destinations=tuple(host for host in its.destinations if host in mine.destinations),
         deadline=min(deadlines, default=None),
     )
+    workspace = tuple(dict.fromkeys((*parent.workspace, *child.workspace)))
     inherited = (*parent.inherited, *(rule for rule in parent.rules if rule.allow is None))
     model = parent.model if child.model == "auto" else child.model
     guardian = parent.guardian or child.guardian
     return child.model_copy(
-        update={"remit": remit, "inherited": inherited, "model": model, "guardian": guardian}
+        update={
+            "remit": remit,
+            "inherited": inherited,
+            "workspace": workspace,
+            "model": model,
+            "guardian": guardian,
+        }
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,20 @@ def parse_agent(text: str, path: str = "agent", find: Callable[[str], Agent] | N
     return _made(read(text, path), path, find)
 
 
+def wrong(error: ValidationError, data: Json, path: str, models: Mapping[str, type[BaseModel]]) -> SpecError:
+    """The first thing that is wrong, with its line. `models`: by where each stands, with the whole under the empty name."""
+    first = error.errors()[0]
+    loc = tuple(part for part in first["loc"] if part != "function-after")
+    return SpecError(_say(first["type"], first["msg"], loc, models), path, line_of(data, loc))
+
+
 def _made(data: Json, path: str, find: Callable[[str], Agent] | None) -> Agent:
     if not isinstance(data, dict):
         raise SpecError("an agent is a mapping: name, instructions, tools, …", path, 1)
     try:
         return Agent.model_validate(with_team(plain(data), path, find))
     except ValidationError as error:
-        first = error.errors()[0]
-        loc = tuple(part for part in first["loc"] if part != "function-after")
-        raise SpecError(_say(first["type"], first["msg"], loc), path, line_of(data, loc)) from error
+        raise wrong(error, data, path, MODELS) from error
 
 
 def with_team(data: dict[str, Json], path: str, find: Callable[[str], Agent] | None) -> dict[str, Json]:
@@ -66,12 +71,12 @@ def with_team(data: dict[str, Json], path: str, find: Callable[[str], Agent] | N
     return {**data, "team": [member(one) for one in team]}
 
 
-def _say(kind: str, message: str, loc: tuple[int | str, ...]) -> str:
+def _say(kind: str, message: str, loc: tuple[int | str, ...], models: Mapping[str, type[BaseModel]]) -> str:
     where = ".".join(str(part) for part in loc)
     if kind != "extra_forbidden":
         return f"{where}: {message}"
     parent = ".".join(str(part) for part in loc[:-1] if not isinstance(part, int))
-    model = MODELS.get(parent) or MODELS.get(f"{parent.rpartition('.')[0]}.*", Agent)
+    model = models.get(parent) or models.get(f"{parent.rpartition('.')[0]}.*", models[""])
     known = [field.alias or name for name, field in model.model_fields.items()]
     near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"

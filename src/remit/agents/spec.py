@@ -106,6 +106,18 @@ class Rule(Part):
         return self
 
 
+def _narrowing(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    for number, rule in enumerate(rules, 1):
+        if rule.allow is not None:
+            raise ValueError(
+                f"rule {number} allows: what holds for every agent only narrows; write what is asked or denied"
+            )
+    return rules
+
+
+Narrowing = Annotated[tuple[Rule, ...], AfterValidator(_narrowing)]
+
+
 class Check(Part):
     """When the goal is met. Exactly one of: `sql` on `resource` whose first value must be true; `python`, an
     expression over `output`, `report`, `effects`; `schema` for the output; `rubric`, judged by a model;
@@ -166,6 +178,7 @@ class Agent(Part):
     remit: RemitSpec = RemitSpec()
     rules: tuple[Rule, ...] = ()
     inherited: tuple[Rule, ...] = ()  # of whoever delegated: its asks and denies, before the own rules
+    workspace: Narrowing = ()  # as the workspace had them when the run began: beside all others, and the stricter counts
     resources: dict[str, str] = {}  # name -> URL; `$NAME` is read from the environment when a tool runs
     output: dict[str, Json] | None = None  # JSON Schema of the result
     checks: tuple[Check, ...] = ()

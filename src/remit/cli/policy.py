@@ -13,6 +13,7 @@ from rich.text import Text
 
 from remit import library, settings
 from remit.agents.spec import Agent
+from remit.agents.workspace import compilable, is_workspace, load_workspace, workspace_of
 from remit.app import open_app
 from remit.cli.common import Json, console, perform, print_json
 from remit.cli.runs import explain
@@ -28,6 +29,7 @@ from remit.examples import (
     misspelt,
     proposed,
     try_example,
+    try_narrowing,
     ungiven,
 )
 from remit.gate.explain import explain as explain_call
@@ -36,6 +38,9 @@ from remit.journal.events import Started
 from remit.outfit import agent_of, find_agent, outfit
 from remit.past import explained, inherited, judge_again, past_calls
 
+Rules_ = Annotated[
+    Path | None, typer.Option("--workspace", help="A file of rules that hold for every agent.")
+]
 WIDE = 60  # columns that the names of examples may take
 
 policy = typer.Typer(
@@ -69,11 +74,16 @@ def _group() -> None:
 def examples(
     agent: Annotated[
         str | None,
-        typer.Argument(help="An agent: its name, its file, or its file of examples. Without: the library's."),
+        typer.Argument(
+            help="An agent: its name, its file, or its file of examples; or a workspace's rules. "
+            "Without: the library's agents, and the workspace's rules that hold."
+        ),
     ] = None,
+    workspace: Rules_ = None,
     as_json: Json = False,
 ) -> None:
-    """Check the rules against the tools, and judge the examples beside the agent: `shop.policy.yaml` beside `shop.yaml`.
+    """Check the rules against the tools, and judge the examples beside the agent: `shop.policy.yaml` beside `shop.yaml`. A
+    workspace's rules are judged by themselves, or, by --workspace, together with the agent's.
 
     Exit code 1 when one is decided otherwise than it says, 2 when a rule cannot be meant as it stands.
 
@@ -82,8 +92,12 @@ def examples(
     remit policy test support
 
     remit policy test ./shop.yaml --json
+
+    remit policy test ./rules.yaml
+
+    remit policy test ./shop.yaml --workspace ./rules.yaml
     """
-    found = perform(_test(agent, as_json))
+    found = perform(_test(agent, workspace, as_json))
     if any(tried.wrong for tried in found):
         raise typer.Exit(1)
 
@@ -126,14 +140,18 @@ def why_so(
 
 @policy.command("diff", short_help="What changed rules would have decided otherwise in past runs.")
 def simulate(
-    agent: Annotated[str, typer.Argument(help="The agent with the changed rules: a file, or a name.")],
+    agent: Annotated[
+        str | None, typer.Argument(help="The agent with the changed rules: a file, or a name.")
+    ] = None,
+    workspace: Rules_ = None,
     runs: Annotated[
         int, typer.Option("--runs", "-n", min=1, max=1000, help="So many of the newest runs.")
     ] = 100,
     of: Annotated[str, typer.Option("--of", help="Runs of this agent, where it has another name.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Judge the calls of past runs again by changed rules, and list what would have been decided otherwise.
+    """Judge the calls of past runs again by changed rules, and list what would have been decided otherwise: an agent's, or
+    those of a workspace, for the runs of all agents.
 
     Nothing is called and no model is asked: each call is judged by itself, with what the journal holds of that time. What a
     model would have done after another verdict, `remit replay --rules` can tell.
@@ -143,16 +161,30 @@ def simulate(
     remit policy diff stricter.yaml
 
     remit policy diff stricter.yaml --runs 500 --json | jq .counts
+
+    remit policy diff --workspace ./rules.yaml
     """
-    perform(_diff(agent, runs, of, as_json))
+    if agent is None and workspace is None:
+        raise typer.BadParameter("name an agent with changed rules, or --workspace, or both")
+    perform(_diff(agent, workspace, runs, of, as_json))
 
 
-async def _test(name: str | None, as_json: bool) -> list[Tried]:
+async def _test(name: str | None, workspace: Path | None, as_json: bool) -> list[Tried]:
     names = [name] if name else [one for one in library.agents() if beside(one).exists()]
+    rules = load_workspace(workspace).rules if workspace else ()
     found: dict[str, list[Tried]] = {}
     doubts: dict[str, list[str]] = {}
+    if name is None and (now := workspace_of(settings.load()).path):
+        names.append(str(now))
     for one in names:
+        if (file := _of_workspace(one)) is not None:
+            written = load_examples(beside(str(file))) if name or beside(str(file)).exists() else ()
+            held = load_workspace(file)
+            doubts[str(file)] = []
+            found[str(file)] = [try_narrowing(held, example) for example in written]
+            continue
         agent, path = _told_apart(one)
+        agent = agent.model_copy(update={"workspace": rules})
         written = load_examples(path)
         doubts[agent.name] = _checked(agent) + misspelt(written, outfit(agent))
         found[agent.name] = [try_example(agent, example) for example in written]
@@ -172,6 +204,14 @@ async def _test(name: str | None, as_json: bool) -> list[Tried]:
     for agent_name, several in found.items():
         _print(agent_name, several, doubts[agent_name])
     return every
+
+
+def _of_workspace(name: str) -> Path | None:
+    """The workspace's rules, by their file or that of their examples; None for an agent."""
+    path = Path(name)
+    if path.name.endswith((".policy.yaml", ".policy.yml")):
+        path = path.with_name(f"{path.name.rsplit('.policy.', 1)[0]}.yaml")
+    return path if path.suffix in (".yaml", ".yml") and is_workspace(path) else None
 
 
 def _told_apart(name: str) -> tuple[Agent, Path]:
@@ -246,7 +286,7 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
         raise UserError(
             f"{told['tool']} was not judged: it came to {told['outcome']!r} before, or is not that far yet"
         )
-    agent = agent_of(started)
+    agent = agent_of(started, past.narrowed)
     try:
         found = explained(past, agent, outfit(agent))
     except Mend as error:
@@ -273,11 +313,11 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
         print_json({"run": run, **about, **as_data(found), "differs": differs})
         return
     notes = {"outcome": str(told["outcome"]), "approved by": str(told["approved by"]), "but now": differs}
-    show(f"{told['tool']} {brief(told['args'], 300)}", found, values, notes)
+    show(f"{told['tool']} {brief(told['args'], 300)}", found, values, notes, _places(agent))
 
 
 async def _explain_thought(name: str, tool: str, args: str, given: str, as_json: bool) -> None:
-    agent = find_agent(name)
+    agent = workspace_of(settings.load()).over(find_agent(name))
     made = outfit(agent)
     if not tool:
         raise UserError(f"say which tool: --tool; {agent.name} has {', '.join(made.tools)}")
@@ -304,7 +344,15 @@ async def _explain_thought(name: str, tool: str, args: str, given: str, as_json:
             for name in ungiven(made, tool, situation)
         )
     }
-    show(f"{tool} {brief(call, 300)}", found, {name: {"value": value} for name, value in call.items()}, notes)
+    values = {name: {"value": value} for name, value in call.items()}
+    show(f"{tool} {brief(call, 300)}", found, values, notes, _places(agent))
+
+
+def _places(agent: Agent) -> dict[str, str]:
+    """Where the rules of the workspace stand that the agent is judged by."""
+    now = workspace_of(settings.load())
+    names = [compilable(rule).name for rule in agent.workspace]
+    return {name: now.place(name) or "not in the file any more; it held when the run began" for name in names}
 
 
 def _object(text: str, option: str) -> dict[str, Any]:
@@ -317,11 +365,12 @@ def _object(text: str, option: str) -> dict[str, Any]:
     return found
 
 
-async def _diff(name: str, runs: int, of: str, as_json: bool) -> None:
-    agent = find_agent(name)
+async def _diff(name: str | None, workspace: Path | None, runs: int, of: str, as_json: bool) -> None:
+    agent = find_agent(name) if name else None
+    rules = load_workspace(workspace).rules if workspace else None
     async with open_app(settings.load()) as app:
-        found = await judge_again(app, agent, runs, of)
+        found = await judge_again(app, agent, runs, of, rules)
     if as_json:
         print_json(anew_as_data(found))
         return
-    show_anew(found, of or agent.name)
+    show_anew(found, of or (agent.name if agent else ""))

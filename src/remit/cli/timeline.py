@@ -26,6 +26,7 @@ from remit.journal.events import (
     Granted,
     Intended,
     Judged,
+    Narrowed,
     Nudged,
     Paused,
     Planned,
@@ -115,6 +116,9 @@ def said(event: Event) -> Text:
         case Granted():
             asked = ", ".join(f"{name} ×{times}" for name, times in body.tools.items())
             text.append("grant ", "magenta").append(asked or "no effects").append(f"  by {body.by}", "dim")
+        case Narrowed():
+            more = "1 rule" if len(body.rules) == 1 else f"{len(body.rules)} rules"
+            text.append("narrowed ", "magenta").append(f"by {more} that the workspace has now")
         case Delegated():
             text.append(f"delegates {body.call_id} ", "bold").append(
                 f"to {body.agent}, run {str(body.child)[:8]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,7 @@ def as_data(found: Explained) -> dict[str, object]:
 def _look(look: Look) -> dict[str, object]:
     return {
         "number": look.number,
+        "workspace": look.workspace,
         "rule": look.rule.name,
         "decision": look.rule.decision,
         "condition": look.rule.condition,
@@ -47,8 +49,15 @@ def _look(look: Look) -> dict[str, object]:
     }
 
 
-def show(call: str, found: Explained, values: Mapping[str, Json], notes: Mapping[str, str]) -> None:
-    """The verdict as a tree: what decided, the rules in the order in which they were looked at, evidence, ways."""
+def show(
+    call: str,
+    found: Explained,
+    values: Mapping[str, Json],
+    notes: Mapping[str, str],
+    places: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """The verdict as a tree: what decided, the rules in the order in which they were looked at, evidence, ways. `places`:
+    where rules of the workspace stand, by their names."""
     verdict = found.verdict
     root = Tree(Text.assemble((call, "bold"), " → ", (verdict.decision, colour(verdict.decision))))
     root.add(Text(f"decided by: {verdict.rule}"))
@@ -60,7 +69,7 @@ def show(call: str, found: Explained, values: Mapping[str, Json], notes: Mapping
     if found.looks:
         rules = root.add("rules, as they were looked at")
         for look in found.looks:
-            _add(rules, look)
+            _add(rules, look, places.get(look.rule.name, "") if look.workspace else "")
     if verdict.evidence:
         sinks = root.add("what vouches for its values")
         for argument, level in verdict.evidence.items():
@@ -78,14 +87,16 @@ def show(call: str, found: Explained, values: Mapping[str, Json], notes: Mapping
     console.print(root)
 
 
-def _add(rules: Tree, look: Look) -> None:
-    name = f"{look.number}." if look.number else "inherited:"
+def _add(rules: Tree, look: Look, place: str = "") -> None:
+    name = f"{look.number}." if look.number else "workspace:" if look.workspace else "inherited:"
     rule = " ".join(look.rule.name.split())
     stands = _lost(look) if look.lost and isinstance(look.holds, bool) else state(look.holds)
     style = (
         {True: "green", False: "dim"}.get(look.holds, "yellow") if isinstance(look.holds, bool) else "yellow"
     )
     one = rules.add(Text.assemble(f"{name} {rule}: ", (stands, style)))
+    if place:
+        one.add(Text(place, "dim"))
     if isinstance(look.holds, str):
         one.add(Text(look.holds, "yellow"))
     for part in look.parts:
@@ -136,6 +147,7 @@ def _again(one: Again) -> dict[str, object]:
 
 def show_anew(found: Anew, of: str) -> None:
     """How many calls were decided how and would be decided how, and those that differ, the largest group first."""
+    of = of or "all agents"
     if not found.runs:
         console.print(f"No runs of {of} to judge again; --of names an agent whose runs are to be taken.")
         return

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypedDict
 
@@ -20,6 +21,7 @@ from remit.journal.state import CallState, State
 
 Decision = Literal["approve", "reject", "answer"]
 GROUP = "group:"  # before the name of a group of people in the settings
+NOBODY = f"{GROUP}nobody"  # who may decide what two rules ask different people about
 _EVER = datetime.max.replace(tzinfo=UTC)
 EXPIRY = timedelta(days=7)  # of an approval nobody answers
 
@@ -39,12 +41,30 @@ def frozen(terms: Terms | None, at: datetime, groups: Mapping[str, Sequence[str]
     members keeps its name, which is nobody's: a question for nobody is not one for everybody."""
     if terms is None:
         return {"expires": at + EXPIRY}
-    fields: Frozen = {"expires": at + (terms.expires or EXPIRY), "persons": terms.persons}
-    if terms.by:
-        fields["by"] = _members(terms.by, groups)
-    if terms.after is not None:
-        fields |= {"escalates": at + terms.after, "to": _members(terms.to, groups)}
+    several = _several(terms)
+    expiry = min((one.expires for one in several if one.expires is not None), default=EXPIRY)
+    fields: Frozen = {"expires": at + expiry, "persons": max(one.persons for one in several)}
+    named = [one for one in several if one.by]
+    if by := _of_all([_members(one.by, groups) for one in named]):
+        fields["by"] = by
+    if after := [one.after for one in several if one.after is not None]:
+        late = _of_all([_members((*one.by, *one.to), groups) for one in named])
+        to = [name for name in late if name not in by and name != NOBODY]
+        fields |= {"escalates": at + max(after), "to": to} if to else {}
     return fields
+
+
+def _several(terms: Terms) -> list[Terms]:
+    """Of each rule that asks."""
+    return [replace(terms, also=None), *(_several(terms.also) if terms.also else ())]
+
+
+def _of_all(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Who is named by each of several rules; NOBODY where none is, and nothing where there are no rules that name anybody."""
+    if not lists:
+        return []
+    others = [set(map(_name, one)) for one in lists[1:]]
+    return [name for name in lists[0] if all(_name(name) in other for other in others)] or [NOBODY]
 
 
 def unknown_groups(names: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:

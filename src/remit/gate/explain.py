@@ -34,18 +34,28 @@ class Part:
 class Look:
     """One rule, looked at for one call."""
 
-    number: int  # among the agent's own, from 1; 0: inherited from the agent that delegated
+    number: (
+        int  # among the agent's own, from 1; 0: inherited from the agent that delegated, or of the workspace
+    )
     rule: Rule
     holds: bool | str
     parts: tuple[Part, ...]
     asks: frozenset[str]  # the variables in its condition
     lost: frozenset[str]  # those of them that are not known any more
+    workspace: bool = False  # it holds for every agent
+
+    @property
+    def name(self) -> str:
+        """As the agent's file, or the workspace's, has it."""
+        if self.workspace:
+            return f"the workspace's rule ({self.rule.name})"
+        return f"rule {self.number}" if self.number else f"an inherited rule ({self.rule.name})"
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
     verdict: Verdict
-    looks: tuple[Look, ...]  # in their order; the last is the one that decided, where one did
+    looks: tuple[Look, ...]  # the agent's in their order, where the last decides; then the workspace's
     ways: tuple[str, ...] = ()  # what would make it allowed
 
 
@@ -54,6 +64,7 @@ class _Watched(Compiled):
     """A rule that remembers what it was asked."""
 
     number: int = 0
+    workspace: bool = False
     seen: list[tuple[_Watched, bool | str, Mapping[str, Json]]] = field(default_factory=list)
     assumed: bool | str | None = None  # how it stood, where what it asks about is not known any more
 
@@ -94,15 +105,16 @@ def watch(
     """The verdict, and each rule that it took."""
     seen: list[tuple[_Watched, bool | str, Mapping[str, Json]]] = []
 
-    def watched(number: int, one: Compiled) -> _Watched:
+    def watched(number: int, one: Compiled, workspace: bool = False) -> _Watched:
         assumed = (
             stood.get(one.rule.name, LOST.format(names=named(one.asks & lost))) if one.asks & lost else None
         )
         own = max(0, number - inherited)
-        return _Watched(one.rule, one.program, one.tree, one.asks, one.sums, own, seen, assumed)
+        return _Watched(one.rule, one.program, one.tree, one.asks, one.sums, own, workspace, seen, assumed)
 
     compiled = tuple(watched(number, one) for number, one in enumerate(rules.compiled, 1))
-    verdict = judge(proposal, facts, replace(rules, compiled=compiled, _found={}))
+    narrowing = tuple(watched(0, one, workspace=True) for one in rules.workspace)
+    verdict = judge(proposal, facts, rules.with_compiled(compiled, narrowing))
     looks = [
         Look(
             one.number,
@@ -111,6 +123,7 @@ def watch(
             _parts(one, known, rules) if one.assumed is None else (),
             one.asks,
             one.asks & lost,
+            one.workspace,
         )
         for one, held, known in seen
     ]
@@ -197,18 +210,24 @@ def _ways(
     if facts.autonomy == "draft" and proposal.effect in ("egress", "destroy"):
         yield "an agent that only drafts changes nothing: raise `remit.autonomy` to ask or act"
         return
-    last = looks[-1] if looks else None
+    own = tuple(look for look in looks if not look.workspace)
+    last = own[-1] if own else None
+    stops = [look for look in looks if look.workspace and look.holds is not False]
     if last is not None and last.rule.decision != "allow" and last.holds is not False:
-        yield f"{_named(last)} must not hold{_still(last)}"
-        after = _without(proposal, facts, rules, looks)
-        if after.decision == "allow":
-            yield f"without that, it is allowed by: {after.rule}"
-    elif verdict.rule == "autonomy ask":
-        yield "the rules allow it; at `remit.autonomy: act` nobody would be asked"
+        stops.append(last)
     else:
-        allows = [look for look in looks if look.rule.decision == "allow"]
+        last = None
+    for look in stops:
+        yield f"{look.name} must not hold{_still(look)}"
+    after = _without(proposal, facts, rules, own if last else ()) if stops else verdict
+    if stops and after.decision == "allow":
+        yield f"without that, it is allowed by: {after.rule}"
+    elif after.rule == "autonomy ask":
+        yield "the rules allow it; at `remit.autonomy: act` nobody would be asked"
+    elif last is None:
+        allows = [look for look in own if look.rule.decision == "allow"]
         for look in allows:
-            yield f"{_named(look)} would allow it{_if(look)}"
+            yield f"{look.name} would allow it{_if(look)}"
         if not allows:
             yield f"no rule allows {proposal.tool}: write one that does, as `{{tool: {proposal.tool}, allow: …}}`"
     if verdict.decision == "ask":
@@ -216,14 +235,10 @@ def _ways(
 
 
 def _without(proposal: Proposal, facts: Facts, rules: Rules, looks: tuple[Look, ...]) -> Verdict:
-    """The verdict without the rules up to the one that decided."""
+    """The verdict without the workspace's rules, and without the agent's up to the one that decided."""
     kept = [i for i, one in enumerate(rules.compiled) if any(one.rule is look.rule for look in looks)]
-    rest = rules.compiled[max(kept) + 1 :]
-    return judge(proposal, facts, replace(rules, compiled=rest, _found={}))
-
-
-def _named(look: Look) -> str:
-    return f"rule {look.number}" if look.number else f"an inherited rule ({look.rule.name})"
+    rest = rules.compiled[max(kept, default=-1) + 1 :]
+    return judge(proposal, facts, rules.with_compiled(rest, ()))
 
 
 def _still(look: Look) -> str:

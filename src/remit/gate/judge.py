@@ -8,15 +8,17 @@ from typing import Any
 
 from remit.gate.evidence import evidence as evidence_of
 from remit.gate.evidence import mentions, vouch
-from remit.gate.proposal import Facts, Proposal, Verdict
-from remit.gate.remembered import Remembered, recalled
+from remit.gate.proposal import Facts, Proposal, Verdict, both
+from remit.gate.remembered import UNDECIDED, Remembered, recalled
 from remit.gate.rules import Rule, Rules
 from remit.gate.sums import facts as sums_as_facts
 from remit.journal.body import DEEPEST, unkept
 
 Json = Any
 GRANT = "the grant"  # the name of what denies an effect that the goal does not ask for
-__all__ = ["GRANT", "judge", "looks_allowed", "mentions", "vouch"]
+WORKSPACE = "workspace: "  # before the name of a rule that holds for every agent
+STRICT = ("allow", "ask", "deny")
+__all__ = ["GRANT", "WORKSPACE", "judge", "looks_allowed", "mentions", "stricter", "vouch"]
 
 
 def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[Remembered] = ()) -> Verdict:
@@ -24,8 +26,9 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
 
     The remit first (a tool outside it is denied), then the grant (an effect that the goal does not ask for is denied), then
     the rules (first match wins), then, where no rule matches, the default of the effect: look and keep notes yes; act on
-    the world ask or, at autonomy `act`, no. Autonomy then narrows what was allowed; it never widens. What a person said
-    yes to for good (`remembered`) is then not asked again, where no rule denies it.
+    the world ask or, at autonomy `act`, no. Autonomy then narrows what was allowed; it never widens. So do the rules of
+    the workspace: all of them that hold, in no order. What a person said yes to for good (`remembered`) is then not asked
+    again, where no rule denies it.
     """
     if odd := unkept(proposal.args):
         sinks = [name for name in proposal.sinks if name in proposal.args]
@@ -41,6 +44,8 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     if (beyond := _beyond_the_grant(proposal, facts)) is not None:
         return Verdict("deny", GRANT, (beyond,), evidence, provenance=told)
     verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
+    if rules.workspace and (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
+        verdict = stricter(narrowing, verdict)
     if verdict.decision == "ask" and remembered and not _denied(proposal, facts, rules, evidence):
         verdict = recalled(proposal, verdict, remembered) or verdict
     return replace(verdict, provenance=told) if told else verdict
@@ -65,7 +70,7 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
     for compiled in matching:
         rule, held = compiled.rule, compiled.holds(known)
         # What cannot be decided stops: an allow does not hold, an ask or a deny does.
-        doubt = (f"could not be decided: {held}",) if isinstance(held, str) else ()
+        doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
         if rule.decision == "allow":
             if held is True:
                 return Verdict("allow", rule.name, (), evidence)
@@ -78,9 +83,41 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
     return Verdict("ask", "no rule matches", reasons, evidence)
 
 
+def _by_workspace(
+    proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]
+) -> Verdict | None:
+    """What the workspace's rules say: the first deny that holds or cannot be decided, else all asks that do; None where
+    none does."""
+    matching = rules.of_workspace(proposal.tool)
+    known = _known(proposal, facts, rules, evidence) if matching else {}
+    found: Verdict | None = None
+    for compiled in matching:
+        rule, held = compiled.rule, compiled.holds(known)
+        if held is False:
+            continue
+        doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
+        name = f"{WORKSPACE}{rule.name}"
+        one = Verdict(rule.decision, name, (_why(rule), *doubt), evidence, terms=rule.terms)
+        if rule.decision == "deny":
+            return one
+        found = one if found is None else stricter(found, one)
+    return found
+
+
+def stricter(one: Verdict, other: Verdict) -> Verdict:
+    """Of two verdicts on a call the one that lets less happen. Two that ask are one that asks for both: who may say yes
+    may say it by either, and a remembered yes is for the two together."""
+    if one.decision != other.decision or one.decision != "ask":
+        return one if STRICT.index(one.decision) >= STRICT.index(other.decision) else other
+    reasons = tuple(dict.fromkeys((*one.reasons, *other.reasons)))
+    return replace(
+        one, rule=f"{one.rule} and {other.rule}", reasons=reasons, terms=both(one.terms, other.terms)
+    )
+
+
 def _denied(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> bool:
     """Whether any deny holds, or cannot be decided, wherever it stands."""
-    denies = [one for one in rules.for_tool(proposal.tool) if one.rule.decision == "deny"]
+    denies = [one for one in rules.all_for(proposal.tool) if one.rule.decision == "deny"]
     known = _known(proposal, facts, rules, evidence) if denies else {}
     return any(one.holds(known) is not False for one in denies)
 

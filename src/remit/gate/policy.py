@@ -68,6 +68,11 @@ def warnings(rules: Rules, tools: Tools, autonomy: str = "ask", inherited: int =
             f"rule {number} ({compiled.rule.name}): {doubt}"
             for doubt in _doubts(compiled, _of(compiled, tools))
         ]
+    for compiled in rules.workspace:
+        about = _of(compiled, tools)
+        for doubt in dict.fromkeys((*_wrong(compiled, about), *_doubts(compiled, about))):
+            holds = "" if "it holds" in doubt else ": it holds, whatever the call is"
+            said.append(f"the workspace's rule ({compiled.rule.name}): {doubt}{holds}")
     what = "denied" if autonomy in ("act", "shadow", "draft") else "asked about"
     for name, tool in tools.items():
         if tool.effect not in ("egress", "destroy"):

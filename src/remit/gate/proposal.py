@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -71,6 +71,14 @@ class Terms:
     expires: timedelta | None = None
     after: timedelta | None = None  # when those in `to` may decide as well
     to: tuple[str, ...] = ()
+    also: Terms | None = None  # of another rule that asks about the same call: both hold
+
+
+def both(one: Terms | None, other: Terms | None) -> Terms | None:
+    """The terms where two rules ask; a rule that says nothing of them adds none."""
+    if one is None or other is None:
+        return one or other
+    return replace(one, also=both(one.also, other))
 
 
 @dataclass(frozen=True, slots=True)

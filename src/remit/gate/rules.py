@@ -78,20 +78,42 @@ class Rules:
     compiled: tuple[Compiled, ...] = ()
     records: tuple[str, ...] = ()
     sums: tuple[Sum, ...] = ()  # that any of them asks about
+    workspace: tuple[Compiled, ...] = ()  # asks and denies that hold for every agent, whatever their order
     _found: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _narrowing: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def asks_about(self, tool: str, record: str) -> bool:
         """Whether a rule for the tool may depend on that record: evidence may come from any."""
-        return any(record in c.asks or "evidence" in c.asks for c in self.for_tool(tool))
+        return any(record in c.asks or "evidence" in c.asks for c in self.all_for(tool))
 
     def without_terms(self) -> Rules:
         """The same, where whoever is asked may answer alone."""
-        open_to_all = (replace(c, rule=replace(c.rule, terms=None)) for c in self.compiled)
-        return replace(self, compiled=tuple(open_to_all), _found={})
+
+        def opened(several: Iterable[Compiled]) -> tuple[Compiled, ...]:
+            return tuple(replace(c, rule=replace(c.rule, terms=None)) for c in several)
+
+        return self.with_compiled(opened(self.compiled), opened(self.workspace))
+
+    def with_compiled(self, compiled: tuple[Compiled, ...], workspace: tuple[Compiled, ...]) -> Rules:
+        """These rules in place of its own, about the same records and sums."""
+        return replace(self, compiled=compiled, workspace=workspace, _found={}, _narrowing={})
 
     def sums_of(self, tool: str) -> tuple[Sum, ...]:
         """What the rules for a tool ask about the past."""
-        return tuple({one: None for c in self.for_tool(tool) for one in c.sums}) if self.sums else ()
+        return tuple({one: None for c in self.all_for(tool) for one in c.sums}) if self.sums else ()
+
+    def of_workspace(self, tool: str) -> tuple[Compiled, ...]:
+        """The workspace's rules for a tool."""
+        found = self._narrowing.get(tool)
+        if found is None:
+            found = tuple(c for c in self.workspace if any(fnmatchcase(tool, p) for p in c.rule.tools))
+            if len(self._narrowing) < KNOWN:
+                self._narrowing[tool] = found
+        return found
+
+    def all_for(self, tool: str) -> tuple[Compiled, ...]:
+        """The workspace's rules for a tool, and the agent's."""
+        return (*self.of_workspace(tool), *self.for_tool(tool))
 
     def sums_up(self, tool: str) -> bool:
         """Whether a rule, for whichever tool, asks about the effects of this one."""
@@ -106,9 +128,14 @@ class Rules:
         return found
 
 
-def compile_rules(rules: Sequence[Rule], records: Iterable[str] = (), tools: Iterable[str] = ()) -> Rules:
+def compile_rules(
+    rules: Sequence[Rule],
+    records: Iterable[str] = (),
+    tools: Iterable[str] = (),
+    workspace: Sequence[Rule] = (),
+) -> Rules:
     """Compile and check. `records`: names the tools offer; `tools`: the agent's, and where they are given with what they
-    declare, the sums are checked against that.
+    declare, the sums are checked against that. `workspace`: rules that narrow all of these, and may be of other tools.
 
     Raises SpecError for a condition that does not parse, names what does not exist, or is no yes-or-no, and
     for a rule that matches none of the agent's tools.
@@ -119,17 +146,21 @@ def compile_rules(rules: Sequence[Rule], records: Iterable[str] = (), tools: Ite
         variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in (*variables, SUMS)},
         functions=[AMOUNT],
     )
+    declared = tools if isinstance(tools, Mapping) else None
+    narrowing = tuple(_compile(env, rule, variables, declared) for rule in workspace)
+    narrowing = tuple(sorted(narrowing, key=lambda one: one.rule.decision != "deny"))  # a deny needs no other
     compiled = []
     for number, rule in enumerate(rules, 1):
         try:
-            compiled.append(_compile(env, rule, variables, tools if isinstance(tools, Mapping) else None))
+            compiled.append(_compile(env, rule, variables, declared))
         except SpecError as error:
             raise SpecError(f"rule {number} ({rule.name}): {error}") from error
         if known and not any(fnmatchcase(tool, p) for tool in known for p in rule.tools):
             raise SpecError(
                 f"rule {number} ({rule.name}): matches none of the agent's tools: {', '.join(known)}"
             )
-    return Rules(tuple(compiled), variables, tuple({one: None for c in compiled for one in c.sums}))
+    sums = tuple({one: None for c in (*narrowing, *compiled) for one in c.sums})
+    return Rules(tuple(compiled), variables, sums, narrowing)
 
 
 def _compile(env: Any, rule: Rule, variables: Sequence[str], tools: Mapping[str, Any] | None) -> Compiled:

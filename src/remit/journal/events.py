@@ -75,6 +75,13 @@ class Granted(Body):
     by: str = ""  # the model that read the goal, or the person who made it wider
 
 
+class Narrowed(Body):
+    """Rules of the workspace that hold for the run from here on, beside those that held when it began."""
+
+    type: Literal["narrowed"] = "narrowed"
+    rules: list[Json]
+
+
 class Reserved(Body):
     """Money set aside before a priced model call; the Answered after it settles it."""
 
@@ -283,6 +290,7 @@ class Finished(Body):
 AnyBody = Annotated[
     Started
     | Granted
+    | Narrowed
     | Reserved
     | Answered
     | Planned
@@ -311,7 +319,20 @@ BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
 TYPES: dict[str, type[Body]] = {
     body.model_fields["type"].default: body
     for body in (
-        *(Started, Granted, Reserved, Answered, Planned, Judged, Intended, Acted, Asked, Endorsed, Replied),
+        *(
+            Started,
+            Granted,
+            Narrowed,
+            Reserved,
+            Answered,
+            Planned,
+            Judged,
+            Intended,
+            Acted,
+            Asked,
+            Endorsed,
+            Replied,
+        ),
         *(
             Slept,
             Woken,

@@ -21,7 +21,9 @@ from remit.journal.events import (
     Finished,
     Granted,
     Intended,
+    Json,
     Judged,
+    Narrowed,
     Nudged,
     Paused,
     Planned,
@@ -106,6 +108,7 @@ class State:
     seconds: float = 0.0  # of work, not of waiting
     extensions: int = 0  # how often a person granted the budget again
     grant: dict[str, int] | None = None  # tool -> how often it may act; None: no limit but the remit
+    narrowed: list[Json] = field(default_factory=list)  # rules of the workspace that came while it went on
     untrusted: bool = False  # words of somebody unverified have been read
     last: Answered | None = None  # the last answer that acts
     reflected: bool = False
@@ -173,6 +176,8 @@ def apply(state: State, event: Event) -> None:
             state.reserved += body.amount
         case Granted() as body:
             state.grant = dict(body.tools)
+        case Narrowed() as body:
+            state.narrowed += body.rules
         case Planned() as body:
             state.plan = body
         case Nudged() as body:

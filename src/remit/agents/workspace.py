@@ -1,0 +1,171 @@
+"""What holds for every agent of a workspace: rules that only narrow, and the groups of people who are asked. Kept in one file,
+`rules.yaml` beside the data, or where `REMIT_RULES` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+
+from remit.agents.load import wrong
+from remit.agents.spec import Agent, Narrowing, Part, Rule
+from remit.agents.yaml import plain, read_file
+from remit.errors import SpecError, UserError
+from remit.gate.approval import GROUP, unknown_groups
+from remit.gate.condition import constant, names
+from remit.gate.proposal import Terms
+from remit.gate.rules import Rule as Compilable
+from remit.gate.rules import compile_rules
+from remit.settings import Settings
+
+FILE = "rules.yaml"
+
+
+class Written(Part):
+    """The file as it is written."""
+
+    rules: Narrowing = ()
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+MODELS: Mapping[str, type[BaseModel]] = {"": Written, "rules": Rule}
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What holds now, for all agents."""
+
+    path: Path | None = None  # the file; None: there is none
+    rules: tuple[Rule, ...] = ()
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def over(self, agent: Agent) -> Agent:
+        """The agent with these rules beside those that it has of the workspace already: none is ever taken away."""
+        if new := self.missing(agent):
+            return agent.model_copy(update={"workspace": (*agent.workspace, *new)})
+        return agent
+
+    def missing(self, agent: Agent) -> tuple[Rule, ...]:
+        """The rules that the agent does not have yet."""
+        return tuple(rule for rule in self.rules if rule not in agent.workspace)
+
+    def place(self, rule: str) -> str:
+        """Where a rule stands, by its name; empty for one that is not in the file (any more)."""
+        for number, one in enumerate(self.rules, 1):
+            if compilable(one).name == rule:
+                return f"{self.path}, rule {number}"
+        return ""
+
+
+_LOADED: dict[
+    Path, tuple[tuple[int, int, int], Workspace]
+] = {}  # by the file's stamp: read once in a process
+
+
+def workspace_of(settings: Settings) -> Workspace:
+    """What holds now. A file that is there and cannot be used raises SpecError: nothing may happen by half of the rules. So
+    does one that the settings name and that is not there, as a UserError."""
+    path = settings.rules or settings.data_dir / FILE
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        if settings.rules is not None:
+            raise UserError(f"REMIT_RULES: there is no file {path}") from None
+        return Workspace(groups=settings.groups)
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error}", str(path)) from error
+    stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+    if path not in _LOADED or _LOADED[path][0] != stamp:
+        _LOADED[path] = (stamp, load_workspace(path))
+    return _with_groups(_LOADED[path][1], settings.groups) if settings.groups else _LOADED[path][1]
+
+
+def load_workspace(path: Path) -> Workspace:
+    """Raises SpecError with path and line for what cannot be meant, UserError where there is no such file."""
+    try:
+        data = read_file(path)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file {path}") from error
+    if not isinstance(data, dict):
+        raise SpecError(
+            "what holds for every agent is a mapping: `rules:`, and perhaps `groups:`", str(path), 1
+        )
+    try:
+        written = Written.model_validate(plain(data))
+    except ValidationError as error:
+        raise wrong(error, data, str(path), MODELS) from error
+    for number, rule in enumerate(written.rules):
+        try:
+            check_rule(compilable(rule))
+        except SpecError as error:
+            line = data["rules"].lc.item(number)[0] + 1
+            raise SpecError(
+                f"rule {number + 1} ({compilable(rule).name}): {error}", str(path), line
+            ) from error
+    return Workspace(path, written.rules, written.groups)
+
+
+def is_workspace(path: Path) -> bool:
+    """Whether a file holds rules for a workspace, and no agent: an agent has a name."""
+    try:
+        data = read_file(path)
+    except (FileNotFoundError, SpecError):
+        return False
+    return isinstance(data, dict) and "name" not in data and bool({"rules", "groups"} & set(data))
+
+
+def check_rule(rule: Compilable) -> frozenset[str]:
+    """The records that its condition asks about, whoever offers them: the tools are other agents' too, and not known here.
+    Raises SpecError for what can be meant nowhere."""
+    records: frozenset[str] = frozenset()
+    while True:
+        try:
+            (compiled,) = compile_rules([replace(rule, tools=("*",))], records).compiled
+        except SpecError as error:
+            missing = str(error).partition("' does not exist; a condition may use")[0].rpartition("'")[2]
+            if "does not exist; a condition may use" not in str(error) or missing in records:
+                raise SpecError(str(error).partition("): ")[2] or str(error)) from error
+            records |= {missing}
+        else:
+            break
+    if compiled.tree is not None and constant(compiled.tree) is False:
+        raise SpecError("the condition can never hold; leave the rule out, or correct it")
+    return frozenset(records & names(compiled.tree)) if compiled.tree is not None else records
+
+
+def compilable(spec: Rule) -> Compilable:
+    """A rule as the gate has it."""
+    tools = (spec.tool,) if isinstance(spec.tool, str) else spec.tool
+    if spec.allow is not None:
+        return Compilable(tools, "allow", spec.allow, spec.because)
+    if spec.ask is not None:
+        return Compilable(tools, "ask", spec.ask, spec.because, _terms(spec))
+    return Compilable(tools, "deny", spec.deny or "true", spec.because)
+
+
+def _terms(spec: Rule) -> Terms | None:
+    late = spec.escalate
+    terms = Terms(spec.by, spec.persons, spec.expires, late.after if late else None, late.to if late else ())
+    return None if terms == Terms() else terms
+
+
+def require_people(rules: Sequence[Rule], groups: Mapping[str, Sequence[str]], whose: str) -> None:
+    """Raises UserError for a group that may say yes and that has nobody in it."""
+    for rule in rules:
+        names = (*rule.by, *(rule.escalate.to if rule.escalate else ()))
+        for name in unknown_groups(names, groups):
+            known = ", ".join(groups) or "none"
+            raise UserError(
+                f"{whose}: nobody is in {name}, who would be asked; the groups are {known}. Set it by `groups:` in "
+                f'{FILE} or by REMIT_GROUPS, as {{"{name.removeprefix(GROUP)}": ["ann", …]}}'
+            )
+
+
+def _with_groups(one: Workspace, groups: Mapping[str, Sequence[str]]) -> Workspace:
+    if twice := sorted(set(groups) & set(one.groups)):
+        raise UserError(
+            f"the group {twice[0]!r} is both in {one.path} and in REMIT_GROUPS; leave one of the two out"
+        )
+    return replace(one, groups={**groups, **one.groups})
