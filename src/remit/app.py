@@ -41,10 +41,12 @@ from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
 from remit.outfit import agent_at, narrowed_by, outfit, require_groups
 from remit.remembered import list_remembered
+from remit.secrets import open_secrets, require_secrets
 from remit.settings import Settings
 from remit.steering import Steering
 from remit.store.sibling import sibling
 from remit.store.store import Store, open_store
+from remit.tools.secrets import Resources
 from remit.tools.thread import in_thread
 
 Json = Any
@@ -102,6 +104,7 @@ class App(Steering):
         if unknown := set(grant or {}) - set(made.tools):
             raise UnknownName("tool", min(unknown), made.tools, "grant")
         require_groups(agent, workspace_of(self.settings).groups)
+        await require_secrets(agent, self.store)
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
             require_price(engine)
@@ -265,6 +268,9 @@ class App(Steering):
         if model.small:
             kept = (t for t in offered if t.name not in OWN)
             offered = (*kept, finish_tool(agent.output, SMALL_REPORT))
+        given = await self._resources(agent) if resources is None else resources
+        if (secrets := await open_secrets(agent, given, self.store)) is not None:
+            given = Resources(given, secrets)
         live = Live(
             run=run,
             spec=agent,
@@ -280,7 +286,8 @@ class App(Steering):
             groups=workspace_of(self.settings).groups,
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),
-            resources=await self._resources(agent) if resources is None else resources,
+            resources=given,
+            secrets=secrets,
             watch=watch,
             stream=stream,
         )
@@ -293,14 +300,15 @@ class App(Steering):
         return await self.model(named) if named else None
 
     async def _resources(self, agent: Agent) -> dict[str, Any]:
-        """The agent's resources by name. `$NAME` is read from the environment, so that no secret is journaled;
+        """The agent's resources by name. `$NAME` becomes the reference `env:NAME`, so that no secret is journaled;
         `remit:name` is a database of that name beside Remit's own; `A or B` is B where A's variable is not set."""
         found: dict[str, Any] = {"http_allow": agent.remit.destinations, **self.resources}
         for name, wanted in agent.resources.items():
             if name in found:
                 continue
             for choice in (part.strip() for part in wanted.split(" or ")):
-                value = os.environ.get(choice[1:]) if choice.startswith("$") else choice
+                given = f"env:{choice[1:]}" if os.environ.get(choice[1:]) else ""
+                value = given if choice.startswith("$") else choice
                 if value:
                     local = value.removeprefix("remit:")
                     found[name] = await self.beside(local) if local != value else value

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
         None,
         description="The file of rules that hold for every agent; unset: rules.yaml in the data folder, if there.",
     )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Seals the secrets: 32 bytes in base64; unset: the file secret.key in the data folder.",
+    )
     pool_size: int = Field(
         8,
         ge=3,

@@ -16,7 +16,7 @@ from remit.errors import RemitError
 from remit.settings import Settings
 from tests.cli.typed import remit
 
-NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/none"  # nothing listens there
+NOWHERE = "postgresql://nobody:hunter2@127.0.0.1:1/none"  # nothing listens there
 TALKING = sorted(set(COMMANDS) - {"demo", "worker"})  # a demo fetches a model; a worker is tried as a process
 WORDS = st.one_of(
     st.sampled_from(
@@ -49,7 +49,7 @@ def test_any_words_end_in_a_message_and_never_in_a_traceback(
     assert "Traceback" not in result.output
     if result.exit_code:
         assert result.output.strip()
-    assert "secret" not in result.output
+    assert "hunter2" not in result.output
 
 
 @pytest.mark.parametrize("name", sorted(set(TALKING) - {"agents", "tools", "models", "generate", "doctor"}))
@@ -57,7 +57,7 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
     needed: dict[str, list[str]] = {
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
         "undo": ["last", "1.1"], "diff": ["last", "last"], "retain": ["--older-than", "90d"],
-        "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"],
+        "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"], "secrets": ["list"],
     }  # fmt: skip
     Path("s.json").write_text("[]")
     bare: dict[str, list[str]] = {

@@ -66,6 +66,9 @@ async def test_a_database_of_a_newer_remit_is_refused(connection: Connection) ->
         await pending(connection, [ONE])
 
 
-def test_what_is_shipped_is_numbered_from_one_without_gaps() -> None:
-    assert [migration.number for migration in shipped()] == list(range(1, len(shipped()) + 1))
+def test_what_is_shipped_is_numbered_from_one_and_in_order() -> None:
+    """A number may be missing: what is written side by side takes its numbers before, and each is applied by its own."""
+    numbers = [migration.number for migration in shipped()]
+    assert numbers[0] == 1
+    assert numbers == sorted(set(numbers))
     assert not any("\r" in migration.sql for migration in shipped())

@@ -130,7 +130,7 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
     """Gather the facts, then ask the gate. Raises Mend for arguments or records that do not fit."""
     written, refs = arguments(live.state, call)
     args: Mapping[str, Json] = tool.validate(written) if tool.validate else written
-    records = {name: await read(context, args) for name, read in tool.records.items()} if tool.records else {}
+    records = await _records(tool, context, args) if tool.records else {}
     facts = Facts(
         autonomy=live.spec.remit.autonomy,
         tools=live.tools.keys(),
@@ -157,6 +157,17 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
         return verdict, proposal
     seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
     return replace(verdict, records={**verdict.records, **seen}), proposal
+
+
+async def _records(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> dict[str, Json]:
+    """What the gate looks at by itself; it goes into the journal, and so without secrets. Raises Mend."""
+    try:
+        found = {name: await read(context, args) for name, read in tool.records.items()}
+    except Mend as error:
+        if context.secrets is None:
+            raise
+        raise Mend(context.secrets.hide(str(error))) from None
+    return context.secrets.hide(found) if context.secrets else found
 
 
 async def _ask_gate(

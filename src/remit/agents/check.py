@@ -66,6 +66,8 @@ async def run_check(check: Check, claim: Claim, model: Model) -> tuple[Checked, 
         verdict, detail = "not met", f"{error.json_path}: {error.message}"
     except (Mend, ModelError, OSError) as error:
         verdict, detail = "cannot verify", str(error)
+    if claim.tool_context.secrets is not None:
+        detail = claim.tool_context.secrets.hide(detail)
     return Checked(check=check.name, verdict=verdict, detail=detail), answered
 
 

@@ -22,6 +22,7 @@ from remit.journal.limits import Turns
 from remit.journal.state import State, apply, fold
 from remit.models.model import Model, ToolSpec
 from remit.rate import Limit
+from remit.tools.secrets import Secrets
 from remit.tools.tool import Tool, ToolContext
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Live:
     turns: Turns
     root: Path  # the run's folder
     resources: Mapping[str, Any]
+    secrets: Secrets | None = None  # that the spec names; None: it names none
     limits: Mapping[str, Named] = field(default_factory=dict)  # of tools that have any
     state: State = field(default_factory=State)
     transcript: Transcript = field(default_factory=Transcript)
@@ -55,6 +57,7 @@ class Live:
     guardian: Model | None = None  # who looks over what is allowed, where it is another than the model
     prefix: str = ""
     name: str = ""  # the run's id in words
+    connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of the spec, for its tools
     person: Mapping[str, Any] = field(default_factory=dict)  # whom the run acts for
     memory: dict[str, Any] = field(default_factory=dict)  # of this advance only: what guards have found out
     under_way: list[Append] = field(default_factory=list)
@@ -67,6 +70,7 @@ class Live:
         refer = not self.model.small and any(tool.sinks for tool in self.tools.values())
         self.prefix, self.transcript.numbered = instructions(self.spec, refer), refer
         self.name = str(self.run)
+        self.connections = {name: one.model_dump(mode="json") for name, one in self.spec.connections.items()}
 
     def take(self, event: Event) -> None:
         """Take in an event that is in the journal."""
@@ -137,6 +141,8 @@ class Live:
             person=self.person,
             inputs=started.inputs if started else {},
             resources=self.resources,
+            secrets=self.secrets,
+            connections=self.connections,
             goal=started.goal if started else "",
             woken=call.woken if call else False,
             now=self.leases.now,

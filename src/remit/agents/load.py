@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from remit.agents.spec import Agent, Budget, Check, Limits, RemitSpec, Rule, ToolLimit
+from remit.agents.spec import Agent, Budget, Check, Connection, Limits, RemitSpec, Rule, ToolLimit
 from remit.agents.yaml import line_of, plain, read, read_file
 from remit.errors import SpecError, UserError
+from remit.tools.secrets import references
 
 Json = Any
 MODELS: dict[str, type[BaseModel]] = {
@@ -22,7 +24,10 @@ MODELS: dict[str, type[BaseModel]] = {
     "limits": Limits,
     "limits.tools.*": ToolLimit,
     "checks": Check,
+    "connections.*": Connection,
 }
+# Names of headers and variables whose values are secrets
+SECRET = re.compile(r"(?i)auth|cookie|token|secret|passw|credential|(^|[-_])(api)?[-_]?key($|[-_])")
 
 
 def load_agent(path: Path, find: Callable[[str], Agent] | None = None) -> Agent:
@@ -50,9 +55,28 @@ def _made(data: Json, path: str, find: Callable[[str], Agent] | None) -> Agent:
     if not isinstance(data, dict):
         raise SpecError("an agent is a mapping: name, instructions, tools, …", path, 1)
     try:
-        return Agent.model_validate(with_team(plain(data), path, find))
+        agent = Agent.model_validate(with_team(plain(data), path, find))
     except ValidationError as error:
         raise wrong(error, data, path, MODELS) from error
+    for loc, what, name in literals(agent):
+        instead = f"keep it with `remit secrets set {name}` and write secret:{name}"
+        raise SpecError(
+            f"{'.'.join(loc)}: {what}, which each run's journal would keep: {instead}",
+            path,
+            line_of(data, loc),
+        )
+    return agent
+
+
+def literals(agent: Agent) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Secrets that stand in the spec itself: where, what it is, and a name for it."""
+    for name, url in agent.resources.items():
+        if re.search(r"://[^/?#@\s:]*:[^/?#@\s]+@", url):
+            yield ("resources", name), "an address with a password", name.upper()
+    for name, one in agent.connections.items():
+        for header, value in one.headers.items():
+            if SECRET.search(header) and not references(value):
+                yield ("connections", name, "headers", header), "looks like a secret", f"{name.upper()}_KEY"
 
 
 def with_team(data: dict[str, Json], path: str, find: Callable[[str], Agent] | None) -> dict[str, Json]:

@@ -110,6 +110,7 @@ async def look(live: Live, call: CallState, tool: Tool) -> Acted | None:
         live.leases.check(live.run)
         found = await tool.settle.find(live.context(call.call.id, call.intended.key), given(live.state, call))
         if found is not None:
+            found = live.secrets.hide(found) if live.secrets else found
             return acted(call, tool, "ok", found, time.monotonic() - began)
         await asyncio.sleep(pause)
     return None

@@ -132,6 +132,13 @@ class Check(Part):
     code: str | None = None
 
 
+class Connection(Part):
+    """An outside system. `http`: the origin whose requests get the `headers`; secrets in them are references."""
+
+    http: str = Field("", pattern=r"^$|^https?://[^/?#@\s]+/?$")
+    headers: dict[str, str] = {}
+
+
 def _rate(text: object) -> str:
     try:
         parse_rate(str(text))
@@ -179,7 +186,9 @@ class Agent(Part):
     rules: tuple[Rule, ...] = ()
     inherited: tuple[Rule, ...] = ()  # of whoever delegated: its asks and denies, before the own rules
     workspace: Narrowing = ()  # as the workspace had them when the run began: beside all others, and the stricter counts
-    resources: dict[str, str] = {}  # name -> URL; `$NAME` is read from the environment when a tool runs
+    # name -> URL; `secret:NAME`, `env:NAME`, `file:PATH` are read when a tool asks, `$NAME` as `env:NAME`
+    resources: dict[str, str] = {}
+    connections: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")], Connection] = {}
     output: dict[str, Json] | None = None  # JSON Schema of the result
     checks: tuple[Check, ...] = ()
     team: tuple[Agent, ...] = ()  # whom it may delegate to; in YAML also names or files of agents

@@ -49,6 +49,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "Test the rules, explain a verdict, try other rules on past runs",
         ),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
+        "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
         "worker": ("remit.cli.serve:worker", "Advance runs until stopped"),
         "retain": ("remit.cli.retain:retain", "Archive old runs, delete very old ones"),
         "doctor": ("remit.cli.serve:doctor", "What is wrong, and how to mend it"),

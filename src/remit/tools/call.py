@@ -21,7 +21,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import httpx
@@ -53,7 +53,19 @@ async def call(
     tool: Tool, context: ToolContext, args: Mapping[str, Json], *, valid: Mapping[str, Json] | None = None
 ) -> Outcome:
     """Call `tool` with arguments as the model wrote them, or with what the tool's own check made of them, `valid`. Raises
-    ToolFault for the developer's mistakes only."""
+    ToolFault for the developer's mistakes only. Of the agent's secrets nothing is in what comes back."""
+    if context.secrets is None:
+        return await _called(tool, context, args, valid)
+    try:
+        done = await _called(tool, context, args, valid)
+    except ToolFault as fault:
+        raise ToolFault(context.secrets.hide(str(fault))) from None
+    return replace(done, result=context.secrets.hide(done.result))
+
+
+async def _called(
+    tool: Tool, context: ToolContext, args: Mapping[str, Json], valid: Mapping[str, Json] | None
+) -> Outcome:
     start = time.monotonic()
     if valid is None:
         try:
@@ -89,7 +101,7 @@ async def call(
         return Outcome("ok", None, seconds, error)
     if isinstance(error, Mend):
         return Outcome("mend", _message(error), seconds)
-    _log.warning("tool %s failed in run %s", tool.name, context.run, exc_info=error)
+    _report(tool, context, error)
     return Outcome("unknown" if acts and answer_lost(error) else "failed", _message(error), seconds)
 
 
@@ -99,6 +111,15 @@ def answer_lost(error: BaseException) -> bool:
     if isinstance(error, ConnectionRefusedError | httpx.ConnectError | httpx.ConnectTimeout):
         return False
     return isinstance(error, ConnectionError | TimeoutError | httpx.TransportError | psycopg.OperationalError)
+
+
+def _report(tool: Tool, context: ToolContext, error: BaseException) -> None:
+    """The traceback, for the log; of an agent with secrets as words, in which they are hidden."""
+    if context.secrets is None:
+        _log.warning("tool %s failed in run %s", tool.name, context.run, exc_info=error)
+    else:
+        said = context.secrets.hide("".join(traceback.format_exception(error)))
+        _log.warning("tool %s failed in run %s\n%s", tool.name, context.run, said)
 
 
 async def _guarded(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Any:
@@ -130,7 +151,14 @@ async def _storable(value: Any, context: ToolContext) -> Json:
             raise TooLarge
         return safe(value, limit=LIMIT)
     except TooLarge:
-        return await in_thread(lambda: keep(value, context.root, context.call_id))
+        return await in_thread(lambda: keep(_hidden(value, context), context.root, context.call_id))
+
+
+def _hidden(value: Any, context: ToolContext) -> Any:
+    """What goes to a file of the run, without the agent's secrets."""
+    if context.secrets is None:
+        return value
+    return context.secrets.hide(value if isinstance(value, str | bytes | bytearray) else safe(value))
 
 
 def _message(error: BaseException) -> str:

@@ -1,7 +1,8 @@
 """HTTP within limits: only allowed hosts, at the address that was checked; redirects followed by hand, each checked
 like the first; bodies of bounded size, unpacked within the same bound.
 
-`context.resources["http_allow"]` is the tuple of allowed hosts (see addresses.py). Reading by URL is egress: what
+`context.resources["http_allow"]` is the tuple of allowed hosts (see addresses.py); `context.connections` say which headers,
+as one with a key, go along with requests to which origin, so that no model has to know them. Reading by URL is egress: what
 stands in the URL leaves. httpx is imported when a tool runs, not before.
 """
 
@@ -15,7 +16,7 @@ import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -108,7 +109,7 @@ async def _fetch(context: ToolContext, method: str, url: str, headers: Mapping[s
         sent.setdefault("idempotency-key", context.key)
     try:
         async with asyncio.timeout(SECONDS), _client() as client:
-            got = await _follow(client, method, url, sent, content, _allowed(context))
+            got = await _follow(client, method, url, sent, content, context)
     except TimeoutError as error:
         raise TimeoutError(f"{_shown(url)} did not answer within {SECONDS:g} s") from error
     except httpx.TransportError as error:
@@ -129,12 +130,13 @@ async def _follow(
     url: str,
     headers: dict[str, str],
     content: bytes,
-    allowed: tuple[str, ...],
+    context: ToolContext,
 ) -> _Body:
     import httpx
 
+    allowed = _allowed(context)
     for _ in range(REDIRECTS + 1):
-        got = await _once(client, method, url, headers, content, allowed)
+        got = await _once(client, method, url, headers | _granted(context, url), content, allowed)
         target = got.headers.get("location")
         if method != "GET" or got.status not in (301, 302, 303, 307, 308) or not target:
             return got
@@ -190,6 +192,23 @@ async def _once(
             await response.aclose()
         return _Body(str(target), response.status_code, response.headers, data, cut)
     raise failure or ConnectionError(f"{host} has no address")
+
+
+def _granted(context: ToolContext, url: str) -> dict[str, str]:
+    """The headers that the agent's spec gives to requests of this origin, over those of the model. Raises UserError."""
+    found: dict[str, str] = {}
+    for one in context.connections.values():
+        if one.get("http") and _site(one["http"]) == _site(url):
+            found |= {key.lower(): value for key, value in one["headers"].items()}
+    secrets = context.secrets
+    return {key: secrets.expand(value) if secrets else value for key, value in found.items()}
+
+
+def _site(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port, the port also where it goes without saying."""
+    target = _checked(url)
+    default = 443 if target.scheme == "https" else 80
+    return target.scheme, target.raw_host.decode("ascii").lower(), target.port or default
 
 
 def _checked(url: str) -> httpx.URL:
@@ -258,6 +277,7 @@ async def _bounded(raw: AsyncIterator[bytes], encoding: str) -> tuple[bytes, boo
 
 
 def _answer(context: ToolContext, got: _Body) -> Json:
+    got = _without_secrets(context, got)
     kind = got.headers.get("content-type", "")
     plain = kind.partition(";")[0].strip().lower()
     answer: dict[str, Json] = {"url": got.url, "status": got.status, "content_type": plain}
@@ -268,6 +288,7 @@ def _answer(context: ToolContext, got: _Body) -> Json:
     if not _TEXT.match(plain) and (plain or b"\0" in got.data[:1000]):
         return answer | _saved(context, got, got.data, _extension(got.url, plain))
     source = got.data.decode(_charset(kind), "replace")
+    source = context.secrets.hide(source) if context.secrets else source
     text = (
         text_of_page(source, got.url) if plain in ("text/html", "application/xhtml+xml") else text_of(source)
     )
@@ -279,6 +300,14 @@ def _answer(context: ToolContext, got: _Body) -> Json:
         | kept
         | {"text": text[:SHOWN], "note": "the text goes on in the file; files_read pages through it"}
     )
+
+
+def _without_secrets(context: ToolContext, got: _Body) -> _Body:
+    """The body as it may be kept in a file, or cut: a part of a secret would not be known for one afterwards."""
+    if context.secrets is None:
+        return got
+    data = context.secrets.hide(got.data)
+    return replace(got, data=context.secrets.trim(data) if got.cut else data)
 
 
 def _saved(context: ToolContext, got: _Body, data: bytes, extension: str) -> dict[str, Json]:

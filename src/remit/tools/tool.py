@@ -15,6 +15,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from remit.rate import Limit
+from remit.tools.secrets import Secrets
 
 Json = Any
 Effect = Literal["read", "self", "egress", "destroy"]
@@ -40,6 +41,9 @@ class ToolContext:
     goal: str = ""  # the person's own words, as the trusted trigger gave them
     woken: bool = False  # the time that this call slept for, by Later, has come
     now: Callable[[], datetime] = wall  # the time, by the clock that all workers share
+    secrets: Secrets | None = None  # those that the agent names; None: it names none
+    # What the agent is connected to, by name: where, and the headers or variables that go along, secrets as references
+    connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
