@@ -22,6 +22,7 @@ from remit.journal.retain import policy_of, retain
 from remit.models.registry import known_models
 from remit.outfit import find_agent
 from remit.store.doctor import Finding, examine
+from remit.tools.sandbox import try_sandbox
 
 LOG = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ async def _keep(app: App, stop: asyncio.Event) -> None:
 
 
 async def _doctor(as_json: bool) -> None:
-    found = [*await examine(settings.load()), await _model_finding()]
+    found = [*await examine(settings.load()), await _model_finding(), await _sandbox_finding()]
     if as_json:
         print_json(found)
     else:
@@ -105,6 +106,18 @@ async def _doctor(as_json: bool) -> None:
                 console.print(f"       → {finding.mend}", style="bold")
     if any(finding.state == "fail" for finding in found):
         raise typer.Exit(1)
+
+
+async def _sandbox_finding() -> Finding:
+    found, said = await try_sandbox()
+    if found is None:
+        mend = (
+            "Linux 5.13 or later with Landlock (lsm=landlock), or bubblewrap 0.8 with user namespaces allowed"
+        )
+        return Finding("sandbox", "warn", f"{said}; shell_run and python_full are not offered", mend)
+    return Finding(
+        "sandbox", "ok", f"{found.name} for shell_run and python_full" + (f"; {said}" if said else "")
+    )
 
 
 async def _model_finding() -> Finding:

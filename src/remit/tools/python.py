@@ -1,8 +1,8 @@
 """Python for computation, in a sandbox: no network, no files of the host, bounded time and memory.
 
 `python_run` is Monty, an interpreter of a part of Python in a process of its own that has no way out (see
-pydantic-monty). `python_full` is the real CPython inside bubblewrap, and there only where `bwrap` works: without a
-sandbox there is no tool.
+pydantic-monty). `python_full` is the real CPython inside the sandbox (sandbox.py), and there only where there is one:
+without a sandbox there is no tool.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from remit.errors import Mend
 from remit.tools.decorate import tool
 from remit.tools.result import safe
-from remit.tools.sandbox import find_bwrap, run_python
+from remit.tools.sandbox import find_sandbox, run_python
 from remit.tools.tool import Json, Tool, ToolContext
 
 SECONDS = 10.0  # of computing
@@ -114,4 +114,4 @@ def _before(printed: str) -> str:
     return f"\nprinted before that:\n{printed[-2_000:]}" if printed else ""
 
 
-TOOLS: tuple[Tool, ...] = (python_run, python_full) if find_bwrap() else (python_run,)
+TOOLS: tuple[Tool, ...] = (python_run, python_full) if find_sandbox() else (python_run,)

@@ -23,6 +23,7 @@ BUILTIN = {
     "http": "remit.tools.http",
     "sheet": "remit.tools.sheet",
     "python": "remit.tools.python",
+    "shell": "remit.tools.shell",
     "time": "remit.tools.time",
 }
 

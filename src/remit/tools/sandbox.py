@@ -1,36 +1,53 @@
-"""CPython inside bubblewrap: namespaces of its own for everything, the system read-only, nothing of the host's
-data, no network, bounded time and memory, no further processes."""
+"""Where code that a model wrote runs: behind walls that the kernel holds, or not at all.
+
+Two ways, one interface. `bubblewrap`, where it works: namespaces of its own for everything, in which only the system
+and the interpreter can be seen. `landlock`, anywhere else on Linux 5.13 and later, without root and without installing
+anything. Both then put up the same walls (walls.py): Landlock for files, seccomp for system calls (seccomp.py), limits on time,
+memory, processes, open files and room on the disk, an empty environment, no network, one folder to write in.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import contextlib
+import ctypes
 import json
 import math
 import os
+import platform
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from remit.errors import Mend
-from remit.tools.thread import in_thread
+from remit.tools import folder, seccomp, walls
 
 Json = Any
-SECONDS = 30.0
-MEMORY = 1_000_000_000  # bytes of address space
-OUTPUT = 2_000_000  # bytes that are read of what it writes
+SECONDS = 30.0  # of time, and of computing for each process
+MEMORY = 1_000_000_000  # bytes of address space of a process, and in memory of all together
+OUTPUT = 2_000_000  # bytes that a program may write to each of its outputs
+PROCESSES = 64
+SCRATCH = (100_000_000, 1_000)  # bytes and files of a folder that is gone afterwards
+GRACE = 5.0  # seconds for starting and for cleaning up
+_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+_INSIDE = "/walls.py"  # where bubblewrap puts our part of the walls
+_STOPPED = {
+    "time": "took longer than {seconds:g} s",
+    "memory": "used more than {memory:,} bytes of memory",
+    "output": "wrote more than {output:,} bytes of output",
+    "room": "filled its folder",
+}
 
 # Runs inside. Reads {"code", "inputs"} from stdin; writes one line of JSON to the descriptor that stdout was.
-_INSIDE = """
-import ast, contextlib, io, json, os, resource, sys
-seconds, memory = int(sys.argv[1]), int(sys.argv[2])
-for kind, most in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, 20000000),
-                   (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_NPROC, 1)):
-    resource.setrlimit(kind, (most, most))
+_PYTHON = """
+import ast, io, json, os, sys
 given = json.load(sys.stdin)
 out, sys.stdout = sys.stdout, io.StringIO()
 answer = {"value": None, "error": ""}
@@ -62,29 +79,105 @@ os._exit(0)
 
 
 @dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The walls of this machine. `outer`: the command that puts up what comes before walls.py."""
+
+    name: Literal["bubblewrap", "landlock"]
+    outer: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # what this kernel cannot do, and what holds in its place
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """What a program came to; `error` is empty where it ended well."""
+    """What a Python program came to; `error` is empty where it ended well."""
 
     value: Json
     printed: str
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended: its exit status (negative: the signal), why it was stopped (empty: it was not), and what it
+    had written."""
+
+    status: int
+    stopped: str
+    out: bytes
+    err: bytes
+
+
 @cache
-def find_bwrap() -> str | None:
-    """The bubblewrap that works here, or None: it may be there and still not be allowed to make namespaces, or be
-    too old (before 0.8) to have all the walls. None for root."""
-    found = shutil.which("bwrap")
-    # Root's processes are not counted, so that nothing would stop a fork bomb.
-    if found is None or os.geteuid() == 0:
+def find_sandbox() -> Sandbox | None:
+    """The best that works here, or None: then nothing of this kind runs."""
+    if platform.system() != "Linux" or platform.machine() not in seccomp.ARCHITECTURES or not _filters():
         return None
-    try:
-        tried = subprocess.run(
-            [*_command(found), _python(), "-I", "-S", "-c", ""], capture_output=True, timeout=20
+    abi = _landlock()
+    # Root's folders are often closed to everyone else, and so to the user that root's programs run as in namespaces.
+    if os.geteuid() != 0 and (outer := find_bwrap()):
+        return Sandbox(
+            "bubblewrap", outer, _missing(abi) if abi else ("Landlock: namespaces alone hold files",)
         )
+    return Sandbox("landlock", (), _missing(abi)) if abi else None
+
+
+async def try_sandbox() -> tuple[Sandbox | None, str]:
+    """The sandbox in force, and why there is none or what it cannot do, after having run a program in it."""
+    found = find_sandbox()
+    if found is None:
+        return None, _why_not()
+    try:
+        ended = await run(["/bin/sh", "-c", "exit 7"], processes=False, room=SCRATCH)
+    except Mend as error:
+        return None, str(error)
+    if ended.status != 7:
+        return None, f"a program that should end with status 7 ended with {ended.status}: {ended.err[:200]!r}"
+    return found, "; ".join(found.missing)
+
+
+def _why_not() -> str:
+    if platform.system() != "Linux":
+        return f"{platform.system()} has none"
+    if platform.machine() not in seccomp.ARCHITECTURES:
+        return f"the numbers of the system calls of {platform.machine()} are not known"
+    if not _filters():
+        return "the kernel takes no filters of system calls (seccomp)"
+    return "the kernel has no Landlock, and bubblewrap is not there or may not make namespaces"
+
+
+def _landlock() -> int:
+    """The version of Landlock's interface, 0 where there is none."""
+    return max(0, int(ctypes.CDLL(None).syscall(444, None, 0, 1)))
+
+
+def _filters() -> bool:
+    """Whether the kernel takes filters of system calls: PR_GET_SECCOMP is refused where it has none."""
+    return int(ctypes.CDLL(None).prctl(21, 0, 0, 0, 0)) >= 0
+
+
+def _missing(abi: int) -> tuple[str, ...]:
+    said = (
+        (2, "files cannot be moved from one folder to another (Landlock ABI 2)"),
+        (3, "truncating is refused by seccomp only (Landlock ABI 3)"),
+        (4, "the network is refused by seccomp only (Landlock ABI 4)"),
+        (6, "signals reach only the program's own group, by seccomp (Landlock ABI 6)"),
+    )
+    return tuple(told for since, told in said if abi < since)
+
+
+@cache
+def find_bwrap() -> tuple[str, ...] | None:
+    """bubblewrap with all its walls, or None: it may be there and still not be allowed to make namespaces, or be too
+    old (before 0.8)."""
+    found = shutil.which("bwrap")
+    if found is None:
+        return None
+    trial = [part.replace("FOLDER", "/usr").replace("WALLS", str(_script())) for part in _bwrap(found)]
+    try:
+        tried = subprocess.run([*trial, _python(), "-I", "-S", "-c", ""], capture_output=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found if tried.returncode == 0 else None
+    return _bwrap(found) if tried.returncode == 0 else None
 
 
 def _python() -> str:
@@ -92,56 +185,133 @@ def _python() -> str:
     return os.path.realpath(sys.executable)
 
 
-def _command(bwrap: str) -> list[str]:
-    """bwrap with all its walls. Only the system's libraries and the interpreter are there to be read, and only
-    /tmp to be written, up to 100 MB."""
-    walls = [
-        "--unshare-all",
-        "--unshare-user",
-        "--disable-userns",
-        "--die-with-parent",
-        "--new-session",
-        "--clearenv",
-    ]
-    walls += ["--cap-drop", "ALL", "--uid", "65534", "--gid", "65534", "--hostname", "sandbox"]
-    walls += ["--proc", "/proc", "--dev", "/dev", "--size", "100000000", "--tmpfs", "/tmp"]
-    for place in dict.fromkeys(["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", sys.base_prefix]):
+def _visible() -> list[str]:
+    return list(dict.fromkeys([*_SYSTEM, sys.base_prefix]))
+
+
+def _bwrap(program: str) -> tuple[str, ...]:
+    """Only the system's libraries and the interpreter are there to be read, and only the one folder to be written."""
+    command = [program, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
+    command += ["--new-session", "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox"]
+    command += ["--uid", "65534", "--gid", "65534", "--proc", "/proc", "--dev", "/dev"]
+    for place in _visible():
         if Path(place).is_symlink():
-            walls += ["--symlink", os.readlink(place), place]
+            command += ["--symlink", os.readlink(place), place]
         else:
-            walls += ["--ro-bind-try", place, place]
-    return [bwrap, *walls, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+            command += ["--ro-bind-try", place, place]
+    command += ["--ro-bind", "WALLS", _INSIDE]
+    command += ["--bind", "FOLDER", walls.INSIDE, "--remount-ro", "/dev", "--remount-ro", "/"]
+    return (*command, "--chdir", walls.INSIDE, "--")
 
 
 async def run_python(code: str, inputs: Mapping[str, Json]) -> Done:
-    """Run `code` in the sandbox. Raises Mend where there is none, or the program had to be stopped."""
-    bwrap = find_bwrap()
-    if bwrap is None:
-        raise Mend("there is no sandbox for a whole Python on this machine; use python_run")
-    inside = [_python(), "-I", "-S", "-c", _INSIDE, str(math.ceil(SECONDS)), str(MEMORY)]
-    given = json.dumps({"code": code, "inputs": inputs}).encode()
-    answer = await in_thread(lambda: _run([*_command(bwrap), *inside], given))
+    """Run `code` in the sandbox, in a folder that is gone afterwards. Raises Mend where there is none, or the program had
+    to be stopped."""
+    command = [_python(), "-I", "-S", "-c", _PYTHON]
+    ended = await run(
+        command, stdin=json.dumps({"code": code, "inputs": inputs}), processes=False, room=SCRATCH
+    )
+    if ended.stopped:
+        raise Mend(f"the code {ended.stopped} and was stopped; make it do less")
     try:
-        told = json.loads(answer)
+        told = json.loads(ended.out)
         return Done(told["value"], str(told["printed"]), str(told["error"]))
     except (ValueError, KeyError, TypeError) as error:
         raise Mend("the code ended its own process, or used too much time or memory") from error
 
 
-def _run(command: list[str], given: bytes) -> bytes:
-    """What the program wrote. Files, not pipes: a program that goes on writing can neither block nor be lost."""
-    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answer:
-        source.write(given)
-        source.seek(0)
-        try:
-            # Killing bwrap takes what is inside along: --die-with-parent.
-            subprocess.run(
-                command, stdin=source, stdout=answer, stderr=subprocess.DEVNULL, timeout=SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise Mend(f"the code took longer than {SECONDS:g} s and was stopped") from error
-        answer.seek(0)
-        told = answer.read(OUTPUT + 1)
-    if len(told) > OUTPUT:
-        raise Mend("the code returned more than can be taken; return less")
-    return told
+async def run_shell(command: str, place: Path) -> Ended:
+    """Run a command of /bin/sh in the folder `place`, the only one where it may write. Raises Mend where there is no
+    sandbox."""
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    room = (folder.MAX_FOLDER, folder.MAX_FILES)
+    return await run(["/bin/sh", "-c", command], place=place, processes=True, room=room)
+
+
+async def run(
+    command: Sequence[str],
+    *,
+    stdin: str = "",
+    place: Path | None = None,
+    processes: bool,
+    room: tuple[int, int],
+    sandbox: Sandbox | None = None,
+) -> Ended:
+    """Run a program behind the walls of `sandbox`, or of the best there is. Raises Mend where there is none, or a wall
+    cannot be put up."""
+    sandbox = sandbox or find_sandbox()
+    if sandbox is None:
+        raise Mend("there is no sandbox on this machine; `remit doctor` says why")
+    apart = bool(sandbox.outer) or os.geteuid() == 0  # in namespaces, or as a user who owns nothing here
+    trust = seccomp.Trust(processes, signals=apart or _landlock() >= 6, modes=apart)
+    script = str(_script())
+    outer = [part.replace("WALLS", script) for part in sandbox.outer]
+    plan = {
+        "argv": list(command),
+        "env": {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+        "stdin": stdin,
+        "folder": os.path.realpath(place) if place else "",
+        "room": room,
+        "reads": _visible(),
+        "devices": _DEVICES,
+        "outer": [*outer, _python(), "-I", "-S", _INSIDE, "enter"] if outer else [],
+        "inside": False,
+        "filter": base64.b64encode(seccomp.filter_for(platform.machine(), trust)).decode(),
+        "seconds": SECONDS,
+        "memory": MEMORY,
+        "output": OUTPUT,
+        "limits": {
+            "cpu": math.ceil(SECONDS),
+            "memory": MEMORY,
+            "file": min(room[0], folder.MAX_FILE),
+            "open": 64,
+            "processes": PROCESSES,
+        },
+    }
+    report = await _supervised(
+        [_python(), "-I", "-S", script, "supervise"], json.dumps(plan).encode() + b"\n"
+    )
+    err = base64.b64decode(report["err"])
+    if report["status"] == walls.BROKEN and err.startswith(b"no walls: "):
+        raise Mend(f"there is no sandbox on this machine: {err.decode(errors='replace')[:500]}")
+    why = _STOPPED.get(report["stopped"], "").format(seconds=SECONDS, memory=MEMORY, output=OUTPUT)
+    return Ended(report["status"], why, base64.b64decode(report["out"]), err)
+
+
+def _script() -> Path:
+    return Path(walls.__file__)
+
+
+async def _supervised(command: Sequence[str], plan: bytes) -> dict[str, Any]:
+    """The report of walls.py. Its standard input stays open as long as somebody waits: its end ends the program."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={},
+        cwd="/",
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        process.stdin.write(plan)
+        await process.stdin.drain()
+        async with asyncio.timeout(SECONDS + GRACE):
+            answer, complaint = await asyncio.gather(process.stdout.read(), process.stderr.read())
+            await process.wait()
+    except (TimeoutError, ConnectionError) as error:
+        raise Mend("the sandbox did not answer") from error
+    finally:
+        process.stdin.close()
+        if process.returncode is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    await asyncio.shield(process.wait())
+    try:
+        report: dict[str, Any] = json.loads(answer)
+        return report
+    except ValueError as error:
+        raise Mend(f"the sandbox failed: {complaint.decode(errors='replace')[-500:]}") from error
