@@ -15,6 +15,7 @@ from remit.agents.spec import Agent, Budget, RemitSpec
 from remit.errors import Mend
 from remit.gate.judge import mentions
 from remit.gate.values import canonical, stands
+from remit.tools.labels import declared
 from remit.tools.tool import Settle, Tool, ToolContext
 
 Json = Any
@@ -76,6 +77,7 @@ def _tool(name: str, labels: Mapping[str, Json], records: Mapping[str, Json]) ->
         world: World = context.resources["world"]
         return await world.call(context.run, name, args)
 
+    whole, fields = declared(name, labels["result"], call)
     return Tool(
         name=name,
         description=name.replace("_", " "),
@@ -83,7 +85,8 @@ def _tool(name: str, labels: Mapping[str, Json], records: Mapping[str, Json]) ->
         call=call,
         effect=labels["effect"],
         sinks=labels.get("sinks", {}),
-        integrity=labels["result"],
+        integrity=whole,
+        fields=fields,
         settle=Settle("ask"),
         records={title: _record(records[title]) for title in labels.get("records", ())},
     )

@@ -13,7 +13,7 @@ from bench.dojo.env import Dojo
 from bench.dojo.labels import Suite
 from bench.dojo.script import Made, Script, Task, benign, compromised, planted, task_of
 from remit.app import App
-from remit.errors import UnreadableEvent
+from remit.errors import LeaseLost, UnreadableEvent
 from remit.journal.events import Person
 from remit.journal.state import State
 from remit.models.model import Answer, Request, ToolCall
@@ -138,7 +138,10 @@ def script_of(case: Case, task: Task, suite: Suite) -> Script | None:
 async def through(app: App, run: UUID, person: str, calls: Sequence[Made]) -> State:
     """Advance a run to its end; whatever it asks is answered as the person answers."""
     for _ in range(ROUNDS):
-        state = await app.advance(run)
+        try:
+            state = await app.advance(run)
+        except LeaseLost:  # a busy machine: as after any loss, somebody goes on from the journal
+            continue
         if state.finished is not None or not state.waits:
             return state
         for ask_id, asked in list(state.waits.items()):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate
@@ -140,8 +141,9 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
         untrusted=live.state.untrusted,
         goal=said(live.state),
         counts=live.state.counts,
-        left=left(live.state, call) if tool.effect in ("egress", "destroy") else None,
+        left=left(live.state, call) if tool.sinks or tool.effect in ("egress", "destroy") else None,
         known=live.known,
+        beside=_beside(live, call) if tool.sinks and tool.effect in ("read", "egress") else None,
     )
     # Rules and evidence see the values that the tool will get. An approval stays bound to the call as it was shown: a
     # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
@@ -168,6 +170,14 @@ async def _records(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -
             raise
         raise Mend(context.secrets.hide(str(error))) from None
     return context.secrets.hide(found) if context.secrets else found
+
+
+def _beside(live: Live, call: CallState) -> list[Json] | None:
+    """What calls that are not done yet were given before this one. Nobody knows what the children of a run were."""
+    if live.state.started is None or live.state.started.parent is not None:
+        return None
+    earlier = takewhile(lambda one: one is not call, live.state.open.values())
+    return [given(live.state, one) for one in earlier]
 
 
 async def _ask_gate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from remit.gate.fields import TRUSTED
+from remit.gate.fields import NAMED, TRUSTED
 from remit.gate.known import Known
 from remit.journal.events import Acted, AnyBody, Json, Started
 from remit.journal.refs import given
@@ -23,10 +23,11 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
     elif isinstance(body, Acted) and (call := state.calls.get(body.call_id)):
         told = body.status == "ok"
         trusted = told and body.integrity in TRUSTED and body.effect != "self"
+        member = told and body.integrity == NAMED and body.effect != "self"
         fields = body.fields if told and body.effect != "self" else {}
         args = given(state, call)
         result = body.result if told else None
-        known.learn(result, trusted, source(args, body), args, fields, body.call_id)
+        known.learn(result, trusted, source(args, body), args, fields, body.call_id, member)
 
 
 def said(state: State) -> str:

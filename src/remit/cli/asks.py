@@ -30,7 +30,9 @@ EVIDENCE = {
     "person": ("✓", "the person's own"),
     "directory": ("✓", "a trusted source said it in this run, as a whole value"),
     "record": ("✓", "in a record that the gate has read for this call"),
+    "composed": ("·", "in words of the goal, or of a trusted source"),
     "written": ("·", "the model's own words; nothing in them leads anywhere that nothing vouches for"),
+    "found": ("·", "a page that a member of the workspace named, in what was read"),
     "unvouched": ("✗", "vouched for by nothing: only the model says so"),
 }
 MARKS = {"✓": "green", "✗": "red"}

@@ -27,6 +27,8 @@ _ENDS_URL = re.compile(r"[\s<>\"`{}|^]")
 _BARE = re.compile(
     r"(?:(?<![\w@.\-/\\])|(?<=//))(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w@-])(?::\d{1,5})?(?:[/?#][^\s<>\"`{}|^]*)?"
 )
+_NEXT_SENTENCE = re.compile(r"[A-Z][a-z]{2,}")
+_WHOLE_HOST = re.compile(r"(?:https?://)?(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}")
 _NOT_QUOTED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -159,13 +161,15 @@ def urls_in(text: str) -> Iterator[str]:
             continue
         end = _ENDS_URL.search(text, match.end())
         stop = end.start() if end else len(text)
-        yield _trimmed(text[before.start() : stop])
+        yield from _read(_trimmed(text[before.start() : stop]))
         rest.append(text[upto : before.start()])
         upto = stop
     rest.append(text[upto:])
     for piece in rest:
         if "." in piece:
-            yield from (_trimmed(match[0]) for match in _BARE.finditer(piece) if _links(match[0]))
+            for match in _BARE.finditer(piece):
+                if _links(match[0]):
+                    yield from _read(_trimmed(match[0]))
 
 
 def _links(bare: str) -> bool:
@@ -184,6 +188,19 @@ def _trimmed(link: str) -> str:
     ):
         link = link[:-1]
     return link
+
+
+def _read(link: str) -> Iterator[str]:
+    """A link, and what it is where the next sentence follows it without a blank: "our page www.shop.com.They are"."""
+    yield link
+    host, dot, word = link.rpartition(".")
+    if (
+        dot
+        and _NEXT_SENTENCE.fullmatch(word)
+        and word.lower() not in _GENERIC
+        and _WHOLE_HOST.fullmatch(host)
+    ):
+        yield host
 
 
 def _authority(authority: str, scheme: str) -> tuple[str | None, str | None]:

@@ -6,8 +6,12 @@ The levels, strongest first:
 - `person`: it belongs to the person for whom the run acts
 - `directory`: a trusted source said it in this run, as a whole value; not enough for an account number in free text
 - `record`: it stands in a record that the gate itself has read for this call
+- `composed`: a short free text of words that all stand in the goal or were said by a trusted source
 - `written`: free text of the model's own in which nothing leads anywhere, or only where something vouches for
+- `found`: the address of a page to be fetched, as a member of the workspace wrote it in what was read (`Known.choice`)
 - `unvouched`: none of these
+
+Free text that is a passage of the goal in other grammar (`wording.restates`) is the goal's.
 
 Values are compared in the canonical form of the sink's kind; what is no value of that kind is unvouched.
 """
@@ -24,11 +28,23 @@ from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.unseen import shown
 from remit.gate.values import canonical, spellings, stands
+from remit.gate.wording import composed, restates
 from remit.journal.refs import Pointer
 
 Json = Any
 Pointed = Sequence[tuple[Json, bool]]  # leaves taken by reference, and whether a trusted source says each
-LEVELS = ("unvouched", "written", "record", "directory", "person", "grant")  # weakest first
+LEVELS = (
+    "unvouched",
+    "found",
+    "written",
+    "composed",
+    "record",
+    "directory",
+    "person",
+    "grant",
+)  # weakest first
+ADDRESSES = ("email", "url", "phone", "account")  # kinds that lead somewhere
+CHOICE = 16.0  # bits that a run may tell the world by choosing among the addresses that others have named
 _TOLD = 3  # values of one argument that are told of
 
 
@@ -78,7 +94,28 @@ class Witness:
         parts = [(kind, self.part(kind, part)) for text in _texts(value) for kind, part in parts_of(text)]
         if whole == "directory":
             return "unvouched" if ("account", "unvouched") in parts else whole
-        return weakest(["written", *(level for _, level in parts)])
+        return weakest([self._wording(_texts(value)), *(level for _, level in parts)])
+
+    def _wording(self, texts: Iterable[str]) -> str:
+        """The evidence for the words of a text, whatever leads somewhere in it."""
+        goal, known, levels = self.facts.goal, self.facts.known, set[str]()
+        for text in texts:
+            if restates(text, goal):
+                levels.add("grant")
+            elif composed(text, goal, known.words() if known is not None else frozenset()):
+                levels.add("composed")
+            else:
+                return "written"
+        return weakest(levels or {"written"})
+
+    def fetched(self, kind: str, value: Json) -> str:
+        """The evidence for what is only fetched from where it leads: what a member named will do, a few times."""
+        level, known = self.level(kind, value), self.facts.known
+        form = canonical(kind, value)
+        if level != "unvouched" or known is None or form is None or self.facts.beside is None:
+            return level
+        bits = known.choice(kind, form, self.facts.beside)
+        return "found" if bits is not None and bits <= CHOICE else level
 
     def part(self, kind: str, value: Json) -> str:
         """The evidence for what leads somewhere in free text. That a directory knows an account or a card says that it is
@@ -138,15 +175,41 @@ def evidence(proposal: Proposal, facts: Facts) -> tuple[dict[str, str], dict[str
     if not proposal.sinks:
         return {}, {}
     witness, levels, told = Witness(facts), {}, {}
+    fetches = fetches_only(proposal)
     for name, kind in proposal.sinks.items():
         if name not in proposal.args:
             continue
         value, free = proposal.args[name], kind == "text" and proposal.effect == "egress"
         pointed = witness.pointed(kind, proposal.refs.get(name, ()))
-        levels[name] = witness.free(value, pointed) if free else witness.level(kind, value, pointed)
+        if free:
+            levels[name] = witness.free(value, pointed)
+        elif fetches:
+            levels[name] = witness.fetched(kind, value)
+        else:
+            levels[name] = witness.level(kind, value, pointed)
         if levels[name] == "unvouched" and (words := witness.told(kind, value, free, pointed)):
             told[name] = words
     return levels, told
+
+
+def unheard(proposal: Proposal, facts: Facts, name: str) -> bool:
+    """Whether an address or an account among the values of an argument was named by nobody at all: the model made it up."""
+    kind, value = proposal.sinks[name], proposal.args[name]
+    if facts.known is None or (kind not in ADDRESSES and kind != "text"):
+        return False
+    given = _texts(value) if kind == "text" else leaves(value)
+    found = (
+        [part for text in given for part in parts_of(text)] if kind == "text" else [(kind, v) for v in given]
+    )
+    doubtful = (
+        (k, canonical(k, one)) for k, one in found if k in ADDRESSES and vouch(one, facts, k) == "unvouched"
+    )
+    return any(form is None or not facts.known.who(k, form).untrusted for k, form in doubtful)
+
+
+def fetches_only(proposal: Proposal) -> bool:
+    """Whether all that leaves is the address of what is fetched."""
+    return proposal.effect in ("read", "egress") and all(kind == "url" for kind in proposal.sinks.values())
 
 
 def vouch(value: Json, facts: Facts, kind: str = "text") -> str:

@@ -17,7 +17,8 @@ from typing import Any
 from remit.journal.refs import part
 
 Json = Any
-LADDER = ("untrusted", "person", "system")  # weakest first
+LADDER = ("untrusted", "member", "person", "system")  # weakest first
+NAMED = "member"  # whose writer has an account of the workspace, and whose words nobody vouches for
 TRUSTED = ("system", "person")
 REST = "*"
 _NAME = r"(?:\*|[^\s.\[\]*](?:[^.\[\]*]*[^\s.\[\]*])?)(?:\[\])*"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from remit.gate.evidence import evidence as evidence_of
-from remit.gate.evidence import mentions, vouch
+from remit.gate.evidence import mentions, unheard, vouch
 from remit.gate.proposal import Facts, Proposal, Verdict, both
 from remit.gate.remembered import UNDECIDED, Remembered, recalled
 from remit.gate.rules import Rule, Rules
@@ -41,7 +41,7 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     if proposal.tool not in facts.tools:
         why = (f"{proposal.tool} is not among the tools of this remit",)
         return Verdict("deny", "the remit", why, evidence, provenance=told)
-    if (beyond := _beyond_the_grant(proposal, facts)) is not None:
+    if (beyond := _beyond_the_grant(proposal, facts, evidence)) is not None:
         return Verdict("deny", GRANT, (beyond,), evidence, provenance=told)
     verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
     if rules.workspace and (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
@@ -51,14 +51,20 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     return replace(verdict, provenance=told) if told else verdict
 
 
-def _beyond_the_grant(proposal: Proposal, facts: Facts) -> str | None:
-    """Why an effect is outside what the goal was read to ask for; None where it is inside, or nothing was frozen."""
-    if facts.left is None or proposal.effect in ("read", "self"):
+def _beyond_the_grant(proposal: Proposal, facts: Facts, evidence: Mapping[str, str]) -> str | None:
+    """Why a call is outside what the goal was read to ask for; None where it is inside, or nothing was frozen. To look is
+    inside, and so is what others have named: a person decides on that. What nobody has named is nobody's wish."""
+    if facts.left is None or proposal.effect == "self":
         return None
-    times = facts.left.get(proposal.tool)
-    if times is None:
-        return f"the goal does not ask for {proposal.tool}"
-    return None if times > 0 else f"the goal asks for no more of {proposal.tool} than was done"
+    if proposal.effect != "read":
+        times = facts.left.get(proposal.tool)
+        if times is None:
+            return f"the goal does not ask for {proposal.tool}"
+        if times < 1:
+            return f"the goal asks for no more of {proposal.tool} than was done"
+    doubtful = (name for name, level in evidence.items() if level == "unvouched")
+    invented = next((name for name in doubtful if unheard(proposal, facts, name)), None)
+    return f"nobody has named what stands in {invented}" if invented else None
 
 
 def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Verdict:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from math import log2
 from types import MappingProxyType
 from typing import Any
 
-from remit.gate.fields import REST, TRUSTED, at, labelled
+from remit.gate.fields import NAMED, REST, TRUSTED, at, labelled
 from remit.gate.numbers import digits
 from remit.gate.parts import parts_of
 from remit.gate.unseen import as_seen, has_unseen
 from remit.gate.values import found, spellings, stands
+from remit.gate.wording import words
 from remit.journal.refs import Pointer
 
 Json = Any
@@ -37,6 +39,7 @@ class _Read:
     given: Json  # what the model gave to the call
     fields: Mapping[str, str]  # path -> integrity, where it is not the same for all of the result
     call: str  # its number, by which references name it
+    member: bool  # all of it is of somebody with an account of the workspace
     _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
 
     def leaves(self) -> Iterable[tuple[Json, bool]]:
@@ -46,6 +49,12 @@ class _Read:
         if self._parted is None:
             self._parted = [(leaf, says in TRUSTED) for leaf, says in labelled(self.result, self.fields)]
         return self._parted
+
+    def of_members(self) -> Iterable[Json]:
+        """Every scalar that somebody with an account of the workspace wrote."""
+        if not self.fields:
+            return leaves(self.result) if self.member else ()
+        return (leaf for leaf, says in labelled(self.result, self.fields) if says == NAMED)
 
 
 @dataclass(slots=True)
@@ -71,6 +80,9 @@ class Known:
 
     _reads: list[_Read] = field(default_factory=list)
     _indexes: dict[str, _Index] = field(default_factory=dict)
+    _words: set[str] = field(default_factory=set)  # of what trusted sources said
+    _told: set[str] = field(default_factory=set)  # that the model wrote before
+    _worded: int = 0  # results that are in them
 
     def learn(
         self,
@@ -80,14 +92,15 @@ class Known:
         given: Json = None,
         fields: Mapping[str, str] = _ALIKE,
         call: str = "",
+        member: bool = False,
     ) -> None:
         """Take in a result, in the order of the journal. `source` in words; `given`: the arguments of the call.
 
         A call that changed something is learned too, as untrusted where its result is nobody's record: what was
         given to it must be known before what is read later. `fields`, where a result has parts of different integrity, say
-        it of each instead of `trusted`. `call`: its number, where references may point into its result.
+        it of each instead of `trusted` and `member`. `call`: its number, where references may point into its result.
         """
-        self._reads.append(_Read(result, trusted, source, given, fields, call))
+        self._reads.append(_Read(result, trusted, source, given, fields, call, member))
 
     def who(self, kind: str, value: str) -> Evidence:
         """Who has said a value (canonical)."""
@@ -96,6 +109,41 @@ class Known:
         if not untrusted and kind not in PICKED:
             untrusted = [read.source for read in self._reads if _said(kind, value, read)]
         return Evidence(tuple(index.trusted.get(value, ())), tuple(dict.fromkeys(untrusted))[:SOURCES])
+
+    def words(self) -> Set[str]:
+        """The words of what trusted sources said, but those that the model had written before."""
+        for read in self._reads[self._worded :]:
+            own = {word for leaf in leaves(read.given) if isinstance(leaf, str) for word in words(leaf)}
+            self._told |= own - self._words
+            for leaf, trusted in read.leaves():
+                if trusted and len(text := str(leaf)) <= LONG:
+                    self._words.update(word for word in words(text) if word not in self._told)
+        self._worded = len(self._reads)
+        return self._words
+
+    def choice(self, kind: str, value: str, beside: Sequence[Json] = ()) -> float | None:
+        """Bits that the run has told by choosing among the values of a kind that members of the workspace named, with this one
+        and the calls `beside` it; None where no member named it, or the model had written it before.
+
+        Who sees the fetches learns from each which of n + 1 was chosen (n known by then, or none), log2(n + 1) bits at
+        the most: somebody could have named an address for every letter of a secret.
+        """
+        named: set[str] = set()
+        written: set[str] = set()
+        bits = 0.0
+        for read in self._reads:
+            bits += self._chosen(kind, read.given, named, written)
+            for leaf in read.of_members():
+                named |= _values(kind, leaf) - written
+        if value not in named:
+            return None
+        bits += sum(self._chosen(kind, given, named, written) for given in beside)
+        return bits + log2(len(named) + 1)
+
+    def _chosen(self, kind: str, given: Json, named: Set[str], written: set[str]) -> float:
+        forms = {form for leaf in leaves(given) for form in _values(kind, leaf)}
+        written |= forms - named
+        return len(forms & named) * log2(len(named) + 1)
 
     def pointed(self, kind: str, pointer: Pointer) -> list[tuple[Json, bool]]:
         """Each scalar that a reference points to, and whether a trusted source says exactly that, and not because the model

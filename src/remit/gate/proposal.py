@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
@@ -57,6 +57,8 @@ class Facts:
     # How often each effect may still happen by the grant; None: no grant
     left: Mapping[str, int] | None = None
     known: Known | None = None  # what the run has read
+    # The arguments of calls that were proposed before this one and are not done yet; None: nobody knows of all
+    beside: Sequence[Json] | None = None
     sums: Mapping[str, Json] = field(
         default_factory=dict
     )  # that rules ask about; a str says why one is not known

@@ -151,8 +151,10 @@ class Acted(Body):
     status: Literal["ok", "mend", "denied", "rejected", "failed", "simulated", "unknown"] = "ok"
     result: Json = None
     rule: str = ""  # the default that allowed it, where no Judged was needed
-    integrity: Literal["system", "person", "untrusted"] = "untrusted"  # of the result as a whole
-    fields: dict[str, Literal["system", "person", "untrusted"]] = {}  # path -> integrity, where fields differ
+    integrity: Literal["system", "person", "member", "untrusted"] = "untrusted"  # of the result as a whole
+    fields: dict[
+        str, Literal["system", "person", "member", "untrusted"]
+    ] = {}  # path -> integrity, where fields differ
     source: str = ""  # who says so: the tool, a host, a file
     seconds: float = 0.0
 

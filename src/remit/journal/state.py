@@ -234,7 +234,7 @@ def _intended(state: State, body: Intended) -> None:
 
 def _acted(state: State, body: Acted) -> None:
     state.seconds += body.seconds
-    if body.status == "ok" and body.integrity == "untrusted":
+    if body.status == "ok" and body.integrity in ("untrusted", "member"):
         state.untrusted = True
     call = state.calls.get(body.call_id)
     if call is None:

@@ -20,7 +20,8 @@ from remit.tools.secrets import Secrets
 Json = Any
 Effect = Literal["read", "self", "egress", "destroy"]
 # read: looks only · self: changes only the run's own things · egress: something leaves · destroy: changes the world
-Integrity = Literal["system", "person", "untrusted"]
+Integrity = Literal["system", "person", "member", "untrusted"]
+# member: of somebody who has an account of the workspace; who wrote it is known, and nobody vouches for what it says
 
 
 def wall() -> datetime:
