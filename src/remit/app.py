@@ -209,7 +209,10 @@ class App(Steering):
         kept = take_over(events, last, datetime.now(UTC))
         first = events[0].body
         assert isinstance(first, Started)
-        agent = agent_at(events[:last]).model_copy(update=dict(changes or {}))
+        was = agent_at(events[:last])
+        agent = was.model_copy(update=dict(changes or {}))
+        if agent.reading != was.reading:
+            raise UserError("a run is read one way from its beginning: `reading` cannot change in a fork")
         outfit(agent)
         spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         begun = first.model_copy(update={"fork_of": run, "fork_seq": last, "spec": spec, "parent": None})
@@ -262,7 +265,9 @@ class App(Steering):
             raise NoSuchRun(f"there is no run {run}")
         agent = agent_at(events)
         fitted = outfit(agent)
-        guardian = None if model else await self._guardian(agent)  # who stands in for one stands in for both
+        # Who stands in for the model stands in for those beside it, too.
+        guardian = None if model else await self._beside(agent.guardian.model if agent.guardian else "")
+        airlock = None if model or agent.reading == "open" else await self._beside(agent.airlock.model)
         model = model or await self.model(agent.model)
         offered = fitted.offered
         if model.small:
@@ -282,6 +287,7 @@ class App(Steering):
             leases=self.leases,
             turns=self.turns,
             guardian=guardian,
+            airlock=airlock,
             recall=partial(list_remembered, self.store),
             groups=workspace_of(self.settings).groups,
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
@@ -295,8 +301,8 @@ class App(Steering):
             live.take(event)
         return live
 
-    async def _guardian(self, agent: Agent) -> Model | None:
-        named = agent.guardian.model if agent.guardian else ""
+    async def _beside(self, named: str | Sequence[str]) -> Model | None:
+        """A model beside the agent's own; None where it is that one."""
         return await self.model(named) if named else None
 
     async def _resources(self, agent: Agent) -> dict[str, Any]:

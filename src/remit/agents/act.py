@@ -10,7 +10,7 @@ from functools import partial
 from itertools import takewhile
 
 from remit.agents.delegate import NAME as DELEGATE
-from remit.agents.delegate import collect, delegate
+from remit.agents.delegate import collect, delegate, passed_on
 from remit.agents.grant import left
 from remit.agents.guardian import heard, look_over, watches
 from remit.agents.guards import doubted, repeated
@@ -102,7 +102,7 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
         return _mend(live, call, str(UnknownName("tool", call.call.tool, known)))
     if "$invalid" in call.call.args:
         return _mend(live, call, "the arguments are not valid JSON; send an object as the tool's schema says")
-    if why := repeated(live, call) or await doubted(live, call):
+    if why := repeated(live, call) or await doubted(live, call) or passed_on(live, call):
         return _mend(live, call, why, tool)
     try:
         context = live.context(call.call.id)

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 
-from remit.agents.report import effects, effects_text_of
+from remit.agents.report import effects, effects_text
 from remit.agents.spec import Agent, Check
 from remit.agents.think import aside
 from remit.errors import Mend, ModelError, SpecError
@@ -42,6 +42,7 @@ class Claim:
     state: State
     tool_context: ToolContext
     resources: Mapping[str, Any]
+    told: str = ""  # the effects as a model may read them
 
 
 async def run_check(check: Check, claim: Claim, model: Model) -> tuple[Checked, Answered | None]:
@@ -82,7 +83,7 @@ def load(path: str) -> Any:
 
 async def _rubric(rubric: str, claim: Claim, model: Model) -> tuple[Any, str, Answered]:
     text = (
-        f"Goal:\n{claim.goal}\n\nWhat was done, from the journal:\n{effects_text_of(claim.effects)}\n\n"
+        f"Goal:\n{claim.goal}\n\nWhat was done, from the journal:\n{claim.told}\n\n"
         f"Report:\n{claim.report}\n\nRubric:\n{rubric}\n\nIs the rubric met? Judge only by what is above."
     )
     answer = await model.request(
@@ -119,4 +120,5 @@ async def _use(name: str, claim: Claim, args: Mapping[str, Json]) -> Json:
 
 def claim_of(spec: Agent, state: State, report: str, output: Json, context: ToolContext) -> Claim:
     goal = state.started.goal if state.started else ""
-    return Claim(goal, report, output, effects(state), state, context, context.resources)
+    told = effects_text(spec, state)
+    return Claim(goal, report, output, effects(state), state, context, context.resources, told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID, uuid5
 
 from remit.agents.grant import left
@@ -16,6 +17,7 @@ from remit.tools.tool import Json, Tool, ToolContext
 
 LADDER = ("shadow", "draft", "ask", "act")
 NAME = "delegate"
+OWN_WORDS: dict[str, Literal["system"]] = {"status": "system", "report": "system", "output": "system"}
 
 
 def delegate_tool(team: Sequence[Agent]) -> Tool:
@@ -70,15 +72,33 @@ def narrow(parent: Agent, child: Agent, state: State) -> Agent:
     inherited = (*parent.inherited, *(rule for rule in parent.rules if rule.allow is None))
     model = parent.model if child.model == "auto" else child.model
     guardian = parent.guardian or child.guardian
-    return child.model_copy(
-        update={
-            "remit": remit,
-            "inherited": inherited,
-            "workspace": workspace,
-            "model": model,
-            "guardian": guardian,
-        }
-    )
+    same = {
+        "remit": remit,
+        "inherited": inherited,
+        "workspace": workspace,
+        "model": model,
+        "guardian": guardian,
+    }
+    return child.model_copy(update=same | _reading(parent, child))
+
+
+def _reading(parent: Agent, child: Agent) -> dict[str, Json]:
+    """A child reads behind its parent's airlock; forms of its own hold for what its parent has none for."""
+    if parent.reading == "open":
+        return {}
+    forms = {
+        **parent.airlock.forms,
+        **{k: v for k, v in child.airlock.forms.items() if k not in parent.airlock.forms},
+    }
+    return {"reading": "airlock", "airlock": parent.airlock.model_copy(update={"forms": forms})}
+
+
+def passed_on(live: Live, call: CallState) -> str | None:
+    """Why a task is sent back: a child would read there what an airlock keeps from its parent."""
+    veil = live.transcript.veil
+    if veil is None or call.call.tool != NAME or veil.given(call) == "nothing":
+        return None
+    return "a task to another agent is in words of your own, without references"
 
 
 def child_of(run: UUID, call_id: str) -> UUID:
@@ -133,6 +153,8 @@ async def collect(live: Live, call: CallState) -> None:
     result = {"status": child.finished.status, "report": child.finished.report or child.finished.why}
     if child.finished.output is not None:
         result["output"] = child.finished.output
+    # What an agent behind the airlock writes has nothing of strangers' words in it; why a run ended may have.
+    behind = live.spec.reading == "airlock" and bool(child.finished.report)
     live.write(
         Returned(
             call_id=call.call.id,
@@ -148,6 +170,7 @@ async def collect(live: Live, call: CallState) -> None:
             effect="self",
             result=result,
             integrity="untrusted" if child.untrusted else "system",
+            fields=OWN_WORDS if behind and child.untrusted else {},
             source=call.delegated.agent,
         ),
     )

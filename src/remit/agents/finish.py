@@ -8,7 +8,7 @@ import jsonschema
 
 from remit.agents.check import claim_of, run_check
 from remit.agents.live import Live
-from remit.agents.report import effects, effects_text_of, mark_claims
+from remit.agents.report import effects_text, mark_claims
 from remit.journal.events import Acted, AnyBody, Asked, Checked, Finished, Json, Nudged
 from remit.journal.state import CallState, Status
 
@@ -33,7 +33,7 @@ async def conclude(live: Live, call: CallState | None, report: str = "") -> None
         live.write(*_closed(call, f"not finished: the output does not fit its schema: {wrong}", "mend"))
     elif _should_reflect(live):
         goal = live.state.started.goal if live.state.started else ""
-        text = REFLECT.format(goal=goal, effects=effects_text_of(effects(live.state)))
+        text = REFLECT.format(goal=goal, effects=effects_text(live.spec, live.state))
         live.write(*_closed(call, "look back first"), Nudged(level=0, reason="reflect", text=text))
     elif given_up and not live.state.effects:
         refused = any(c.acted and c.acted.status in ("denied", "rejected") for c in live.state.calls.values())

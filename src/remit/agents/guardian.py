@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from remit.agents.live import Live
 from remit.agents.reading import said
 from remit.agents.spec import Agent
-from remit.agents.think import aside, consult, estimate, reserve
+from remit.agents.think import affordable, aside, consult, reserve
 from remit.errors import ModelError
 from remit.gate.evidence import vouch
 from remit.gate.known import leaves
@@ -22,7 +22,7 @@ from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.journal.events import Answered, Json
 from remit.journal.state import CallState
-from remit.models.model import Message, Price, Request
+from remit.models.model import Message, Request
 from remit.tools.tool import Tool
 
 RULE = "guardian"
@@ -73,7 +73,7 @@ async def look_over(
     text = facts_text(live, tool, proposal, verdict)
     request = Request(f"{INSTRUCTIONS} {guardian.watch}".strip(), [Message("user", text)], schema=ANSWER)
     size = len(request.instructions) + len(text)
-    if not _affordable(live, model.price, size):
+    if not affordable(live, model.price, size):
         return narrowed(verdict, "ask", "the budget has no room for it to look at this"), []
     await reserve(live, model.price, size)
     try:
@@ -85,13 +85,6 @@ async def look_over(
     if data.get("decision") not in ORDER:
         return narrowed(verdict, "ask", "it did not say allow, ask or deny"), [answered]
     return narrowed(verdict, str(data["decision"]), str(data.get("why", "")).strip()), [answered]
-
-
-def _affordable(live: Live, price: Price | None, size: int) -> bool:
-    budget, state = live.spec.remit.budget.money, live.state
-    if price is None or price.free or budget is None:
-        return True
-    return state.spent + estimate(price, size) <= budget * (1 + state.extensions)
 
 
 def narrowed(verdict: Verdict, decision: str, why: str) -> Verdict:

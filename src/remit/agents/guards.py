@@ -159,7 +159,8 @@ async def doubted(live: Live, call: CallState) -> str | None:
     if why := misnamed(live, call):
         return why
     marks = live.memory.setdefault("doubted", set())
-    args = to_json(dict(given(live.state, call)))
+    # Behind an airlock the model is not told what it refers to, here neither.
+    args = to_json(dict(call.call.args if live.transcript.veil else given(live.state, call)))
     mark = (tool.name, args)
     if mark in marks:  # it insists: the rules and the checks decide
         return None

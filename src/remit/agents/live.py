@@ -12,6 +12,7 @@ from uuid import UUID
 from remit.agents.context import Transcript, instructions
 from remit.agents.reading import learn
 from remit.agents.spec import Agent
+from remit.agents.veil import Veil
 from remit.gate.known import Known
 from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
@@ -55,6 +56,7 @@ class Live:
     recall: Callable[[str, str], Awaitable[Sequence[Remembered]]] | None = None  # yeses for an agent's tool
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of people who may say yes, by name
     guardian: Model | None = None  # who looks over what is allowed, where it is another than the model
+    airlock: Model | None = None  # who reads strangers' words, where it is another than the model
     prefix: str = ""
     name: str = ""  # the run's id in words
     connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of the spec, for its tools
@@ -68,6 +70,8 @@ class Live:
     def __post_init__(self) -> None:
         # A small model does not gain by it, and its prompts are short.
         refer = not self.model.small and any(tool.sinks for tool in self.tools.values())
+        if self.spec.reading == "airlock":
+            self.transcript.veil, refer = Veil(self.state, frozenset(self.spec.airlock.names)), True
         self.prefix, self.transcript.numbered = instructions(self.spec, refer), refer
         self.name = str(self.run)
         self.connections = {name: one.model_dump(mode="json") for name, one in self.spec.connections.items()}

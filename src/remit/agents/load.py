@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from remit.agents.spec import Agent, Budget, Check, Connection, Limits, RemitSpec, Rule, ToolLimit
+from remit.agents.spec import Agent, Airlock, Budget, Check, Connection, Limits, RemitSpec, Rule, ToolLimit
 from remit.agents.yaml import line_of, plain, read, read_file
 from remit.errors import SpecError, UserError
 from remit.tools.secrets import references
@@ -25,6 +25,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "limits.tools.*": ToolLimit,
     "checks": Check,
     "connections.*": Connection,
+    "airlock": Airlock,
 }
 # Names of headers and variables whose values are secrets
 SECRET = re.compile(r"(?i)auth|cookie|token|secret|passw|credential|(^|[-_])(api)?[-_]?key($|[-_])")

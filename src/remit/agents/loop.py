@@ -10,6 +10,7 @@ from collections.abc import Reversible
 from itertools import islice
 
 from remit.agents.act import act
+from remit.agents.airlock import screen
 from remit.agents.finish import conclude
 from remit.agents.grant import freeze, needed
 from remit.agents.live import Live
@@ -69,6 +70,8 @@ async def step(live: Live) -> bool:
         _no_progress(live, nudge(state.nudges, standstill))
     elif stop := over_limit(live):
         live.write(stop)
+    elif live.transcript.veil and live.transcript.veil.open:
+        await screen(live)
     else:
         await think(live)
     return True

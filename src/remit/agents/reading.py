@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from remit.gate.fields import NAMED, TRUSTED
 from remit.gate.known import Known
 from remit.journal.events import Acted, AnyBody, Json, Started
-from remit.journal.refs import given
+from remit.journal.refs import QUOTED, given
 from remit.journal.state import State
 
 SHOWN = 60  # characters of what a source was asked for
@@ -19,7 +19,9 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
     What a model wrote vouches for nothing: not the task of a child, and not what the run's own notes and children give back.
     """
     if isinstance(body, Started):
-        known.learn(body.quoted, trusted=False, source="what came with the goal", given=body.task)
+        known.learn(
+            body.quoted, trusted=False, source="what came with the goal", given=body.task, call=QUOTED
+        )
     elif isinstance(body, Acted) and (call := state.calls.get(body.call_id)):
         told = body.status == "ok"
         trusted = told and body.integrity in TRUSTED and body.effect != "self"

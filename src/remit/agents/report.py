@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic_core import to_json
 
+from remit.agents.spec import Agent
 from remit.journal.events import Json
 from remit.journal.refs import given
 from remit.journal.state import CallState, State
@@ -91,5 +92,10 @@ def text_of(call: CallState, args: Mapping[str, Json]) -> str:
     return to_json([call.call.tool, args, call.acted.result if call.acted else None]).decode().casefold()
 
 
-def effects_text_of(done: Sequence[dict[str, Json]]) -> str:
-    return "\n".join(f"- {e['tool']} {to_json(e['args']).decode()}" for e in done) or "- nothing was changed"
+def effects_text(spec: Agent, state: State) -> str:
+    """What was done, as a model may read it: behind an airlock, a reference to what strangers wrote stays one."""
+    done = [
+        (call.call.tool, call.call.args if spec.reading == "airlock" else given(state, call))
+        for call in state.effects
+    ]
+    return "\n".join(f"- {tool} {to_json(args).decode()}" for tool, args in done) or "- nothing was changed"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from remit.agents.forms import Written
 from remit.errors import UserError
 from remit.gate.approval import GROUP
 from remit.rate import parse_rate
@@ -174,6 +175,16 @@ class Guardian(Part):
     tools: tuple[str, ...] = ("*",)
 
 
+class Airlock(Part):
+    """How strangers' words are read where `reading` is airlock: a model without tools fills in a form. `model`: the agent's
+    own, asked apart, where empty. `forms`: by name or pattern of tools, and `goal` for what came with the goal; the form
+    that comes with Remit for all others. `names`: of fields in results, that the agent may see as they stand."""
+
+    model: str | tuple[str, ...] = ""
+    forms: dict[str, Written] = {}
+    names: tuple[str, ...] = ()
+
+
 class Agent(Part):
     """The whole spec."""
 
@@ -195,6 +206,8 @@ class Agent(Part):
     plan: bool = True  # offer the plan tool
     limits: Limits = Limits()
     guardian: Guardian | None = None
+    reading: Literal["open", "airlock"] = "open"  # whether the model sees strangers' words as they stand
+    airlock: Airlock = Airlock()
     # Effects that a run may have: all that its tools have, or those that its goal asks for, frozen before anything is read
     grant: Literal["tools", "goal"] = "tools"
     reflect: bool = True  # look back once before finishing

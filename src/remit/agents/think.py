@@ -97,7 +97,7 @@ def answered(live: Live, answer: Answer, seconds: float) -> Answered:
     )
 
 
-def aside(model: Model, answer: Answer, purpose: Literal["check", "guard", "grant"]) -> Answered:
+def aside(model: Model, answer: Answer, purpose: Literal["check", "guard", "grant", "screen"]) -> Answered:
     """The event of an answer beside the steps: what it says as data, and what it took."""
     usage = answer.usage
     return Answered(
@@ -126,6 +126,14 @@ async def reserve(live: Live, price: Price | None, characters: int) -> None:
     if price is not None and not price.free and live.spec.remit.budget.money is not None:
         live.write(Reserved(amount=estimate(price, characters)))
         await live.settled()
+
+
+def affordable(live: Live, price: Price | None, characters: int) -> bool:
+    """Whether the budget has room for a model call beside the steps."""
+    budget, state = live.spec.remit.budget.money, live.state
+    if price is None or price.free or budget is None:
+        return True
+    return state.spent + estimate(price, characters) <= budget * (1 + state.extensions)
 
 
 def size(live: Live) -> int:

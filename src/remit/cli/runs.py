@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, get_args
 
 import typer
+from pydantic_core import to_json
 from rich.text import Text
 from rich.tree import Tree
 
@@ -15,9 +16,9 @@ from remit.app import App, open_app
 from remit.cli.common import Json, Run, console, exit_code, listing, perform, print_json, print_line
 from remit.cli.family import family
 from remit.cli.run import digest, end
-from remit.cli.timeline import brief, colour, entry, first_line, summary, tree
+from remit.cli.timeline import brief, colour, entry, first_line, screened, summary, tree
 from remit.errors import UnknownName
-from remit.journal.events import Event
+from remit.journal.events import Event, Screened
 from remit.journal.index import list_runs
 from remit.journal.limits import in_line
 from remit.journal.refs import given
@@ -149,6 +150,10 @@ async def _why(prefix: str, step: str, as_json: bool) -> None:
     for name in ("goal", "asked by", "the model's answer", "verdict", "rule", "reasons", "approved by"):
         if found.get(name):
             root.add(Text(f"{name}: {brief(found[name], 300)}"))
+    if found["read"]:
+        read = root.add("read through the airlock before")
+        for name, words in found["read"].items():  # type: ignore[attr-defined]
+            read.add(Text(f"{name}: {words}"))
     values = root.add("values")
     for argument, origin in found["values"].items():  # type: ignore[attr-defined]
         source = ", ".join(origin["from"]) or "written by the model"
@@ -182,6 +187,11 @@ async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
         "rule": judged.rule if judged else "",
         "reasons": "; ".join(judged.reasons) if judged else "",
         "approved by": call.approved_by,
+        "read": {
+            e.body.call_id: screened(e.body)
+            for e in events
+            if isinstance(e.body, Screened) and e.seq < call.seq
+        },
         "values": {
             name: {
                 "value": value,
@@ -194,10 +204,15 @@ async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
     }
 
 
+def _as_json(text: str) -> str:
+    """As `brief` would have it where it stands inside a value."""
+    return " ".join(to_json(text).decode()[1:-1].split()).casefold()
+
+
 def origins(value: object, events: list[Event], before: int) -> list[str]:
     """The earlier events in which a value stands: the goal, or a tool's result."""
     items = value if isinstance(value, list) else [value]
-    wanted = [str(item).lstrip("#").casefold() for item in items if str(item).strip()]
+    wanted = [_as_json(str(item).lstrip("#")) for item in items if str(item).strip()]
     found = []
     for event in events:
         if event.seq >= before:

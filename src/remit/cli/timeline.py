@@ -33,6 +33,7 @@ from remit.journal.events import (
     Replied,
     Resumed,
     Returned,
+    Screened,
     Slept,
     Started,
     UndoWanted,
@@ -75,6 +76,10 @@ def said(event: Event) -> Text:
             decision = str(heard.get("decision", "nothing"))
             text.append("guardian says ", "blue").append(decision, colour(decision))
             text.append(f"  {first_line(str(heard.get('why', '')))}").append(spent(body), "dim")
+        case Answered(purpose="screen"):
+            text.append("the airlock reads", "blue").append(spent(body), "dim")
+        case Screened():
+            text.append(f"airlock {body.call_id} ", "blue").append(screened(body))
         case Answered():
             calls = ", ".join(f"{c.tool}({brief(c.args)})" for c in body.calls)
             text.append("thought ", "blue").append(calls or first_line(body.text)).append(spent(body), "dim")
@@ -137,6 +142,18 @@ def said(event: Event) -> Text:
             text.append(brief(body.model_dump(exclude_defaults=True, exclude={"type"})), "dim")
             text.append(f" {body.type}")
     return text
+
+
+def screened(body: Screened) -> str:
+    """The form as it was filled in; all of it, since nothing in it is long."""
+    if not body.readable:
+        return "could make nothing of it"
+    words = {
+        name: ", ".join(value) if isinstance(value, list) else value for name, value in body.form.items()
+    }
+    return ", ".join(
+        f"{name} {to_json(v).decode() if isinstance(v, bool) else v}" for name, v in words.items()
+    )
 
 
 def spent(body: Answered) -> str:

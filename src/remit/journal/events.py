@@ -97,13 +97,23 @@ class Answered(Body):
     text: str = ""
     calls: list[Call] = []
     data: Json = None
-    purpose: Literal["act", "check", "compact", "reflect", "guard", "grant"] = "act"
+    purpose: Literal["act", "check", "compact", "reflect", "guard", "grant", "screen"] = "act"
     finish: str = "stop"
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     cost: Decimal | None = Decimal(0)
     seconds: float = 0.0
+
+
+class Screened(Body):
+    """What the airlock let through of words that strangers wrote: a form, filled in, of choices, numbers and known ids. The
+    words themselves stay where they are, in the result of the call, or, for `0.0`, beside the goal."""
+
+    type: Literal["screened"] = "screened"
+    call_id: str
+    form: dict[str, Json] = {}
+    readable: bool = True  # else nothing came that fits the form
 
 
 class Planned(Body):
@@ -295,6 +305,7 @@ AnyBody = Annotated[
     | Narrowed
     | Reserved
     | Answered
+    | Screened
     | Planned
     | Judged
     | Intended
@@ -327,15 +338,16 @@ TYPES: dict[str, type[Body]] = {
             Narrowed,
             Reserved,
             Answered,
+            Screened,
             Planned,
             Judged,
             Intended,
             Acted,
             Asked,
             Endorsed,
-            Replied,
         ),
         *(
+            Replied,
             Slept,
             Woken,
             Delegated,

@@ -4,6 +4,9 @@ Before the `#` is the number of a call that has a result, after it a JSON pointe
 reference as the model wrote it; what it stands for follows from the journal, so that it is the same whoever asks, after a
 crash too. A call sees the results of earlier answers only: what its own answer will bring is not known when it is judged.
 A `$ref` that begins with `#` is nobody's reference: JSON Schema has such, for a place in the same document.
+
+The text that came with the goal is `0.0`. Of an object, `*0` is the field whose name sorts first, `*1` the next, where the
+object has no field of that very name: so fields can be referred to by whoever does not know their names.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from remit.journal.state import CallState, State
 
 Json = Any
 KEY = "$ref"
+QUOTED = "0.0"  # by which what came with the goal is referred to
 MOST = 50  # references in one call
 TOLD = 12  # calls, or places in a result, that the model is told of
 _WRITTEN = re.compile(r"([0-9]+\.[0-9]+)(?:#((?:/.*)?))?", re.DOTALL)
@@ -82,6 +86,18 @@ def part(value: Json, step: str) -> Json:
     raise LookupError(step)
 
 
+def nth(value: Mapping[str, Json]) -> list[str]:
+    """The names of an object's fields, in the order by which `*0`, `*1`, … count them."""
+    return sorted(value)
+
+
+def _in_full(value: Json, step: str) -> str:
+    """The name of the field that a step leads to. Raises LookupError."""
+    if isinstance(value, Mapping) and step not in value and re.fullmatch(r"\*(?:0|[1-9][0-9]{0,5})", step):
+        return nth(value)[int(step[1:])]
+    return step
+
+
 def _resolved(state: State, call: CallState, value: Json, found: list[Pointer]) -> Json:
     written = _reference(value)
     if written is not None:
@@ -114,6 +130,8 @@ def _is_text(value: Json) -> bool:
 
 def _followed(state: State, call: CallState, written: str) -> tuple[Pointer, Json]:
     read = _WRITTEN.fullmatch(written)
+    if read and read[1] == QUOTED and not read[2] and state.started and state.started.quoted:
+        return Pointer(QUOTED), state.started.quoted
     target = state.calls.get(read[1]) if read else None
     if read is None or target is None or not _readable(target, call):
         wrong = f"there is no result {read[1]} to refer to" if read else f"{written[:100]!r} is no reference"
@@ -122,10 +140,11 @@ def _followed(state: State, call: CallState, written: str) -> tuple[Pointer, Jso
         raise Mend(f'{wrong}; write it as {{"{KEY}": "3.1#/messages/0/from"}}; {there}')
     assert target.acted is not None
     value = target.acted.result
-    steps = tuple(one.replace("~1", "/").replace("~0", "~") for one in (read[2] or "").split("/")[1:])
+    steps: tuple[str, ...] = ()
     try:
-        for step in steps:
-            value = part(value, step)
+        for one in (read[2] or "").split("/")[1:]:
+            step = _in_full(value, one.replace("~1", "/").replace("~0", "~"))
+            value, steps = part(value, step), (*steps, step)
     except LookupError:
         places = list(_places(target.acted.result))
         there = (
