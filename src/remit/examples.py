@@ -35,6 +35,15 @@ ANY = Agent(name="any", remit=RemitSpec(autonomy="act"))  # one that is allowed 
 SAID = {"allow": "allowed", "ask": "asked about", "deny": "denied"}
 
 
+class Labels(BaseModel):
+    """Confidentiality, as `labels` in a condition."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    read: list[str] = []
+    args: dict[str, list[str]] = {}
+
+
 class Situation(BaseModel):
     """What the gate is to know, as a run would have it."""
 
@@ -47,6 +56,7 @@ class Situation(BaseModel):
     untrusted: bool = False
     counts: dict[str, int] = {}  # tool -> how often it succeeded before
     sums: dict[str, int | float] = {}  # as they stand in a rule -> what they come to; 0 where nothing is said
+    labels: Labels = Labels()  # of what was read and of what stands in the arguments, as rules see them
     autonomy: Literal["shadow", "draft", "ask", "act"] | None = None  # None: the agent's
 
     @field_validator("person", mode="before")
@@ -191,7 +201,7 @@ def proposed(tool: Tool | None, name: str, args: Mapping[str, Json]) -> Proposal
         return Proposal(name, args, "destroy")
     valid = tool.validate(args) if tool.validate else args
     sinks = {argument: kind for argument, kind in tool.sinks.items() if argument in args}
-    return Proposal(tool.name, valid, tool.effect, sinks, written=args)
+    return Proposal(tool.name, valid, tool.effect, sinks, written=args, clearance=tool.clearance)
 
 
 def facts_of(agent: Agent, made: Outfit, situation: Situation) -> Facts:
@@ -205,6 +215,7 @@ def facts_of(agent: Agent, made: Outfit, situation: Situation) -> Facts:
         untrusted=situation.untrusted,
         goal=situation.goal,
         counts=situation.counts,
+        labels=situation.labels.model_dump(),
         sums=_sums(made, situation.sums),
     )
 

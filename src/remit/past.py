@@ -20,6 +20,7 @@ from remit.examples import proposed
 from remit.gate.explain import LOST, Explained, explain, named, watch
 from remit.gate.judge import GRANT, WORKSPACE
 from remit.gate.known import Known
+from remit.gate.leaving import RULE as CONFIDENTIALITY
 from remit.gate.policy import check
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.rules import Rules
@@ -115,9 +116,9 @@ class Past:
             found |= {name: name in held for name in everywhere}
         matching = [one.rule.name for one in rules.for_tool(tool)]
         told = self.rule
-        for name in (*matching, UNDECIDED, ASK):
+        for name in (*matching, UNDECIDED, ASK, CONFIDENTIALITY):
             told = name if held and self.rule.endswith(f" and {name}") else told
-        told = self.reasons[-1] if told == ASK and self.reasons else told
+        told = self.reasons[-1] if told in (ASK, CONFIDENTIALITY) and self.reasons else told
         if told in matching:
             return found | dict.fromkeys(matching[: matching.index(told)], False) | {told: True}
         return found | dict.fromkeys(matching, False) if told == UNDECIDED else found

@@ -80,7 +80,8 @@ def test_tools_are_listed_by_family_with_effects_and_sinks() -> None:
     found = data("tools", "files.*")
     assert {tool["name"] for tool in found} >= {"files_read", "files_write"}
     assert set(found[0]) == {
-        "name", "description", "effect", "schema", "sinks", "result", "fields", "settled by", "timeout"
+        "name", "description", "effect", "schema", "sinks", "result", "fields", "confidentiality", "clearance", "settled by",
+        "timeout",
     }  # fmt: skip
     assert {tool["effect"] for tool in data("tools")} <= {"read", "self", "egress", "destroy"}
     assert "http_get" in remit("tools", "http.*").stdout

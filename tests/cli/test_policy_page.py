@@ -17,7 +17,7 @@ from tests.cli.typed import remit
 
 PAGE = (Path(__file__).parents[2] / "docs/policy.md").read_text()
 FILES = (  # in its order
-    *("desk.py", "desk.yaml", "post.py", "desk.policy.yaml", "mail.json", "stricter.yaml"),
+    *("desk.py", "desk.yaml", "post.py", "crm.py", "desk.policy.yaml", "mail.json", "stricter.yaml"),
     *("rules.yaml", "rules.policy.yaml", "day.yaml", "day.policy.yaml"),
 )
 
@@ -53,7 +53,7 @@ def test_what_the_page_shows_is_what_its_commands_print(
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    for module in ("desk", "post"):
+    for module in ("desk", "post", "crm"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(common.console, "width", 100)
     (starts,) = (line for line in "".join(blocks("sh")).splitlines() if " remit run " in line)
@@ -61,12 +61,13 @@ def test_what_the_page_shows_is_what_its_commands_print(
     monkeypatch.setenv("REMIT_USER", person.removeprefix("REMIT_USER="))
     assert remit(*words).exit_code == 3  # it waits for a yes
     transcripts = blocks("console")
-    assert len(transcripts) == 10
+    assert len(transcripts) == 11
     for transcript in transcripts:
         typed, _, output = transcript.partition("\n")
         assert plain(remit(*shlex.split(typed)[2:]).stdout) == plain(output), typed
     monkeypatch.delitem(sys.modules, "desk")
     monkeypatch.delitem(sys.modules, "post")
+    monkeypatch.delitem(sys.modules, "crm")
 
 
 def test_each_condition_that_the_page_shows_holds_for_its_call() -> None:

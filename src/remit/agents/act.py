@@ -148,7 +148,7 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
     # Rules and evidence see the values that the tool will get. An approval stays bound to the call as it was shown: a
     # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
     sinks = {name: kind for name, kind in tool.sinks.items() if name in written}
-    proposal = Proposal(tool.name, args, tool.effect, sinks, written, refs)
+    proposal = Proposal(tool.name, args, tool.effect, sinks, written, refs, tool.clearance)
     verdict = await _ask_gate(live, call, proposal, facts)
     recall = live.recall if verdict.decision == "ask" else None
     if recall is not None and (remembered := await recall(live.spec.name, tool.name)):

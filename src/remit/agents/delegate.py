@@ -10,6 +10,9 @@ from uuid import UUID, uuid5
 from remit.agents.grant import left
 from remit.agents.live import Live
 from remit.agents.spec import Agent, Budget, RemitSpec
+from remit.gate.confidentiality import resolved, strictest
+from remit.gate.fields import REST
+from remit.gate.known import Known
 from remit.journal.events import Acted, Delegated, Person, Returned, Started
 from remit.journal.refs import given
 from remit.journal.state import CallState, State
@@ -106,6 +109,14 @@ def child_of(run: UUID, call_id: str) -> UUID:
     return uuid5(run, call_id)
 
 
+def confided(known: Known, value: Json) -> tuple[list[str], dict[str, str]]:
+    """The labels of what not everybody may have, of all that was read, and those of its values that stand in `value`."""
+    if not known.labelled:
+        return [], {}
+    held = known.held()
+    return sorted(label.written for label in held.read), held.carried(value)
+
+
 async def delegate(live: Live, call: CallState) -> None:
     """Begin the child run of a call; after a crash go on where it was left. Its report comes with `collect`."""
     started, args = live.state.started, given(live.state, call)
@@ -125,6 +136,7 @@ async def delegate(live: Live, call: CallState) -> None:
         )
     delegated = call.delegated
     assert delegated is not None
+    labels, values = confided(live.known, args["task"])
     await live.settled()
     await live.begin(
         delegated.child,
@@ -137,6 +149,8 @@ async def delegate(live: Live, call: CallState) -> None:
             parent=live.run,
             task=str(args["task"]),
             untrusted=live.state.untrusted,
+            confidential=labels,
+            values=values,
             grant=delegated.grant,
         ),
     )
@@ -145,7 +159,7 @@ async def delegate(live: Live, call: CallState) -> None:
 async def collect(live: Live, call: CallState) -> None:
     """Take the report of a child that has ended; nothing while it has not."""
     assert call.delegated is not None
-    child = await live.look_at(call.delegated.child)
+    child, known = await live.look_at(call.delegated.child)
     if child.started is None:  # a crash came between
         await delegate(live, call)
     if child.finished is None:
@@ -155,6 +169,9 @@ async def collect(live: Live, call: CallState) -> None:
         result["output"] = child.finished.output
     # What an agent behind the airlock writes has nothing of strangers' words in it; why a run ended may have.
     behind = live.spec.reading == "airlock" and bool(child.finished.report)
+    labels, values = confided(known, result)
+    # What it made of what it read is as confidential as all of that: it may have told it in words of its own.
+    whose = strictest(*(resolved(word, {}) for word in labels)).written if labels else ""
     live.write(
         Returned(
             call_id=call.call.id,
@@ -171,6 +188,8 @@ async def collect(live: Live, call: CallState) -> None:
             result=result,
             integrity="untrusted" if child.untrusted else "system",
             fields=OWN_WORDS if behind and child.untrusted else {},
+            confidential={REST: "workspace", "report": whose, "output": whose} if whose else {},
+            values=values,
             source=call.delegated.agent,
         ),
     )

@@ -20,7 +20,7 @@ from remit.journal.events import AnyBody, Event, Started
 from remit.journal.journal import Append, Journal, status_after
 from remit.journal.lease import Leases
 from remit.journal.limits import Turns
-from remit.journal.state import State, apply, fold
+from remit.journal.state import State, apply
 from remit.models.model import Model, ToolSpec
 from remit.rate import Limit
 from remit.tools.secrets import Secrets
@@ -132,8 +132,13 @@ class Live:
         if not await self.journal.read(child):
             await self.journal.append(child, 0, [started])
 
-    async def look_at(self, child: UUID) -> State:
-        return fold(await self.journal.read(child))
+    async def look_at(self, child: UUID) -> tuple[State, Known]:
+        """A child run, and what it has read."""
+        state, known = State(), Known()
+        for event in await self.journal.read(child):
+            apply(state, event)
+            learn(known, state, event.body)
+        return state, known
 
     def context(self, call_id: str, key: str = "") -> ToolContext:
         started, call = self.state.started, self.state.calls.get(call_id)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from remit.gate.fields import NAMED, TRUSTED
+from remit.gate.held import UNSAID, Secrecy
 from remit.gate.known import Known
 from remit.journal.events import Acted, AnyBody, Json, Started
-from remit.journal.refs import QUOTED, given
-from remit.journal.state import State
+from remit.journal.refs import QUOTED, given, refers
+from remit.journal.state import CallState, State
 
 SHOWN = 60  # characters of what a source was asked for
 
@@ -19,17 +20,30 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
     What a model wrote vouches for nothing: not the task of a child, and not what the run's own notes and children give back.
     """
     if isinstance(body, Started):
-        known.learn(
-            body.quoted, trusted=False, source="what came with the goal", given=body.task, call=QUOTED
-        )
+        handed = Secrecy(values=body.values, had=body.confidential) if body.confidential else UNSAID
+        known.learn(body.quoted, False, "what came with the goal", body.task, call=QUOTED, secrecy=handed)
     elif isinstance(body, Acted) and (call := state.calls.get(body.call_id)):
         told = body.status == "ok"
         trusted = told and body.integrity in TRUSTED and body.effect != "self"
         member = told and body.integrity == NAMED and body.effect != "self"
         fields = body.fields if told and body.effect != "self" else {}
         args = given(state, call)
-        result = body.result if told else None
-        known.learn(result, trusted, source(args, body), args, fields, body.call_id, member)
+        # Of what went wrong nothing vouches for a value; but an error may hold one that not everybody may have.
+        result = body.result if told or body.confidential else None
+        secrecy = _secrecy(state, call, body)
+        known.learn(result, trusted, source(args, body), args, fields, body.call_id, member, secrecy)
+
+
+def _secrecy(state: State, call: CallState, body: Acted) -> Secrecy:
+    person = state.started.person.model_dump() if state.started and body.confidential else {}
+    return Secrecy(
+        declared=body.confidential,
+        values=body.values,
+        refs=refers(state, call),
+        inside=body.effect in ("read", "self"),
+        wrote=body.effect == "self",
+        person=person,
+    )
 
 
 def said(state: State) -> str:

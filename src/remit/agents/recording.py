@@ -312,7 +312,8 @@ class Draft(Journal):
         if recorded is None:
             return body
         same = {
-            name: getattr(recorded, name) for name in ("status", "result", "integrity", "fields", "source")
+            name: getattr(recorded, name)
+            for name in ("status", "result", "integrity", "fields", "confidential", "values", "source")
         }
         if (
             recorded.status == "simulated"

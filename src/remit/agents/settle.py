@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from remit.agents.live import Live
 from remit.errors import StaleWriter
+from remit.gate.confidentiality import unscoped
+from remit.gate.fields import REST
 from remit.journal.events import Acted, Asked, Intended, Json, Judged, Replied
 from remit.journal.refs import given
 from remit.journal.state import CallState
@@ -55,10 +57,19 @@ def acted(
         integrity=tool.integrity,
         # Declared for the result that the tool returns: not for what is undone, or too long to be kept as it was.
         fields=tool.fields if status == "ok" and call.undoes is None and not is_kept(result) else {},
+        confidential=_confidential(call, tool, status, result),
         source=source or tool.name,
         seconds=round(seconds, 3),
         rule=rule,
     )
+
+
+def _confidential(call: CallState, tool: Tool, status: str, result: Json) -> dict[str, str]:
+    """As declared; of what is not the declared result, as an error or a file that it went to, all as the strictest part."""
+    says = tool.confidentiality
+    if not says or (status == "ok" and call.undoes is None and not is_kept(result)):
+        return dict(says)
+    return {REST: unscoped(says.values())}
 
 
 async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:

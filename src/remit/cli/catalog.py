@@ -33,7 +33,7 @@ def agents(
 def tools(
     name: Annotated[str, typer.Argument(help="A tool or family: files.*")] = "*", as_json: Json = False
 ) -> None:
-    """The tools, with effect, arguments that are sinks, who vouches for the result or each field of it, and how each is
+    """The tools, with effect, arguments that are sinks, who vouches for the result or each field of it and who may have it, and how each is
     settled after a crash.
 
     Effects: read looks; self changes only what is the run's own; egress sends something out; destroy changes the world.
@@ -85,6 +85,8 @@ async def _tools(name: str, as_json: bool) -> None:
                     "sinks": t.sinks,
                     "result": t.integrity,
                     "fields": t.fields,
+                    "confidentiality": t.confidentiality,
+                    "clearance": t.clearance,
                     "settled by": t.settle.how,
                     "timeout": t.timeout,
                 }
@@ -96,7 +98,10 @@ async def _tools(name: str, as_json: bool) -> None:
     for t in found:
         sinks = ", ".join(f"{argument} ({kind})" for argument, kind in t.sinks.items())
         parts = {REST: "untrusted", **t.fields} if t.fields else {}
-        result = Text("\n".join(f"{path} {says}" for path, says in parts.items()) or t.integrity)
+        said = [f"{path} {says}" for path, says in parts.items()] or [t.integrity]
+        said += [f"{path} {says}" for path, says in t.confidentiality.items()]
+        said += [f"cleared for {t.clearance}"] if t.clearance != "workspace" else []
+        result = Text("\n".join(said))
         table.add_row(
             t.name, t.effect, sinks, result, Text(t.description.split("\n", 1)[0].split(". ", 1)[0])
         )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from remit.errors import SpecError
 from remit.gate.condition import constant, paths
 from remit.gate.judge import judge
+from remit.gate.leaving import RULE
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.rules import Compiled, Rule, Rules, compile_rules
 from remit.gate.sums import SUMS
@@ -222,6 +223,8 @@ def _ways(
     after = _without(proposal, facts, rules, own if last else ()) if stops else verdict
     if stops and after.decision == "allow":
         yield f"without that, it is allowed by: {after.rule}"
+    elif RULE in (verdict.rule, after.rule):
+        yield "the rules allow it; what it gives away would have to go to those who may have it, or stay out of it"
     elif after.rule == "autonomy ask":
         yield "the rules allow it; at `remit.autonomy: act` nobody would be asked"
     elif last is None:

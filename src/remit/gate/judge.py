@@ -8,6 +8,8 @@ from typing import Any
 
 from remit.gate.evidence import evidence as evidence_of
 from remit.gate.evidence import mentions, unheard, vouch
+from remit.gate.leaving import breaches, stopped
+from remit.gate.leaving import labels as labels_of
 from remit.gate.proposal import Facts, Proposal, Verdict, both
 from remit.gate.remembered import UNDECIDED, Remembered, recalled
 from remit.gate.rules import Rule, Rules
@@ -27,8 +29,9 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     The remit first (a tool outside it is denied), then the grant (an effect that the goal does not ask for is denied), then
     the rules (first match wins), then, where no rule matches, the default of the effect: look and keep notes yes; act on
     the world ask or, at autonomy `act`, no. Autonomy then narrows what was allowed; it never widens. So do the rules of
-    the workspace: all of them that hold, in no order. What a person said yes to for good (`remembered`) is then not asked
-    again, where no rule denies it.
+    the workspace: all of them that hold, in no order. Data that would go to who may not have them narrow it further, and
+    are asked about each time. Else what a person said yes to for good (`remembered`) is then not asked again, where no
+    rule denies it.
     """
     if odd := unkept(proposal.args):
         sinks = [name for name in proposal.sinks if name in proposal.args]
@@ -46,6 +49,11 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
     if rules.workspace and (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
         verdict = stricter(narrowing, verdict)
+    if verdict.decision != "deny" and (wrong := breaches(proposal, facts, evidence)):
+        words = {
+            name: "; ".join(filter(None, (told.get(name), wrong.get(name)))) for name in {**told, **wrong}
+        }
+        return replace(stopped(verdict, facts.autonomy), provenance=words)
     if verdict.decision == "ask" and remembered and not _denied(proposal, facts, rules, evidence):
         verdict = recalled(proposal, verdict, remembered) or verdict
     return replace(verdict, provenance=told) if told else verdict
@@ -145,6 +153,7 @@ def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str
         "inputs": dict(facts.inputs),
         "evidence": dict(evidence),
         "run": {"untrusted": facts.untrusted, "goal": facts.goal, "counts": dict(facts.counts)},
+        "labels": dict(labels_of(proposal, facts)) if rules.asks_about_labels(proposal.tool) else {},
     }
 
 

@@ -8,7 +8,9 @@ from math import log2
 from types import MappingProxyType
 from typing import Any
 
+from remit.gate.confidentiality import Label
 from remit.gate.fields import NAMED, REST, TRUSTED, at, labelled
+from remit.gate.held import UNSAID, Held, Secrecy
 from remit.gate.numbers import digits
 from remit.gate.parts import parts_of
 from remit.gate.unseen import as_seen, has_unseen
@@ -40,6 +42,7 @@ class _Read:
     fields: Mapping[str, str]  # path -> integrity, where it is not the same for all of the result
     call: str  # its number, by which references name it
     member: bool  # all of it is of somebody with an account of the workspace
+    secrecy: Secrecy  # who may have what is in it
     _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
 
     def leaves(self) -> Iterable[tuple[Json, bool]]:
@@ -83,6 +86,8 @@ class Known:
     _words: set[str] = field(default_factory=set)  # of what trusted sources said
     _told: set[str] = field(default_factory=set)  # that the model wrote before
     _worded: int = 0  # results that are in them
+    labelled: bool = False  # something was read of which a tool says who may have it
+    _held: dict[bool, Held] = field(default_factory=dict)
 
     def learn(
         self,
@@ -93,14 +98,27 @@ class Known:
         fields: Mapping[str, str] = _ALIKE,
         call: str = "",
         member: bool = False,
+        secrecy: Secrecy = UNSAID,
     ) -> None:
         """Take in a result, in the order of the journal. `source` in words; `given`: the arguments of the call.
 
         A call that changed something is learned too, as untrusted where its result is nobody's record: what was
         given to it must be known before what is read later. `fields`, where a result has parts of different integrity, say
         it of each instead of `trusted` and `member`. `call`: its number, where references may point into its result.
+        `secrecy`: who may have what is in it.
         """
-        self._reads.append(_Read(result, trusted, source, given, fields, call, member))
+        self._reads.append(_Read(result, trusted, source, given, fields, call, member, secrecy))
+        self.labelled = self.labelled or bool(secrecy.declared or secrecy.values or secrecy.had)
+
+    def held(self, all_: bool = False) -> Held:
+        """What of it not everybody may have; `all_`: with what only the workspace may."""
+        held = self._held.setdefault(all_, Held(all_))
+        held.learn(self._reads)
+        return held
+
+    def confided(self, pointer: Pointer) -> Label:
+        """Who may have what a reference points to."""
+        return self.held().pointed(pointer, self._reads)
 
     def who(self, kind: str, value: str) -> Evidence:
         """Who has said a value (canonical)."""

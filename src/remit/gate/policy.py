@@ -16,6 +16,8 @@ from remit.gate.sums import Declared as Summed
 from remit.journal.events import Person
 
 Json = Any
+LABELS = "labels"
+SAID = ("person", "secret")  # labels that conditions meet; and `person:` with whose
 COMPARED = ("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_")
 WORDS = ("matches", "startsWith", "endsWith", "contains")  # what only a string can be asked
 FACTS: Mapping[str, Json] = {
@@ -123,6 +125,8 @@ def _missing(found: tuple[str, ...], tools: Tools) -> Iterator[str]:
         arguments = sorted({name for tool in tools.values() for name in fields(tool.schema, ())})
         if arguments and rest[0] not in arguments:
             yield f"evidence.{rest[0]}: {_lack(tools, 'argument', rest[0])}{_near(rest[0], arguments)}"
+    elif root == LABELS:
+        yield from _unlabelled(rest, tools)
     elif root in FACTS or root == "args":
         schemas = [FACTS[root]] if root in FACTS else [tool.schema for tool in tools.values()]
         for depth in range(1, len(rest) + 1):
@@ -142,12 +146,26 @@ def _missing(found: tuple[str, ...], tools: Tools) -> Iterator[str]:
         yield f"{_lack(tools, 'record', root)}{_near(root, offered)}"
 
 
+def _unlabelled(rest: Sequence[str], tools: Tools) -> Iterator[str]:
+    """What there is no label of."""
+    arguments = sorted({name for tool in tools.values() for name in fields(tool.schema, ())})
+    if rest and rest[0] not in ("read", "args"):
+        yield f"{LABELS} has no field {rest[0]!r}{_near(rest[0], ['read', 'args'])}"
+    elif rest[:1] == ["args"] and len(rest) > 1 and arguments and rest[1] not in arguments:
+        yield f"{LABELS}.args.{rest[1]}: {_lack(tools, 'argument', rest[1])}{_near(rest[1], arguments)}"
+
+
 def _mismatch(node: Node, tools: Tools) -> Iterator[str]:
     """A comparison that can never come out true, or that CEL cannot make."""
     if node.name in COMPARED:
         for one, other in (node.parts, node.parts[::-1]):
             if other.kind == "const":
                 yield from _never(one, other.value, tools, ordered=node.name not in ("_==_", "_!=_"))
+    elif node.name == "@in" and (path(node.parts[1]) or ("",))[0] == LABELS:
+        word = node.parts[0].value if node.parts[0].kind == "const" else None
+        if isinstance(word, str) and word not in SAID and not word.startswith("person:"):
+            asked = ".".join(path(node.parts[1]) or ())
+            yield f"{asked} never has {word!r}{_near(word, [*SAID, 'person:<id>'])}"
     elif node.name == "@in" and node.parts[1].kind == "list":
         for item in node.parts[1].parts:
             if item.kind == "const":

@@ -27,6 +27,7 @@ class Proposal:
     sinks: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, Json] | None = None  # the arguments as the model wrote them, where that differs
     refs: Pointers = field(default_factory=dict)  # what it referred to: the values are in its place in both
+    clearance: str = "workspace"  # the most confidential that may go to wherever the tool's calls go
 
     @property
     def digest(self) -> str:
@@ -59,6 +60,9 @@ class Facts:
     known: Known | None = None  # what the run has read
     # The arguments of calls that were proposed before this one and are not done yet; None: nobody knows of all
     beside: Sequence[Json] | None = None
+    labels: Mapping[str, Json] | None = (
+        None  # in place of what follows from that, where a case is only thought of
+    )
     sums: Mapping[str, Json] = field(
         default_factory=dict
     )  # that rules ask about; a str says why one is not known

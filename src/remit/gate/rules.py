@@ -1,8 +1,8 @@
 """Rules: CEL conditions over facts, compiled and type-checked once when a spec is loaded. Pure.
 
 Variables in a condition: `args`, `person`, `inputs`, `run` (untrusted, goal, counts), `evidence` (argument ->
-what vouches for it), and each record by its name (`order`, …). Functions beside CEL's own: `sum` and `count` of effects in a
-time, and `amount` of money in words.
+what vouches for it), `labels` (of what was read, and of what stands in each argument), and each record by its name
+(`order`, …). Functions beside CEL's own: `sum` and `count` of effects in a time, and `amount` of money in words.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from remit.journal.rolling import Sum
 Json = Any
 KNOWN = 1_000  # tools whose rules are remembered
 ABSENT = re.compile(r"^Key not found in map : ([\"'])(.*)\1$", re.DOTALL)
-BUILT_IN = ("args", "person", "inputs", "run", "evidence")
+BUILT_IN = ("args", "person", "inputs", "run", "evidence", "labels")
 AMOUNT = cel.FunctionDecl(
     "amount",
     [
@@ -85,6 +85,9 @@ class Rules:
     def asks_about(self, tool: str, record: str) -> bool:
         """Whether a rule for the tool may depend on that record: evidence may come from any."""
         return any(record in c.asks or "evidence" in c.asks for c in self.all_for(tool))
+
+    def asks_about_labels(self, tool: str) -> bool:
+        return any("labels" in c.asks for c in (*self.for_tool(tool), *self.of_workspace(tool)))
 
     def without_terms(self) -> Rules:
         """The same, where whoever is asked may answer alone."""

@@ -63,6 +63,8 @@ class Started(Body):
         None  # effects that may happen, and how often: from the trigger, or of the parent's
     )
     untrusted: bool = False  # the parent had read words of somebody unverified
+    confidential: list[str] = []  # labels of what the parent had read, where they are above workspace
+    values: dict[str, str] = {}  # of such, those that the task holds: value as it is looked for -> label
     fork_of: UUID | None = None
     fork_seq: int | None = None
 
@@ -165,6 +167,8 @@ class Acted(Body):
     fields: dict[
         str, Literal["system", "person", "member", "untrusted"]
     ] = {}  # path -> integrity, where fields differ
+    confidential: dict[str, str] = {}  # path -> who may have what stands there, where the tool says it
+    values: dict[str, str] = {}  # confidential ones that a child had read: value as it is looked for -> label
     source: str = ""  # who says so: the tool, a host, a file
     seconds: float = 0.0
 

@@ -77,6 +77,16 @@ def given(state: State, call: CallState) -> Mapping[str, Json]:
         return call.call.args
 
 
+def refers(state: State, call: CallState) -> tuple[Pointer, ...]:
+    """What its arguments refer to."""
+    if _refers_to_nothing(call.call.args):
+        return ()
+    try:
+        return tuple(one for pointers in arguments(state, call)[1].values() for one in pointers)
+    except Mend:
+        return ()
+
+
 def part(value: Json, step: str) -> Json:
     """What stands there in an object or a list. Raises LookupError where nothing does."""
     if isinstance(value, Mapping):

@@ -17,10 +17,10 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from remit.errors import ToolFault
 from remit.rate import Limit
-from remit.tools.labels import declared
+from remit.tools.labels import confided, declared
 from remit.tools.mend import wrong_arguments
 from remit.tools.thread import in_thread
-from remit.tools.tool import Effect, Integrity, Json, Settle, Tool, ToolContext
+from remit.tools.tool import Clearance, Effect, Integrity, Json, Settle, Tool, ToolContext
 
 Record = Callable[..., Any]
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,63}")
@@ -38,6 +38,8 @@ def tool(
     effect: Effect = "destroy",
     sinks: Mapping[str, str] | None = None,
     integrity: Integrity | Mapping[str, Integrity] = "untrusted",
+    confidentiality: str | Mapping[str, str] | None = None,
+    clearance: Clearance = "workspace",
     settle: Settle | Literal["key", "ask", "repeat"] | None = None,
     records: Mapping[str, Record] | None = None,
     undo: Record | None = None,
@@ -54,6 +56,8 @@ def tool(
     effect: Effect = "destroy",
     sinks: Mapping[str, str] | None = None,
     integrity: Integrity | Mapping[str, Integrity] = "untrusted",
+    confidentiality: str | Mapping[str, str] | None = None,
+    clearance: Clearance = "workspace",
     settle: Settle | Literal["key", "ask", "repeat"] | None = None,
     records: Mapping[str, Record] | None = None,
     undo: Record | None = None,
@@ -65,6 +69,8 @@ def tool(
 
     Undeclared means the worst: effect `destroy`, result `untrusted`, in doubt after a crash ask a person.
     `integrity`: who vouches for the result, or for each field of it, as `{"*": "system", "messages[].body": "untrusted"}`.
+    `confidentiality`: who may have it, in the same way: public, workspace, secret, `own`, or `person:owner`, which names the
+    field that says whose it is. `clearance`: the most confidential that may go to wherever its calls go.
     A first parameter annotated ToolContext receives the run's context and is not part of the schema.
     `undo`: async (context, arguments, result) -> what it came to; takes the effect back. `timeout` in seconds.
     `limit`: how often all agents together may call it; a call beyond waits its turn, and holds nothing.
@@ -86,6 +92,8 @@ def tool(
             sinks=dict(sinks or {}),
             integrity=whole,
             fields=fields,
+            confidentiality=confided(title, confidentiality, function),
+            clearance=clearance,
             settle=Settle(settle) if isinstance(settle, str) else settle or Settle(),
             records=dict(records or {}),
             undo=undo,
@@ -132,6 +140,7 @@ def _check(made: Tool, function: Callable[..., Any], arguments: Mapping[str, Any
     for kind, value, allowed in (
         ("effect", made.effect, get_args(Effect)),
         ("integrity", made.integrity, get_args(Integrity)),
+        ("clearance", made.clearance, get_args(Clearance)),
         ("settle", made.settle.how, ("key", "lookup", "ask", "repeat")),
     ):
         if value not in allowed:

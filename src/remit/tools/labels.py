@@ -1,4 +1,4 @@
-"""What a tool declares of its result's integrity: one word for all of it, or one for each of its fields.
+"""What a tool declares of its result, who vouches for it and who may have it: one word for all, or one for each field.
 
 Paths are checked when the tool is made: as they are written, against each other, and, where the function says what it
 returns, against that.
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from remit.errors import ToolFault
+from remit.gate.confidentiality import OWN, WORDS, scopes, stricter
 from remit.gate.fields import LADDER, REST, Steps, steps_of, useless, worst
 from remit.tools.tool import Integrity, Json
 
@@ -27,19 +28,48 @@ def declared(
     for path, says in fields.items():
         if says not in LADDER:
             raise ToolFault(f"tool {title!r}: integrity of {path!r}: {says!r} is none of {', '.join(LADDER)}")
-        try:
-            steps_of(path)
-        except (ValueError, TypeError) as error:
-            raise ToolFault(f"tool {title!r}: integrity: {error}") from error
+    _check_paths(title, "integrity", fields, _returned(function))
     if why := useless(fields):
         raise ToolFault(f"tool {title!r}: integrity: {why}; the weakest word about a value holds")
-    schema = _returned(function)
-    for path in fields if schema is not None else ():
-        if path != REST and (why := _missing(schema, steps_of(path))):
-            raise ToolFault(f"tool {title!r}: integrity of {path!r}: {why}")
     whole = cast(Integrity, worst(fields))
     same = set(fields.values()) <= {whole} and (REST in fields or whole == "untrusted")
     return whole, {} if same else fields
+
+
+def confided(
+    title: str, given: str | Mapping[str, str] | None, function: Callable[..., Any]
+) -> dict[str, str]:
+    """The confidentiality of a result, by path; empty where nothing is declared. Raises ToolFault."""
+    if given is None:
+        return {}
+    fields = dict(given) if isinstance(given, Mapping) else {REST: given}
+    schema = _returned(function)
+    for path, says in fields.items():
+        if not isinstance(says, str) or scopes(says) is None:
+            known = f"{', '.join(WORDS)}, {OWN} or person:<field>"
+            raise ToolFault(f"tool {title!r}: confidentiality of {path!r}: {says!r} is none of {known}")
+    _check_paths(title, "confidentiality", fields, schema)
+    if why := useless(fields, stricter):
+        raise ToolFault(f"tool {title!r}: confidentiality: {why}; the strictest word about a value holds")
+    for path, says in fields.items():
+        steps = () if path == REST else steps_of(path)
+        for field in (scopes(says) or ()) if schema is not None else ():
+            if all(_missing(schema, (*steps[:depth], field)) for depth in range(len(steps) + 1)):
+                where = f"at {path!r}, or around it" if steps else "there"
+                raise ToolFault(
+                    f"tool {title!r}: confidentiality of {path!r}: the result has no field {field!r} {where}"
+                )
+    return fields
+
+
+def _check_paths(title: str, what: str, fields: Mapping[str, str], schema: Json) -> None:
+    for path in fields:
+        try:
+            steps = steps_of(path)
+        except (ValueError, TypeError) as error:
+            raise ToolFault(f"tool {title!r}: {what}: {error}") from error
+        if schema is not None and path != REST and (why := _missing(schema, steps)):
+            raise ToolFault(f"tool {title!r}: {what} of {path!r}: {why}")
 
 
 def _returned(function: Callable[..., Any]) -> Json:

@@ -22,6 +22,8 @@ Effect = Literal["read", "self", "egress", "destroy"]
 # read: looks only · self: changes only the run's own things · egress: something leaves · destroy: changes the world
 Integrity = Literal["system", "person", "member", "untrusted"]
 # member: of somebody who has an account of the workspace; who wrote it is known, and nobody vouches for what it says
+# The most confidential that may go to wherever a tool's calls go
+Clearance = Literal["public", "workspace", "person", "secret"]
 
 
 def wall() -> datetime:
@@ -74,6 +76,9 @@ class Tool:
     sinks: Mapping[str, str] = field(default_factory=dict)  # argument -> type: email, url, id:order, …
     integrity: Integrity = "untrusted"  # of the result as a whole: the worst of its fields
     fields: Mapping[str, Integrity] = field(default_factory=dict)  # path -> integrity, where fields differ
+    # path -> who may have what stands there (gate/confidentiality.py); empty: the tool says nothing of it
+    confidentiality: Mapping[str, str] = field(default_factory=dict)
+    clearance: Clearance = "workspace"
     settle: Settle = field(default_factory=Settle)
     # Takes the effect back, given its arguments and its result; its context has a key of its own.
     undo: Callable[[ToolContext, Mapping[str, Json], Json], Awaitable[Json]] | None = None
