@@ -112,6 +112,30 @@ async def test_a_page_becomes_its_words(make_context: Contexts) -> None:
         "http://[2002:7f00:1::]/",
         "http://224.0.0.1/",
         "http://255.255.255.255/",
+        "http://0x7f000001/",
+        "http://017700000001/",
+        "http://127.0.0.1./",
+        "http://LOCALHOST/",
+        "http://localhost./",
+        "http://127。0。0。1/",
+        "http://%6c%6fcalhost/",
+        "http://[::127.0.0.1]/",
+        "http://[::]/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[::ffff:0:127.0.0.1]/",
+        "http://[0:0:0:0:0:ffff:0a00:0001]/",
+        "http://[fe80::1%25lo]/",
+        "http://[fec0::1]/",
+        "http://[ff02::1]/",
+        "http://[2001:0:7f00:1::1]/",
+        "http://[2606:4700::5efe:127.0.0.1]/",
+        "http://[3fff::1]/",
+        "http://168.63.129.16/metadata",
+        "http://192.0.0.192/opc/v2/",
+        "http://198.18.0.1/",
+        "http://192.88.99.1/",
+        "http://127.0.0.1#@example.com/",
+        "http://127.0.0.1?@example.com/",
     ],
 )
 async def test_an_address_that_is_not_public_is_refused(context: ToolContext, url: str) -> None:
@@ -134,6 +158,19 @@ async def test_an_address_that_is_not_public_is_refused(context: ToolContext, ur
         "http://[::1",
         "http://a..b/",
         "javascript:alert(1)",
+        "http://0177.0.0.1/",
+        "http://１２７.0.0.1/",
+        "http://①②⑦.⓪.⓪.①/",
+        "http://127.0.0.1:80\\@example.com/",
+        "http://example.com@127.0.0.1/",
+        "http://a.example/\r\nX-Evil: 1",
+        "http://a.example\r\nX-Evil: 1/",
+        "http://a.example/\tx",
+        "http://a.example:80:81/",
+        "http://a.example:0x50/",
+        "gopher://127.0.0.1:25/_HELO",
+        "unix:///var/run/docker.sock",
+        "http+unix://%2Fvar%2Frun%2Fdocker.sock/",
     ],
 )
 async def test_what_is_no_web_address_is_answered(context: ToolContext, url: str) -> None:
@@ -293,6 +330,64 @@ async def test_a_packed_bomb_is_unpacked_no_further_than_the_limit(
     assert outcome.result["bytes"] == SIZE
     assert outcome.result["truncated"]
     assert outcome.result["file"].endswith(".bin")
+
+
+async def test_a_bomb_in_a_bomb_and_codings_that_were_not_asked_for_are_refused(
+    make_context: Contexts,
+) -> None:
+    async def answer(line: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter) -> None:
+        assert headers["accept-encoding"] == "gzip, deflate"
+        coding = line.split(" ")[1][1:].replace("+", ", ")
+        writer.write(reply(gzip.compress(gzip.compress(b"\0" * 10_000_000)), content_encoding=coding))
+
+    context = make_context(http_allow=("127.0.0.1",))
+    async with serving(answer) as port:
+        for coding in ("br", "zstd", "gzip+gzip", "compress", "x" * 5_000):
+            outcome = await get(context, f"http://127.0.0.1:{port}/{coding}")
+            assert outcome.status == "failed"
+            assert "an encoding that was not asked for" in outcome.result
+            assert len(outcome.result) < 500
+
+
+async def test_headers_without_end_and_hints_without_end_are_not_heard_out(
+    make_context: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "SECONDS", 2.0)
+
+    async def answer(line: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter) -> None:
+        hints = line.split(" ")[1] == "/hints"
+        writer.write(b"" if hints else b"HTTP/1.1 200 OK\r\n")
+        for _ in range(200_000):
+            writer.write(
+                b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10 if hints else b"x-a: " + b"y" * 1_000 + b"\r\n"
+            )
+            await writer.drain()
+
+    context = make_context(http_allow=("127.0.0.1",))
+    async with serving(answer) as port:
+        for path in ("headers", "hints"):
+            outcome = await get(context, f"http://127.0.0.1:{port}/{path}")
+            assert outcome.status == "failed", outcome
+
+
+async def test_what_a_server_says_its_body_is_makes_it_no_more_than_text_or_a_file(
+    make_context: Contexts,
+) -> None:
+    async def answer(line: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter) -> None:
+        kind = {"/a": "text/html", "/b": "application/json", "/c": "../../x; a/../b", "/d": "text/plain"}
+        path = line.split(" ")[1]
+        writer.write(reply(b"PK\x03\x04\0<script>steal()</script>", kind[path]))
+
+    context = make_context(http_allow=("127.0.0.1",))
+    async with serving(answer) as port:
+        for path in ("/a", "/b", "/c", "/d"):
+            outcome = await get(context, f"http://127.0.0.1:{port}{path}")
+            assert outcome.status == "ok"
+            assert "\0" not in str(outcome.result)
+        assert "steal" not in (await get(context, f"http://127.0.0.1:{port}/a")).result["text"]
+    assert all(
+        path.parent == context.root / "downloads" for path in context.root.rglob("*") if path.is_file()
+    )
 
 
 async def test_packed_text_is_unpacked_and_a_lie_about_it_is_told(make_context: Contexts) -> None:

@@ -17,7 +17,20 @@ from ipaddress import IPv4Address, IPv6Address
 from remit.errors import Mend
 
 Address = IPv4Address | IPv6Address
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # NAT64: an IPv4 address is inside
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "168.63.129.16/32",  # Azure's machines ask their host there
+            "192.0.0.0/24",  # protocols' own, and Oracle's metadata; which of it is global, versions of Python differ
+            "192.88.99.0/24",  # relays of 6to4
+            "64:ff9b::/96",  # NAT64: an IPv4 address is inside
+            "2001::/23",  # protocols' own
+            "3fff::/20",  # documentation
+            "5f00::/16",  # segments of routes
+        ),
+    )
+)
 
 
 def public(address: Address) -> bool:
@@ -25,9 +38,23 @@ def public(address: Address) -> bool:
     if isinstance(address, IPv6Address):
         if inner := address.ipv4_mapped:
             return public(inner)
-        if address in _TRANSLATED or address.sixtofour or address.teredo or address.is_site_local:
+        if address.sixtofour or address.teredo or address.is_site_local or _isatap(address):
             return False
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _isatap(address: IPv6Address) -> bool:
+    """Whether the lower half is `::5efe:a.b.c.d`, a tunnel to an IPv4 address."""
+    return int(address) >> 32 & 0xFCFF_FFFF == 0x0000_5EFE
+
+
+def leads_away(host: str, port: int, allowed: Sequence[str]) -> bool:
+    """Whether nobody has named this host as one that may be reached: there is no list, or only one that means all."""
+    return not any(
+        _names(pattern, host, port) for pattern in allowed if pattern.partition(":")[0] != "*"
+    ) and (not allowed or any(pattern.partition(":")[0] == "*" for pattern in allowed))
 
 
 async def addresses_of(host: str, port: int, allowed: Sequence[str]) -> list[str]:

@@ -1,5 +1,5 @@
 """HTTP within limits: only allowed hosts, at the address that was checked; redirects followed by hand, each checked
-like the first; bodies of bounded size, unpacked within the same bound.
+like the first, and to another site only where the agent's owner named it; bodies of bounded size, unpacked within the same bound.
 
 `context.resources["http_allow"]` is the tuple of allowed hosts (see addresses.py); `context.connections` say which headers,
 as one with a key, go along with requests to which origin, so that no model has to know them. Reading by URL is egress: what
@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from remit.errors import Mend
 from remit.tools import folder
-from remit.tools.addresses import addresses_of
+from remit.tools.addresses import addresses_of, leads_away
 from remit.tools.decorate import tool
 from remit.tools.page import text_of_page
 from remit.tools.result import text_of
@@ -144,6 +144,8 @@ async def _follow(
             onward = str(client.build_request("GET", url).url.join(target))
         except (httpx.InvalidURL, ValueError) as error:
             raise Mend(f"{_shown(url)} redirects to {target[:200]!r}, which is no URL") from error
+        if _elsewhere(url, onward, allowed):
+            return got  # a call of its own, which the gate judges by its address
         if _origin(onward) != _origin(url):  # what the caller gave for one site is not for another
             headers = {key: value for key, value in headers.items() if key == "accept"}
         url = onward
@@ -237,6 +239,22 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc.lower()
 
 
+def _elsewhere(url: str, onward: str, allowed: tuple[str, ...]) -> bool:
+    """Whether a redirect leads to a site that neither the caller nor the agent's owner has named. What the caller put into
+    an address would go there: an open redirect makes of any site a way out. `www.` and https are the same site."""
+    before, after = urlsplit(url), urlsplit(onward)
+    old, new = ((parts.hostname or "").removeprefix("www.") for parts in (before, after))
+    ports = (_port(url), _port(onward))
+    if old == new and (ports[0] == ports[1] or ports == (80, 443)):
+        return before.scheme == "https" and after.scheme == "http"  # what was sealed would be sent open
+    return leads_away(after.hostname or "", ports[1], allowed)
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def _shown(url: str) -> str:
     """The address without its query, which may hold a secret."""
     parts = urlsplit(url)
@@ -283,6 +301,7 @@ def _answer(context: ToolContext, got: _Body) -> Json:
     answer: dict[str, Json] = {"url": got.url, "status": got.status, "content_type": plain}
     if location := got.headers.get("location"):
         answer["location"] = text_of(location[:2000])
+        answer["note"] = "this leads elsewhere and was not followed; read that address if it is wanted"
     if got.cut:
         answer["truncated"] = f"only the first {SIZE:,} bytes were read"
     if not _TEXT.match(plain) and (plain or b"\0" in got.data[:1000]):
