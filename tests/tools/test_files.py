@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -199,3 +202,117 @@ def test_whatever_the_path_nothing_outside_is_read_or_changed(tmp_path: Path, pa
     assert (outside / "file").read_text() == "secret"
     with suppress(Mend), folder.open_file(root, path) as file:
         assert file.read() != b"secret"
+
+
+async def test_a_file_with_a_second_name_is_neither_read_nor_changed(
+    context: ToolContext, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("hidden")
+    context.root.mkdir()
+    os.link(outside, context.root / "mine.txt")
+    assert "hard link" in await mended(files_read, context, path="mine.txt")
+    assert "hard link" in await mended(files_append, context, path="mine.txt", text="x")
+    assert (await done(files_list, context))["files"] == []
+    assert (await done(files_search, context, text="hidden"))["matches"] == []
+    await done(files_write, context, path="mine.txt", text="new")  # another file in its place
+    assert outside.read_text() == "hidden"
+    assert (await done(files_read, context, path="mine.txt"))["text"] == "new"
+
+
+async def test_links_into_proc_and_the_names_of_descriptors_lead_nowhere(
+    context: ToolContext, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hidden")
+    context.root.mkdir()
+    with secret.open() as open_one:
+        (context.root / "fd").symlink_to("/proc/self/fd")
+        (context.root / "cwd").symlink_to("/proc/self/cwd")
+        (context.root / "file").symlink_to(f"/proc/self/fd/{open_one.fileno()}")
+        for path in (f"fd/{open_one.fileno()}", "cwd/secret", "file", f"/proc/self/fd/{open_one.fileno()}"):
+            await mended(files_read, context, path=path)
+            await mended(files_write, context, path=path, text="x")
+    assert secret.read_text() == "hidden"
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb", "a\rb", "a\x1b[2Jb", "fdp\u202etxt.exe", "a\u200bb", "\ufeffa", "a\u2028b"]
+)
+async def test_a_name_that_shows_as_another_is_not_made(context: ToolContext, name: str) -> None:
+    assert "cannot hold the character" in await mended(files_write, context, path=f"x/{name}", text="x")
+    context.root.mkdir(exist_ok=True)
+    (context.root / name).write_text("from elsewhere")  # but what is there can be read and removed
+    assert (await done(files_read, context, path=name))["text"] == "from elsewhere"
+    assert (await done(files_delete, context, path=name))["deleted"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Bericht.txt", "bericht.TXT"),
+        ("Zürich.txt", "Zu\u0308rich.txt"),
+        ("straße", "STRASSE"),
+        ("ﬁle", "file"),
+        ("Notes/a.txt", "notes/b.txt"),
+    ],
+)
+async def test_twins_are_not_made(context: ToolContext, first: str, second: str) -> None:
+    await done(files_write, context, path=first, text="one")
+    assert "there is" in await mended(files_write, context, path=second, text="two")
+    await done(files_write, context, path=first, text="three")
+    assert (await done(files_list, context))["total"] == 1
+
+
+async def test_folders_links_and_what_is_hidden_count_too(
+    context: ToolContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "MAX_FILES", 20)
+    monkeypatch.setattr(folder, "MAX_FOLDER", 1_000)
+    deep = context.root.joinpath(*["d"] * 18)
+    deep.mkdir(parents=True)
+    await done(files_write, context, path="a", text="x")
+    (deep / "link").symlink_to("nowhere")
+    assert "its limit" in await mended(files_write, context, path="b", text="x")
+    (deep / "link").unlink()
+    (deep / ".hidden.part").write_text("x" * 2_000)
+    assert "is full" in await mended(files_write, context, path="a", text="xy")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="two names are swapped at once by renameat2")
+async def test_what_is_swapped_between_looking_and_opening_leads_nowhere(
+    context: ToolContext, tmp_path: Path
+) -> None:
+    """Another thread changes a folder and a file for links to the outside and back, all the while."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "f.txt").write_text("hidden")
+    context.root.mkdir()
+    (context.root / "d").mkdir()
+    (context.root / "d" / "f.txt").write_text("own")
+    (context.root / "link").symlink_to(outside)
+    over = threading.Event()
+    names = [os.fsencode(context.root / name) for name in ("d", "link")]
+
+    def swap() -> None:
+        while not over.is_set():
+            assert ctypes.CDLL(None).renameat2(-100, names[0], -100, names[1], 2) == 0  # each for the other
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    read = 0
+    try:
+        for number in range(2_000):
+            with suppress(Mend), folder.open_file(context.root, "d/f.txt") as file:
+                assert file.read() == b"own"
+                read += 1
+            with suppress(Mend):
+                folder.write(context.root, f"d/{number % 5}.txt", b"x")
+            with suppress(Mend):
+                folder.delete(context.root, "d/f.txt" if number > 1_000 else "d/none")
+    finally:
+        over.set()
+        thread.join()
+    assert 0 < read < 2_000  # both were met
+    assert [path.name for path in outside.iterdir()] == ["f.txt"]
+    assert (outside / "f.txt").read_text() == "hidden"

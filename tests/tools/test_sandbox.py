@@ -130,6 +130,7 @@ async def test_nothing_outside_its_folder_can_be_changed(way: Sandbox, tmp_path:
         f"rm {kept}",
         f"mv {kept} .",
         f"ln {kept} here",
+        "echo x > a && ln a b",
         f"touch {outside}/new",
         f"mkdir {outside}/new",
         f"chmod 600 {kept}",

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,10 +87,13 @@ def open_file(root: Path, path: str) -> BinaryIO:
         # O_NONBLOCK: a FIFO or a device must be refused, not waited for.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(names[-1], flags, dir_fd=directory)
-    kind = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(kind):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
-        raise Mend(f"{path!r} is {'a folder' if stat.S_ISDIR(kind) else 'no regular file'}")
+        raise Mend(f"{path!r} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no regular file'}")
+    if found.st_nlink > 1:  # its other name may be anywhere; nothing of ours makes one
+        os.close(descriptor)
+        raise Mend(f"{path!r} has a second name elsewhere (a hard link); such files are not read")
     return os.fdopen(descriptor, "rb")
 
 
@@ -151,8 +155,35 @@ class NewFile:
 
 
 def create(root: Path, path: str) -> NewFile:
-    """A new file at `path` below `root`, folders made as needed; `with create(…) as f: f.write(…); f.commit()`."""
+    """A new file at `path` below `root`, folders made as needed; `with create(…) as f: f.write(…); f.commit()`. Raises
+    Mend for a name that people would take for another."""
+    names = _file_names(path)
+    for depth, name in enumerate(names):
+        # Line ends, marks of direction, characters without width: what is shown would not be what is there.
+        if odd := next((mark for mark in name if unicodedata.category(mark) in ("Cc", "Cf", "Zl", "Zp")), ""):
+            raise Mend(f"{name!r}: a name cannot hold the character U+{ord(odd):04X}")
+        if twin := _twin(root, names[:depth], name):
+            raise Mend(
+                f"there is {twin!r} already, which differs from {name!r} in its letters' case or code only"
+            )
     return NewFile(root, path)
+
+
+def _twin(root: Path, names: tuple[str, ...], name: str) -> str:
+    """Another name in that folder which looks the same, or is the same on other systems; empty where there is none."""
+    try:
+        with below(root, names) as directory:
+            others = os.listdir(directory)
+    except (Missing, Mend):
+        return ""
+    if name in others:
+        return ""
+    wanted = _shape(name)
+    return next((other for other in others if _shape(other) == wanted), "")
+
+
+def _shape(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def write(root: Path, path: str, data: bytes) -> None:
@@ -168,13 +199,22 @@ def room_for(root: Path, path: str, size: int) -> None:
     if size > MAX_FILE:
         raise Mend(f"{path!r} would have {size:,} bytes; a file may have {MAX_FILE:,}")
     before = size_of(root, path)
-    used, count = 0, 0
-    for entry in walk(root):
-        used, count = used + entry.bytes, count + (not entry.directory)
+    used, count = _used(root)
     if used - (before or 0) + size > MAX_FOLDER:
         raise Mend(f"the run's folder is full ({used:,} of {MAX_FOLDER:,} bytes); delete what is not needed")
     if before is None and count >= MAX_FILES:
-        raise Mend(f"the run's folder has {count:,} files, its limit; delete what is not needed")
+        raise Mend(f"the run's folder has {count:,} files and folders, its limit; delete what is not needed")
+
+
+def _used(root: Path) -> tuple[int, int]:
+    """Bytes and number of all that is in the folder, also of what `walk` leaves out, however deep."""
+    used = count = 0
+    for _, folders, files, directory in os.fwalk(root, follow_symlinks=False):
+        count += len(folders) + len(files)
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                used += os.stat(name, dir_fd=directory, follow_symlinks=False).st_size
+    return used, count
 
 
 def delete(root: Path, path: str) -> bool:
@@ -210,7 +250,7 @@ def walk(root: Path, path: str = "", deep: bool = True) -> Iterator[Entry]:
         is_directory = stat.S_ISDIR(info.st_mode)
         if name.endswith(".part") and name.startswith("."):
             continue
-        if is_directory or stat.S_ISREG(info.st_mode):
+        if is_directory or (stat.S_ISREG(info.st_mode) and info.st_nlink == 1):
             yield Entry(inner, is_directory, 0 if is_directory else info.st_size, info.st_mtime)
         if is_directory and deep and len(names) < MAX_DEPTH:
             with contextlib.suppress(Missing):  # removed meanwhile

@@ -28,7 +28,7 @@ pipe=22 select=23 sched_yield=24 mremap=25 msync=26 mincore=27 madvise=28 dup=32
 nanosleep=35 getitimer=36 alarm=37 setitimer=38 getpid=39 sendfile=40 recvfrom=45 shutdown=48
 getsockname=51 getpeername=52 getsockopt=55 execve=59 exit=60 wait4=61 uname=63
 flock=73 fsync=74 fdatasync=75 ftruncate=77 getdents=78 getcwd=79 chdir=80 fchdir=81 rename=82 mkdir=83
-rmdir=84 creat=85 link=86 unlink=87 readlink=89 umask=95 gettimeofday=96 getrlimit=97 getrusage=98
+rmdir=84 creat=85 unlink=87 readlink=89 umask=95 gettimeofday=96 getrlimit=97 getrusage=98
 sysinfo=99 times=100 getuid=102 getgid=104 geteuid=107 getegid=108 getppid=110 getpgrp=111 getgroups=115
 getresuid=118 getresgid=120 getpgid=121 getsid=124 capget=125 rt_sigpending=127 rt_sigtimedwait=128
 rt_sigsuspend=130 sigaltstack=131 statfs=137 fstatfs=138 getpriority=140 sched_getparam=143
@@ -37,7 +37,7 @@ gettid=186 time=201 futex=202 sched_getaffinity=204 epoll_create=213 getdents64=
 restart_syscall=219 fadvise64=221 timer_create=222 timer_settime=223 timer_gettime=224
 timer_getoverrun=225 timer_delete=226 clock_gettime=228 clock_getres=229 clock_nanosleep=230
 exit_group=231 epoll_wait=232 epoll_ctl=233 waitid=247 mkdirat=258 newfstatat=262 unlinkat=263
-renameat=264 linkat=265 readlinkat=267 faccessat=269 pselect6=270 ppoll=271 set_robust_list=273
+renameat=264 readlinkat=267 faccessat=269 pselect6=270 ppoll=271 set_robust_list=273
 get_robust_list=274 splice=275 tee=276 epoll_pwait=281 timerfd_create=283 eventfd=284 fallocate=285
 timerfd_settime=286 timerfd_gettime=287 signalfd4=289 eventfd2=290 epoll_create1=291 dup3=292 pipe2=293
 preadv=295 pwritev=296 getcpu=309 renameat2=316 getrandom=318 membarrier=324 copy_file_range=326
@@ -45,7 +45,7 @@ preadv2=327 pwritev2=328 statx=332 rseq=334 close_range=436 faccessat2=439 epoll
 """,
     "aarch64": """
 getcwd=17 eventfd2=19 epoll_create1=20 epoll_ctl=21 epoll_pwait=22 dup=23 dup3=24 flock=32 mkdirat=34
-unlinkat=35 linkat=37 renameat=38 statfs=43 fstatfs=44 ftruncate=46 fallocate=47 faccessat=48 chdir=49
+unlinkat=35 renameat=38 statfs=43 fstatfs=44 ftruncate=46 fallocate=47 faccessat=48 chdir=49
 fchdir=50 close=57 pipe2=59 getdents64=61 lseek=62 read=63 write=64 readv=65 writev=66 pread64=67
 pwrite64=68 preadv=69 pwritev=70 sendfile=71 pselect6=72 ppoll=73 signalfd4=74 splice=76 tee=77
 readlinkat=78 newfstatat=79 fstat=80 fsync=82 fdatasync=83 timerfd_create=85 timerfd_settime=86
@@ -67,13 +67,13 @@ close_range=436 faccessat2=439 epoll_pwait2=441
 # Refused in words that a program understands: the same as being left out, but EPERM.
 _REFUSED = {
     "x86_64": """
-socket=41 connect=42 sendmsg=46 bind=49 listen=50 truncate=76 symlink=88 chown=92 fchown=93
+socket=41 connect=42 sendmsg=46 bind=49 listen=50 truncate=76 link=86 symlink=88 chown=92 fchown=93
 lchown=94 ptrace=101 setuid=105 setpgid=109 setsid=112 utime=132 mknod=133 mount=165 tkill=200
-utimes=235 inotify_init=253 mknodat=259 fchownat=260 futimesat=261 symlinkat=266 unshare=272
+utimes=235 inotify_init=253 mknodat=259 fchownat=260 futimesat=261 linkat=265 symlinkat=266 unshare=272
 inotify_init1=294 setns=308 process_vm_readv=310 process_vm_writev=311
 """,
     "aarch64": """
-inotify_init1=26 mknodat=33 symlinkat=36 mount=40 truncate=45 fchownat=54
+inotify_init1=26 mknodat=33 symlinkat=36 linkat=37 mount=40 truncate=45 fchownat=54
 fchown=55 unshare=97 ptrace=117 tkill=130 setuid=146 setpgid=154 setsid=157 socket=198 bind=200 listen=201
 connect=203 sendmsg=211 setns=268 process_vm_readv=270 process_vm_writev=271
 """,

@@ -34,7 +34,7 @@ BROKEN = 125  # exit status where a wall could not be put up
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PDEATHSIG, _KEEPCAPS, _SECCOMP, _SUBREAPER, _NO_NEW_PRIVS, _AMBIENT = 1, 8, 22, 36, 38, 47
 _RULESET, _RULE, _RESTRICT = 444, 445, 446  # the numbers of Landlock's calls on every architecture
-# Landlock's rights over files. Nothing is executed where one may write, and no link, socket, FIFO or device is made there.
+# Landlock's rights over files. Nothing is executed where one may write; no link, socket, FIFO or device is made there.
 _EXECUTE, _WRITE, _READ, _LIST, _REMOVE, _MAKE = 0x1, 0x2, 0x4, 0x8, 0x10 | 0x20, 0x80 | 0x100
 _MOVE, _TRUNCATE, _DEVICE_CONTROL = 0x2000, 0x4000, 0x8000  # since ABI 2, 3 and 5
 _LOOK = _EXECUTE | _READ | _LIST
@@ -94,6 +94,8 @@ def _run(plan: Plan) -> dict[str, Any]:
     heard: dict[int, bytearray] = {out: bytearray(), err: bytearray()}
     stopped = _watch(plan, child, heard)
     status = _end(child)
+    if not stopped and _room(plan["folder"], plan["room"]):  # filled since the last look
+        stopped = "room"
     for pipe in heard:  # what was still in the pipes
         _take(pipe, heard[pipe], plan["output"])
     return {
