@@ -6,31 +6,38 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from remit.agents.live import Live
-from remit.errors import NotWaiting, StaleWriter, UnknownName, UserError
-from remit.gate.approval import Decision, decided, endorsed_of, terms_of
+from remit.agents.workspace import limits, workspace_of
+from remit.away import Away, list_away
+from remit.errors import Mend, NotWaiting, StaleWriter, UnknownName, UserError
+from remit.gate.approval import ALONE, Decision, decided, endorsed_of, may_hand_over, not_for_good, terms_of
 from remit.gate.remembered import UNDECIDED, Remembered, bind
+from remit.gate.standing import Circle, Handover, Limit
 from remit.journal.events import (
     AnyBody,
     Asked,
     Endorsed,
     Finished,
     Granted,
+    HandedOver,
     Paused,
     Person,
     Replied,
     Resumed,
+    Started,
     UndoWanted,
 )
 from remit.journal.journal import Journal
 from remit.journal.refs import given
 from remit.journal.retain import restore
-from remit.journal.state import State
+from remit.journal.state import CallState, State
 from remit.outfit import agent_of, outfit
 from remit.remembered import remember
+from remit.settings import Settings
 from remit.store.store import Store
 
 RELOADS = 100  # times that a run is read again because somebody else appended to it meanwhile
@@ -39,6 +46,7 @@ RELOADS = 100  # times that a run is read again because somebody else appended t
 class Steering(ABC):
     """The part of an App that steers runs."""
 
+    settings: Settings
     store: Store
     journal: Journal
     lives: dict[UUID, Live]  # what this process advances now
@@ -57,10 +65,11 @@ class Steering(ABC):
 
         Raises NotWaiting with what became of it, UserError where it is unclear what is meant, or not theirs to say.
         """
-        now = await self.now()
+        now, people = await self.now(), await self.people()
 
         def reply(state: State) -> Replied | Endorsed:
-            return _word(state, _meant(state, ask), decision, by, text, now)
+            asked = _meant(state, ask)
+            return _word(state, asked, decision, by, text, now, people.about(state, asked))
 
         body = await self._append_outside(run, reply)
         assert isinstance(body, Replied | Endorsed)
@@ -71,15 +80,18 @@ class Steering(ABC):
     ) -> list[Replied | Endorsed]:
         """Record a person's word on each call that a run asks about now and that is theirs to decide, in one append. Each is
         for its own call, as if it had been given alone. Raises NotWaiting, UserError where there is none."""
-        now = await self.now()
+        now, people = await self.now(), await self.people()
 
         def reply(state: State) -> list[AnyBody]:
             calls = [asked for asked in state.waits.values() if asked.kind == "approval"]
             if not calls:
                 _meant(state, "")
                 raise NotWaiting(f"run {run} asks about no call: it is {state.status}")
-            theirs = [asked for asked in calls if not barred(state, asked, decision, by, now)]
-            return [_word(state, asked, decision, by, text, now) for asked in theirs or calls[:1]]
+            theirs = [a for a in calls if not barred(state, a, decision, by, now, people.about(state, a))]
+            return [
+                _word(state, asked, decision, by, text, now, people.about(state, asked))
+                for asked in theirs or calls[:1]
+            ]
 
         bodies = await self._append_all(run, reply)
         return [body for body in bodies if isinstance(body, Replied | Endorsed)]
@@ -102,9 +114,34 @@ class Steering(ABC):
             why = "two people look each time" if asked.persons > 1 else "the rule could not be decided"
             raise UserError(f"{asked.ask_id} is asked each time: {why}; say yes without --remember")
         bounds = bind(wanted, given(state, call), tool.sinks if tool else {}, call.judged.evidence)
+        if why := not_for_good(terms_of(state, asked), by, bounds, (await self.people()).about(state, asked)):
+            raise UserError(f"{asked.ask_id}: {why}; say yes without --remember")
         await self.answer(run, "approve", by, text, asked.ask_id)
         agent = state.started.agent
         return await remember(self.store, agent, call.call.tool, rule, bounds, by, run, asked.ask_id)
+
+    async def hand_over(self, run: UUID, by: str, to: str, ask: str = "") -> HandedOver:
+        """Let `to` decide in place of `by` what a run asks; empty: nobody any more. Raises NotWaiting, UserError where it is
+        not theirs to hand over, or would go round in a circle."""
+        now, people = await self.now(), await self.people()
+
+        def hand(state: State) -> HandedOver:
+            asked = _meant(state, ask)
+            before = state.handed.get(asked.ask_id, {}).get(by)
+            if not to and before is None:
+                raise UserError(f"{asked.ask_id} of run {run} is not handed over by {by}")
+            rest = people.about(state, asked, but=by)
+            if to and (why := may_hand_over(terms_of(state, asked), by, to, rest, now)):
+                raise UserError(f"{asked.ask_id}: {why}")
+            return HandedOver(ask_id=asked.ask_id, by=by, to=to)
+
+        body = await self._append_outside(run, hand)
+        assert isinstance(body, HandedOver)
+        return body
+
+    async def people(self) -> People:
+        """Who may speak for whom now, and how far each yes goes."""
+        return People(await list_away(self.store), limits(workspace_of(self.settings)))
 
     async def pause(self, run: UUID, by: str) -> None:
         """Stop a run and its children, each at its next event. A running effect is not broken off; its outcome is still
@@ -226,10 +263,45 @@ class Steering(ABC):
         raise StaleWriter(f"run {run} is being changed by somebody else all the time; try again")
 
 
-def barred(state: State, asked: Asked, decision: Decision, by: str, now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class People:
+    """What is known of people beside the journal of a run."""
+
+    away: Sequence[Away] = ()
+    limits: Sequence[Limit] = ()
+
+    def about(self, state: State, asked: Asked, but: str = "") -> Circle:
+        """With what was handed over of this question; `but`: not by this person."""
+        handed = [Handover(by, to) for by, to in state.handed.get(asked.ask_id, {}).items() if by != but]
+        handovers = (*handed, *(one.handover for one in self.away))
+        call = state.calls.get(asked.call_id)
+        if not self.limits or call is None or state.started is None:
+            return Circle(handovers, self.limits)
+        return Circle(handovers, self.limits, call.call.tool, _facts(state, state.started, call))
+
+
+def _facts(state: State, started: Started, call: CallState) -> dict[str, object]:
+    """What limits may ask about: the call as it was judged. Arguments are those that the tool would get."""
+    args, judged = given(state, call), call.judged
+    tool = outfit(agent_of(started)).tools.get(call.call.tool)
+    with suppress(Mend):
+        args = tool.validate(args) if tool and tool.validate else args
+    return {
+        **(judged.records if judged else {}),
+        "args": dict(args),
+        "person": started.person.model_dump(),
+        "inputs": dict(started.inputs),
+        "evidence": dict(judged.evidence) if judged else {},
+        "run": {"untrusted": state.untrusted, "goal": started.goal, "counts": dict(state.counts)},
+    }
+
+
+def barred(
+    state: State, asked: Asked, decision: Decision, by: str, now: datetime, circle: Circle = ALONE
+) -> str:
     """Why a person may not say that now to what a run asks; empty where they may."""
     try:
-        _word(state, asked, decision, by, "", now)
+        _word(state, asked, decision, by, "", now, circle)
     except UserError as error:
         return str(error)
     return ""
@@ -253,12 +325,12 @@ def _meant(state: State, ask: str) -> Asked:
 
 
 def _word(
-    state: State, asked: Asked, decision: Decision, by: str, text: str, now: datetime
+    state: State, asked: Asked, decision: Decision, by: str, text: str, now: datetime, circle: Circle
 ) -> Replied | Endorsed:
     """A person's word on something that a run waits for. Raises NotWaiting, UserError."""
     endorsed = endorsed_of(state.calls.get(asked.call_id), asked)
     person = state.started.person if state.started else Person()
-    return decided(terms_of(state, asked), endorsed, person, decision, by, text, now)
+    return decided(terms_of(state, asked), endorsed, person, decision, by, text, now, circle)
 
 
 def _unless_ended(state: State, body: AnyBody, already: bool = False) -> AnyBody | None:

@@ -33,7 +33,7 @@ def test_the_inbox_shows_the_exact_call_its_evidence_and_what_to_type(tmp_path: 
     (row,) = data("inbox")
     assert set(row) == {
         "run", "ask", "kind", "agent", "goal", "person", "call", "digest", "rule", "reasons", "evidence",
-        "provenance", "records", "text", "since", "expires", "by", "persons", "escalates", "to", "endorsed",
+        "provenance", "records", "text", "since", "expires", "by", "persons", "escalates", "to", "endorsed", "handed_over",
         "may_approve", "why_not",
     }  # fmt: skip
     assert (row["run"], row["ask"], row["kind"], row["goal"]) == (run, "a1.1", "approval", "write to them")
@@ -249,7 +249,7 @@ def test_two_people_say_yes_and_each_sees_what_is_theirs(
     assert [row["ask"] for row in data("inbox", "--for", "OLGA")] == ["a1.1", "a1.2"]
     assert remit("inbox", "--for", "dora").stdout == "Nothing waits for dora.\n"
     (row, _) = data("inbox", "--for", "carol")
-    assert (row["endorsed"], row["persons"]) == ([{"by": "bo", "text": "looked"}], 2)
+    assert (row["endorsed"], row["persons"]) == ([{"by": "bo", "text": "looked", "instead": []}], 2)
     assert "✓ bo said yes: looked; 1 more person must say yes" in remit("inbox").stdout
     twice = remit("approve", run, "a1.1")
     assert twice.exit_code == 2
@@ -319,3 +319,30 @@ def test_what_two_people_look_at_each_time_is_not_remembered(tmp_path: Path) -> 
 
 def test_every_level_of_evidence_has_its_words() -> None:
     assert set(LEVELS) <= set(EVIDENCE)
+
+
+def test_a_question_is_handed_over_and_shown_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [{"tool": "send", "ask": "true", "by": "olga"}]
+    run = work(tmp_path, SENDING, DONE, rules=rules)["run"]
+    assert data("inbox", "--for", "bo") == []
+    assert remit("delegate", "last").exit_code == 2
+    assert (
+        remit("delegate", "last", "--to", "bo").stdout
+        == f"bo may decide a1.1 of run {run[:8]} in your place\n"
+    )
+    assert "bo decides in place of olga" in remit("inbox", "--for", "bo").stdout
+    (row,) = data("inbox", "--for", "bo")
+    assert row["handed_over"] == [{"by": "olga", "to": "bo", "until": None}]
+    assert "nobody decides a1.1" in remit("delegate", "last", "a1.1", "--back").stdout
+    assert data("inbox", "--for", "bo") == []
+    assert remit("away", "--to", "bo").exit_code == 2
+    assert "is no time" in remit("away", "--to", "bo", "--until", "monday").stderr
+    assert [one["deputy"] for one in data("away", "--to", "bo", "--until", "2999-01-01")] == ["bo"]
+    assert "01 Jan 00:00" in remit("away").stdout
+    assert "until 01 Jan 00:00" in remit("inbox", "--for", "bo").stdout
+    monkeypatch.setenv("REMIT_USER", "bo")
+    assert remit("approve", "last").exit_code == 0
+    assert "bo (for olga)" in remit("why", "last", "1.1").stdout
+    monkeypatch.setenv("REMIT_USER", "olga")
+    assert remit("away", "--end").stdout == "bo does not decide in your place any more\n"
+    assert remit("away").stdout == "Nobody is away: everybody decides for themselves.\n"

@@ -58,10 +58,11 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
         "undo": ["last", "1.1"], "diff": ["last", "last"], "retain": ["--older-than", "90d"],
         "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"], "secrets": ["list"],
+        "delegate": ["last", "--to", "bo"],
     }  # fmt: skip
     Path("s.json").write_text("[]")
     bare: dict[str, list[str]] = {
-        name: [] for name in ("inbox", "runs", "effects", "reviewers", "remembered")
+        name: [] for name in ("inbox", "runs", "effects", "reviewers", "remembered", "away")
     }
     result = remit(name, *needed.get(name, bare.get(name, ["last"])))
     assert result.exit_code == 1

@@ -17,6 +17,7 @@ from remit.journal.events import (
     Endorsed,
     Event,
     Finished,
+    HandedOver,
     Intended,
     Judged,
     Paused,
@@ -54,6 +55,7 @@ bodies = st.one_of(
         Asked, ask_id=asks, kind=st.sampled_from(["approval", "budget"]), text=st.just("?"), call_id=ids
     ),
     st.builds(Endorsed, ask_id=asks, by=st.sampled_from(["o", "p"])),
+    st.builds(HandedOver, ask_id=asks, by=st.sampled_from(["o", "p"]), to=st.sampled_from(["", "q"])),
     st.builds(Replied, ask_id=asks, decision=st.sampled_from(["approve", "reject"]), by=st.just("o")),
     st.builds(Reserved, amount=st.decimals(0, 1, places=3)),
     st.builds(Paused),

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from remit.agents.forms import Written
 from remit.errors import UserError
-from remit.gate.approval import GROUP
+from remit.gate.standing import GROUP
 from remit.rate import parse_rate
 
 Json = Any
@@ -117,6 +117,15 @@ def _narrowing(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 
 Narrowing = Annotated[tuple[Rule, ...], AfterValidator(_narrowing)]
+
+
+class Reviewer(Part):
+    """How far the yes of some people goes: to calls of these tools, where `may` holds. A person is named by id or e-mail, or as
+    `group:<name>`; `*` is everybody of whom nothing is said."""
+
+    who: People = Field(min_length=1)
+    tools: Annotated[tuple[str, ...], BeforeValidator(_names)] = ("*",)
+    may: str = "true"
 
 
 class Check(Part):

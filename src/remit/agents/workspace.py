@@ -10,14 +10,15 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from remit.agents.load import wrong
-from remit.agents.spec import Agent, Narrowing, Part, Rule
+from remit.agents.spec import Agent, Narrowing, Part, Reviewer, Rule
 from remit.agents.yaml import plain, read_file
 from remit.errors import SpecError, UserError
-from remit.gate.approval import GROUP, unknown_groups
+from remit.gate.approval import unknown_groups
 from remit.gate.condition import constant, names
 from remit.gate.proposal import Terms
 from remit.gate.rules import Rule as Compilable
 from remit.gate.rules import compile_rules
+from remit.gate.standing import EVERYBODY, GROUP, Limit
 from remit.settings import Settings
 
 FILE = "rules.yaml"
@@ -28,9 +29,10 @@ class Written(Part):
 
     rules: Narrowing = ()
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    reviewers: tuple[Reviewer, ...] = ()
 
 
-MODELS: Mapping[str, type[BaseModel]] = {"": Written, "rules": Rule}
+MODELS: Mapping[str, type[BaseModel]] = {"": Written, "rules": Rule, "reviewers": Reviewer}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Workspace:
     path: Path | None = None  # the file; None: there is none
     rules: tuple[Rule, ...] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reviewers: tuple[Reviewer, ...] = ()
 
     def over(self, agent: Agent) -> Agent:
         """The agent with these rules beside those that it has of the workspace already: none is ever taken away."""
@@ -90,7 +93,9 @@ def load_workspace(path: Path) -> Workspace:
         raise UserError(f"there is no file {path}") from error
     if not isinstance(data, dict):
         raise SpecError(
-            "what holds for every agent is a mapping: `rules:`, and perhaps `groups:`", str(path), 1
+            "what holds for every agent is a mapping: `rules:`, and perhaps `groups:` and `reviewers:`",
+            str(path),
+            1,
         )
     try:
         written = Written.model_validate(plain(data))
@@ -104,7 +109,31 @@ def load_workspace(path: Path) -> Workspace:
             raise SpecError(
                 f"rule {number + 1} ({compilable(rule).name}): {error}", str(path), line
             ) from error
-    return Workspace(path, written.rules, written.groups)
+    for number, one in enumerate(written.reviewers):
+        try:
+            check_rule(Compilable(one.tools, "allow", one.may))
+        except SpecError as error:
+            line = data["reviewers"].lc.item(number)[0] + 1
+            raise SpecError(
+                f"reviewer {number + 1} ({', '.join(one.who)}): may: {error}", str(path), line
+            ) from error
+    return Workspace(path, written.rules, written.groups, written.reviewers)
+
+
+def limits(workspace: Workspace) -> tuple[Limit, ...]:
+    """How far each person's yes goes."""
+    found = []
+    for one in workspace.reviewers:
+        rule = Compilable(one.tools, "allow", one.may)
+        may = compile_rules([rule], check_rule(rule)).compiled[0] if one.may != "true" else None
+        if may is None and one.tools == ("*",):
+            continue  # it says how they are asked, and nothing about how far their yes goes
+        groups = [name for name in one.who if name.startswith(GROUP)]
+        own = tuple(name for name in one.who if name not in groups and name != EVERYBODY)
+        members = tuple(who for name in groups for who in workspace.groups.get(name.removeprefix(GROUP), ()))
+        shared = (*members, *((EVERYBODY,) if EVERYBODY in one.who else ()))
+        found += [Limit(who, who is own, one.tools, may) for who in (own, shared) if who]
+    return tuple(found)
 
 
 def is_workspace(path: Path) -> bool:
@@ -113,7 +142,7 @@ def is_workspace(path: Path) -> bool:
         data = read_file(path)
     except (FileNotFoundError, SpecError):
         return False
-    return isinstance(data, dict) and "name" not in data and bool({"rules", "groups"} & set(data))
+    return isinstance(data, dict) and "name" not in data and bool(set(Written.model_fields) & set(data))
 
 
 def check_rule(rule: Compilable) -> frozenset[str]:

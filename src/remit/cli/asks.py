@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from rich.text import Text
 from remit.app import App
 from remit.cli.timeline import brief, first_line
 from remit.gate.approval import endorsed_of, missing, needs, terms_of
+from remit.gate.standing import Handover, same
 from remit.gate.unseen import shown
 from remit.journal.events import Asked, Endorsed, Json, Judged, Person
 from remit.journal.index import AskRow, list_asks
@@ -46,6 +48,7 @@ class Waiting:
     state: State
     who: str  # looks at it
     barred: str  # why they may not say yes to it; empty: they may
+    handed: tuple[Handover, ...] = ()  # by those who are asked, to others who decide in their place
 
     @property
     def asked(self) -> Asked:
@@ -77,17 +80,28 @@ class Waiting:
 
 async def waiting(app: App, who: str) -> list[Waiting]:
     """All of it, the runs with the oldest first; each run is read once. `who` looks at it."""
-    rows, now = await list_asks(app.store), await app.now()
+    rows, now, people = await list_asks(app.store), await app.now(), await app.people()
     found: dict[UUID, list[AskRow]] = {}
     for row in rows:
         found.setdefault(row.run, []).append(row)
     states = {run: await app.state(run) for run in found}
     return [
-        Waiting(row, state, who, barred(state, asked, "approve", who, now))
+        Waiting(
+            row,
+            state,
+            who,
+            barred(state, asked, "approve", who, now, circle := people.about(state, asked)),
+            tuple(one for one in circle.handovers if _concerns(one, terms_of(state, asked), now)),
+        )
         for run, asks in found.items()
         for row in asks
         if (asked := (state := states[run]).waits.get(row.ask_id))  # it may have been answered meanwhile
     ]
+
+
+def _concerns(handed: Handover, asked: Asked, now: datetime) -> bool:
+    """Whether it is somebody's who is asked, and holds now."""
+    return handed.holds(now) and any(same(handed.by, name) for name in (*asked.by, *asked.to))
 
 
 def as_data(one: Waiting) -> dict[str, Json]:
@@ -113,7 +127,8 @@ def as_data(one: Waiting) -> dict[str, Json]:
         "persons": one.asked.persons,
         "escalates": one.asked.escalates,
         "to": one.asked.to,
-        "endorsed": [{"by": yes.by, "text": yes.text} for yes in one.endorsed],
+        "endorsed": [{"by": yes.by, "text": yes.text, "instead": yes.instead} for yes in one.endorsed],
+        "handed_over": [{"by": hand.by, "to": hand.to, "until": hand.until} for hand in one.handed],
         "may_approve": not one.barred,
         "why_not": one.barred,
     }
@@ -159,6 +174,9 @@ def item(short: str, one: Waiting) -> Table:
         grid.add_row(label, Text(shown(text)))
     if wanted := needs(asked):
         grid.add_row("wants", Text(shown(wanted)))
+    for hand in one.handed:
+        until = f", until {hand.until.astimezone():%d %b %H:%M}" if hand.until else ""
+        grid.add_row("", Text(shown(f"{hand.to} decides in place of {hand.by}{until}"), "dim"))
     for yes in one.endorsed:
         note = f": {yes.text}" if yes.text else ""
         grid.add_row("", Text(shown(f"✓ {yes.by} said yes{note}; {missing(asked, one.endorsed)}"), "green"))

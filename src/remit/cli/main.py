@@ -23,6 +23,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "approve": ("remit.cli.inbox:approve", "Say yes to what a run asks, and let it go on"),
         "reject": ("remit.cli.inbox:reject", "Say no, with a reason the agent reads"),
         "answer": ("remit.cli.inbox:answer", "Answer a question of a run"),
+        "delegate": ("remit.cli.away:delegate", "Let somebody else decide what a run asks you"),
+        "away": ("remit.cli.away:away", "Let somebody else decide in your place for a time"),
         "remembered": ("remit.cli.remembered:remembered", "What people said yes to for good"),
         "forget": ("remit.cli.remembered:forget", "Ask again about what was remembered"),
         "reviewers": ("remit.cli.reviewers:reviewers", "How people decide: how often yes, and how fast"),

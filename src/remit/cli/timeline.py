@@ -24,6 +24,7 @@ from remit.journal.events import (
     Event,
     Finished,
     Granted,
+    HandedOver,
     Intended,
     Judged,
     Narrowed,
@@ -102,6 +103,9 @@ def said(event: Event) -> Text:
             text.append(f"{body.by}: approve ", "yellow").append(
                 f"{body.text or body.ask_id}, others must too"
             )
+        case HandedOver():
+            what = f"lets {body.to} decide {body.ask_id}" if body.to else f"decides {body.ask_id} again"
+            text.append(f"{body.by} ", "yellow").append(what)
         case Replied():
             text.append(f"{body.by}: {body.decision} ", "yellow").append(body.text)
         case Planned():

@@ -15,13 +15,15 @@ from typing import Literal, TypedDict
 
 from remit.errors import NotWaiting, UserError
 from remit.gate.proposal import Terms
+from remit.gate.remembered import Bound
+from remit.gate.standing import GROUP, Circle, asked_about, key, loops, same
 from remit.gate.unseen import has_unseen
 from remit.journal.events import Asked, Endorsed, Person, Replied
 from remit.journal.state import CallState, State
 
 Decision = Literal["approve", "reject", "answer"]
-GROUP = "group:"  # before the name of a group of people in the settings
 NOBODY = f"{GROUP}nobody"  # who may decide what two rules ask different people about
+ALONE = Circle()  # nobody speaks for anybody, and no yes has a limit
 _EVER = datetime.max.replace(tzinfo=UTC)
 EXPIRY = timedelta(days=7)  # of an approval nobody answers
 
@@ -63,8 +65,8 @@ def _of_all(lists: Sequence[Sequence[str]]) -> list[str]:
     """Who is named by each of several rules; NOBODY where none is, and nothing where there are no rules that name anybody."""
     if not lists:
         return []
-    others = [set(map(_name, one)) for one in lists[1:]]
-    return [name for name in lists[0] if all(_name(name) in other for other in others)] or [NOBODY]
+    others = [set(map(key, one)) for one in lists[1:]]
+    return [name for name in lists[0] if all(key(name) in other for other in others)] or [NOBODY]
 
 
 def unknown_groups(names: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
@@ -93,56 +95,130 @@ def decided(
     by: str,
     text: str,
     now: datetime,
+    circle: Circle = ALONE,
 ) -> Replied | Endorsed:
-    """A person's word, as the event that it is: an Endorsed where others must say yes as well. Raises NotWaiting where it
-    comes too late or twice, UserError where it is not theirs to say."""
+    """A person's word, as the event that it is: an Endorsed where others must say yes as well. `circle`: who may speak for
+    whom, and how far. Raises NotWaiting where it comes too late or twice, UserError where it is not theirs to say."""
     if asked.expires is not None and asked.expires <= now:
         raise NotWaiting(f"{asked.ask_id} expired at {asked.expires.isoformat()}")
     if asked.kind == "approval" and decision == "answer":
         raise UserError(f"{asked.ask_id} wants approve or reject")
-    if decision == "approve" and any(_name(one.by) == _name(by) for one in endorsed):
+    if decision == "approve" and any(key(one.by) == key(by) for one in endorsed):
         raise NotWaiting(f"{by} has said yes to {asked.ask_id} already; {missing(asked, endorsed)}")
-    if why := refused(asked, endorsed, person, decision, by, now):
+    ways = circle.stands_for(by, now)
+    if why := refused(asked, endorsed, person, decision, by, now, tuple(ways)):
+        raise UserError(f"{asked.ask_id}: {why}")
+    if decision == "approve" and (why := _too_far(asked, by, ways, circle, now)):
         raise UserError(f"{asked.ask_id}: {why}")
     if decision == "approve" and len(endorsed) + 1 < asked.persons:
-        return Endorsed(ask_id=asked.ask_id, by=by, text=text)
-    return Replied(ask_id=asked.ask_id, decision=decision, by=by, text=text)
+        return Endorsed(ask_id=asked.ask_id, by=by, text=text, instead=list(ways))
+    return Replied(ask_id=asked.ask_id, decision=decision, by=by, text=text, instead=list(ways))
 
 
 def refused(
-    asked: Asked, endorsed: Sequence[Endorsed], person: Person, decision: Decision, by: str, now: datetime
+    asked: Asked,
+    endorsed: Sequence[Endorsed],
+    person: Person,
+    decision: Decision,
+    by: str,
+    now: datetime,
+    instead: Sequence[str] = (),
 ) -> str:
-    """Why a person may not say that; empty where they may."""
-    who = _name(by)
-    if not who or who.startswith(GROUP) or has_unseen(who):
+    """Why a person may not say that; empty where they may. `instead`: for whom else they speak."""
+    if nobody(by):
         return "say who you are, by REMIT_USER"
-    if asked.by and who not in map(_name, asked.by):
-        if who not in map(_name, asked.to) or asked.escalates is None:
+    names = (by, *instead)
+    if asked.by and not _any_of(names, asked.by):
+        if not _any_of(names, asked.to) or asked.escalates is None:
             return f"{by} may not decide that; it wants {needs(asked)}"
         if now < asked.escalates:
             return f"{by} may decide that from {asked.escalates.isoformat()} on"
     if decision == "approve" and asked.persons > 1:
-        if any(same(by, name) for name in (person.id, person.email)):
-            return f"the run acts for {by}: {asked.persons} other people must say yes"
+        if found := _one_person(names, (person.id, person.email)):
+            who = by if same(by, found) else f"{found}, for whom {by} speaks"
+            return f"the run acts for {who}: {asked.persons} other people must say yes"
         for one in endorsed:
-            if same(by, one.by):
-                return f"{by} may be {one.by}, who has said yes already; {missing(asked, endorsed)}"
+            if found := _one_person(names, (one.by, *one.instead)):
+                if same(by, one.by):
+                    return f"{by} may be {one.by}, who has said yes already; {missing(asked, endorsed)}"
+                return (
+                    f"{by} and {one.by} count as one, by what {found} handed over; {missing(asked, endorsed)}"
+                )
     return ""
+
+
+def _too_far(asked: Asked, by: str, ways: Mapping[str, Sequence[str]], circle: Circle, now: datetime) -> str:
+    """Why a yes goes further than whoever says it may; empty where it does not. In the place of another it goes as far as
+    every one on the way from them may."""
+    late = asked.escalates is not None and asked.escalates <= now
+    named = (*asked.by, *(asked.to if late else ()))
+    chains: list[tuple[str, ...]] = [(by,)] if not asked.by or _any_of((by,), named) else []
+    chains += [(by, *way, one) for one, way in ways.items() if asked.by and _any_of((one,), named)]
+    over = [next((why for name in chain if (why := circle.over(name))), "") for chain in chains]
+    if not chains or "" in over:
+        return ""
+    known = (asked.by and named) or [who for one in circle.limits for who in one.who if who != "*"]
+    others = [name for name in dict.fromkeys(circle.within(known)) if not same(name, by)]
+    who = f"; {' or '.join(others)} may" if others else "; nobody who is asked may"
+    return f"{over[0]}{who}"
 
 
 def enough(asked: Asked, endorsed: Sequence[Endorsed], person: Person, reply: Replied) -> str:
     """Why the yeses do not allow it, whoever wrote them down; empty where they do. When each was said is not asked again."""
-    words = [*endorsed, Endorsed(ask_id=asked.ask_id, by=reply.by)]
+    words = [*endorsed, Endorsed(ask_id=asked.ask_id, by=reply.by, instead=reply.instead)]
     for number, word in enumerate(words):
-        if why := refused(asked, words[:number], person, "approve", word.by, _EVER):
+        if why := refused(asked, words[:number], person, "approve", word.by, _EVER, word.instead):
             return why
     return "" if len(words) >= asked.persons else missing(asked, words)
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two names may be one person's."""
-    (a, at_a), (b, at_b) = _parted(one), _parted(other)
-    return bool(a) and a == b and (at_a == at_b or not at_a or not at_b)
+def not_for_good(asked: Asked, by: str, bounds: Sequence[Bound], circle: Circle) -> str:
+    """Why a person's yes may not be for good, though it may be for this call; empty where it may. What is remembered speaks
+    for nobody who is only away, and goes no further than the limit of whoever said it, whatever the later call is."""
+    if asked.by and not _any_of((by,), (*asked.by, *asked.to)):
+        return f"{by} decides in somebody's place, and not for good"
+    for limit in circle.limits_of(by):
+        if any(path[0] != "args" or len(path) < 2 for path in asked_about(limit)):
+            continue
+        named = {bound.argument for bound in bounds}
+        if not {path[1] for path in asked_about(limit)} <= named:
+            continue
+        most = {bound.argument: float(bound.most) for bound in bounds if bound.most}
+        args = {**circle.facts.get("args", {}), **most}
+        if limit.allows(circle.tool, {**circle.facts, "args": args}):
+            return ""
+    return (
+        f"{by} may say yes only so far, and what is remembered must stay within that"
+        if circle.limits_of(by)
+        else ""
+    )
+
+
+def nobody(by: str) -> bool:
+    """Whether a name is no person's."""
+    return not key(by) or key(by).startswith(GROUP) or has_unseen(key(by))
+
+
+def may_hand_over(asked: Asked, by: str, to: str, circle: Circle, now: datetime) -> str:
+    """Why a person may not let another decide in their place; empty where they may."""
+    if not asked.by:
+        return "anybody may decide that; nothing has to be handed over"
+    if nobody(to):
+        return f"{to!r} is nobody: name a person by id or e-mail"
+    if why := refused(asked, (), Person(), "reject", by, _EVER, tuple(circle.stands_for(by, now))):
+        return why
+    if why := loops(by, to, circle.handovers, now):
+        return f"{to} cannot decide in your place: {why}"
+    return ""
+
+
+def _any_of(names: Sequence[str], among: Sequence[str]) -> bool:
+    return not {key(name) for name in names}.isdisjoint(map(key, among))
+
+
+def _one_person(names: Sequence[str], others: Sequence[str]) -> str:
+    """The first of the names that may be one of the others'; empty where none may."""
+    return next((name for name in names if any(same(name, other) for other in others)), "")
 
 
 def needs(asked: Asked) -> str:
@@ -173,13 +249,3 @@ def _members(names: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[
         members = groups.get(name.removeprefix(GROUP), ()) if name.startswith(GROUP) else ()
         found |= dict.fromkeys(members or (name,))
     return list(found)
-
-
-def _name(by: str) -> str:
-    return by.strip().casefold()
-
-
-def _parted(by: str) -> tuple[str, str]:
-    """The name before the @, without what is added to it, and what follows the @."""
-    local, _, domain = _name(by).partition("@")
-    return local.partition("+")[0], domain

@@ -196,6 +196,7 @@ class Endorsed(Body):
     ask_id: str
     by: str
     text: str = ""
+    instead: list[str] = []  # for whom else they could speak then: each had handed it to them, or was away
 
 
 class Replied(Body):
@@ -206,6 +207,16 @@ class Replied(Body):
     decision: Literal["approve", "reject", "answer"]
     by: str
     text: str = ""
+    instead: list[str] = []
+
+
+class HandedOver(Body):
+    """A person lets another decide in their place what a run asks; `to` is empty where they take that back."""
+
+    type: Literal["handed_over"] = "handed_over"
+    ask_id: str
+    by: str
+    to: str = ""
 
 
 class Slept(Body):
@@ -317,6 +328,7 @@ AnyBody = Annotated[
     | Asked
     | Endorsed
     | Replied
+    | HandedOver
     | Slept
     | Woken
     | Delegated
@@ -349,6 +361,7 @@ TYPES: dict[str, type[Body]] = {
             Acted,
             Asked,
             Endorsed,
+            HandedOver,
         ),
         *(
             Replied,

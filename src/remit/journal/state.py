@@ -20,6 +20,7 @@ from remit.journal.events import (
     Event,
     Finished,
     Granted,
+    HandedOver,
     Intended,
     Json,
     Judged,
@@ -74,8 +75,13 @@ class CallState:
         """Whose yes it was, of all who had to say it; empty where nobody was asked."""
         if self.approved is None:
             return ""
-        first = [one.by for one in self.endorsed if one.ask_id == self.approved.ask_id]
-        return " and ".join([*first, self.approved.by])
+        words: list[Endorsed | Replied] = [
+            *(one for one in self.endorsed if one.ask_id == self.approved.ask_id),
+            self.approved,
+        ]
+        return " and ".join(
+            f"{word.by} (for {', '.join(word.instead)})" if word.instead else word.by for word in words
+        )
 
 
 @dataclass(slots=True)
@@ -96,6 +102,7 @@ class State:
     open: dict[str, CallState] = field(default_factory=dict)  # not yet acted
     waits: dict[str, Asked] = field(default_factory=dict)  # ask id -> not yet replied
     replies: dict[str, Replied] = field(default_factory=dict)
+    handed: dict[str, dict[str, str]] = field(default_factory=dict)  # ask id -> by whom -> to whom
     asked: dict[str, Asked] = field(default_factory=dict)
     effects: list[CallState] = field(default_factory=list)  # egress and destroy that happened
     counts: dict[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
@@ -172,6 +179,11 @@ def apply(state: State, event: Event) -> None:
                 call.endorsed += (body,)
         case Replied() as body:
             _replied(state, body)
+        case HandedOver() as body:
+            hands = state.handed.setdefault(body.ask_id, {})
+            hands.pop(body.by, None)
+            if body.to:
+                hands[body.by] = body.to
         case Reserved() as body:
             state.reserved += body.amount
         case Granted() as body:
