@@ -11,6 +11,7 @@ from remit.app import App, open_app
 from remit.crew import Crew
 from remit.journal.events import Judged
 from remit.journal.state import State
+from remit.models.model import Answer, ToolCall
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from remit.tools import tool
@@ -43,7 +44,19 @@ async def note(email: str) -> dict[str, str]:
     return {"kept": email}
 
 
-TOOLS = (staff, page, note)
+@tool(effect="read", integrity="member")
+async def talk() -> str:
+    """What colleagues write to each other."""
+    return "see " + " ".join(f"https://p.example/{letter}" for letter in "abcdefghijklmno")
+
+
+@tool(effect="read", sinks={"url": "url"})
+async def fetch(url: str) -> str:
+    """A page."""
+    return "nothing"
+
+
+TOOLS = (staff, page, note, talk, fetch)
 
 
 def to(address: str) -> Any:
@@ -149,3 +162,16 @@ async def test_another_process_knows_what_was_read_before(settings: Settings, ap
         await other.answer(run, "answer", "olivia", "Yes.")
         (verdict,) = await judged(other, await other.advance(run))
     assert (verdict.decision, verdict.evidence["to"]) == ("allow", "directory")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_pages_that_colleagues_name_are_fetched_until_the_choice_would_tell_too_much(
+    app: App, at_once: bool
+) -> None:
+    urls = [f"https://p.example/{letter}" for letter in "beacon"]
+    fetches = [Answer(calls=tuple(ToolCall(f"c{n}", "fetch", {"url": url}) for n, url in enumerate(urls)))]
+    script = [call("talk"), *(fetches if at_once else [call("fetch", url=url) for url in urls])]
+    rules = [{"tool": "fetch", "allow": 'evidence.url != "unvouched"'}]
+    state = await app.advance(await start(app, *script, rules=rules))
+    done = [one.acted.status for one in state.calls.values() if one.acted and one.call.tool == "fetch"]
+    assert done == ["ok"] * 4 + ["denied"] * 2  # each tells log2(15 + 1) = 4 bits
