@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from remit.gate.known import leaves
+from remit.gate.known import flat, leaves
 from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.unseen import shown
@@ -54,6 +54,7 @@ class Witness:
 
     facts: Facts
     forms: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    flat: dict[str, list[Json]] = field(default_factory=dict)  # the leaves of each group
 
     def level(self, kind: str, value: Json, pointed: Pointed = ()) -> str:
         """The evidence for one value, or the weakest of several. `pointed`: what was taken by reference."""
@@ -77,7 +78,7 @@ class Witness:
             return "grant"
         if form in self._forms("person", facts.person, kind):
             return "person"
-        if said or (said is None and facts.known is not None and facts.known.who(kind, form).trusted):
+        if said or (said is None and facts.known is not None and facts.known.vouches(kind, form)):
             return "directory"
         return "record" if form in self._forms("records", facts.records, kind) else "unvouched"
 
@@ -165,7 +166,13 @@ class Witness:
     def _forms(self, group: str, values: Json, kind: str) -> frozenset[str]:
         forms = self.forms.get((group, kind))
         if forms is None:
-            forms = frozenset(form for leaf in leaves(values) for form in spellings(kind, leaf)) - {""}
+            if (found := self.flat.get(group)) is None:
+                every = flat(values)
+                texts = dict.fromkeys(
+                    one for one in every if isinstance(one, str)
+                )  # names of fields come again and again
+                found = self.flat[group] = [*texts, *(one for one in every if not isinstance(one, str))]
+            forms = frozenset(form for leaf in found for form in spellings(kind, leaf)) - {""}
             self.forms[group, kind] = forms
         return forms
 

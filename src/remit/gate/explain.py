@@ -111,7 +111,17 @@ def watch(
             stood.get(one.rule.name, LOST.format(names=named(one.asks & lost))) if one.asks & lost else None
         )
         own = max(0, number - inherited)
-        return _Watched(one.rule, one.program, one.tree, one.asks, one.sums, own, workspace, seen, assumed)
+        return _Watched(
+            one.rule,
+            one.program,
+            one.tree,
+            one.asks,
+            one.sums,
+            number=own,
+            workspace=workspace,
+            seen=seen,
+            assumed=assumed,
+        )
 
     compiled = tuple(watched(number, one) for number, one in enumerate(rules.compiled, 1))
     narrowing = tuple(watched(0, one, workspace=True) for one in rules.workspace)

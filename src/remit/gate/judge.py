@@ -80,9 +80,10 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
     if not matching and proposal.effect in ("read", "self"):
         return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
     known = _known(proposal, facts, rules, evidence) if matching else {}
+    first = rules.first(proposal.tool, known) if len(matching) > 1 else None
     missed: list[str] = []  # what would have allowed it
-    for compiled in matching:
-        rule, held = compiled.rule, compiled.holds(known)
+    for place, compiled in enumerate(matching):
+        rule, held = compiled.rule, compiled.holds(known) if first is None else place == first
         # What cannot be decided stops: an allow does not hold, an ask or a deny does.
         doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
         if rule.decision == "allow":

@@ -120,6 +120,10 @@ class Known:
         """Who may have what a reference points to."""
         return self.held().pointed(pointer, self._reads)
 
+    def vouches(self, kind: str, value: str) -> bool:
+        """Whether a trusted source has said a value (canonical)."""
+        return value in self._index(kind).trusted
+
     def who(self, kind: str, value: str) -> Evidence:
         """Who has said a value (canonical)."""
         index = self._index(kind)
@@ -224,6 +228,30 @@ def leaves(value: Json) -> Iterator[Json]:
             yield from leaves(item)
     elif value is not None:
         yield value
+
+
+def flat(value: Json) -> list[Json]:
+    """The same at once: of a record the gate asks for every one, and more than once."""
+    found: list[Json] = []
+    _flatten(value, found)
+    return found
+
+
+def _flatten(value: Json, found: list[Json]) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            found.append(key)
+            if isinstance(item, str):
+                found.append(item)
+            else:
+                _flatten(item, found)
+    elif isinstance(value, list):
+        for item in value:
+            _flatten(item, found)
+    elif isinstance(value, Mapping | tuple):
+        found.extend(leaves(value))
+    elif value is not None:
+        found.append(value)
 
 
 def _told(given: Json) -> Iterator[Json]:

@@ -22,6 +22,8 @@ def canonical(kind: str, value: Json) -> str | None:
     """The one form of a value of this kind; None where it is no such thing. Never raises."""
     kind = "id" if kind.startswith("id:") else kind
     if isinstance(value, str):
+        if kind == "email" and "@" not in value and value.isascii():
+            return None
         return _remembered(kind, value) if len(value) <= REMEMBERED else _form(kind, value)
     if isinstance(value, bool):
         return str(value).lower() if kind not in _FORMS else None
