@@ -77,6 +77,12 @@ def answer(request: Request) -> Answer:
     return Answer(calls=(call,), finish="calls")
 
 
+def plays(script: Script, asked_for: Mapping[str, int]) -> None:
+    """The script that MODEL follows from now on in this task, and which effects the goal takes and how often."""
+    _script.set(script)
+    _asked_for.set(asked_for)
+
+
 MODEL = ScriptedModel(answer, name="scripted:dojo", window=100_000_000)
 
 
@@ -95,8 +101,7 @@ async def play(
     agent = suite.agent.model_copy(update={"grant": "goal"}) if grant else suite.agent
     run = await app.start(agent, task.prompt, person=owner, model=MODEL)
     dojo.sessions[run] = number
-    _script.set(script)
-    _asked_for.set(Counter(tool for tool, _ in task.calls if suite.acts(tool)))
+    plays(script, Counter(tool for tool, _ in task.calls if suite.acts(tool)))
     try:
         state = await through(app, run, person, task.calls)
     except UnreadableEvent:  # nobody can go on with such a run: it is told apart, not counted as held

@@ -12,7 +12,7 @@ from remit import library
 from remit.agents.load import load_agent
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal, Verdict
-from remit.library.support import demo
+from remit.library.support import demo, shop
 from remit.outfit import outfit
 from remit.tools.tool import ToolContext
 
@@ -20,6 +20,7 @@ Context = Callable[..., ToolContext]
 AGENT = load_agent(library.agents()["support"])
 OUTFIT = outfit(AGENT)
 ROSSI = "yusuf_rossi_9620"
+ASKS = "Please return, cancel or exchange everything that I ordered; whole orders, all items."
 
 
 @pytest.fixture
@@ -34,13 +35,20 @@ def ruled(shared_shop: str, context: Context) -> Callable[..., Any]:
         **more: Any,
     ) -> Verdict:
         counts = more.pop("counts", {})
-        this = replace(context(shared_shop, who, **more), goal=goal or "all of it")
+        this = replace(context(shared_shop, who, **more), goal=goal or ASKS)
         made = OUTFIT.tools[tool]
         assert made.validate is not None
         valid = made.validate(args)
         records = {name: await read(this, valid) for name, read in made.records.items()}
         facts = Facts(
-            AGENT.remit.autonomy, frozenset(OUTFIT.tools), this.person, {}, records, untrusted, goal, counts
+            AGENT.remit.autonomy,
+            frozenset(OUTFIT.tools),
+            this.person,
+            {},
+            records,
+            untrusted,
+            this.goal,
+            counts,
         )
         return judge(Proposal(tool, args, made.effect, made.sinks), facts, OUTFIT.rules)
 
@@ -129,7 +137,7 @@ async def test_an_order_goes_only_where_the_customers_own_words_or_records_say(
     ruled: Callable[..., Any],
 ) -> None:
     tool, order = "modify_pending_order_address", {"order_id": "#W6247578"}
-    goal = "please send it to 1234 elm st, Springfield, IL 62701"
+    goal = "please send order #W6247578 to 1234 elm st, Springfield, IL 62701"
     assert (await ruled(tool, order | SPRINGFIELD, goal=goal)).decision == "allow"
     assert (await ruled(tool, order | SPRINGFIELD, goal="please send it to me")).decision == "deny"
     other = SPRINGFIELD | {"address2": "Unit 5"}
@@ -141,7 +149,7 @@ async def test_an_order_goes_only_where_the_customers_own_words_or_records_say(
         "state": "PA",
         "zip": "19122",
     }
-    assert (await ruled(tool, order | home, goal="send it home")).decision == "allow"
+    assert (await ruled(tool, order | home, goal="send W6247578 home")).decision == "allow"
     assert (await ruled("modify_user_address", SPRINGFIELD, goal="I moved")).decision == "deny"
 
 
@@ -155,12 +163,11 @@ async def test_after_words_of_somebody_else_each_effect_waits_for_a_person(ruled
     assert (await ruled("modify_pending_order_address", place, goal="no", untrusted=True)).decision == "deny"
 
 
-async def test_more_than_a_thousand_dollars_wait_for_a_person(ruled: Callable[..., Any]) -> None:
-    big = await ruled("return_delivered_order_items", {"order_id": "#W2378156", "items": ["all"]})
+async def test_more_than_two_thousand_dollars_wait_for_a_person(ruled: Callable[..., Any]) -> None:
+    args = {"order_id": "#W9571698", "items": ["all"]}
+    big = await ruled("return_delivered_order_items", args, "chen_silva_7485")
     assert big.decision == "ask"
-    assert "$1,000" in big.reasons[0]
-    args = {"order_id": "#W6679257", "items": ["camera"]}
-    assert (await ruled("return_delivered_order_items", args)).decision == "ask"
+    assert "$2,000" in big.reasons[0]
 
 
 async def test_what_cannot_be_done_reaches_the_tool_whose_message_says_why(ruled: Callable[..., Any]) -> None:
@@ -182,7 +189,7 @@ async def test_items_that_the_customer_did_not_name_are_left_out_and_said_so(
     asked = await ruled(
         "return_delivered_order_items", args, goal="please take back the keyboard, nothing else"
     )
-    assert asked.decision == "allow"  # the keyboard alone is worth less than $1,000
+    assert asked.decision == "allow"  # the keyboard alone is worth less than $2,000
 
 
 async def test_the_customers_words_settle_what_a_call_leaves_open_or_got_wrong(
@@ -197,3 +204,52 @@ async def test_the_customers_words_settle_what_a_call_leaves_open_or_got_wrong(
     assert "8733974883" in found["does"] or "red" in found["does"], found
     silent = await quote(replace(this, goal=""), {"order_id": "#W2466703", "changes": changes, "payment": ""})
     assert "no available Fleece Jacket" in silent["problem"]
+
+
+CANCEL = ("cancel_pending_order", {"order_id": "#W6247578", "reason": "no longer needed"})
+BOTTLE = ("return_delivered_order_items", {"order_id": "#W2378156", "items": ["all"]})
+
+
+@pytest.mark.parametrize(
+    ("call", "goal", "decision"),
+    [
+        (CANCEL, "Cancel order #W6247578.", "allow"),
+        (CANCEL, "Return the keyboard of #W2378156.", "ask"),  # returning may mean that; but not this order
+        (CANCEL, "How many T-shirts do you have?", "deny"),
+        (CANCEL, "Cancel order #W4776164.", "ask"),
+        (BOTTLE, "Where is my keyboard? It is in #W2378156.", "deny"),
+        (
+            ("modify_pending_order_payment", {"order_id": "#W6247578", "payment": "paypal"}),
+            "Cancel #W6247578.",
+            "deny",
+        ),
+    ],
+)
+async def test_what_the_customer_does_not_speak_of_is_denied_and_what_they_do_not_name_is_asked(
+    ruled: Callable[..., Any], call: tuple[str, dict[str, Any]], goal: str, decision: str
+) -> None:
+    found = await ruled(*call, goal=goal)
+    assert found.decision == decision, found
+
+
+async def test_other_options_than_the_customer_spoke_of_wait_for_a_person_where_they_cost_much(
+    ruled: Callable[..., Any], shared_shop: str
+) -> None:
+    async with shop.connect(shared_shop) as connection:
+        rows = await connection.execute(
+            """select i.order_id, i.variant_id, v.id as dear, o.customer_id, p.name from shop.order_items i
+               join shop.orders o on o.id = i.order_id and o.status = 'delivered' join shop.products p on p.id = i.product_id
+               join shop.variants v on v.product_id = i.product_id and v.available
+               join shop.order_payments x on x.order_id = o.id and x.payment_method_id like 'credit_card%%'
+               where v.price between i.price + 100 and i.price + 300 order by 1, 2, 3 limit 1"""
+        )
+        row = await rows.fetchone()
+    assert row is not None
+    args = {"order_id": row["order_id"], "changes": [{"item": row["variant_id"], "to": row["dear"]}]}
+    tool = "exchange_delivered_order_items"
+    goal = f"I'd like to exchange the {row['name']} of {row['order_id']}"
+    found = await ruled(tool, args, row["customer_id"], goal=f"{goal} for another one")
+    assert found.decision == "ask", (found, args)
+    assert found.reasons[0].endswith("$50")
+    named = await ruled(tool, args, row["customer_id"], goal=f"{goal} for {row['dear']}")
+    assert named.decision == "allow"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from remit.errors import Mend
+from remit.library.desk import Connection
 from remit.library.support.match import Item, Method, describe, find_item, find_items, find_method, show
 from remit.library.support.orders import (
     Address,
@@ -20,7 +21,6 @@ from remit.library.support.orders import (
     read_order,
     variants_of,
 )
-from remit.library.support.shop import Connection
 from remit.library.support.variants import Variant, find_variant
 
 CANCEL_REASONS = ("no longer needed", "ordered by mistake")
@@ -111,7 +111,7 @@ async def change_items(
     """
     order = await read_order(connection, customer_id, order_id, lock=True)
     _require(order, ("pending",), "changed", "modify_pending_order_items", "exchange_delivered_order_items")
-    pairs = await _pairs(connection, order, changes, said)
+    pairs = await matched(connection, order, changes, said)
     for item, variant in pairs:
         if item.id == variant.id:
             raise Mend(f"{item.name} {item.id} is that already; leave it out")
@@ -146,7 +146,7 @@ async def exchange(
     _require(
         order, ("delivered",), "exchanged", "exchange_delivered_order_items", "modify_pending_order_items"
     )
-    pairs = await _pairs(connection, order, changes, said)
+    pairs = await matched(connection, order, changes, said)
     customer = await read_customer(connection, customer_id)
     difference = sum((variant.price - item.price for item, variant in pairs), Decimal(0))
     method = find_method(customer.methods, order.original, payment)
@@ -228,7 +228,7 @@ def _lines(order: Order, texts: Sequence[str]) -> list[Item]:
     return taken
 
 
-async def _pairs(
+async def matched(
     connection: Connection, order: Order, changes: Sequence[tuple[str, str]], said: str
 ) -> list[tuple[Item, Variant]]:
     if not changes:

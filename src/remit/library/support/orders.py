@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from remit.errors import Mend
+from remit.library.desk import Connection
 from remit.library.support.match import Item, Method
-from remit.library.support.shop import ADDRESS, Connection
+from remit.library.support.shop import ADDRESS
 from remit.library.support.variants import Variant
 
 Address = Mapping[str, str]

@@ -5,27 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from remit.errors import Mend, ToolFault
+from remit.errors import Mend
+from remit.library import desk
+from remit.library.desk import Connection, customer_of
 from remit.library.support import match, operations, orders, shop, words
 from remit.library.support.operations import Done
-from remit.library.support.shop import Connection
 from remit.tools.tool import Json, ToolContext
 
 Work = Callable[[Connection, str], Awaitable[Done]]
 
 
 def url_of(context: ToolContext) -> str:
-    url = context.resources.get("shop")
-    if not isinstance(url, str) or not url:
-        raise ToolFault("the support tools need the shop's database: `resources: {shop: postgresql://…}`")
-    return url
-
-
-def customer_of(context: ToolContext) -> str:
-    customer = str(context.person.get("id") or "")
-    if not customer or context.person.get("verified") is not True:
-        raise Mend("nobody knows who wrote: the sender is not verified. Transfer to a human.")
-    return customer
+    return desk.url_of(context, "shop")
 
 
 async def order_of(context: ToolContext, args: Mapping[str, Json]) -> Json:

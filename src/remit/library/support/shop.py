@@ -9,39 +9,25 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
 from psycopg.types.json import Json as AsJson
 
-from remit.errors import StoreError, UserError
+from remit.library import desk
+from remit.library.desk import Connection
 
 Json = Any
-Connection = psycopg.AsyncConnection[dict[str, Any]]
 ADDRESS = ("address1", "address2", "city", "state", "zip", "country")
-_OURS = "Remit demo shop"
 _LOCK = 7_305_809_114  # any number: two loads at once take turns
 
 
-@asynccontextmanager
-async def connect(url: str) -> AsyncIterator[Connection]:
-    """A connection in one transaction: committed at the end, rolled back on any exception.
-
-    Raises StoreError where the shop cannot be reached.
-    """
-    try:
-        connection = await psycopg.AsyncConnection.connect(
-            url, row_factory=dict_row, connect_timeout=10, prepare_threshold=None
-        )
-    except psycopg.OperationalError as error:
-        raise StoreError(f"the shop's database cannot be reached: {str(error).strip()}") from error
-    async with connection:
-        yield connection
+def connect(url: str) -> AbstractAsyncContextManager[Connection]:
+    """A connection in one transaction. Raises StoreError where the shop cannot be reached."""
+    return desk.connect(url, "shop")
 
 
 async def load(url: str) -> None:
@@ -52,7 +38,7 @@ async def load(url: str) -> None:
     data = json.loads(gzip.decompress(_file("shop.json.gz").read_bytes()), parse_float=Decimal)
     async with connect(url) as connection:
         await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        await _make_room(connection)
+        await desk.make_room(connection, "shop", "Remit demo shop")
         await connection.execute(_file("schema.sql").read_text())
         for table, columns, rows in _tables(data):
             copy = f"copy shop.{table} ({columns}) from stdin"
@@ -75,21 +61,6 @@ async def loaded(url: str) -> bool:
             await connection.execute("select to_regclass('shop.effects') is not null as yes")
         ).fetchone()
         return bool(row and row["yes"])
-
-
-async def _make_room(connection: Connection) -> None:
-    found = await connection.execute(
-        "select coalesce(obj_description(oid, 'pg_namespace'), '') as note from pg_namespace where nspname = 'shop'"
-    )
-    row = await found.fetchone()
-    if row is None:
-        return
-    if not row["note"].startswith(_OURS):
-        raise UserError(
-            "this database has a schema 'shop' that Remit did not make, so the demo leaves it alone; "
-            "give the demo another database"
-        )
-    await connection.execute("drop schema shop cascade")
 
 
 def _file(name: str) -> Any:

@@ -13,10 +13,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from remit.errors import Mend
+from remit.library.desk import customer_of
 from remit.library.support import orders, shop, words
 from remit.library.support.match import tokens
-from remit.library.support.records import customer_of, narrowed, order_of, own_places, quoted, url_of, work
+from remit.library.support.records import narrowed, order_of, own_places, quoted, url_of, work
 from remit.library.support.variants import requested
+from remit.library.support.wanted import wanted_of
 from remit.tools.decorate import tool
 from remit.tools.tool import Json, ToolContext
 
@@ -55,6 +57,7 @@ async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> st
 
 _ORDER = {"order_id": "id:order"}
 _PLACE = {"address1": "address", "address2": "address", "city": "address", "zip": "address"}
+_MINE = {"order": order_of, "wanted": wanted_of}
 _SHARED: dict[str, Any] = {"effect": "destroy", "integrity": "system", "settle": "key"}
 
 
@@ -141,7 +144,7 @@ async def find_customer(
 # --- writing -----------------------------------------------------------------------------------------
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": order_of, "quote": quoted("cancel_pending_order")})
+@tool(**_SHARED, sinks=_ORDER, records=_MINE | {"quote": quoted("cancel_pending_order")})
 async def cancel_pending_order(
     context: ToolContext, order_id: str, reason: Literal["no longer needed", "ordered by mistake"]
 ) -> str:
@@ -149,7 +152,7 @@ async def cancel_pending_order(
     return await _once(context, "cancel_pending_order", {"order_id": order_id, "reason": reason})
 
 
-@tool(**_SHARED, sinks=_ORDER | _PLACE, records={"order": order_of, "own": own_places})
+@tool(**_SHARED, sinks=_ORDER | _PLACE, records=_MINE | {"own": own_places})
 async def modify_pending_order_address(
     context: ToolContext,
     order_id: str,
@@ -177,7 +180,7 @@ async def modify_pending_order_address(
     return await _once(context, "modify_pending_order_address", {"order_id": order_id, **place})
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": order_of, "quote": quoted("modify_pending_order_items")})
+@tool(**_SHARED, sinks=_ORDER, records=_MINE | {"quote": quoted("modify_pending_order_items")})
 async def modify_pending_order_items(
     context: ToolContext, order_id: str, changes: list[Change], payment: str = ""
 ) -> str:
@@ -191,7 +194,7 @@ async def modify_pending_order_items(
     return await _once(context, "modify_pending_order_items", args)
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": order_of})
+@tool(**_SHARED, sinks=_ORDER, records=_MINE)
 async def modify_pending_order_payment(context: ToolContext, order_id: str, payment: str) -> str:
     """Pay a pending order by another of the customer's payment methods.
 
@@ -201,7 +204,7 @@ async def modify_pending_order_payment(context: ToolContext, order_id: str, paym
     return await _once(context, "modify_pending_order_payment", {"order_id": order_id, "payment": payment})
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": order_of, "quote": quoted("return_delivered_order_items")})
+@tool(**_SHARED, sinks=_ORDER, records=_MINE | {"quote": quoted("return_delivered_order_items")})
 async def return_delivered_order_items(
     context: ToolContext, order_id: str, items: list[str], payment: str = ""
 ) -> str:
@@ -215,7 +218,7 @@ async def return_delivered_order_items(
     return await _once(context, "return_delivered_order_items", args)
 
 
-@tool(**_SHARED, sinks=_ORDER, records={"order": order_of, "quote": quoted("exchange_delivered_order_items")})
+@tool(**_SHARED, sinks=_ORDER, records=_MINE | {"quote": quoted("exchange_delivered_order_items")})
 async def exchange_delivered_order_items(
     context: ToolContext, order_id: str, changes: list[Change], payment: str = ""
 ) -> str:

@@ -95,13 +95,13 @@ def _which(
 
 def _meant(variants: Sequence[Variant], old: Item, heard: Set[str]) -> Variant | None:
     """The one that differs from `old` only in what was heard, and in most of it. None where that is none or several."""
-    said = [v for v in variants if v.id != old.id and all(set(tokens(new)) <= heard for new in _news(v, old))]
-    most = max((len(_news(v, old)) for v in said), default=0)
-    best = [v for v in said if len(_news(v, old)) == most]
+    said = [v for v in variants if v.id != old.id and all(set(tokens(new)) <= heard for new in news(v, old))]
+    most = max((len(news(v, old)) for v in said), default=0)
+    best = [v for v in said if len(news(v, old)) == most]
     return best[0] if most and len(best) == 1 else None
 
 
-def _news(variant: Variant, old: Item) -> list[str]:
+def news(variant: Variant, old: Item) -> list[str]:
     """The values in which a variant differs from what the customer has."""
     return [value for key, value in variant.options.items() if old.options.get(key) != value]
 
