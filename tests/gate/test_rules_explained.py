@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from remit.gate.explain import explain, split, watch
 from remit.gate.judge import judge
+from remit.gate.known import Known
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.rules import Rule, Rules, compile_rules
 from tests.gate.test_judge import facts, proposals, rule_lists
@@ -70,6 +72,18 @@ def test_what_the_remit_or_autonomy_stops_says_which_of_them_to_change() -> None
         "a person's yes to this very call",
     )
     assert pay(amount=5).ways == ("no rule allows pay: write one that does, as `{tool: pay, allow: …}`",)
+
+
+def test_what_the_grant_stops_says_how_it_is_widened() -> None:
+    inside = Facts(autonomy="act", tools=frozenset({"pay"}), person={"verified": True}, left={})
+    assert pay(FIFTY, known=inside, amount=20).ways == (
+        "a person's `remit widen RUN pay`, or a goal that asks for it",
+    )
+    known = replace(inside, left={"pay": 1}, known=Known())
+    sent = Proposal("pay", {"to": "eve@evil.example"}, "destroy", {"to": "email"})
+    assert explain(sent, known, rules(FIFTY)).ways == (
+        "an address that the goal, a record or something read names",
+    )
 
 
 def test_what_cannot_be_decided_says_so() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from remit.errors import SpecError
 from remit.gate.condition import constant, paths
-from remit.gate.judge import judge
+from remit.gate.judge import GRANT, judge
 from remit.gate.leaving import RULE
 from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.gate.rules import Compiled, Rule, Rules, compile_rules
@@ -218,12 +218,21 @@ def _ways(
     if proposal.tool not in facts.tools:
         yield f"list {proposal.tool} in the agent's `tools`"
         return
-    if facts.autonomy == "draft" and proposal.effect in ("egress", "destroy"):
-        yield "an agent that only drafts changes nothing: raise `remit.autonomy` to ask or act"
-        return
     own = tuple(look for look in looks if not look.workspace)
     last = own[-1] if own else None
     stops = [look for look in looks if look.workspace and look.holds is not False]
+    if facts.autonomy == "draft" and proposal.effect in ("egress", "destroy"):
+        yield "an agent that only drafts changes nothing: raise `remit.autonomy` to ask or act"
+        yield from (f"{look.name} must not hold{_still(look)}" for look in stops)
+        return
+    if verdict.rule == GRANT:
+        named = "nobody has named" in verdict.reasons[0]
+        yield (
+            "an address that the goal, a record or something read names"
+            if named
+            else (f"a person's `remit widen RUN {proposal.tool}`, or a goal that asks for it")
+        )
+        return
     if last is not None and last.rule.decision != "allow" and last.holds is not False:
         stops.append(last)
     else:
