@@ -39,7 +39,7 @@ from remit.journal.state import State, fold
 from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
-from remit.outfit import agent_at, narrowed_by, outfit, require_groups
+from remit.outfit import agent_at, narrowed_by, outfit, require_forms, require_groups
 from remit.remembered import list_remembered
 from remit.secrets import open_secrets, require_secrets
 from remit.settings import Settings
@@ -103,6 +103,7 @@ class App(Steering):
         made = outfit(agent)
         if unknown := set(grant or {}) - set(made.tools):
             raise UnknownName("tool", min(unknown), made.tools, "grant")
+        require_forms(agent)
         require_groups(agent, workspace_of(self.settings).groups)
         await require_secrets(agent, self.store)
         engine = await self.model(agent.model)

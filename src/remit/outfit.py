@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from remit import library
+from remit.agents.airlock import GOAL
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import delegate_tool
 from remit.agents.load import load_agent
@@ -91,6 +92,14 @@ def require_groups(agent: Agent, groups: Mapping[str, Sequence[str]]) -> None:
     require_people((*agent.rules, *agent.workspace), groups, f"agent {agent.name}")
     for member in agent.team:
         require_groups(member, groups)
+
+
+def require_forms(agent: Agent) -> None:
+    """Raises UnknownName for a form of an airlock that is for no tool of the agent or its team."""
+    names = [GOAL, *outfit(agent).tools, *(name for member in agent.team for name in outfit(member).tools)]
+    for pattern in agent.airlock.forms:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UnknownName("tool", pattern, names, f"agent {agent.name}: airlock.forms")
 
 
 def agent_of(started: Started, narrowed: Sequence[Json] = ()) -> Agent:

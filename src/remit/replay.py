@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
+from remit.agents.airlock import PASSED
 from remit.agents.live import Live
 from remit.agents.loop import advance
 from remit.agents.recheck import RECORDING
@@ -32,7 +33,7 @@ from remit.agents.workspace import Workspace
 from remit.app import App
 from remit.errors import UserError
 from remit.journal.cut import take_over
-from remit.journal.events import Answered, AnyBody, Asked, Event, Finished, Replied, Started, Woken
+from remit.journal.events import Answered, AnyBody, Asked, Event, Finished, Replied, Screened, Started, Woken
 from remit.journal.state import fold
 from remit.models.model import Model
 from remit.models.prices import require_price
@@ -97,6 +98,7 @@ async def replay(
     recording = record(events, at or 1, outfit(agent).tools)
     draft = Draft(app.store, recording=recording)
     live = await _live(app, [begun, *kept], model, draft, terms, watch)
+    live.memory[PASSED] = _passed(events)
     live.spec = rechecked(agent)  # judged by its own autonomy: what keeps it harmless is its tools
     try:
         await _drive(live, recording, terms)
@@ -108,6 +110,13 @@ async def replay(
             new = [as_simulated(event.body) for event in draft.written]
             await app.journal.append(live.run, 0, [begun, *kept, *new])
     return live.run
+
+
+def _passed(events: Sequence[Event]) -> frozenset[str]:
+    """The words that the airlock let through then: whether there is a record of an id is not looked up again."""
+    forms = (event.body.form.values() for event in events if isinstance(event.body, Screened))
+    values = (value if isinstance(value, list) else [value] for form in forms for value in form)
+    return frozenset(one for several in values for one in several if isinstance(one, str))
 
 
 async def _judged_by(app: App, events: Sequence[Event], changes: Changes) -> Agent:

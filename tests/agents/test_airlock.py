@@ -19,9 +19,9 @@ from remit.agents.spec import Agent
 from remit.agents.veil import Veil, veiled
 from remit.app import App
 from remit.crew import Crew
-from remit.errors import ModelError, UserError
+from remit.errors import ModelError, UnknownName, UserError
 from remit.gate.fields import labelled
-from remit.journal.events import Acted, Answered, Call, Event, Screened, Started
+from remit.journal.events import Acted, Answered, Call, Event, Judged, Screened, Started
 from remit.journal.state import State, apply
 from remit.models.model import Answer, Price, Request, Usage
 from remit.models.structured import problem
@@ -180,7 +180,12 @@ async def test_without_a_form_of_its_own_a_result_has_the_one_that_comes_with_re
 
 async def test_nothing_is_said_of_it_where_the_spec_does_not_turn_it_on(app: App) -> None:
     lock = reader(app)
-    _, model = await see(app, call("page", url="https://a.example"), reading="open")
+    run = await app.start(
+        agent(tools=["tests.agents.test_airlock"], rules=[]),
+        "read it",
+        model=(model := Planner([call("page", url="https://a.example"), finish()])),
+    )
+    await app.advance(run)
     assert (lock.count, LURE in model.all) == (0, True)
 
 
@@ -248,10 +253,34 @@ async def test_what_the_gate_sends_back_is_not_worth_a_reading_nor_is_what_an_ow
     wrong = call("search", words="x", times={"$ref": "1.1#/*0"})
     on = call("forward", to="bob@corp.example", text={"$ref": "1.1#/*0"})
     rules = [{"tool": "forward", "allow": "true"}]
-    _, model = await see(app, call("page", url="https://a.example"), wrong, on, rules=rules)
+    _, model = await see(app, call("page", url="https://a.example"), wrong, on, on, rules=rules)
     assert lock.count == 1
     assert model.told[1].startswith("error: the call does not fit the tool")
     assert model.told[2].startswith("[3.1] done; what it answered is not shown")
+    assert (
+        model.told[3] == "error: you already did this in step 3.1; it is done; call finish if nothing is left"
+    )
+
+
+async def test_of_a_result_that_is_too_long_to_be_kept_the_platforms_own_names_are_shown(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader(app)
+    monkeypatch.setitem(MAIL, "body", MARK * 500_000)
+    _, model = await see(app, call("mail"))
+    assert '"file":{"$ref":"1.1#/file"},"head":{"$ref":"1.1#/head"}' in model.told[0]
+    assert MARK not in model.all
+
+
+async def test_a_form_for_a_tool_that_is_not_there_is_told_of(app: App) -> None:
+    reader(app)
+    with pytest.raises(UnknownName, match=r"airlock\.forms.*Did you mean 'mail'"):
+        await see(app, call("mail"), airlock={"forms": {"mial": FORM}})
+
+
+def test_an_airlock_that_nothing_passes_is_refused() -> None:
+    with pytest.raises(ValueError, match="say `reading: airlock`, too"):
+        behind(reading="open")
 
 
 @pytest.mark.parametrize(("order", "passes"), [("W2", True), ("W9", False), ("W1\nW2", False)])
@@ -360,19 +389,19 @@ async def test_a_child_reads_behind_its_parents_airlock_and_its_report_is_its_ow
 
 async def test_a_fork_cannot_change_how_a_run_reads(app: App) -> None:
     reader(app)
-    run, _ = await start(app, call("page", url="https://a.example"), reading="open")
+    run, _ = await start(app, call("page", url="https://a.example"))
     await app.advance(run)
     with pytest.raises(UserError, match="cannot change in a fork"):
-        await app.fork(run, changes={"reading": "airlock"})
+        await app.fork(run, changes={"reading": "open"})
 
 
 async def test_a_replay_hears_what_the_airlock_said(app: App) -> None:
-    reader(app, [{"about": "refund"}])
+    reader(app, [{"about": "refund", "order": "W2"}])
     state, _ = await see(app, call("mail"), airlock={"forms": {"*": FORM}})
     again = await app.state(await replay_run(app, state.run, terms=Terms(recorded=True)))
     assert again.steps == state.steps
     forms = [e.body.form for e in await app.journal.read(again.run) if isinstance(e.body, Screened)]  # type: ignore[arg-type]
-    assert forms == [{"about": "refund"}]
+    assert forms == [{"about": "refund", "order": "W2"}]
 
 
 async def test_a_cut_after_any_append_shows_no_more(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,6 +475,45 @@ def test_whatever_the_airlocks_model_answers_no_word_of_a_stranger_passes(
         shown.apply(event)
         assert MARK not in str(shown.messages)
     assert not shown.veil.open
+
+
+pointers = st.sampled_from(["0.0", "1.1", "1.1#/a", "1.1#/*0", "1.1#/0", "1.1#/nothing", "7.1"])
+statuses = st.sampled_from(["ok", "denied", "failed", "mend", "simulated", "unknown"])
+trust = st.sampled_from(["system", "person", "untrusted"])
+effects = st.sampled_from(["read", "self", "egress", "destroy"])
+
+
+@given(
+    first=st.sampled_from([LURE, {"a": LURE}, [LURE], {f"{MARK}a": LURE}]),
+    pointer=pointers,
+    nested=st.booleans(),
+    more=st.lists(st.tuples(statuses, trust, effects, json_of_strangers), min_size=2, max_size=2),
+)
+def test_whatever_a_call_that_was_given_a_text_answers_passes_no_word_of_it(
+    first: Any, pointer: str, nested: bool, more: Any
+) -> None:
+    state, shown = State(), Transcript(numbered=True)
+    shown.veil = Veil(state)
+    bodies: list[Any] = [
+        Started(goal="go", agent="a", spec={}, quoted=LURE),
+        Answered(model="m", calls=[Call(id="1.1", tool="t", args={})]),
+        Acted(call_id="1.1", tool="t", result=first),
+    ]
+    for step, (status, integrity, effect, result) in enumerate(more, 2):
+        to: Any = {"$ref": pointer if step == 2 else "2.1"}
+        args = {"a": [{"b": to}] if nested else to}
+        doubt = f"not allowed: so it is (could not be decided: {MARK})"
+        told: Any = {"call_id": f"{step}.1", "tool": "t", "effect": effect}
+        bodies += [
+            Answered(model="m", calls=[Call(id=f"{step}.1", tool="t", args=args)]),
+            Judged(**told, decision="deny", rule="r", reasons=[doubt], provenance={"a": MARK}),
+            Acted(**told, status=status, integrity=integrity, result=result),
+        ]
+    for seq, body in enumerate(bodies, 1):
+        event = Event(UUID(int=1), seq, None, body)  # type: ignore[arg-type]
+        apply(state, event)
+        shown.apply(event)
+        assert MARK not in str(shown.messages)
 
 
 @given(result=json_of_strangers, fields=st.dictionaries(paths, said))

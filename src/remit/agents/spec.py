@@ -220,3 +220,11 @@ class Agent(Part):
     # Effects that a run may have: all that its tools have, or those that its goal asks for, frozen before anything is read
     grant: Literal["tools", "goal"] = "tools"
     reflect: bool = True  # look back once before finishing
+
+    @model_validator(mode="after")
+    def _reads_as_it_says(self) -> Agent:
+        if self.airlock != Airlock() and self.reading == "open":
+            raise ValueError(
+                "there is an airlock, but strangers' words do not pass it: say `reading: airlock`, too"
+            )
+        return self
