@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -143,10 +143,20 @@ class Check(Part):
 
 
 class Connection(Part):
-    """An outside system. `http`: the origin whose requests get the `headers`; secrets in them are references."""
+    """An outside system. `http`: the origin whose requests get the `headers`; secrets in them are references. `sql`: the
+    resource that is the database; statements run as `role`, and its policies are told that field of the person."""
 
     http: str = Field("", pattern=r"^$|^https?://[^/?#@\s]+/?$")
     headers: dict[str, str] = {}
+    sql: str = ""
+    role: str = ""
+    person: Literal["", "id", "email"] = ""
+
+    @model_validator(mode="after")
+    def _of_a_database(self) -> Self:
+        if (self.role or self.person) and not self.sql:
+            raise ValueError("role and person are for a database: say with sql which resource it is")
+        return self
 
 
 def _rate(text: object) -> str:

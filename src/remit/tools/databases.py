@@ -14,7 +14,8 @@ What holds reading to reading is the database, not a look at the text:
 Functions are the limit of this: one that acts outside the transaction (`dblink`, `pg_terminate_backend`,
 `pg_read_file`, a stored function) is held only by the rights of the role. Give an agent a role that has
 SELECT on what it needs and nothing else. A PostgreSQL superuser is turned into `pg_read_all_data` for the query,
-which is a hurdle, not a wall.
+which is a hurdle, not a wall: `set_config` undoes it. Where a connection names a role, or tells the policies the person
+(Standing), that is a wall: it is refused unless the role may not call `set_config` and no policy passes it by.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,17 +55,31 @@ _FUNCTIONS = frozenset(["load_extension", "fts3_tokenizer", "readfile", "writefi
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """As whom statements run: a role, empty for the one that logs in; and the person whom policies on rows are to go by,
+    as the setting `remit.person`, where `narrowed`."""
+
+    role: str
+    person: str
+    narrowed: bool
+
+
 @contextmanager
-def reading(resource: str, url: str) -> Iterator[Connection]:
+def reading(resource: str, url: str, standing: Standing | None = None) -> Iterator[Connection]:
     """A connection that can only read. Raises UserError where that cannot be enforced, ConnectionError where
     the database does not answer."""
     engine = _engine(resource, url, read=True)
+    _check_standing(engine, resource, standing)
     with _connected(engine, resource) as connection:
         if engine.dialect.name == "postgresql":
             connection = connection.execution_options(postgresql_readonly=True, postgresql_deferrable=False)
             connection.execute(text(f"SET LOCAL statement_timeout = {int(SECONDS * 1000)}"))
             connection.execute(text("SET LOCAL lock_timeout = 5000"))
-            _step_down(connection)
+            if standing is None:
+                _step_down(connection)
+            else:
+                _stand(connection, resource, standing)
         elif engine.dialect.name in ("mysql", "mariadb"):
             _without_files(connection)
             connection.execute(text("SET SESSION TRANSACTION READ ONLY"))
@@ -76,13 +92,16 @@ def reading(resource: str, url: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(resource: str, url: str) -> Iterator[Connection]:
+def writing(resource: str, url: str, standing: Standing | None = None) -> Iterator[Connection]:
     """A connection in a transaction that is committed at the end, or rolled back where an error leaves it."""
     engine = _engine(resource, url, read=False)
+    _check_standing(engine, resource, standing)
     with _connected(engine, resource) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(text(f"SET LOCAL statement_timeout = {int(SECONDS * 1000)}"))
             connection.execute(text("SET LOCAL lock_timeout = 5000"))
+            if standing is not None:
+                _stand(connection, resource, standing)
         yield connection
 
 
@@ -139,6 +158,60 @@ def _connected(engine: Engine, resource: str) -> Iterator[Connection]:
         raise ConnectionRefusedError(f"the database {resource!r} does not answer: {reason}") from error
     with connection:
         yield connection
+
+
+def _check_standing(engine: Engine, resource: str, standing: Standing | None) -> None:
+    if standing is not None and engine.dialect.name != "postgresql":
+        raise UserError(
+            f"resource {resource!r}: role and person hold on postgresql only, not {engine.dialect.name}"
+        )
+
+
+# Ways past the policies on rows: to be above them, to own a table that does not force them, or to say oneself who one is.
+_PAST = """
+SELECT r.rolsuper OR r.rolbypassrls AS above,
+       (SELECT c.oid::regclass::text FROM pg_class c
+         WHERE c.relrowsecurity AND NOT c.relforcerowsecurity AND pg_has_role(current_user, c.relowner, 'USAGE')
+         ORDER BY 1 LIMIT 1) AS owned,
+       has_function_privilege('pg_catalog.set_config(text, text, boolean)', 'EXECUTE') AS free
+FROM pg_roles r WHERE r.rolname = current_user
+"""
+
+
+def _stand(connection: Connection, resource: str, standing: Standing) -> None:
+    """Become the role, and say whom the policies are to go by. Raises UserError where a query could undo either."""
+    from psycopg import sql
+
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    if standing.role:
+        role = sql.Identifier(standing.role).as_string(driver)
+        _alone(driver, f"SET LOCAL ROLE {role}")
+    above, owned, free = connection.execute(text(_PAST)).one()
+    who = (
+        f"resource {resource!r}: the role {standing.role!r}"
+        if standing.role
+        else f"resource {resource!r}: its role"
+    )
+    if above:
+        raise UserError(f"{who} is above all policies on rows; name one without SUPERUSER and BYPASSRLS")
+    if free:
+        raise UserError(
+            f"{who} may call set_config, by which a query can become another role or person; run in that database: "
+            "REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC"
+        )
+    if standing.narrowed:
+        if owned:
+            raise UserError(
+                f"{who} owns {owned}, whose policies do not hold for it; name a role that owns nothing"
+            )
+        person = sql.Literal(standing.person).as_string(driver)
+        _alone(driver, f"SET LOCAL remit.person = {person}")
+
+
+def _alone(driver: Any, statement: str) -> None:
+    """A statement that takes no parameters, as it stands: neither `:` nor `%` means anything in it."""
+    driver.execute(statement)
 
 
 def _step_down(connection: Connection) -> None:

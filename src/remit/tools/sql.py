@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from remit.errors import Mend
+from remit.errors import Mend, UserError
 from remit.tools.decorate import tool
 from remit.tools.mend import unknown
 from remit.tools.result import safe
@@ -20,6 +20,8 @@ from remit.tools.tool import Json, ToolContext
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult, TextClause
     from sqlalchemy.exc import DBAPIError
+
+    from remit.tools.databases import Standing
 
 ROWS = 1_000  # that one call returns at most
 SIZE = 200_000  # characters of all values that one call returns
@@ -49,9 +51,10 @@ def sql_query(
     from remit.tools.databases import only_select, reading
 
     name, url = _database(context, database)
+    standing = _standing(context, name)
     if not query.strip():
         raise Mend("query: give one SELECT statement")
-    with reading(name, url) as connection:
+    with reading(name, url, standing) as connection:
         try:
             streamed = connection.execution_options(stream_results=True, max_row_buffer=100)
             result = streamed.execute(_statement(only_select(connection, query), params), params)
@@ -85,10 +88,15 @@ def sql_execute(
     from remit.tools.databases import writing
 
     name, url = _database(context, database)
+    standing = _standing(context, name)
     if not statement.strip():
         raise Mend("statement: give one statement")
-    with writing(name, url) as connection:
+    with writing(name, url, standing) as connection:
         try:
+            if (
+                standing is not None
+            ):  # only what the planner takes: no DO, SET or CALL, which could step out of the role
+                connection.execute(_statement(f"EXPLAIN (COSTS OFF)\n{statement}", params), params).close()
             result = connection.execute(_statement(statement, params), params)
             changed = result.rowcount if result.rowcount >= 0 else None
             return {"changed": changed} | (_page(result, ROWS) if result.returns_rows else {})
@@ -112,7 +120,8 @@ def sql_schema(context: ToolContext, tables: list[str] = [], database: str = "",
     from remit.tools.databases import reading
 
     name, url = _database(context, database)
-    with reading(name, url) as connection:
+    standing = _standing(context, name)
+    with reading(name, url, standing) as connection:
         inspector = inspect(connection)
         there = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
         if wrong := [table for table in tables if table not in there]:
@@ -151,6 +160,29 @@ def _database(context: ToolContext, name: str) -> tuple[str, str]:
     if name not in given:
         raise unknown("database", name, given)
     return name, given[name]
+
+
+def _standing(context: ToolContext, name: str) -> Standing | None:
+    """As whom statements on this database run, where the agent's connections say. Raises UserError where they say
+    something that would hold nothing, Mend where the run has no verified person to be told of."""
+    from remit.tools.databases import Standing, urls
+
+    told = [one for one in context.connections.values() if one.get("sql")]
+    given = urls(context.resources)
+    if lost := next((one["sql"] for one in told if one["sql"] not in given), ""):
+        raise UserError(f"connections: sql: {lost!r} is no database among the resources ({', '.join(given)})")
+    mine = [one for one in told if one["sql"] == name and (one["role"] or one["person"])]
+    if len(mine) > 1:
+        raise UserError(f"connections: two of them say as whom statements on {name!r} run; keep one")
+    if not mine:
+        return None
+    field = mine[0]["person"]
+    person = str(context.person.get(field) or "") if context.person.get("verified") is True else ""
+    if field and not person:
+        raise Mend(
+            f"{name!r} shows the rows of a verified person only, and this run acts for nobody who is verified"
+        )
+    return Standing(mine[0]["role"], person, bool(field))
 
 
 def _statement(query: str, params: Mapping[str, Any]) -> TextClause:
