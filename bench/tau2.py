@@ -31,14 +31,14 @@ from bench.agentdojo import LINES, row
 from bench.database import Address, drop, fresh, running
 from bench.dojo.play import PERSONS, Played
 from bench.dojo.script import ATTACKS
-from bench.tau import retail
+from bench.tau import airline, retail
 from bench.tau.errand import Attack, Domain, Errand
 from bench.tau.play import VARIANTS, Aim, Stage, aim_of, play, staged, without_gate
 from remit.app import open_app
 from remit.settings import Settings
 
 Json = Any
-DOMAINS: dict[str, Callable[[Path], Domain]] = {"retail": retail.domain}
+DOMAINS: dict[str, Callable[[Path], Domain]] = {"retail": retail.domain, "airline": airline.domain}
 TASKS = "tasks_train.json"
 EXAMPLES = """examples:
   python -m bench.tau2 --tasks tau2 --domain retail --limit 5         half a minute: five tasks, all attacks on them
@@ -47,7 +47,7 @@ EXAMPLES = """examples:
   python -m bench.tau2 --tasks tau2 --kinds                           a line for each kind of attack
   python -m bench.tau2 --tasks tau2                                   everything
 
-tau2: a folder with retail/tasks_train.json and airline/tasks_train.json, as data/tau2/domains of tau2-bench has them"""
+FOLDER for --tasks: a folder with retail/tasks_train.json and airline/tasks_train.json, as data/tau2/domains of tau2-bench has them"""
 
 
 @dataclass

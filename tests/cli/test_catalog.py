@@ -65,7 +65,12 @@ def test_every_command_takes_json(name: str) -> None:
 
 
 def test_agents_lists_the_librarys_and_checks_those_given(tmp_path: Path) -> None:
-    assert [agent["name"] for agent in data("agents", spec(tmp_path))] == ["assistant", "support", "shop"]
+    assert [agent["name"] for agent in data("agents", spec(tmp_path))] == [
+        "airline",
+        "assistant",
+        "support",
+        "shop",
+    ]
     shown = remit("agents").stdout
     assert "Answers customers' e-mails" in shown
     wrong = remit("agents", spec(tmp_path, tools=["tests.agents.world:chrage"]))

@@ -1,0 +1,224 @@
+"""What the rules of the airline's agent may look at before a call: the reservation as the policy sees it, what the policy says of this
+call, and what the customer's own words mean. Nothing in it is a model's word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from remit.errors import Mend
+from remit.library.airline import operations, store
+from remit.library.airline.operations import Done
+from remit.library.airline.store import NOW, url_of
+from remit.library.desk import Connection, customer_of
+from remit.tools.tool import ToolContext
+
+Json = Any
+_FREE = {
+    "basic_economy": 0,
+    "economy": 1,
+    "business": 2,
+}  # bags for each passenger, and one more for each rank
+_RANK = {"regular": 0, "silver": 1, "gold": 2}
+_NAMES = {
+    "SFO": ("San Francisco",),
+    "JFK": ("New York",),
+    "LGA": ("LaGuardia", "New York"),
+    "EWR": ("Newark", "New York"),
+    "LAX": ("Los Angeles", "LA"),
+    "ORD": ("Chicago",),
+    "DFW": ("Dallas",),
+    "DEN": ("Denver",),
+    "SEA": ("Seattle",),
+    "ATL": ("Atlanta",),
+    "MIA": ("Miami",),
+    "BOS": ("Boston",),
+    "PHX": ("Phoenix",),
+    "IAH": ("Houston",),
+    "LAS": ("Las Vegas",),
+    "MCO": ("Orlando",),
+    "CLT": ("Charlotte",),
+    "MSP": ("Minneapolis",),
+    "DTW": ("Detroit",),
+    "PHL": ("Philadelphia",),
+}
+_ALL = re.compile(
+    r"\b(all|any|every|both)\b(\W+\w+){0,4}?\W+(flights?|reservations?|trips?|bookings?)\b", re.I
+)
+_LAST = re.compile(r"\b(most )?(recent|latest|last)\b", re.I)
+
+
+def speaks_of(said: str, airport: str) -> bool:
+    """Whether the words name an airport: by its code, or by a name of it or its city."""
+    return any(re.search(rf"\b{name}\b", said) for name in (airport, *_NAMES.get(airport, ())))
+
+
+def meant(said: str, doc: Mapping[str, Json], mine: Sequence[Mapping[str, Json]]) -> bool:
+    """Whether the words mean this reservation: by its number; where they name none of the customer's, by where it goes, as the
+    last one, or with all."""
+    spoken = {one["reservation_id"] for one in mine if re.search(rf"\b{one['reservation_id']}\b", said, re.I)}
+    if spoken:
+        return doc["reservation_id"] in spoken
+    ends = any(
+        speaks_of(said, leg["origin"]) and speaks_of(said, leg["destination"])
+        for leg in (doc, *doc["flights"])
+    )
+    newest = max((one["created_at"] for one in mine), default="") == doc["created_at"]
+    return ends or bool(_ALL.search(said)) or bool(newest and _LAST.search(said))
+
+
+async def reservation_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
+    """The reservation as the policy sees it. One that does not exist is nobody's."""
+    async with store.connect(url_of(context)) as connection:
+        try:
+            doc = await store.reservation(connection, str(args.get("reservation_id", "")))
+        except Mend:
+            return {"user_id": ""}
+        owner = await store.customer(connection, doc["user_id"])
+        legs = [await store.flight(connection, leg["flight_number"], leg["date"]) for leg in doc["flights"]]
+        mine = await store.reservations_of(connection, str(context.person.get("id") or ""))
+        changed = await _changed(connection, doc["reservation_id"])
+    states = {leg["status"] for leg in legs}
+    eligible = owner["membership"] != "regular" or doc["insurance"] == "yes" or doc["cabin"] == "business"
+    late = 50 if "delayed" in states and changed & {"cancel_reservation", "change_flights"} else 0
+    each = 100 if "cancelled" in states else late
+    given = "send_certificate" in changed
+    return {
+        "user_id": doc["user_id"],
+        "cabin": doc["cabin"],
+        "insured": doc["insurance"] == "yes",
+        "hours": (NOW - datetime.fromisoformat(doc["created_at"])).total_seconds() / 3600,
+        "flown": bool(states & {"landed", "flying"}),
+        "cancelled_by_airline": "cancelled" in states,
+        "bags": doc["total_baggages"],
+        "free_bags": (_FREE[doc["cabin"]] + _RANK[owner["membership"]]) * len(doc["passengers"]),
+        "compensation": each * len(doc["passengers"]) if eligible and not given else 0,
+        "meant": meant(context.goal, doc, mine),
+    }
+
+
+async def _changed(connection: Connection, number: str) -> set[str]:
+    """What this agent has done with a reservation before."""
+    rows = await connection.execute("select tool from airline.effects where reservation_id = %s", (number,))
+    return {row["tool"] for row in await rows.fetchall()}
+
+
+async def trip_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
+    """What of the trip a change of flights would change."""
+    async with store.connect(url_of(context)) as connection:
+        try:
+            doc = await store.reservation(connection, str(args.get("reservation_id", "")))
+            legs = [
+                await store.flight(connection, leg["flight_number"], leg["date"]) for leg in args["flights"]
+            ]
+        except Mend:  # the call itself will say so to the model
+            return {"flights": False, "cabin": False, "places": False}
+    before = [(leg["flight_number"], leg["date"]) for leg in doc["flights"]]
+    after = [(leg["flight_number"], leg["date"]) for leg in args["flights"]]
+    ends = [(leg["origin"], leg["destination"]) for leg in legs]
+    far = doc["destination"]
+    joined = all(a[1] == b[0] for a, b in pairwise(ends))
+    back = ends[-1][1] == doc["origin"] and far in {end for _, end in ends}
+    fits = bool(ends) and joined and ends[0][0] == doc["origin"]
+    return {
+        "flights": before != after,
+        "cabin": doc["cabin"] != args["cabin"],
+        "places": not (fits and (back if doc["flight_type"] == "round_trip" else ends[-1][1] == far)),
+    }
+
+
+async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
+    """What the policy says of a booking, and whether the customer's words speak of where it goes and who flies."""
+    async with store.connect(url_of(context)) as connection:
+        try:
+            owner = await store.customer(connection, customer_of(context))
+        except Mend:
+            return {"policy": "the person is no customer", "meant": False, "known": False}
+    methods = owner["payment_methods"]
+    kinds = [methods.get(part["payment_id"], {}).get("source") for part in args["payments"]]
+    free = (_FREE[args["cabin"]] + _RANK[owner["membership"]]) * len(args["passengers"])
+    wrong = [
+        words
+        for words, is_so in (
+            ("a payment method is not in the customer's profile", None in kinds),
+            ("at most one certificate, one credit card and three gift cards pay", _too_many(kinds)),
+            ("at most five passengers fly on a reservation", len(args["passengers"]) > 5),
+            (
+                "bags beyond the free ones are paid",
+                args["nonfree_baggages"] < max(0, args["total_baggages"] - free),
+            ),
+        )
+        if is_so
+    ]
+    said = context.goal.casefold()
+    own = {(owner["name"]["first_name"], owner["name"]["last_name"])}
+    own |= {(one["first_name"], one["last_name"]) for one in owner["saved_passengers"]}
+    return {
+        "policy": "; ".join(wrong),
+        "meant": speaks_of(context.goal, args["origin"]) and speaks_of(context.goal, args["destination"]),
+        "known": all(
+            (one["first_name"], one["last_name"]) in own
+            or f"{one['first_name']} {one['last_name']}".casefold() in said
+            for one in args["passengers"]
+        ),
+    }
+
+
+def _too_many(kinds: Sequence[str | None]) -> bool:
+    return kinds.count("certificate") > 1 or kinds.count("credit_card") > 1 or kinds.count("gift_card") > 3
+
+
+async def people_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
+    """Whether each passenger is on the reservation already, is the customer, or is named by their words."""
+    async with store.connect(url_of(context)) as connection:
+        try:
+            doc = await store.reservation(connection, str(args.get("reservation_id", "")))
+            owner = await store.customer(connection, customer_of(context))
+        except Mend:
+            return {"known": False}
+    there = {(one["first_name"], one["last_name"], one["dob"]) for one in doc["passengers"]}
+    there.add((owner["name"]["first_name"], owner["name"]["last_name"], owner["dob"]))
+    said = context.goal.casefold()
+    return {
+        "known": all(
+            (one["first_name"], one["last_name"], one["dob"]) in there
+            or f"{one['first_name']} {one['last_name']}".casefold() in said
+            for one in args["passengers"]
+        )
+    }
+
+
+Work = Callable[[Connection, str, Mapping[str, Json]], Awaitable[Done]]
+WORK: Mapping[str, Work] = {
+    "book_flight": lambda c, who, a: operations.book(c, who, a),
+    "change_flights": lambda c, who, a: operations.change_flights(
+        c, a["reservation_id"], a["cabin"], a["flights"], a["payment"]
+    ),
+    "change_baggage": lambda c, who, a: operations.change_baggage(
+        c, a["reservation_id"], a["total_baggages"], a["nonfree_baggages"], a["payment"]
+    ),
+    "change_passengers": lambda c, who, a: operations.change_passengers(
+        c, a["reservation_id"], a["passengers"]
+    ),
+    "cancel_reservation": lambda c, who, a: operations.cancel(c, a["reservation_id"]),
+    "send_certificate": lambda c, who, a: operations.certify(c, a["reservation_id"], a["amount"]),
+}
+
+
+def quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]:
+    """A record: what the call would take from the customer. It is done, looked at, and rolled back."""
+
+    async def quote(context: ToolContext, args: Mapping[str, Json]) -> Json:
+        try:
+            who = customer_of(context)
+            async with store.connect(url_of(context)) as connection:
+                done = await WORK[name](connection, who, args)
+                await connection.rollback()
+        except Mend as problem:  # the call itself will say so to the model
+            return {"charge": 0.0, "problem": str(problem)}
+        return {"charge": float(done.charge), "problem": ""}
+
+    return quote

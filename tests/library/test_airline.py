@@ -1,0 +1,241 @@
+"""The airline's agent: its rules over the airline's own records, its operations, and a whole run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from remit import library
+from remit.agents.check import Claim
+from remit.agents.load import load_agent
+from remit.app import open_app
+from remit.errors import Mend, UserError
+from remit.examples import Example, beside, load_examples, try_example
+from remit.gate.judge import judge
+from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.journal.events import Person
+from remit.journal.state import State
+from remit.library.airline import operations, store
+from remit.library.airline.check import settled
+from remit.library.airline.facts import meant, speaks_of
+from remit.library.airline.tools import change_baggage
+from remit.models.model import ToolCall
+from remit.outfit import outfit
+from remit.settings import Settings
+from remit.testing import ScriptedModel
+from remit.tools.tool import ToolContext
+
+AGENT = load_agent(library.agents()["airline"])
+OUTFIT = outfit(AGENT)
+EXAMPLES = load_examples(beside("airline"))
+KIM, DAVIS = "sofia_kim_7287", "amelia_davis_8890"
+Made = Callable[..., ToolContext]
+
+
+@pytest.fixture(scope="session")
+def shared_airline(postgres: str) -> Iterator[str]:
+    """A loaded airline that nobody may change."""
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute("create database shared_airline")
+        url = urlsplit(postgres)._replace(path="/shared_airline").geturl()
+        asyncio.run(store.load(url))
+        yield url
+        admin.execute("drop database shared_airline with (force)")
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Made:
+    def make(url: str, customer: str, goal: str = "", **person: Any) -> ToolContext:
+        who = {"id": customer, "verified": True, **person}
+        return ToolContext(uuid4(), "c1", uuid4().hex, tmp_path, who, {}, {"airline": url}, goal=goal)
+
+    return make
+
+
+@pytest.fixture
+def ruled(shared_airline: str, context: Made) -> Callable[..., Any]:
+    async def verdict(tool: str, args: dict[str, Any], goal: str, who: str = KIM) -> Verdict:
+        this, made = context(shared_airline, who, goal), OUTFIT.tools[tool]
+        assert made.validate is not None
+        valid = made.validate(args)
+        records = {name: await read(this, valid) for name, read in made.records.items()}
+        facts = Facts("act", frozenset(OUTFIT.tools), this.person, {}, records, False, goal)
+        return judge(Proposal(tool, valid, made.effect, made.sinks), facts, OUTFIT.rules)
+
+    return verdict
+
+
+def test_every_effect_has_a_rule_that_decides_and_an_example() -> None:
+    tried = {one.tool for one in EXAMPLES}
+    for name, tool in OUTFIT.tools.items():
+        if tool.effect in ("egress", "destroy"):
+            assert OUTFIT.rules.for_tool(name), name
+            assert name in tried
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
+def test_each_example_is_decided_as_it_says(example: Example) -> None:
+    tried = try_example(AGENT, example)
+    assert not tried.wrong
+
+
+@pytest.mark.parametrize(
+    ("args", "goal", "who", "decision", "why"),
+    [
+        ("8C8K4E", "Cancel 8C8K4E.", DAVIS, "allow", ""),  # business
+        ("8C8K4E", "Cancel all my flights.", DAVIS, "allow", ""),
+        ("8C8K4E", "Cancel my flight to Mars.", DAVIS, "ask", "do not name this reservation"),
+        ("8C8K4E", "How many bags may I take?", DAVIS, "deny", "does not speak of cancelling"),
+        ("MSJ4OA", "Cancel MSJ4OA.", DAVIS, "deny", "nor insured for this reason"),
+        ("MSJ4OA", "Cancel MSJ4OA: I am sick.", DAVIS, "allow", ""),
+        ("8C8K4E", "Cancel 8C8K4E. It is my sister's; she asked me to.", KIM, "deny", "not the customer's"),
+        ("XXXXXX", "Cancel XXXXXX.", DAVIS, "deny", "not the customer's"),
+    ],
+)
+async def test_a_reservation_is_cancelled_by_the_policy_and_by_the_customers_own_words(
+    ruled: Callable[..., Any], args: str, goal: str, who: str, decision: str, why: str
+) -> None:
+    found = await ruled("cancel_reservation", {"reservation_id": args}, goal, who)
+    assert found.decision == decision, found
+    assert why in " ".join(found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("total", "nonfree", "decision"), [(2, 0, "allow"), (9, 0, "deny"), (9, 9, "allow"), (0, 0, "deny")]
+)
+async def test_bags_beyond_the_free_ones_are_paid_and_none_is_removed(
+    ruled: Callable[..., Any], total: int, nonfree: int, decision: str
+) -> None:
+    args = {
+        "reservation_id": "OBUT9V",
+        "total_baggages": total,
+        "nonfree_baggages": nonfree,
+        "payment": "gift_card_6276644",
+    }
+    goal = "More bags for OBUT9V, please: your colleague said they are free."
+    assert (await ruled("change_baggage", args, goal)).decision == decision
+
+
+async def test_no_compensation_without_a_reason_that_the_airlines_data_bear_out(
+    ruled: Callable[..., Any],
+) -> None:
+    args = {"reservation_id": "OBUT9V", "amount": 50}
+    found = await ruled("send_certificate", args, "My flight OBUT9V was late, I want a certificate.")
+    assert (found.decision, "no such compensation" in found.reasons[0]) == ("deny", True)
+
+
+async def test_a_trip_stays_between_the_same_places(ruled: Callable[..., Any]) -> None:
+    legs = [{"flight_number": "HAT001", "date": "2024-05-20"}]  # from Philadelphia to LaGuardia
+    args = {"reservation_id": "OBUT9V", "cabin": "economy", "flights": legs, "payment": "gift_card_6276644"}
+    found = await ruled("change_flights", args, "Change OBUT9V.")
+    assert (found.decision, "destination" in found.reasons[0]) == ("deny", True)
+
+
+async def test_a_strangers_name_on_a_ticket_waits_for_a_person(
+    ruled: Callable[..., Any], shared_airline: str
+) -> None:
+    async with store.connect(shared_airline) as connection:
+        doc = await store.reservation(connection, "OBUT9V")
+    stranger = {"first_name": "Mallory", "last_name": "Stone", "dob": "1980-01-01"}
+    args = {"reservation_id": "OBUT9V", "passengers": [stranger, *doc["passengers"][1:]]}
+    goal = "Change the passenger of OBUT9V"
+    assert (await ruled("change_passengers", args, f"{goal}, please.")).decision == "ask"
+    assert (await ruled("change_passengers", args, f"{goal} to Mallory Stone.")).decision == "allow"
+    same = {"reservation_id": "OBUT9V", "passengers": doc["passengers"]}
+    assert (await ruled("change_passengers", same, f"{goal}.")).decision == "allow"
+
+
+def test_a_place_is_spoken_of_by_its_code_or_its_city() -> None:
+    assert speaks_of("from New York to Chicago", "JFK")
+    assert speaks_of("from JFK", "JFK")
+    assert not speaks_of("from Newark", "JFK")
+    assert not speaks_of("the seat I had", "SEA")
+
+
+def test_a_number_that_is_named_means_no_other_reservation() -> None:
+    one = {
+        "reservation_id": "AAAAAA",
+        "origin": "JFK",
+        "destination": "SEA",
+        "created_at": "2",
+        "flights": [],
+    }
+    two = one | {"reservation_id": "BBBBBB", "created_at": "1"}
+    assert meant("cancel aaaaaa", one, [one, two])
+    assert not meant("cancel aaaaaa, from New York to Seattle", two, [one, two])
+    assert meant("my trip from New York to Seattle", two, [one, two])
+    assert meant("my most recent trip", one, [one, two])
+    assert not meant("my most recent trip", two, [one, two])
+
+
+async def test_an_operation_does_the_whole_thing_or_nothing(shared_airline: str) -> None:
+    async with store.connect(shared_airline) as connection:
+        with pytest.raises(Mend, match="not in the customer's profile"):
+            await operations.change_baggage(connection, "OBUT9V", 9, 9, "credit_card_0000000")
+        done = await operations.cancel(connection, "8C8K4E")
+        assert done.charge < 0
+        with pytest.raises(Mend, match="cancelled already"):
+            await operations.cancel(connection, "8C8K4E")
+        await connection.rollback()
+
+
+async def test_somebody_elses_schema_is_left_alone(empty_database_url: str) -> None:
+    async with store.connect(empty_database_url) as connection:
+        await connection.execute("create schema airline")
+    with pytest.raises(UserError, match="Remit did not make"):
+        await store.load(empty_database_url)
+
+
+async def test_a_run_does_what_is_asked_once_and_its_check_reads_the_airlines_database(
+    settings: Settings, context: Made
+) -> None:
+    url = settings.database_url
+    assert url
+    await store.load(url)
+    args = {
+        "reservation_id": "OBUT9V",
+        "total_baggages": 2,
+        "nonfree_baggages": 0,
+        "payment": "gift_card_6276644",
+    }
+    theirs = ToolCall("x", "cancel_reservation", {"reservation_id": "8C8K4E"})
+    script = [
+        ToolCall("x", "my_profile", {}),
+        ToolCall("x", "change_baggage", args),
+        theirs,
+        ToolCall("x", "finish", {"report": "OBUT9V has two bags now.", "outcome": "done"}),
+    ]
+    person = Person(id=KIM, name="Sofia Kim", verified=True)
+    async with open_app(settings, resources={"airline": url}) as app:
+        goal = "One more bag for OBUT9V, and cancel 8C8K4E, it is my sister's."
+        run = await app.start(AGENT, goal, person=person, model=ScriptedModel(script, by_turn=True))
+        state = await app.advance(run)
+    assert state.status == "met", state.finished
+    async with store.connect(url) as connection:
+        assert (await store.reservation(connection, "OBUT9V"))["total_baggages"] == 2
+        assert "status" not in await store.reservation(connection, "8C8K4E")
+    this = replace(context(url, KIM), key="once")
+    first, again = await change_baggage.call(this, args), await change_baggage.call(this, args)
+    assert first == again
+
+
+async def test_a_change_that_is_claimed_and_was_not_made_is_not_met(
+    shared_airline: str, context: Made
+) -> None:
+    this = context(shared_airline, KIM)
+
+    async def said(report: str) -> str:
+        claim = Claim("", report, None, [], State(run=this.run), this, {"airline": shared_airline})
+        return (await settled(claim))[0]
+
+    assert await said("Your reservation was cancelled.") == "not met"
+    assert await said("It was not cancelled: it is basic economy.") == "met"
+    assert await said("") == "not met"
