@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
+from remit.agents.connected import withdrawn
 from remit.agents.live import Live
 from remit.agents.loop import advance
 from remit.agents.spec import Agent
@@ -46,6 +47,7 @@ from remit.settings import Settings
 from remit.steering import Steering
 from remit.store.sibling import sibling
 from remit.store.store import Store, open_store
+from remit.tools.mcp.session import Sessions
 from remit.tools.secrets import Resources
 from remit.tools.thread import in_thread
 
@@ -70,6 +72,7 @@ class App(Steering):
     models: dict[str, Model] = field(default_factory=dict)
     progress: Callable[..., Any] | None = None
     lives: dict[UUID, Live] = field(default_factory=dict)  # what this process advances now
+    sessions: Sessions = field(default_factory=Sessions)  # with MCP servers
     turns: Turns = field(init=False)
     openings: Openings = field(init=False)
     _begun: dict[UUID, tuple[list[Event], float]] = field(default_factory=dict)  # just begun here, and when
@@ -247,9 +250,13 @@ class App(Steering):
         fresh = begun is not None and monotonic() - begun[1] < FRESH
         events = begun[0] if begun and fresh else await self.journal.read(run)
         ended = any(isinstance(event.body, Finished) for event in events)
-        return await self.live_from(
+        live = await self.live_from(
             run, events, model=Unopened() if ended else None, watch=watch, stream=stream
         )
+        if live.connections and not ended and (gone := await withdrawn(live)):
+            live.withdrawn = gone
+            live.offered = tuple(tool for tool in live.offered if tool.name not in gone)
+        return live
 
     async def live_from(
         self,
@@ -295,6 +302,7 @@ class App(Steering):
             root=self.settings.data_dir / "runs" / str(run),
             resources=given,
             secrets=secrets,
+            sessions=self.sessions,
             watch=watch,
             stream=stream,
         )
@@ -359,6 +367,7 @@ async def open_app(
         try:
             yield app
         finally:
+            await app.sessions.close()
             await app.journal.close()
             await app.leases.close()
             for model in app.models.values():

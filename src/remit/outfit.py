@@ -10,6 +10,7 @@ from pathlib import Path
 
 from remit import library
 from remit.agents.airlock import GOAL
+from remit.agents.connected import connected, own_names
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import delegate_tool
 from remit.agents.load import load_agent
@@ -43,7 +44,7 @@ def outfit(agent: Agent) -> Outfit:
     key = agent.model_dump_json()
     if key in _OUTFITS:
         return _OUTFITS[key]
-    tools = {tool.name: tool for tool in resolve(agent.tools, installed())}
+    tools = {tool.name: tool for tool in resolve(own_names(agent), installed())} | connected(agent)
     if agent.team:
         tools[DELEGATE] = delegate_tool(agent.team)
     for member in agent.team:

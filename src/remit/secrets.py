@@ -20,12 +20,13 @@ def named_in(agent: Agent) -> Iterator[str]:
         for choice in text.split(" or "):
             yield from references(choice.strip())
     for one in agent.connections.values():
-        for text in one.headers.values():
+        for text in (*one.headers.values(), *one.env.values()):
             yield from references(text)
 
 
-async def open_secrets(agent: Agent, resources: Mapping[str, Any], store: Store) -> Secrets | None:
-    """What the agent's tools may ask for; nothing is unsealed before they do. None: it names none."""
+async def open_secrets(agent: Agent, resources: Mapping[str, Any], store: Store | None) -> Secrets | None:
+    """What the agent's tools may ask for; nothing is unsealed before they do. None: it names none. Without a store
+    those that are kept in it are missing."""
     perhaps = {
         value for value in resources.values() if isinstance(value, str) and value.startswith("env:")
     } - set(named_in(agent))
@@ -33,12 +34,14 @@ async def open_secrets(agent: Agent, resources: Mapping[str, Any], store: Store)
     if not named:
         return None
     kept = [one.removeprefix(KEPT) for one in named if one.startswith(KEPT)]
-    sealed = await sealed_secrets(store, kept) if kept else {}
+    if store is None or not kept:
+        return Secrets(named, perhaps=frozenset(perhaps))
+    settings = store.settings
 
     def open_one(name: str, value: bytes) -> str:
-        return unseal(key_of(store.settings), name, value)
+        return unseal(key_of(settings), name, value)
 
-    return Secrets(named, sealed, open_one, frozenset(perhaps))
+    return Secrets(named, await sealed_secrets(store, kept), open_one, frozenset(perhaps))
 
 
 async def require_secrets(agent: Agent, store: Store) -> None:

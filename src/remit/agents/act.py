@@ -131,6 +131,10 @@ async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) 
     """Gather the facts, then ask the gate. Raises Mend for arguments or records that do not fit."""
     written, refs = arguments(live.state, call)
     args: Mapping[str, Json] = tool.validate(written) if tool.validate else written
+    if why := live.withdrawn.get(tool.name):
+        return Verdict("deny", "the pin", (f"{tool.name} is another tool: {why}",)), Proposal(
+            tool.name, args, tool.effect, written=written, refs=refs
+        )
     records = await _records(tool, context, args) if tool.records else {}
     facts = Facts(
         autonomy=live.spec.remit.autonomy,

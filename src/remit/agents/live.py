@@ -23,6 +23,7 @@ from remit.journal.limits import Turns
 from remit.journal.state import State, apply
 from remit.models.model import Model, ToolSpec
 from remit.rate import Limit
+from remit.tools.mcp.session import Sessions
 from remit.tools.secrets import Secrets
 from remit.tools.tool import Tool, ToolContext
 
@@ -47,6 +48,10 @@ class Live:
     root: Path  # the run's folder
     resources: Mapping[str, Any]
     secrets: Secrets | None = None  # that the spec names; None: it names none
+    sessions: Sessions | None = None  # with MCP servers
+    withdrawn: Mapping[str, str] = field(
+        default_factory=dict
+    )  # tools that are others now than were pinned: why
     limits: Mapping[str, Named] = field(default_factory=dict)  # of tools that have any
     state: State = field(default_factory=State)
     transcript: Transcript = field(default_factory=Transcript)
@@ -74,7 +79,10 @@ class Live:
             self.transcript.veil, refer = Veil(self.state, frozenset(self.spec.airlock.names)), True
         self.prefix, self.transcript.numbered = instructions(self.spec, refer), refer
         self.name = str(self.run)
-        self.connections = {name: one.model_dump(mode="json") for name, one in self.spec.connections.items()}
+        hidden = {"declare", "server", "pinned"}
+        self.connections = {
+            name: one.model_dump(mode="json", exclude=hidden) for name, one in self.spec.connections.items()
+        }
 
     def take(self, event: Event) -> None:
         """Take in an event that is in the journal."""
@@ -151,6 +159,7 @@ class Live:
             inputs=started.inputs if started else {},
             resources=self.resources,
             secrets=self.secrets,
+            sessions=self.sessions,
             connections=self.connections,
             goal=started.goal if started else "",
             woken=call.woken if call else False,

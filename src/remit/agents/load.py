@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from remit.agents.lock import with_locks
 from remit.agents.spec import Agent, Airlock, Budget, Check, Connection, Limits, RemitSpec, Rule, ToolLimit
 from remit.agents.yaml import line_of, plain, read, read_file
 from remit.errors import SpecError, UserError
@@ -35,7 +36,7 @@ def load_agent(path: Path, find: Callable[[str], Agent] | None = None) -> Agent:
     """The agent in a YAML file; `find` gives the agents that its team names. Raises SpecError with path and line;
     UserError where there is no such file."""
     try:
-        return _made(read_file(path), str(path), find)
+        return _made(read_file(path), str(path), find, path)
     except FileNotFoundError as error:
         raise UserError(f"there is no agent file {path}") from error
 
@@ -52,11 +53,12 @@ def wrong(error: ValidationError, data: Json, path: str, models: Mapping[str, ty
     return SpecError(_say(first["type"], first["msg"], loc, models), path, line_of(data, loc))
 
 
-def _made(data: Json, path: str, find: Callable[[str], Agent] | None) -> Agent:
+def _made(data: Json, path: str, find: Callable[[str], Agent] | None, file: Path | None = None) -> Agent:
     if not isinstance(data, dict):
         raise SpecError("an agent is a mapping: name, instructions, tools, …", path, 1)
     try:
-        agent = Agent.model_validate(with_team(plain(data), path, find))
+        whole = with_locks(plain(data), file) if file else plain(data)
+        agent = Agent.model_validate(with_team(whole, path, find))
     except ValidationError as error:
         raise wrong(error, data, path, MODELS) from error
     for loc, what, name in literals(agent):
@@ -75,9 +77,10 @@ def literals(agent: Agent) -> Iterator[tuple[tuple[str, ...], str, str]]:
         if re.search(r"://[^/?#@\s:]*:[^/?#@\s]+@", url):
             yield ("resources", name), "an address with a password", name.upper()
     for name, one in agent.connections.items():
-        for header, value in one.headers.items():
-            if SECRET.search(header) and not references(value):
-                yield ("connections", name, "headers", header), "looks like a secret", f"{name.upper()}_KEY"
+        for part, given in (("headers", one.headers), ("env", one.env)):
+            for key, value in given.items():
+                if SECRET.search(key) and not references(value):
+                    yield ("connections", name, part, key), "looks like a secret", f"{name.upper()}_KEY"
 
 
 def with_team(data: dict[str, Json], path: str, find: Callable[[str], Agent] | None) -> dict[str, Json]:

@@ -59,6 +59,7 @@ def acted(
         fields=tool.fields if status == "ok" and call.undoes is None and not is_kept(result) else {},
         confidential=_confidential(call, tool, status, result),
         source=source or tool.name,
+        definition=tool.definition,
         seconds=round(seconds, 3),
         rule=rule,
     )
@@ -99,11 +100,12 @@ async def settle(live: Live, call: CallState) -> None:
     how = tool.settle.how if tool else "ask"
     if call.undoes is not None and how == "lookup":
         how = "ask"  # what would be found is the effect, not its undoing
-    if tool is None or how == "ask" or intent.attempt >= TRIES:
+    gone = tool is None or tool.name in live.withdrawn  # another tool cannot say what became of it
+    if gone or how == "ask" or intent.attempt >= TRIES:
         ask_about(live, call)
     elif how in ("key", "repeat"):
         await perform(live, call)
-    elif tool.settle.find is not None:
+    elif tool is not None and tool.settle.find is not None:
         found = await look(live, call, tool)
         if found is None:
             await perform(live, call)

@@ -13,6 +13,7 @@ from remit.agents.forms import Written
 from remit.errors import UserError
 from remit.gate.standing import GROUP
 from remit.rate import parse_rate
+from remit.tools.mcp.definition import Declaration, Definition, Server
 
 Json = Any
 LONGEST = 36_525 * 86_400  # seconds of any time
@@ -143,19 +144,35 @@ class Check(Part):
 
 
 class Connection(Part):
-    """An outside system. `http`: the origin whose requests get the `headers`; secrets in them are references. `sql`: the
-    resource that is the database; statements run as `role`, and its policies are told that field of the person."""
+    """An outside system, one of three kinds. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
+    its command, which gets `env`, or by its address, which gets `headers`. `sql`: the resource that is the database;
+    statements run as `role`, and its policies are told that field of the person. Secrets are references."""
 
     http: str = Field("", pattern=r"^$|^https?://[^/?#@\s]+/?$")
+    mcp: str = ""
     headers: dict[str, str] = {}
+    env: dict[str, str] = {}
+    declare: dict[str, Declaration] = {}  # by the name that the server gives a tool; in YAML also a file
+    server: Server = Server()  # as it was when its tools were pinned
+    pinned: dict[str, Definition] = {}  # what a person has read; from the lock file
     sql: str = ""
     role: str = ""
     person: Literal["", "id", "email"] = ""
 
     @model_validator(mode="after")
-    def _of_a_database(self) -> Self:
+    def _of_one_kind(self) -> Self:
+        if sum(map(bool, (self.http, self.mcp, self.sql))) != 1:
+            kinds = "http, the origin of a service, mcp, a server of tools, and sql, a database among the resources"
+            raise ValueError(f"a connection has one of {kinds}")
         if (self.role or self.person) and not self.sql:
             raise ValueError("role and person are for a database: say with sql which resource it is")
+        if self.declare and not self.mcp:
+            raise ValueError("declare is for the tools of an MCP server")
+        by_address = bool(self.http) or self.mcp.startswith(("http://", "https://"))
+        if (self.headers and not by_address) or (self.env and (by_address or not self.mcp)):
+            raise ValueError(
+                "headers are for what is reached by an address, env for what is started by a command"
+            )
         return self
 
 

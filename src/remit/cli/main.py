@@ -45,7 +45,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Platform": {
         "agents": ("remit.cli.catalog:agents", "The agents at hand"),
-        "tools": ("remit.cli.catalog:tools", "The tools, with their effects"),
+        "tools": ("remit.cli.tools:tools", "The tools, with their effects; pin those of MCP servers"),
         "policy": (
             "remit.cli.policy:policy",
             "Test the rules, explain a verdict, try other rules on past runs",

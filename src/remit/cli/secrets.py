@@ -20,7 +20,7 @@ secrets = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     help="What tools need and nobody else sees: keys, passwords, addresses with a password. An agent's file names one as "
-    "`secret:NAME`; its value is given to the tool, and to nobody and nothing else.\n\n"
+    "`secret:NAME`; its value is given to the tool, and to nobody and nothing else. Each prints JSON with --json.\n\n"
     "Example: remit secrets set CRM_KEY < key.txt",
 )
 Name = Annotated[str, typer.Argument(help="As agents name it: CRM_KEY for `secret:CRM_KEY`.")]

@@ -171,6 +171,7 @@ class Acted(Body):
     values: dict[str, str] = {}  # confidential ones that a child had read: value as it is looked for -> label
     source: str = ""  # who says so: the tool, a host, a file
     seconds: float = 0.0
+    definition: str = ""  # SHA-256 of the tool's definition as it was pinned, where it is another's than ours
 
 
 class Asked(Body):

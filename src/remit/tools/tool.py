@@ -11,11 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from remit.rate import Limit
 from remit.tools.secrets import Secrets
+
+if TYPE_CHECKING:
+    from remit.tools.mcp.session import Sessions
 
 Json = Any
 Effect = Literal["read", "self", "egress", "destroy"]
@@ -45,6 +48,7 @@ class ToolContext:
     woken: bool = False  # the time that this call slept for, by Later, has come
     now: Callable[[], datetime] = wall  # the time, by the clock that all workers share
     secrets: Secrets | None = None  # those that the agent names; None: it names none
+    sessions: Sessions | None = None  # its conversations with MCP servers
     # What the agent is connected to, by name: where, and the headers or variables that go along, secrets as references
     connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 
@@ -89,3 +93,4 @@ class Tool:
     limit: Limit | None = None  # over all agents and workers
     # The arguments in canonical form, or Mend with what is wrong with them.
     validate: Callable[[Mapping[str, Json]], Mapping[str, Json]] | None = None
+    definition: str = ""  # SHA-256 of what somebody else's server says that it is; empty for our own
