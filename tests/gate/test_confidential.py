@@ -302,6 +302,47 @@ def test_a_word_of_newer_code_is_secret() -> None:
     assert sent(read({"a": "K1120033"}, {"a b..c": "public"}), to=EVE, text="K1120033").decision == "deny"
 
 
+def test_a_second_owner_comes_only_from_a_trusted_source_that_was_not_told() -> None:
+    first = {"id": "bob", "box": "K1120033"}
+    to_ann = {"to": "ann@a.example", "text": "K1120033"}
+    mine = {"mine": "K1120033"}
+    assert sent(read(mine, {"*": "own"}, read(first)), **to_ann).decision == "allow"
+    told = read("noted", {}, read(first), given={"text": "k1120033"}, inside=False)
+    assert sent(read(mine, {"*": "own"}, told), **to_ann).decision == "deny"
+    assert sent(read(mine, {"*": "own"}, read(first), trusted=False), **to_ann).decision == "deny"
+    nobodys = read(first, trusted=False)
+    assert sent(read(mine, {"*": "own"}, nobodys), **to_ann).decision == "deny"
+
+
+def test_what_is_made_of_a_file_is_as_confidential_as_what_was_written_to_it() -> None:
+    known = read()
+    read({"path": "a/b.csv"}, {}, known, given={"path": "a/b.csv", "text": "p-7391845"}, wrote=True)
+    read({"sum": "9915533"}, {}, known, given={"path": "./a/b.csv", "of": "paid"})
+    read({"sum": "2244668"}, {}, known, given={"path": "c.csv", "of": "paid"})
+    assert sent(known, to=EVE, text="9915533").decision == "deny"
+    assert sent(known, to="bob@b.example", text="9915533").decision == "allow"
+    assert sent(known, to=EVE, text="2244668").decision == "allow"
+
+
+@pytest.mark.parametrize("before", ["public", "own"])
+@pytest.mark.parametrize("later", [True, False])
+def test_a_secret_has_no_second_owner(before: str, later: bool) -> None:
+    known = Known()
+    for says in (before, "secret") if later else ("secret", before):
+        read({"key": "K1120033"}, {"*": says}, known)
+    assert sent(known, to="ann@a.example", text="K1120033").decision == "deny"
+
+
+def test_a_text_holds_what_in_it_tells_something_by_itself() -> None:
+    text = (
+        "Ann Lee <ann@a.example>; pays by card_1620755, lives at 619 Broadway, Suite 484 (key:A77-10/x,B9934)"
+    )
+    for one in ("ann@a.example", "card_1620755", "619 broadway", "Suite-484", "A77-10/x", "B9934"):
+        assert sent(read({"id": "bob", "note": text}), to=EVE, text=f"so: {one}.").decision == "deny", one
+    for one in ("lives at", "pays by card", "Ann Lee", "the key"):
+        assert sent(read({"id": "bob", "note": text}), to=EVE, text=f"so: {one}.").decision == "allow", one
+
+
 def test_rules_ask_for_what_was_read_and_for_what_stands_in_an_argument() -> None:
     rules = compile_rules(
         [

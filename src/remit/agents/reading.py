@@ -30,7 +30,8 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
         args = given(state, call)
         # Of what went wrong nothing vouches for a value; but an error may hold one that not everybody may have.
         result = body.result if told or body.confidential else None
-        secrecy = _secrecy(state, call, body)
+        labelled = known.labelled or body.confidential or body.values
+        secrecy = _secrecy(state, call, body) if labelled else UNSAID
         known.learn(result, trusted, source(args, body), args, fields, body.call_id, member, secrecy)
 
 

@@ -20,7 +20,9 @@ from remit.gate.values import canonical, found
 from remit.journal.refs import Pointer
 
 Json = Any
+_DIGIT = re.compile(r"\d")
 _PLAIN = re.compile("[A-Za-z_]+")
+FEW = 4  # letters of a text to each value, from which on values are looked for one by one
 NAME = 200  # characters of what may be the name of a file
 
 
@@ -70,13 +72,17 @@ class Value:
     """Something that was read from a labelled place."""
 
     form: Form
-    labels: list[
-        Label
-    ]  # it may go where any of them may: each is of a source of its own; a secret has no other
+    # It may go where any of them may: each is of a source of its own. A secret has no other.
+    labels: dict[Label, None]
     firm: bool  # the labels are of trusted sources
     source: str
-    name: str  # of the field in which it stood first
+    stood: tuple[Json, Json]  # a result, and the scalar in it, where it stood first
     written: bool = False  # the model has written it into a call since
+
+    @property
+    def name(self) -> str:
+        """Of the field in which it stood; empty where it was the whole result."""
+        return _field_of(*self.stood)
 
     @property
     def label(self) -> Label:
@@ -184,7 +190,7 @@ class Held:
         if before is not None:
             _also(before, label, firm)
         elif label.rank > (PUBLIC.rank if self.all_ else WORKSPACE.rank) or firm:
-            value = Value(form, [label], firm, read.source, _field_of(read.result, leaf))
+            value = Value(form, {label: None}, firm, read.source, (read.result, leaf))
             self._values[form] = value
             self._look_for(form, value)
 
@@ -211,14 +217,16 @@ class Held:
                 if (f" {phrase} " if phrase.isascii() else phrase) in spaced:
                     yield from values
         letters, index = "".join(words), self._letters
-        if index:
-            for here in range(len(letters) - LETTERS + 1):
-                if (there := index.get(letters[here : here + LETTERS])) is not None:
-                    yield from (value for key, value in there if letters.startswith(key, here))
+        if len(index) * FEW < len(letters):  # one by one is faster
+            yield from (value for there in index.values() for key, value in there if key in letters)
+        elif index:
+            starts = {letters[here : here + LETTERS] for here in range(len(letters) - LETTERS + 1)}
+            for start in index.keys() & starts:
+                yield from (value for key, value in index[start] if key in letters)
         if self._runs:
             rows = {" ".join(words[here : here + ROW]) for here in range(len(words) - ROW + 1)}
             yield from (self._runs[row] for row in self._runs.keys() & rows)
-        if self._numbers:
+        if self._numbers and _DIGIT.search(text):
             yield from (self._numbers[one] for one in self._numbers.keys() & found("amount", text))
 
 
@@ -242,14 +250,14 @@ def _firm(leaf: Json, read: Read) -> bool:
 
 def _also(value: Value, label: Label, firm: bool) -> None:
     """What becomes of a value that is read again, with another label."""
-    if SECRET in (label, *value.labels):
-        value.labels = [SECRET]
+    if label == SECRET or SECRET in value.labels:
+        value.labels = {SECRET: None}
     elif label in value.labels:
         value.firm |= firm and not value.written and len(value.labels) == 1
     elif firm and not value.written and value.firm:
-        value.labels = [*value.labels, label]
+        value.labels[label] = None
     elif not value.firm:
-        value.labels = [strictest(*value.labels, label)]
+        value.labels = {strictest(*value.labels, label): None}
 
 
 def _names(read: Read) -> Iterator[str]:

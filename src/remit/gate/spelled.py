@@ -14,6 +14,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,8 +32,7 @@ SHORTEST = 4  # letters and digits: what is shorter stands everywhere
 LETTERS = 8  # from which on no chance brings them together
 ROW = 6  # words
 BRIEF = 12  # words of what is so short that each word of a secret may be the one
-DEEP = 2  # encodings one in another
-TEXTS = 24  # that are made of one by undoing encodings
+DEEP = 3  # encodings one in another
 
 _WORD = re.compile(r"[^\W_]+")
 _PIECE = re.compile(r"[\n;,:()|\[\]\"“”]+|\s[-–—]\s|\.\s")
@@ -51,9 +51,8 @@ def words_of(text: str) -> list[str]:
 
 
 def forms(value: Json, strict: bool = False) -> Iterator[Form]:
-    """All by which a value is looked for; `strict`, as of a secret: a single word is looked for inside of
-    others too, and each word of a short text by itself. Of a longer text:
-    each run of its words, and what in it tells something by itself."""
+    """All by which a value is looked for. Of a longer text: each run of its words, and what in it tells something by itself.
+    `strict`, as of a secret: a single word is looked for inside of others too, each word of a short text by itself."""
     if isinstance(value, bool) or value is None:
         return
     text = str(value)
@@ -65,8 +64,14 @@ def forms(value: Json, strict: bool = False) -> Iterator[Form]:
         return
     brief = strict and len(words) <= BRIEF
     for word in words:
-        if len(word) > SHORTEST and (brief or not word.isalpha()):
+        if brief and len(word) > SHORTEST:
             yield from _whole([word], strict)
+    for token in {*words, *text.split()}:
+        if SHORTEST < len(token) <= WHOLE and any(c.isdigit() for c in token):
+            yield from _whole(words_of(token), strict)
+    for one, other in pairwise(words):  # as the number of a house and its street
+        if one.isdigit() != other.isdigit() and len(one) + len(other) >= LETTERS - 1:
+            yield from _whole([one, other], strict)
     for piece in _PIECE.split(text):
         telling = strict or any(c.isdigit() for c in piece)
         if telling and len(piece) <= WHOLE and len(piece) < len(text):
@@ -111,11 +116,13 @@ def disguised(form: Form) -> Iterator[str]:
 
 
 def readings(text: str) -> list[str]:
-    """A text, and what it comes to where encodings in it are undone."""
-    found, new = [text], [text]
+    """A text, and all that encodings in it come to, one text for each depth: however many decoys there are."""
+    found = [text]
     for _ in range(DEEP):
-        new = [one for old in new for one in _undone(old) if one not in found][: TEXTS - len(found)]
-        found += new
+        undone = "\n".join(_undone(found[-1]))
+        if not undone:
+            break
+        found.append(undone)
     return found
 
 

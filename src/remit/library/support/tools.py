@@ -58,13 +58,20 @@ async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> st
 _ORDER = {"order_id": "id:order"}
 _PLACE = {"address1": "address", "address2": "address", "city": "address", "zip": "address"}
 _MINE = {"order": order_of, "wanted": wanted_of}
-_SHARED: dict[str, Any] = {"effect": "destroy", "integrity": "system", "settle": "key"}
+# What a customer's own words and data change stays in the shop's database, where their data stand already.
+_SHARED: dict[str, Any] = {
+    "effect": "destroy",
+    "integrity": "system",
+    "confidentiality": "own",
+    "clearance": "person",
+    "settle": "key",
+}
 
 
 # --- reading -----------------------------------------------------------------------------------------
 
 
-@tool(effect="read", integrity="system")
+@tool(effect="read", integrity="system", confidentiality="own")
 async def my_account(context: ToolContext) -> str:
     """The customer who wrote: address, payment methods, all orders with status and items. Call this first."""
     async with shop.connect(url_of(context)) as connection:
@@ -72,7 +79,7 @@ async def my_account(context: ToolContext) -> str:
         return words.account_text(customer, await orders.read_orders(connection, customer.id))
 
 
-@tool(effect="read", integrity="system", sinks=_ORDER, records={"order": order_of})
+@tool(effect="read", integrity="system", confidentiality="own", sinks=_ORDER, records={"order": order_of})
 async def get_order(context: ToolContext, order_id: str) -> str:
     """One order in full, with item ids. Only where my_account is not enough.
 
@@ -83,7 +90,7 @@ async def get_order(context: ToolContext, order_id: str) -> str:
         return words.order_text(await orders.read_order(connection, customer_of(context), order_id))
 
 
-@tool(effect="read", integrity="system")
+@tool(effect="read", integrity="system", confidentiality="public")
 async def find_product(context: ToolContext, product: str, options: str = "") -> str:
     """What the shop sells of a product: how many variants, their options, ids and prices.
 
@@ -121,7 +128,7 @@ def _product_name(names: list[str], text: str) -> str:
     )
 
 
-@tool(effect="read", integrity="system", sinks={"email": "email"})
+@tool(effect="read", integrity="system", confidentiality="person", sinks={"email": "email"})
 async def find_customer(
     context: ToolContext, email: str = "", first_name: str = "", last_name: str = "", zip: str = ""
 ) -> str:
