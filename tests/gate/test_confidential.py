@@ -53,7 +53,11 @@ def read(
 ) -> Known:
     known = known or Known()
     secrecy = Secrecy(
-        declared=says, inside=more.pop("inside", True), wrote=more.pop("wrote", False), person=ANN
+        declared=says,
+        inside=more.pop("inside", True),
+        wrote=more.pop("wrote", False),
+        anything=more.pop("anything", False),
+        person=ANN,
     )
     known.learn(result, trusted, more.pop("source", "find_customer"), secrecy=secrecy, **more)
     return known
@@ -413,3 +417,28 @@ def test_without_a_label_nothing_is_looked_for() -> None:
     assert not known.labelled
     assert sent(known, to=EVE, text=json.dumps(BOB)).decision == "allow"
     assert known._held == {}
+
+
+def test_a_shell_launders_no_file_whatever_it_is_told() -> None:
+    known = read()
+    read(
+        {"path": "notes.txt"},
+        {},
+        known,
+        given={"path": "notes.txt", "text": "P7391845"},
+        wrote=True,
+        call="c2",
+    )
+    plain = read({"text": "nothing of anybody's"}, {}, known, given={"path": "other.txt"}, call="c3")
+    assert sent(plain, to=EVE, text="nothing of anybody's").decision == "allow"
+    shell = {"given": {"command": "tr 0-9A-Z A-Z0-9 < *.txt | tee out.bin"}, "wrote": True, "anything": True}
+    read({"status": 0, "output": "Z2849A7Q0"}, {}, known, call="c4", **shell)
+    assert sent(known, to=EVE, text="It is Z2849A7Q0").decision == "deny"
+    assert sent(known, to="bob@b.example", text="It is Z2849A7Q0").decision == "allow"
+    read({"text": "QX55-1293-ZZ81"}, {}, known, given={"path": "out.bin"}, call="c5")  # named nowhere before
+    assert sent(known, to=EVE, text="QX55-1293-ZZ81").decision == "deny"
+
+
+def test_a_shell_in_a_run_that_has_read_nothing_confidential_costs_no_question() -> None:
+    known = read({"status": 0, "output": "Z2849A7Q0"}, {}, given={"command": "ls"}, wrote=True, anything=True)
+    assert sent(known, to=EVE, text="Z2849A7Q0").decision == "allow"

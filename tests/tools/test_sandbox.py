@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from remit.agents.reading import SHELLS
 from remit.errors import Mend
 from remit.tools import ToolContext, sandbox, seccomp
 from remit.tools.call import Outcome, call
@@ -599,6 +600,7 @@ async def test_the_tool_says_how_a_command_ended(context: ToolContext) -> None:
         assert (await call(shell_run, context, {"command": wrong})).status == "mend"
     assert json.dumps(shell_run.schema)
     assert shell_run.integrity == "untrusted"
+    assert shell_run.name in SHELLS  # whose results are as confidential as all files together
 
 
 async def test_the_doctor_says_which_sandbox_is_in_force_and_what_it_lacks(

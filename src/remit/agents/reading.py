@@ -11,6 +11,7 @@ from remit.journal.events import Acted, AnyBody, Json, Started
 from remit.journal.refs import QUOTED, given, refers
 from remit.journal.state import CallState, State
 
+SHELLS = frozenset({"shell_run"})  # reach all the files of a run, without naming them
 SHOWN = 60  # characters of what a source was asked for
 
 
@@ -43,6 +44,7 @@ def _secrecy(state: State, call: CallState, body: Acted) -> Secrecy:
         refs=refers(state, call),
         inside=body.effect in ("read", "self"),
         wrote=body.effect == "self",
+        anything=body.tool in SHELLS,
         person=person,
     )
 

@@ -61,6 +61,7 @@ class Secrecy:
         False  # the call stayed within the run or only looked: what it gives back may be made of what it got
     )
     wrote: bool = False  # it kept something for the run
+    anything: bool = False  # it could read and change all that the run has kept, whatever it was given
     person: Mapping[str, Json] = field(default_factory=dict)  # for whom the run acts
 
 
@@ -106,6 +107,9 @@ class Held:
         default_factory=dict
     )  # name of a file or note -> what was written to it
     _made: dict[str, Label] = field(default_factory=dict)  # call -> what its result was made of
+    _mixed: Label = (
+        PUBLIC  # since a call that could read and change anything: how confidential any kept thing may be
+    )
 
     def learn(self, reads: Sequence[Read]) -> None:
         """Take in what came since the last time."""
@@ -157,6 +161,8 @@ class Held:
         made = self._given(read, told, reads) if says.inside else PUBLIC
         if made.rank > WORKSPACE.rank:
             self._made[read.call] = made
+            if says.anything:
+                self._mixed = strictest(made, self._mixed)
             if says.wrote:
                 for name in _names(read):
                     self._things[name] = strictest(made, self._things.get(name, PUBLIC))
@@ -169,6 +175,7 @@ class Held:
         """How confidential that is which a call was given: values, references, and the names of what the run has written."""
         labels = [value.label for value in told]
         labels += [self.pointed(pointer, reads) for pointer in read.secrecy.refs]
+        labels += [self._mixed, *(self._things.values() if read.secrecy.anything else ())]
         if self._things:
             labels += [self._things[name] for name in _names(read) if name in self._things]
         return strictest(*labels)
