@@ -12,6 +12,7 @@ from remit.journal.events import Acted, Started
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from remit.tools import tool
+from remit.tools.sandbox import find_sandbox
 from tests.agents import world
 from tests.agents.test_evidence import judged
 from tests.agents.test_loop import ANN, agent, call, finish
@@ -164,3 +165,26 @@ async def test_the_journal_says_it_where_a_tool_does_and_nowhere_else(app: App) 
     bodies = [event.body for event in await app.journal.read(state.run)]
     said = {body.tool: body.confidential for body in bodies if isinstance(body, Acted)}
     assert said == {"vault": {"*": "workspace", "key": "secret"}, "look_up": {}, "finish": {}}
+
+
+@pytest.mark.skipif(find_sandbox() is None, reason="no sandbox works here")
+async def test_a_shell_launders_nothing(app: App) -> None:
+    spelled = "P7391845".translate(str.maketrans("0123456789P", "ABCDEFGHIJ5"))
+    script = [
+        call("find_customer", id="bob"),
+        call("files_write", path="bob.txt", text="P7391845"),
+        call("shell_run", command="cat b* | tr 0123456789P ABCDEFGHIJ5 > out; ls"),
+        call("files_read", path="out"),
+        mail("Good morning."),
+        mail(f"It is {spelled}."),
+    ]
+    run = await start(
+        app, *script, tools=["tests.agents.world", "tests.agents.test_confidential", "files.*", "shell"]
+    )
+    state = await app.advance(run)
+    shell, read = (state.calls[name].acted for name in ("3.1", "4.1"))
+    assert shell is not None
+    assert shell.result == {"status": 0, "output": "bob.txt\nout\n"}
+    assert read is not None
+    assert read.result["text"] == spelled
+    assert [verdict.decision for verdict in await judged(app, state)] == ["allow", "deny"]
