@@ -22,6 +22,10 @@ Json = Any
 SOURCES = 3  # of one value that are remembered, on either side
 _ALIKE: Mapping[str, str] = MappingProxyType({})  # all of a result has one integrity
 LONG = 2_000  # characters; a leaf that is longer is no value, though values may stand in it
+_SURE = {
+    "email": "@",
+    "url": ".",
+}  # what is in every value of a kind, and in a text that one can be picked out of
 PICKED = ("email", "url", "phone", "account", "amount")  # kinds that are told from the words around them
 
 
@@ -44,6 +48,18 @@ class _Read:
     member: bool  # all of it is of somebody with an account of the workspace
     secrecy: Secrecy  # who may have what is in it
     _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
+    _vouched: list[Json] | None = None
+
+    def vouched(self) -> list[Json]:
+        """Every scalar in the result that a trusted source says."""
+        if self._vouched is None:
+            if not self.trusted and not self.fields:
+                self._vouched = []
+            else:
+                self._vouched = (
+                    [leaf for leaf, trusted in self.leaves() if trusted] if self.fields else flat(self.result)
+                )
+        return self._vouched
 
     def leaves(self) -> Iterable[tuple[Json, bool]]:
         """Every scalar in the result, and whether a trusted source says it."""
@@ -62,9 +78,11 @@ class _Read:
 
 @dataclass(slots=True)
 class _Index:
-    """The values of one kind in the first `upto` results."""
+    """The values of one kind in the first `upto` results, and what strangers said in the first `heard`: to pick values out of
+    their texts takes long, and is only asked where nothing vouches for one."""
 
     upto: int = 0
+    heard: int = 0
     written: set[str] = field(default_factory=set)  # by the model, before a trusted source said them
     trusted: dict[str, list[str]] = field(default_factory=dict)
     untrusted: dict[str, list[str]] = field(default_factory=dict)
@@ -83,6 +101,9 @@ class Known:
 
     _reads: list[_Read] = field(default_factory=list)
     _indexes: dict[str, _Index] = field(default_factory=dict)
+    _said: dict[str, tuple[set[str], int]] = field(
+        default_factory=dict
+    )  # by trusted sources, in so many results
     _words: set[str] = field(default_factory=set)  # of what trusted sources said
     _told: set[str] = field(default_factory=set)  # that the model wrote before
     _worded: int = 0  # results that are in them
@@ -122,11 +143,25 @@ class Known:
 
     def vouches(self, kind: str, value: str) -> bool:
         """Whether a trusted source has said a value (canonical)."""
-        return value in self._index(kind).trusted
+        return self._may_vouch(kind, value) and value in self._index(kind).trusted
+
+    def _may_vouch(self, kind: str, value: str) -> bool:
+        """Whether a trusted source has said it, be it the model's own word or not: few values are, so it is asked first."""
+        said, upto = self._said.get(kind, (set[str](), 0))
+        for read in self._reads[upto:]:
+            for leaf in read.vouched():
+                said.update(_whole(kind, leaf))
+        self._said[kind] = said, len(self._reads)
+        return value in said
 
     def who(self, kind: str, value: str) -> Evidence:
         """Who has said a value (canonical)."""
         index = self._index(kind)
+        for read in self._reads[index.heard :]:
+            for leaf, trusted in read.leaves() if not read.trusted or read.fields else ():
+                for one in _values(kind, leaf) if not trusted else ():
+                    _note(index.untrusted, one, read.source)
+        index.heard = len(self._reads)
         untrusted = index.untrusted.get(value, ())
         if not untrusted and kind not in PICKED:
             untrusted = [read.source for read in self._reads if _said(kind, value, read)]
@@ -137,8 +172,8 @@ class Known:
         for read in self._reads[self._worded :]:
             own = {word for leaf in leaves(read.given) if isinstance(leaf, str) for word in words(leaf)}
             self._told |= own - self._words
-            for leaf, trusted in read.leaves():
-                if trusted and len(text := str(leaf)) <= LONG:
+            for leaf in read.vouched():
+                if len(text := str(leaf)) <= LONG:
                     self._words.update(word for word in words(text) if word not in self._told)
         self._worded = len(self._reads)
         return self._words
@@ -199,17 +234,11 @@ class Known:
                 index.written |= _values(kind, leaf) - index.trusted.keys()
                 if kind == "text" and isinstance(leaf, str):
                     index.leads.update(_plain(lead) for _, lead in parts_of(leaf))
-            for leaf, trusted in read.leaves():
-                if not trusted:
-                    for value in _values(kind, leaf):
-                        _note(index.untrusted, value, read.source)
-                    continue
-                if (
-                    index.leads
-                    and isinstance(leaf, str)
-                    and any(lead in _plain(leaf) for lead in index.leads)
-                ):
-                    continue
+            for leaf in read.vouched():
+                if index.leads and isinstance(leaf, str):
+                    plain = _plain(leaf)
+                    if any(lead in plain for lead in index.leads):
+                        continue
                 for value in _whole(kind, leaf):
                     if value and value not in index.written:
                         _note(index.trusted, value, read.source)
@@ -266,6 +295,8 @@ def _plain(text: str) -> str:
 
 def _values(kind: str, leaf: Json) -> frozenset[str]:
     """A leaf as a whole, and what can be picked out of it."""
+    if isinstance(leaf, str) and leaf.isascii() and _SURE.get(kind, "") not in leaf:
+        return frozenset()  # so many texts hold no address that it is worth a look
     whole = frozenset(_whole(kind, leaf))
     return whole | found(kind, leaf) if kind in PICKED and isinstance(leaf, str) else whole
 

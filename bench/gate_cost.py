@@ -1,0 +1,164 @@
+"""What the gate adds to the CPU of a step: runs of 100 steps with the gate, and the same where whatever is proposed is allowed
+and nothing that is read is remembered for evidence.
+
+A step is one answer of the model and the call in it. Of four calls two look up a contact, one reads a stranger's page and
+one sends a mail, whose address and text are sinks. CPU is that of this process, which the database is not a part of; the two
+sides take turns, and the medians over the rounds are shown.
+
+Examples: python -m bench.gate_cost · python -m bench.gate_cost --at-once 1 --rules 10 --json
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+from unittest.mock import patch
+
+from bench import figures
+from bench.database import drop, fresh, running
+from remit.agents.spec import Agent, Budget, RemitSpec, Rule
+from remit.app import App, open_app
+from remit.crew import tune_collector
+from remit.gate.proposal import Verdict
+from remit.models.model import Answer, Request, ToolCall
+from remit.settings import Settings
+from remit.testing import ScriptedModel
+from remit.tools.decorate import tool
+
+GOAL = "Please tell Dora (dora@x.example) what the page https://x.example/blog says, and the colleagues too."
+ALLOWED = Verdict("allow", "no gate")
+
+
+@tool(effect="read", integrity="system")
+async def contact(number: int) -> dict[str, Any]:
+    """A colleague."""
+    return {"name": f"Bob {number}", "email": f"bob{number}@x.example", "team": "sales", "floor": 3}
+
+
+@tool(effect="read")
+async def page(number: int) -> str:
+    """A page of a stranger."""
+    return f"News {number}: write to eve{number}@z.example, or see https://z.example/{number}. " * 20
+
+
+@tool(effect="egress", sinks={"to": "email", "text": "text"}, settle="key")
+async def mail(to: str, text: str) -> str:
+    """A mail."""
+    return "sent"
+
+
+TOOLS = (contact, page, mail)
+
+
+def agent(steps: int, rules: int) -> Agent:
+    """Denials that do not hold, then the allow: all of them are asked."""
+    told = [
+        Rule.model_validate({"tool": name, "deny": f"run.untrusted && size(args) > {9 + n}"})
+        for n in range((rules - 1) // 2)
+        for name in ("mail", "page")
+    ]
+    told.append(
+        Rule.model_validate(
+            {"tool": "mail", "allow": 'evidence.to != "unvouched" && evidence.text != "unvouched"'}
+        )
+    )
+    told.append(Rule.model_validate({"tool": "page", "allow": "true"}))
+    return Agent(
+        name="teller",
+        instructions="Tell them.",
+        tools=("bench.gate_cost",),
+        rules=tuple(told),
+        remit=RemitSpec(autonomy="act", budget=Budget(money=None, tokens=None, steps=steps + 1)),
+        plan=False,
+        reflect=False,
+    )
+
+
+def _call(step: int) -> tuple[str, dict[str, Any]]:
+    if step % 4 == 3:
+        return "mail", {
+            "to": f"bob{step - 1}@x.example",
+            "text": f"Number {step}: the page has the rest, all is well.",
+        }
+    return "page" if step % 4 == 1 else "contact", {"number": step}
+
+
+def scripted(steps: int) -> ScriptedModel:
+    def answer(request: Request) -> Answer:
+        step = sum(message.role == "tool" for message in request.messages)
+        if step == steps:
+            return Answer(text="Told.")
+        name, args = _call(step)
+        return Answer(calls=(ToolCall(f"call_{step}", name, args),), finish="calls")
+
+    return ScriptedModel(answer, window=100_000_000)
+
+
+@contextmanager
+def without_gate() -> Iterator[None]:
+    with (
+        patch("remit.agents.act.judge", lambda *_, **__: ALLOWED),
+        patch("remit.agents.live.learn", lambda *_: None),
+    ):
+        yield
+
+
+async def cpu(app: App, model: ScriptedModel, args: Any) -> float:
+    """Microseconds of CPU a step."""
+    made = agent(args.steps, args.rules)
+    runs = [await app.start(made, GOAL, model=model) for _ in range(args.at_once)]
+    begun = time.process_time()
+    states = await asyncio.gather(*map(app.advance, runs))
+    spent: float = time.process_time() - begun
+    for state in states:
+        assert state.finished is not None, state.status
+        assert (
+            sum(call.acted is not None and call.acted.status == "ok" for call in state.calls.values())
+            == args.steps
+        )
+    return 1e6 * spent / float(args.steps * args.at_once)
+
+
+async def bench(args: Any) -> list[dict[str, Any]]:
+    found: dict[bool, list[float]] = {True: [], False: []}
+    async with running(args.database_url) as address:
+        async with open_app(Settings(database_url=await fresh(address, "bench_gate_cost"))) as app:
+            tune_collector()
+            model = scripted(args.steps)
+            for turn in range(2 * args.rounds + 2):
+                gate = turn % 2 == 0
+                with nullcontext() if gate else without_gate():
+                    found[gate].append(await cpu(app, model, args))
+                figures.note(f"{turn + 1} of {2 * args.rounds + 2}")
+        await drop(address, "bench_gate_cost")
+    with_gate, bare = (statistics.median(found[gate][1:]) for gate in (True, False))  # the first warms caches
+    return [
+        {
+            "steps": args.steps,
+            "runs at once": args.at_once,
+            "rules": args.rules,
+            "µs a step": round(with_gate, 1),
+            "without the gate": round(bare, 1),
+            "the gate adds": f"{100 * (with_gate / bare - 1):.1f} %",
+        }
+    ]
+
+
+def main() -> None:
+    parser = figures.arguments(__doc__ or "")
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--at-once", type=int, default=50, help="runs side by side")
+    parser.add_argument("--rules", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--database-url", help="your own server instead of the embedded one")
+    args = parser.parse_args()
+    around = figures.machine()
+    figures.show(args.json, "the gate's share of a step", around, asyncio.run(bench(args)))
+
+
+if __name__ == "__main__":
+    main()
