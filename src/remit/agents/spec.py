@@ -161,11 +161,11 @@ class Connection(Part):
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Self:
+        if (self.role or self.person) and not self.sql:
+            raise ValueError("role and person are for a database: say with sql which resource it is")
         if sum(map(bool, (self.http, self.mcp, self.sql))) != 1:
             kinds = "http, the origin of a service, mcp, a server of tools, and sql, a database among the resources"
             raise ValueError(f"a connection has one of {kinds}")
-        if (self.role or self.person) and not self.sql:
-            raise ValueError("role and person are for a database: say with sql which resource it is")
         if self.declare and not self.mcp:
             raise ValueError("declare is for the tools of an MCP server")
         by_address = bool(self.http) or self.mcp.startswith(("http://", "https://"))
