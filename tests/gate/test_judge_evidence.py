@@ -108,6 +108,12 @@ def test_a_value_read_from_a_stranger_is_told_with_where_it_was_read() -> None:
     assert "<U+200B>" in sent("email", "do\u200bra@gmail.com", Facts(known=known))[1]
 
 
+def test_a_page_of_the_own_machine_is_told_of_as_any_other() -> None:
+    known = Known()
+    known.learn("see http://localhost:8080/x", False, "a page")
+    assert known.who("url", "http://localhost:8080/x").untrusted == ("a page",)
+
+
 def test_the_verdict_tells_only_of_what_nothing_vouches_for() -> None:
     rules = compile_rules([Rule(("send",), "allow", "evidence.to == 'grant' && evidence.cc == 'grant'")])
     proposal = Proposal(

@@ -22,10 +22,6 @@ Json = Any
 SOURCES = 3  # of one value that are remembered, on either side
 _ALIKE: Mapping[str, str] = MappingProxyType({})  # all of a result has one integrity
 LONG = 2_000  # characters; a leaf that is longer is no value, though values may stand in it
-_SURE = {
-    "email": "@",
-    "url": ".",
-}  # what is in every value of a kind, and in a text that one can be picked out of
 PICKED = ("email", "url", "phone", "account", "amount")  # kinds that are told from the words around them
 
 
@@ -295,7 +291,7 @@ def _plain(text: str) -> str:
 
 def _values(kind: str, leaf: Json) -> frozenset[str]:
     """A leaf as a whole, and what can be picked out of it."""
-    if isinstance(leaf, str) and leaf.isascii() and _SURE.get(kind, "") not in leaf:
+    if kind == "email" and isinstance(leaf, str) and leaf.isascii() and "@" not in leaf:
         return frozenset()  # so many texts hold no address that it is worth a look
     whole = frozenset(_whole(kind, leaf))
     return whole | found(kind, leaf) if kind in PICKED and isinstance(leaf, str) else whole
