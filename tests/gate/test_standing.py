@@ -101,7 +101,7 @@ def test_nobody_speaks_for_more_hands_than_the_bound_and_each_way_is_one_of_hand
 ) -> None:
     for owner, way in circle.stands_for(by, AT).items():
         assert len(way) + 1 <= MOST_HANDS
-        chain = [key(by), *map(key, way), key(owner)]
+        chain = [key(by), *map(key, reversed(way)), key(owner)]
         assert len(set(chain)) == len(chain)
         for to, giver in pairwise(chain):
             assert any((key(h.by), key(h.to)) == (giver, to) and h.holds(AT) for h in circle.handovers)
