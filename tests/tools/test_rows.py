@@ -201,6 +201,6 @@ async def test_what_would_hold_nothing_is_refused(
 
 
 def test_a_role_without_a_database_is_refused_when_the_agent_is_read() -> None:
-    text = "name: a\ninstructions: x\nconnections:\n  shop: {role: clerk}\n"
+    text = 'name: a\ninstructions: x\nconnections:\n  shop: {http: "https://a.example", role: clerk}\n'
     with pytest.raises(SpecError, match="say with sql which resource"):
         parse_agent(text, "a.yaml")
