@@ -19,7 +19,7 @@ from remit.agents.loop import advance
 from remit.agents.spec import Agent
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
-from remit.agents.workspace import workspace_of
+from remit.agents.workspace import hours, workspace_of
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.journal.cut import take_over
 from remit.journal.events import (
@@ -298,6 +298,7 @@ class App(Steering):
             airlock=airlock,
             recall=partial(list_remembered, self.store),
             groups=workspace_of(self.settings).groups,
+            hours=hours(workspace_of(self.settings)),
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),
             resources=given,

@@ -11,12 +11,12 @@ from datetime import datetime
 from uuid import UUID
 
 from remit.agents.live import Live
-from remit.agents.workspace import limits, workspace_of
+from remit.agents.workspace import hours, limits, workspace_of
 from remit.away import Away, list_away
 from remit.errors import Mend, NotWaiting, StaleWriter, UnknownName, UserError
 from remit.gate.approval import ALONE, Decision, decided, endorsed_of, may_hand_over, not_for_good, terms_of
 from remit.gate.remembered import UNDECIDED, Remembered, bind
-from remit.gate.standing import Circle, Handover, Limit
+from remit.gate.standing import Circle, Handover, Hours, Limit, quiet_of
 from remit.journal.events import (
     AnyBody,
     Asked,
@@ -141,7 +141,8 @@ class Steering(ABC):
 
     async def people(self) -> People:
         """Who may speak for whom now, and how far each yes goes."""
-        return People(await list_away(self.store), limits(workspace_of(self.settings)))
+        workspace = workspace_of(self.settings)
+        return People(await list_away(self.store), limits(workspace), hours(workspace))
 
     async def pause(self, run: UUID, by: str) -> None:
         """Stop a run and its children, each at its next event. A running effect is not broken off; its outcome is still
@@ -269,6 +270,16 @@ class People:
 
     away: Sequence[Away] = ()
     limits: Sequence[Limit] = ()
+    hours: Sequence[Hours] = ()
+
+    def quiet(self, asked: Asked, now: datetime) -> str:
+        """Until when nobody is asked who may decide, in words; empty where somebody is."""
+        late = asked.escalates is not None and asked.escalates <= now
+        quiet = quiet_of((*asked.by, *(asked.to if late else ())), self.hours)
+        if asked.urgent or not quiet or not all(one is not None and one.at(now) for one in quiet):
+            return ""
+        first = min((one for one in quiet if one is not None), key=lambda one: one.change(now))
+        return first.words(now)
 
     def about(self, state: State, asked: Asked, but: str = "") -> Circle:
         """With what was handed over of this question; `but`: not by this person."""

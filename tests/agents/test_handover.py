@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,14 +12,15 @@ from uuid import UUID
 import pytest
 import yaml
 
-from remit.agents.spec import Reviewer
-from remit.agents.workspace import limits, load_workspace
+from remit.agents.spec import DAYS, Reviewer
+from remit.agents.workspace import hours, limits, load_workspace, workspace_of
 from remit.app import App, open_app
 from remit.away import come_back, go_away, list_away
-from remit.errors import NotWaiting, UserError
+from remit.errors import NotWaiting, SpecError, UserError
 from remit.gate.standing import Circle
-from remit.journal.events import Endorsed, HandedOver, Replied
+from remit.journal.events import Asked, Endorsed, HandedOver, Replied
 from remit.settings import Settings
+from remit.steering import People
 from remit.testing import ScriptedModel
 from tests.agents import world
 from tests.agents.test_loop import ANN, agent, call, finish
@@ -179,7 +180,7 @@ async def test_a_limit_may_be_of_tools_and_of_a_group_and_a_wrong_one_is_said_wi
 
 
 def test_the_limits_that_the_page_shows_are_limits(tmp_path: Path) -> None:
-    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    shown, _ = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
     (tmp_path / "rules.yaml").write_text(shown)
     found = limits(load_workspace(tmp_path / "rules.yaml"))
     euros = {"args": {"amount": 700, "currency": "EUR"}}
@@ -189,4 +190,54 @@ def test_the_limits_that_the_page_shows_are_limits(tmp_path: Path) -> None:
     }
     assert said == {"bo": True, "bo@shop.example": True, "dora": False, "x": False}
     table = PAGE.partition("| | what it says | left out |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE) == list(Reviewer.model_fields)
+    assert [*re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE), "quiet"] == list(Reviewer.model_fields)
+
+
+def test_the_quiet_hours_that_the_page_shows_are_quiet_hours(tmp_path: Path) -> None:
+    _, shown = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    (tmp_path / "rules.yaml").write_text(f"groups: {{finance: [bo]}}\n{shown}")
+    found = hours(load_workspace(tmp_path / "rules.yaml"))
+    friday = datetime(2026, 11, 20, 18, tzinfo=UTC)
+    asked = Asked(ask_id="a1", kind="approval", text="?", by=["bo", "carol@shop.example"])
+    assert People((), (), found).quiet(asked, friday) == "00:00 America/New_York"
+    assert People((), (), found).quiet(asked, friday - timedelta(hours=2)) == ""
+    finance = asked.model_copy(update={"by": ["bo"]})
+    assert People((), (), found).quiet(finance, friday) == "08:00 on Monday Europe/Berlin"
+    assert People((), (), found).quiet(finance.model_copy(update={"urgent": True}), friday) == ""
+
+
+@pytest.mark.parametrize(
+    ("quiet", "said"),
+    [
+        ({"zone": "Mars/Olympus", "days": ["sat"]}, "is no time zone; write one as Europe/Berlin"),
+        ({"zone": "../etc/passwd", "days": ["sat"]}, "is no time zone"),
+        ({"zone": "UTC"}, "or `days`, or both"),
+        ({"zone": "UTC", "from": "18:00"}, "or `days`, or both"),
+        ({"zone": "UTC", "from": 18, "to": 8}, "write a time of day as 18:00"),
+        ({"zone": "UTC", "from": "18:00Z", "to": "08:00Z"}, "the zone is `zone`"),
+        ({"zone": "UTC", "from": "18:00", "to": "18:00"}, "leave some time"),
+        ({"zone": "UTC", "days": list(DAYS)}, "leave some time"),
+        ({"zone": "UTC", "form": "18:00"}, "did you mean 'from'"),
+    ],
+)
+def test_quiet_hours_that_cannot_be_meant_are_said_with_their_line(
+    settings: Settings, quiet: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SpecError, match=rf"limits\.yaml:\d.*{said}"):
+        workspace_of(limited(settings, {"who": "bo", "quiet": quiet}))
+
+
+async def test_a_question_in_quiet_hours_waits_and_an_urgent_one_does_not(settings: Settings) -> None:
+    now = datetime.now(UTC)
+    days = [DAYS[(now.weekday() + ahead) % 7] for ahead in (0, 1)]
+    quiet = {"zone": "UTC", "days": days}
+    async with open_app(limited(settings, {"who": "group:till", "quiet": quiet})) as app:
+        waits = (await app.state(await ask(app, expires="1h"))).waits["a1.1"]
+        urgent = (await app.state(await ask(app, expires="1h", urgent=True))).waits["a1.1"]
+        assert waits.expires is not None
+        assert urgent.expires is not None
+        assert waits.expires - urgent.expires > timedelta(hours=23)
+        assert (waits.expires.hour, waits.expires.minute) == (1, 0)  # an hour after midnight
+        people = await app.people()
+        assert people.quiet(waits, now).startswith("00:00")
+        assert people.quiet(urgent, now) == ""

@@ -46,6 +46,7 @@ def test_the_terms_of_an_ask_come_from_yaml_to_the_verdict_and_survive_the_journ
     [
         ({"allow": "true", "persons": 2}, "for a rule that asks"),
         ({"deny": "true", "by": "ann"}, "for a rule that asks"),
+        ({"deny": "true", "urgent": True}, "for a rule that asks"),
         ({"ask": "true", "by": "ann", "persons": 2}, "only 1 may say yes"),
         ({"ask": "true", "by": ["ann", "ANN"], "persons": 2}, "only 1 may say yes"),
         ({"ask": "true", "by": " "}, "name a person"),
@@ -76,6 +77,7 @@ def test_the_rule_that_the_page_on_rules_shows_can_be_loaded() -> None:
         "persons",
         "expires",
         "escalate",
+        "urgent",
     ]
     assert set(Rule.model_fields) == {
         "tool",
@@ -87,4 +89,5 @@ def test_the_rule_that_the_page_on_rules_shows_can_be_loaded() -> None:
         "persons",
         "expires",
         "escalate",
+        "urgent",
     }

@@ -9,6 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from remit import settings as settings_module
+from remit.agents.spec import DAYS
 from remit.app import open_app
 from remit.cli.asks import EVIDENCE
 from remit.gate.evidence import LEVELS
@@ -33,7 +35,7 @@ def test_the_inbox_shows_the_exact_call_its_evidence_and_what_to_type(tmp_path: 
     (row,) = data("inbox")
     assert set(row) == {
         "run", "ask", "kind", "agent", "goal", "person", "call", "digest", "rule", "reasons", "evidence",
-        "provenance", "records", "text", "since", "expires", "by", "persons", "escalates", "to", "endorsed", "handed_over",
+        "provenance", "records", "text", "since", "expires", "by", "persons", "escalates", "to", "endorsed", "handed_over", "quiet_until",
         "may_approve", "why_not",
     }  # fmt: skip
     assert (row["run"], row["ask"], row["kind"], row["goal"]) == (run, "a1.1", "approval", "write to them")
@@ -346,3 +348,17 @@ def test_a_question_is_handed_over_and_shown_so(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("REMIT_USER", "olga")
     assert remit("away", "--end").stdout == "bo does not decide in your place any more\n"
     assert remit("away").stdout == "Nobody is away: everybody decides for themselves.\n"
+
+
+def test_the_inbox_says_until_when_a_question_is_put_off(
+    tmp_path: Path, here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = datetime.now(UTC).weekday()
+    days = [DAYS[(today + ahead) % 7] for ahead in (0, 1)]
+    rules = tmp_path / "all.yaml"
+    rules.write_text(f"reviewers: [{{who: olga, quiet: {{zone: UTC, days: [{', '.join(days)}]}}}}]")
+    monkeypatch.setattr(settings_module, "load", lambda: here.model_copy(update={"rules": rules}))
+    work(tmp_path, SENDING, DONE, rules=[{"tool": "send", "ask": "true", "by": "olga"}])
+    assert "waits until 00:00" in remit("inbox").stdout
+    assert data("inbox")[0]["quiet_until"].endswith("UTC")
+    assert remit("approve", "last").exit_code == 0

@@ -202,7 +202,7 @@ def _ask(
         text=f"{tool.name}: {_why(verdict)}",
         call_id=call.call.id,
         digest=proposal.digest,
-        **frozen(verdict.terms, live.leases.now(), live.groups),
+        **frozen(verdict.terms, live.leases.now(), live.groups, live.hours),
     )
 
 

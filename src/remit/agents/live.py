@@ -16,6 +16,7 @@ from remit.agents.veil import Veil
 from remit.gate.known import Known
 from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
+from remit.gate.standing import Hours
 from remit.journal.events import AnyBody, Event, Started
 from remit.journal.journal import Append, Journal, status_after
 from remit.journal.lease import Leases
@@ -60,6 +61,7 @@ class Live:
     stream: Callable[[str], None] | None = None
     recall: Callable[[str, str], Awaitable[Sequence[Remembered]]] | None = None  # yeses for an agent's tool
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of people who may say yes, by name
+    hours: Sequence[Hours] = ()  # in which people are not asked
     guardian: Model | None = None  # who looks over what is allowed, where it is another than the model
     airlock: Model | None = None  # who reads strangers' words, where it is another than the model
     prefix: str = ""

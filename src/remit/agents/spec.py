@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -76,7 +77,8 @@ class Escalate(Part):
 
 class Rule(Part):
     """One rule of the gate: for these tools, one of allow/ask/deny with a CEL condition. First match wins. Of an ask: who
-    may say yes (`by`; anybody where it names nobody), how many people must, and when that is too late."""
+    may say yes (`by`; anybody where it names nobody), how many people must, when that is too late, and whether quiet hours
+    put that off (not where it is `urgent`)."""
 
     tool: str | tuple[str, ...]
     allow: str | None = None
@@ -87,6 +89,7 @@ class Rule(Part):
     persons: int = Field(1, ge=1, le=9)
     expires: Duration | None = Field(None, gt=timedelta(0))
     escalate: Escalate | None = None
+    urgent: bool = False
 
     @model_validator(mode="after")
     def _one(self) -> Rule:
@@ -96,8 +99,8 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _answerable(self) -> Rule:
-        if self.ask is None and (self.by or self.persons > 1 or self.expires or self.escalate):
-            raise ValueError("by, persons, expires and escalate are for a rule that asks")
+        if self.ask is None and (self.by or self.persons > 1 or self.expires or self.escalate or self.urgent):
+            raise ValueError("by, persons, expires, escalate and urgent are for a rule that asks")
         if self.escalate and not self.by:
             raise ValueError("escalate goes with `by`: where nobody is named, anybody may decide at once")
         if self.escalate and self.expires and self.escalate.after >= self.expires:
@@ -120,13 +123,50 @@ def _narrowing(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 Narrowing = Annotated[tuple[Rule, ...], AfterValidator(_narrowing)]
 
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _clock(value: object) -> object:
+    """Numbers are refused: 18 would be eighteen seconds after midnight."""
+    if not isinstance(value, str | time):
+        raise ValueError("write a time of day as 18:00")
+    return value
+
+
+Clock = Annotated[time, BeforeValidator(_clock)]
+
+
+class QuietHours(Part):
+    """When somebody is not asked, by the clock of their zone: each day from a time to a time, and all of some days."""
+
+    zone: str
+    start: Clock | None = Field(None, alias="from")
+    end: Clock | None = Field(None, alias="to")
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+
+    @model_validator(mode="after")
+    def _some(self) -> QuietHours:
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{self.zone!r} is no time zone; write one as Europe/Berlin") from None
+        if (self.start is None) != (self.end is None) or (self.start is None and not self.days):
+            raise ValueError("quiet hours are `from` and `to`, as 18:00 and 08:00, or `days`, or both")
+        if any(one and one.tzinfo for one in (self.start, self.end)):
+            raise ValueError("a time of day is written as 18:00; the zone is `zone`")
+        if (self.start is not None and self.start == self.end) or len(set(self.days)) == len(DAYS):
+            raise ValueError("somebody who is never asked can decide nothing: leave some time")
+        return self
+
+
 class Reviewer(Part):
     """How far the yes of some people goes: to calls of these tools, where `may` holds. A person is named by id or e-mail, or as
-    `group:<name>`; `*` is everybody of whom nothing is said."""
+    `group:<name>`; `*` is everybody of whom nothing is said. And when they are not asked."""
 
     who: People = Field(min_length=1)
     tools: Annotated[tuple[str, ...], BeforeValidator(_names)] = ("*",)
     may: str = "true"
+    quiet: QuietHours | None = None
 
 
 class Check(Part):

@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
 from remit.agents.load import wrong
-from remit.agents.spec import Agent, Narrowing, Part, Reviewer, Rule
+from remit.agents.spec import DAYS, Agent, Narrowing, Part, QuietHours, Reviewer, Rule
 from remit.agents.yaml import plain, read_file
 from remit.errors import SpecError, UserError
 from remit.gate.approval import unknown_groups
 from remit.gate.condition import constant, names
 from remit.gate.proposal import Terms
+from remit.gate.quiet import Quiet
 from remit.gate.rules import Rule as Compilable
 from remit.gate.rules import compile_rules
-from remit.gate.standing import EVERYBODY, GROUP, Limit
+from remit.gate.standing import EVERYBODY, GROUP, Hours, Limit
 from remit.settings import Settings
 
 FILE = "rules.yaml"
@@ -32,7 +33,12 @@ class Written(Part):
     reviewers: tuple[Reviewer, ...] = ()
 
 
-MODELS: Mapping[str, type[BaseModel]] = {"": Written, "rules": Rule, "reviewers": Reviewer}
+MODELS: Mapping[str, type[BaseModel]] = {
+    "": Written,
+    "rules": Rule,
+    "reviewers": Reviewer,
+    "reviewers.quiet": QuietHours,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +134,29 @@ def limits(workspace: Workspace) -> tuple[Limit, ...]:
         may = compile_rules([rule], check_rule(rule)).compiled[0] if one.may != "true" else None
         if may is None and one.tools == ("*",):
             continue  # it says how they are asked, and nothing about how far their yes goes
-        groups = [name for name in one.who if name.startswith(GROUP)]
-        own = tuple(name for name in one.who if name not in groups and name != EVERYBODY)
-        members = tuple(who for name in groups for who in workspace.groups.get(name.removeprefix(GROUP), ()))
-        shared = (*members, *((EVERYBODY,) if EVERYBODY in one.who else ()))
-        found += [Limit(who, who is own, one.tools, may) for who in (own, shared) if who]
+        found += [Limit(who, named, one.tools, may) for who, named in _named(one, workspace)]
     return tuple(found)
+
+
+def hours(workspace: Workspace) -> tuple[Hours, ...]:
+    """When people are not asked."""
+    found = []
+    for one in workspace.reviewers:
+        if one.quiet is None:
+            continue
+        days = frozenset(DAYS.index(day) for day in one.quiet.days)
+        quiet = Quiet(one.quiet.zone, one.quiet.start, one.quiet.end, days)
+        found += [Hours(who, named, quiet) for who, named in _named(one, workspace)]
+    return tuple(found)
+
+
+def _named(one: Reviewer, workspace: Workspace) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """The people of an entry: those named themselves, and those of groups or all."""
+    groups = [name for name in one.who if name.startswith(GROUP)]
+    own = tuple(name for name in one.who if name not in groups and name != EVERYBODY)
+    members = tuple(who for name in groups for who in workspace.groups.get(name.removeprefix(GROUP), ()))
+    shared = (*members, *((EVERYBODY,) if EVERYBODY in one.who else ()))
+    yield from ((who, named) for who, named in ((own, True), (shared, False)) if who)
 
 
 def is_workspace(path: Path) -> bool:
@@ -176,7 +199,8 @@ def compilable(spec: Rule) -> Compilable:
 
 def _terms(spec: Rule) -> Terms | None:
     late = spec.escalate
-    terms = Terms(spec.by, spec.persons, spec.expires, late.after if late else None, late.to if late else ())
+    after, to = (late.after, late.to) if late else (None, ())
+    terms = Terms(spec.by, spec.persons, spec.expires, after, to, spec.urgent)
     return None if terms == Terms() else terms
 
 

@@ -48,6 +48,7 @@ class Waiting:
     state: State
     who: str  # looks at it
     barred: str  # why they may not say yes to it; empty: they may
+    quiet: str = ""  # until when nobody is asked who may decide
     handed: tuple[Handover, ...] = ()  # by those who are asked, to others who decide in their place
 
     @property
@@ -91,6 +92,7 @@ async def waiting(app: App, who: str) -> list[Waiting]:
             state,
             who,
             barred(state, asked, "approve", who, now, circle := people.about(state, asked)),
+            people.quiet(terms_of(state, asked), now),
             tuple(one for one in circle.handovers if _concerns(one, terms_of(state, asked), now)),
         )
         for run, asks in found.items()
@@ -128,6 +130,7 @@ def as_data(one: Waiting) -> dict[str, Json]:
         "escalates": one.asked.escalates,
         "to": one.asked.to,
         "endorsed": [{"by": yes.by, "text": yes.text, "instead": yes.instead} for yes in one.endorsed],
+        "quiet_until": one.quiet,
         "handed_over": [{"by": hand.by, "to": hand.to, "until": hand.until} for hand in one.handed],
         "may_approve": not one.barred,
         "why_not": one.barred,
@@ -174,6 +177,8 @@ def item(short: str, one: Waiting) -> Table:
         grid.add_row(label, Text(shown(text)))
     if wanted := needs(asked):
         grid.add_row("wants", Text(shown(wanted)))
+    if one.quiet:
+        grid.add_row("quiet", Text(f"waits until {one.quiet}", "yellow"))
     for hand in one.handed:
         until = f", until {hand.until.astimezone():%d %b %H:%M}" if hand.until else ""
         grid.add_row("", Text(shown(f"{hand.to} decides in place of {hand.by}{until}"), "dim"))

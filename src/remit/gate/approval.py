@@ -15,8 +15,9 @@ from typing import Literal, TypedDict
 
 from remit.errors import NotWaiting, UserError
 from remit.gate.proposal import Terms
+from remit.gate.quiet import later
 from remit.gate.remembered import Bound
-from remit.gate.standing import GROUP, Circle, asked_about, key, loops, same
+from remit.gate.standing import GROUP, Circle, Hours, asked_about, key, loops, quiet_of, same
 from remit.gate.unseen import has_unseen
 from remit.journal.events import Asked, Endorsed, Person, Replied
 from remit.journal.state import CallState, State
@@ -36,23 +37,37 @@ class Frozen(TypedDict, total=False):
     persons: int
     escalates: datetime
     to: list[str]
+    urgent: bool
 
 
-def frozen(terms: Terms | None, at: datetime, groups: Mapping[str, Sequence[str]]) -> Frozen:
-    """The terms of a question that is asked at `at`: groups by their members then, times by the clock. A group that has no
-    members keeps its name, which is nobody's: a question for nobody is not one for everybody."""
+def frozen(
+    terms: Terms | None,
+    at: datetime,
+    groups: Mapping[str, Sequence[str]],
+    hours: Sequence[Hours] = (),
+) -> Frozen:
+    """The terms of a question that is asked at `at`: groups by their members then, times by the clock, which stands still in
+    the quiet `hours` of those who are asked. A group that has no members keeps its name, which is nobody's: a question for
+    nobody is not one for everybody."""
     if terms is None:
         return {"expires": at + EXPIRY}
     several = _several(terms)
     expiry = min((one.expires for one in several if one.expires is not None), default=EXPIRY)
-    fields: Frozen = {"expires": at + expiry, "persons": max(one.persons for one in several)}
+    fields: Frozen = {"persons": max(one.persons for one in several)}
+    if any(one.urgent for one in several):
+        fields["urgent"], hours = True, ()
     named = [one for one in several if one.by]
     if by := _of_all([_members(one.by, groups) for one in named]):
         fields["by"] = by
+    start, left, asked = at, expiry, by
     if after := [one.after for one in several if one.after is not None]:
         late = _of_all([_members((*one.by, *one.to), groups) for one in named])
         to = [name for name in late if name not in by and name != NOBODY]
-        fields |= {"escalates": at + max(after), "to": to} if to else {}
+        if to:
+            fields |= {"escalates": later(at, max(after), quiet_of(by, hours)), "to": to}
+        if to and expiry > max(after):
+            start, left, asked = fields["escalates"], expiry - max(after), [*by, *to]
+    fields["expires"] = later(start, left, quiet_of(asked, hours))
     return fields
 
 

@@ -77,6 +77,7 @@ class Terms:
     expires: timedelta | None = None
     after: timedelta | None = None  # when those in `to` may decide as well
     to: tuple[str, ...] = ()
+    urgent: bool = False  # nobody's quiet hours stop its clocks
     also: Terms | None = None  # of another rule that asks about the same call: both hold
 
 

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar
 
 from remit.gate.condition import paths
+from remit.gate.quiet import Quiet
 from remit.gate.rules import Compiled
 
 Json = Any
@@ -59,6 +60,30 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """When the people in `who` are not asked."""
+
+    who: tuple[str, ...]
+    named: bool
+    quiet: Quiet
+
+
+Said = TypeVar("Said", Limit, Hours)
+
+
+def said_of(name: str, every: Sequence[Said]) -> list[Said]:
+    """What is said of a person, by any name that may be theirs: by name, else of their groups, else of everybody."""
+    own = [one for one in every if one.named and any(same(name, who) for who in one.who)]
+    shared = [one for one in every if not one.named and any(same(name, who) for who in one.who)]
+    return own or shared or [one for one in every if EVERYBODY in one.who]
+
+
+def quiet_of(names: Iterable[str], hours: Sequence[Hours]) -> list[Quiet | None]:
+    """The quiet hours of each of these people; None of one who has none."""
+    return [found[0].quiet if (found := said_of(name, hours)) else None for name in names]
+
+
+@dataclass(frozen=True, slots=True)
 class Circle:
     """What is known of the people who may decide about one call."""
 
@@ -93,9 +118,7 @@ class Circle:
 
     def limits_of(self, name: str) -> list[Limit]:
         """What is said of a person, by any name that may be theirs; none: no limit."""
-        own = [one for one in self.limits if one.named and any(same(name, who) for who in one.who)]
-        shared = [one for one in self.limits if not one.named and any(same(name, who) for who in one.who)]
-        return own or shared or [one for one in self.limits if EVERYBODY in one.who]
+        return said_of(name, self.limits)
 
     def within(self, names: Iterable[str]) -> list[str]:
         """Those of the names whose yes goes far enough."""

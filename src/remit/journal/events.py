@@ -188,6 +188,7 @@ class Asked(Body):
     persons: int = 1  # how many people must say yes
     escalates: datetime | None = None  # from then on those in `to` may decide, too
     to: list[str] = []
+    urgent: bool = False  # nobody's quiet hours stopped its clocks
 
 
 class Endorsed(Body):
