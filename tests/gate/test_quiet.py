@@ -26,7 +26,7 @@ ZONES = [
 ]
 SHIFTS = [datetime(2026, 3, 28), datetime(2026, 10, 24), datetime(2026, 10, 3), datetime(2026, 4, 4), datetime(2026, 9, 5),
           datetime(2026, 11, 1), datetime(2026, 3, 8), datetime(2026, 4, 23), datetime(2026, 10, 29)]  # fmt: skip
-clocks = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 59]))
+clocks = st.builds(time, st.integers(0, 4) | st.integers(0, 23), st.sampled_from([0, 15, 30, 59]))
 starts = st.builds(
     lambda day, minutes: day.replace(tzinfo=UTC) + minutes * MINUTE,
     st.sampled_from(SHIFTS),
@@ -71,6 +71,24 @@ def test_it_is_never_earlier_than_the_time_itself_and_the_same_where_nobody_has_
     assert found >= start
     if not people or None in people:
         assert later(start, span, people) == start + span
+
+
+@pytest.mark.parametrize(
+    ("now", "changes"),
+    [
+        ("2026-10-25T00:10", "2026-10-25T00:30"),  # 02:30 in summer time: awake
+        ("2026-10-25T00:40", "2026-10-25T01:00"),  # the clock is put back to 02:00: quiet once more
+        ("2026-10-25T01:10", "2026-10-25T01:30"),  # 02:30 in winter time
+        (
+            "2026-03-29T00:10",
+            "2026-03-29T01:00",
+        ),  # 01:10 to 02:00, when the clock is put to 03:00 and 02:30 is left out
+    ],
+)
+def test_a_clock_that_is_put_forward_or_back_is_looked_at_then(now: str, changes: str) -> None:
+    quiet = Quiet("Europe/Berlin", time(1), time(2, 30))
+    at, then = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, changes))
+    assert quiet.change(at) == then
 
 
 NIGHT = Quiet("Europe/Berlin", time(18), time(8), frozenset({5, 6}))

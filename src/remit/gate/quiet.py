@@ -13,7 +13,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 LONGEST = timedelta(days=60)  # a longer time goes by the calendar: some nights make no difference to it
-AHEAD = 9  # days in which a week's quiet hours begin or end at least once
+AHEAD = 2  # days that are looked at in one go
 _DAY = timedelta(days=1)
 
 
@@ -60,14 +60,15 @@ def later(at: datetime, span: timedelta, quiet: Collection[Quiet | None]) -> dat
     now, left = at.astimezone(UTC), span
     if not quiet or None in quiet or span > LONGEST:
         return now + span
-    people = {one for one in quiet if one is not None}
+    changes = {one: one.change(now) for one in quiet if one is not None}
     while True:
-        until = min(one.change(now) for one in people)
-        if not all(one.at(now) for one in people):
+        until = min(changes.values())
+        if not all(one.at(now) for one in changes):
             if left <= until - now:
                 return now + left
             left -= until - now
         now = until
+        changes |= {one: one.change(now) for one, at in changes.items() if at <= now}
 
 
 def _instants(quiet: Quiet, since: datetime) -> Iterator[datetime]:
