@@ -107,7 +107,7 @@ async def test_what_a_tool_computes_of_a_value_is_as_confidential(app: App) -> N
     )
     (verdict,) = await judged(app, await app.advance(run))
     assert verdict.decision == "deny"
-    assert "which is secret, read in mirror" in verdict.provenance["text"]
+    assert "which is secret, read in mirror" in verdict.reasons[0]
 
 
 async def test_an_error_of_a_labelled_source_is_labelled_too(app: App) -> None:

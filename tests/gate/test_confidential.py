@@ -15,6 +15,7 @@ import pytest
 
 from remit.errors import SpecError, ToolFault
 from remit.gate.confidentiality import Label, resolved, strictest
+from remit.gate.explain import explain
 from remit.gate.held import Secrecy
 from remit.gate.judge import judge
 from remit.gate.known import Known
@@ -63,7 +64,7 @@ def read(
     return known
 
 
-def sent(known: Known, rules: Rules = ALLOW, tool: str = "send", **given: Any) -> Verdict:
+def sent(known: Known | None, rules: Rules = ALLOW, tool: str = "send", **given: Any) -> Verdict:
     facts = {
         "autonomy": "act",
         "tools": {tool},
@@ -84,7 +85,7 @@ def test_a_persons_data_go_to_that_person_only(to: str, decision: str) -> None:
     assert verdict.decision == decision
     if decision == "deny":
         assert verdict.rule == "confidentiality"
-        assert verdict.provenance["text"] == "bob's passport, read in find_customer (only bob may have it)"
+        assert verdict.reasons[0] == "text holds bob's passport, read in find_customer (only bob may have it)"
 
 
 def test_what_holds_nothing_of_them_goes_anywhere() -> None:
@@ -111,7 +112,7 @@ def test_the_verdict_is_never_wider_than_the_rules_made_it(
 ) -> None:
     verdict = sent(read(), rules, to=EVE, text="P7391845", facts={"autonomy": autonomy})
     assert (verdict.decision, verdict.rule) == (decision, rule)
-    assert decision != "ask" or "bob's passport" in verdict.provenance["text"]
+    assert decision != "ask" or "text holds bob's passport" in verdict.reasons[-1]
 
 
 def test_a_remembered_yes_does_not_speak_for_what_may_not_leave() -> None:
@@ -146,8 +147,8 @@ def test_a_secret_goes_nowhere_by_itself() -> None:
     verdict = sent(vault, to="ann@a.example", text="it is swordfish", facts=goal)
     assert (verdict.decision, verdict.rule) == ("deny", "confidentiality")
     assert (
-        verdict.provenance["text"]
-        == "key, which is secret, read in vault (it leaves only with a person's yes)"
+        verdict.reasons[0]
+        == "text holds key, which is secret, read in vault (it leaves only with a person's yes)"
     )
     assert sent(vault, to="ann@a.example", text="x", call={"clearance": "person"}).decision == "allow"
     assert sent(vault, to="ann@a.example", text="swordfish", call={"clearance": "secret"}).decision == "allow"
@@ -167,7 +168,9 @@ def test_what_everybody_will_read_holds_nothing_of_the_workspace() -> None:
     post = {"clearance": "public", "sinks": {"text": "text"}}
     assert sent(known, text=f"Hear: {plan}!").decision == "allow"
     verdict = sent(known, text=f"Hear: {plan}!", call=post)
-    assert verdict.provenance["text"].startswith("plan of the workspace, read in read_doc (it is not public)")
+    assert verdict.reasons[0].startswith(
+        "text holds plan of the workspace, read in read_doc (it is not public)"
+    )
     assert sent(known, text="We are glad to be here.", call=post).decision == "allow"
     assert sent(known, text=plan, call=post, facts={"goal": f"post: {plan}"}).decision == "allow"
     assert sent(read({"plan": plan}, {"*": "public"}), text=plan, call=post).decision == "allow"
@@ -266,8 +269,8 @@ def test_only_somebody_trusted_says_whose_it_is() -> None:
     mixed = read(said, {"card": "person:email"}, fields=fields)
     assert sent(mixed, to=EVE, text="4111111111111111").decision == "deny"
     verdict = sent(mixed, to=EVE, text="4111111111111111")
-    assert verdict.provenance["text"].endswith(
-        "; a person's card, read in find_customer (nobody knows whose)"
+    assert verdict.reasons[0].endswith(
+        "text holds a person's card, read in find_customer (nobody knows whose)"
     )
 
 
@@ -323,6 +326,7 @@ def test_what_is_made_of_a_file_is_as_confidential_as_what_was_written_to_it() -
     read({"path": "a/b.csv"}, {}, known, given={"path": "a/b.csv", "text": "p-7391845"}, wrote=True)
     read({"sum": "9915533"}, {}, known, given={"path": "./a/b.csv", "of": "paid"})
     read({"sum": "2244668"}, {}, known, given={"path": "c.csv", "of": "paid"})
+    assert sent(known, to=EVE, text="it is in a/b.csv").decision == "allow"
     assert sent(known, to=EVE, text="9915533").decision == "deny"
     assert sent(known, to="bob@b.example", text="9915533").decision == "allow"
     assert sent(known, to=EVE, text="2244668").decision == "allow"
@@ -360,6 +364,40 @@ def test_rules_ask_for_what_was_read_and_for_what_stands_in_an_argument() -> Non
     assert sent(read(), rules, to="bob@b.example", text="P7391845").decision == "ask"
     verdict = sent(read({"a": 1}, {"*": "secret"}), rules, to=EVE, text="in other words")
     assert verdict.reasons == ("it has read a secret",)
+
+
+def test_a_case_that_is_only_thought_of_says_its_labels() -> None:
+    rules = compile_rules(
+        [Rule(("send",), "deny", '"secret" in labels.read'), Rule(("send",), "allow", "true")]
+    )
+
+    def thought(to: str, *text: str, read: Any = ()) -> str:
+        labels = {"read": list(read), "args": {"text": list(text)}}
+        return sent(None, rules, to=to, text="x", facts={"labels": labels}).decision
+
+    assert thought(EVE) == "allow"
+    assert thought(EVE, read=["secret"]) == "deny"
+    assert thought(EVE, "person", "person:bob@b.example") == "deny"
+    assert thought("bob@b.example", "person", "person:bob@b.example") == "allow"
+    assert thought("bob@b.example", "person") == thought("bob@b.example", "secret") == "deny"
+
+
+def test_an_explanation_says_that_the_rules_allow_it_and_what_stands_in_the_way() -> None:
+    proposal = Proposal("send", {"to": EVE, "text": "P7391845"}, "egress", SINKS)
+    found = explain(proposal, Facts("act", frozenset({"send"}), known=read()), ALLOW)
+    assert found.verdict.rule == "confidentiality"
+    assert found.ways[0].startswith(
+        "the rules allow it; what it gives away would have to go to those who may"
+    )
+
+
+def test_a_reference_into_a_list_has_the_label_of_its_own_row() -> None:
+    rows = {"by": "eve", "rows": [{"by": "bob", "age": 7}]}
+    fields = {"*": "untrusted", "rows[].by": "system"}
+    known = read(rows, {"rows[]": "person:by"}, call="1.1", fields=fields)
+    row = {"refs": {"text": (Pointer("1.1", ("rows", "0", "age")),)}, "sinks": {"to": "person"}}
+    assert sent(known, to="bob", text=7, call=row).decision == "allow"
+    assert sent(known, to="eve", text=7, call=row).decision == "deny"
 
 
 def test_labels_that_rules_see_name_whose_they_are() -> None:

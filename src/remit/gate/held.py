@@ -152,7 +152,7 @@ class Held:
             self._hold((kind, key), resolved(word, {}), read, None, firm=False)
         for word in says.had:
             self.read[resolved(word, {})] = None
-        names = frozenset(_field_names(read.result))
+        names = set(_field_names(read.result))
         if says.declared:
             for leaf, label in _labels(read):
                 if leaf not in names:
@@ -167,6 +167,8 @@ class Held:
                 for name in _names(read):
                     self._things[name] = strictest(made, self._things.get(name, PUBLIC))
         if made.rank > WORKSPACE.rank or self.all_:
+            # What only repeats an argument that held nothing, as the path of a file that was written, is nothing new.
+            names |= {leaf for leaf in _given_to(read) if not self.within(leaf)}
             for leaf, _ in labelled(read.result, {}):
                 if leaf not in names:
                     self._hold_all(leaf, strictest(made, WORKSPACE), read)
@@ -269,11 +271,15 @@ def _also(value: Value, label: Label, firm: bool) -> None:
 
 def _names(read: Read) -> Iterator[str]:
     """What may be the name of a file or of a note, among what a call was given and gave back."""
-    given = read.given.values() if isinstance(read.given, Mapping) else (read.given,)
-    for value in (*given, read.result):
-        for leaf, _ in labelled(value, {}):
-            if isinstance(leaf, str) and 0 < len(leaf) <= NAME and "\n" not in leaf:
-                yield canonical("path", leaf) or leaf
+    for leaf in (*_given_to(read), *(leaf for leaf, _ in labelled(read.result, {}))):
+        if isinstance(leaf, str) and 0 < len(leaf) <= NAME and "\n" not in leaf:
+            yield canonical("path", leaf) or leaf
+
+
+def _given_to(read: Read) -> Iterator[Json]:
+    """What the model gave to a call; the names of the arguments are not its own."""
+    for value in read.given.values() if isinstance(read.given, Mapping) else (read.given,):
+        yield from (leaf for leaf, _ in labelled(value, {}))
 
 
 def _field_names(value: Json) -> Iterator[str]:

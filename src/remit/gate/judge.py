@@ -50,10 +50,7 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     if rules.workspace and (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
         verdict = stricter(narrowing, verdict)
     if verdict.decision != "deny" and (wrong := breaches(proposal, facts, evidence)):
-        words = {
-            name: "; ".join(filter(None, (told.get(name), wrong.get(name)))) for name in {**told, **wrong}
-        }
-        return replace(stopped(verdict, facts.autonomy), provenance=words)
+        return replace(stopped(verdict, facts.autonomy, wrong), provenance=told)
     if verdict.decision == "ask" and remembered and not _denied(proposal, facts, rules, evidence):
         verdict = recalled(proposal, verdict, remembered) or verdict
     return replace(verdict, provenance=told) if told else verdict

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from remit.gate.confidentiality import WORDS, Label, alike, knows, own
 from remit.gate.fields import labelled
@@ -22,7 +22,6 @@ from remit.gate.values import canonical
 
 Json = Any
 RULE = "confidentiality"
-WHY = "what goes out holds data that those whom it reaches may not have"
 TOLD = 3  # values of one argument that are told of
 RECIPIENTS = ("email", "phone", "person", "account", "url")  # kinds of sinks that say to whom it goes
 CONTENT = ("text", "url", "path")  # kinds of sinks whose values tell something, not only whom or what
@@ -47,13 +46,14 @@ def breaches(proposal: Proposal, facts: Facts, evidence: Mapping[str, str]) -> d
     return {name: _some(told) for name, told in found if told}
 
 
-def stopped(verdict: Verdict, autonomy: str) -> Verdict:
-    """What becomes of a call that would give data to who may not have them: never more than it was."""
+def stopped(verdict: Verdict, autonomy: str, wrong: Mapping[str, str]) -> Verdict:
+    """What becomes of a call that would give data to who may not have them: never more than it was. The last reason of what
+    was allowed is the rule that did."""
+    told = [f"{name} holds {words}" for name, words in wrong.items()]
     if verdict.decision == "ask":
-        return replace(verdict, reasons=(*verdict.reasons, WHY))
-    return Verdict(
-        "ask" if autonomy == "ask" else "deny", RULE, (WHY, verdict.rule), verdict.evidence, verdict.records
-    )
+        return replace(verdict, reasons=(*verdict.reasons, *told))
+    decision: Literal["ask", "deny"] = "ask" if autonomy == "ask" else "deny"
+    return Verdict(decision, RULE, (*told, verdict.rule), verdict.evidence, verdict.records)
 
 
 def labels(proposal: Proposal, facts: Facts) -> Mapping[str, Json]:
