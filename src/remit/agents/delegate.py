@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Literal
 from uuid import UUID, uuid5
 
 from remit.agents.grant import left
 from remit.agents.live import Live
-from remit.agents.spec import Agent, Budget, RemitSpec
+from remit.agents.spec import Agent, Budget, RemitSpec, Rule
 from remit.gate.confidentiality import resolved, strictest
 from remit.gate.fields import REST
 from remit.gate.known import Known
@@ -43,9 +44,10 @@ async def _never(context: ToolContext, args: object) -> Json:
     raise AssertionError("the loop itself delegates")
 
 
-def narrow(parent: Agent, child: Agent, state: State) -> Agent:
+def narrow(parent: Agent, child: Agent, state: State, tools: Iterable[Tool]) -> Agent:
     """The child's spec inside what is left of the parent's remit: never more autonomy, money, tokens, steps, time or
-    destinations; and what the parent asks about or denies stands before the child's own rules."""
+    destinations; what the parent asks about or denies stands before the child's own rules, and of the parent's `tools`
+    the child may do no more than the parent is allowed."""
     mine, its, times = parent.remit, child.remit, 1 + state.extensions
     budget = Budget(
         money=its.budget.money,
@@ -72,7 +74,11 @@ def narrow(parent: Agent, child: Agent, state: State) -> Agent:
         deadline=min(deadlines, default=None),
     )
     workspace = tuple(dict.fromkeys((*parent.workspace, *child.workspace)))
-    inherited = (*parent.inherited, *(rule for rule in parent.rules if rule.allow is None))
+    inherited = (
+        *parent.inherited,
+        *(rule for rule in parent.rules if rule.allow is None),
+        *(_unless_allowed(parent, tool.name) for tool in tools if _refuses(parent, tool)),
+    )
     model = parent.model if child.model == "auto" else child.model
     guardian = parent.guardian or child.guardian
     same = {
@@ -104,6 +110,25 @@ def passed_on(live: Live, call: CallState) -> str | None:
     return "a task to another agent is in words of your own, without references"
 
 
+def _refuses(parent: Agent, tool: Tool) -> bool:
+    """Whether the parent is denied what none of its rules decides. Else it is asked about, by the child too."""
+    if tool.effect in ("egress", "destroy"):
+        return parent.remit.autonomy in ("act", "shadow")
+    return any(_about(rule, tool.name) for rule in parent.rules)
+
+
+def _unless_allowed(parent: Agent, tool: str) -> Rule:
+    """That what no rule allows the parent is denied to its child."""
+    allows = [rule.allow for rule in parent.rules if rule.allow is not None and _about(rule, tool)]
+    any_of = " || ".join(f"({condition}\n)" for condition in allows)  # a comment ends with its line
+    why = f"no rule of {parent.name}, which delegated, allows it"
+    return Rule(tool=tool, deny=f"!({any_of})" if allows else "true", because=why)
+
+
+def _about(rule: Rule, tool: str) -> bool:
+    return any(fnmatchcase(tool, one) for one in ((rule.tool,) if isinstance(rule.tool, str) else rule.tool))
+
+
 def child_of(run: UUID, call_id: str) -> UUID:
     """The id of the child run of a call: the same however often it is begun."""
     return uuid5(run, call_id)
@@ -122,7 +147,7 @@ async def delegate(live: Live, call: CallState) -> None:
     started, args = live.state.started, given(live.state, call)
     if call.delegated is None:
         member = next(member for member in live.spec.team if member.name == args["agent"])
-        spec = narrow(live.spec, member, live.state)
+        spec = narrow(live.spec, member, live.state, live.tools.values())
         live.write(
             Delegated(
                 call_id=call.call.id,
