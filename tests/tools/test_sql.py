@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from remit.tools import Tool, ToolContext, databases
 from remit.tools.call import call
@@ -350,3 +352,29 @@ async def test_mariadb_refuses_to_write_during_a_query(make_context: Contexts) -
         await mended(sql_query, context, query=query)
         answer = await done(sql_query, context, query="SELECT id FROM items ORDER BY id DESC -- newest first")
         assert answer["rows"] == [[2], [1]], query
+
+
+PARTS = ["SELECT", "1", "*", "FROM", "items", "orders", "WHERE", "id = 1", ";", ",", "(", ")", "--", "/*", "*/", "'", "''", "$$", "$a$", "\\", "\n", "WITH",
+         "gone AS", "(DELETE FROM items RETURNING *)", "(UPDATE orders SET total = 0 RETURNING 1)", "(INSERT INTO items VALUES (7, 1, 'x') RETURNING id)",
+         "INTO copied", "DELETE FROM items", "UPDATE items SET name = 'x'", "DROP TABLE items", "TRUNCATE items CASCADE", "COMMIT", "ROLLBACK", "BEGIN",
+         "SET TRANSACTION READ WRITE", "SET default_transaction_read_only = off", "COPY items TO STDOUT", "COPY items FROM STDIN", "DO $$ BEGIN DELETE FROM items; END $$",
+         "CALL clear()", "touch()", "touch_in_a_trice()", "nextval('numbers')", "setval('numbers', 9)", "lo_create(4711)", "UNION ALL", "TABLE", "VALUES (1)",
+         "LATERAL", "EXPLAIN ANALYZE", "FOR UPDATE", "END", "CLOSE ALL", "FETCH ALL FROM", "DECLARE c CURSOR WITH HOLD FOR", "PREPARE p AS", "EXECUTE", ":a", "::int",
+         "E'\\'", "U&'\\0027'", "\ufeff", "\u00a0", "\u2028", "é"]  # fmt: skip
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(PARTS), max_size=9).map(" ".join),
+    st.sampled_from(["", "SELECT 1; ", "SELECT 1 FROM (", "WITH a AS (SELECT 1) "]),
+)
+async def test_whatever_is_sent_as_a_query_changes_nothing(
+    postgres_shop: ToolContext, database_url: str, text: str, before: str
+) -> None:
+    with psycopg.connect(database_url) as driver:
+        if driver.execute("SELECT to_regclass('numbers')").fetchone() == (None,):
+            driver.execute(POSTGRES_MORE)
+    stood = _state(database_url)
+    outcome = await call(sql_query, postgres_shop, {"query": before + text})
+    assert outcome.status in ("ok", "mend"), outcome
+    assert _state(database_url) == stood

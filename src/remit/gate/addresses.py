@@ -21,6 +21,7 @@ PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
 
 _LABELS = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ATOM = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]", re.IGNORECASE)
+_NOT_SHOWN = frozenset(',;:"@()[]\\<>')
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20})://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?")
 _SCHEME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
 _ENDS_URL = re.compile(r"[\s<>\"`{}|^]")
@@ -78,9 +79,9 @@ def email(text: str) -> str | None:
     if text.endswith(">"):
         shown, _, text = text[:-1].partition("<")
         shown = shown.strip()
-        quoted = len(shown) > 1 and shown[0] == shown[-1] == '"' and '"' not in shown[1:-1]
-        if not quoted and any(mark in shown for mark in ',;:"'):
-            return None  # several addresses, or a group
+        quoted = len(shown) > 1 and shown[0] == shown[-1] == '"' and not set(shown[1:-1]) & set('"\\')
+        if not quoted and set(unicodedata.normalize("NFKC", shown)) & _NOT_SHOWN:
+            return None  # several addresses, or a group, or a name that a program could read as an address
     if text[:7].lower() == "mailto:":
         text = text[7:]
     local, _, domain = unicodedata.normalize("NFKC", text.strip()).partition("@")
