@@ -188,7 +188,7 @@ def test_a_record_that_holds_no_number_cannot_decide(paid: float, condition: str
 
 
 @pytest.mark.parametrize("wrapped", [lambda inner: [inner], lambda inner: {"a": inner}])
-@pytest.mark.parametrize("depth", [150, 500, 5_000, 100_000])
+@pytest.mark.parametrize("depth", [90, 150, 500, 5_000, 100_000])
 def test_no_depth_ends_the_gate(depth: int, wrapped: Any) -> None:
     value: Any = 1
     for _ in range(depth):
@@ -198,7 +198,7 @@ def test_no_depth_ends_the_gate(depth: int, wrapped: Any) -> None:
     )
     facts = Facts(autonomy="act", tools={"pay"})
     verdict = judge(Proposal("pay", {"x": value}, "egress", {"x": "email"}), facts, condition)
-    assert (verdict.rule == "no such call") is (depth > 180)
+    assert (verdict.rule == "no such call") is (depth > 100)
     facts = Facts(autonomy="act", tools={"pay"}, records={"order": {"x": value}})
     assert judge(Proposal("pay", {"x": 5}, "egress", {"x": "email"}), facts, condition).decision == "deny"
 

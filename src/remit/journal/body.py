@@ -17,7 +17,7 @@ from remit.errors import JournalError, UnreadableEvent
 from remit.journal.events import BIG, TYPES, AnyBody, Body, Event
 
 Json = Any
-DEEPEST = 180  # lists and objects in each other; the decoder stops at 200, and an event is around them
+DEEPEST = 100  # lists and objects in each other; the decoder stops at 200, and an event is around them
 LONG = 2_000  # digits of a whole number; Python writes out no more than 4,300
 TOO_DEEP = f"more than {DEEPEST} lists and objects stand in each other"
 _HALF = re.compile("[\ud800-\udfff]")
@@ -62,7 +62,7 @@ def unkept(value: Json) -> str:
     try:
         text = to_json(value, inf_nan_mode="constants")
         if text.count(b"[") + text.count(b"{") > DEEPEST:
-            from_json(b"[" * 10 + text + b"]" * 10)
+            from_json(b"[" * DEEPEST + text + b"]" * DEEPEST)
         long = len(text) > LONG and _RUN in text.translate(_ZEROS)
         if not long and b"NaN" not in text and b"Infinity" not in text:
             return ""
