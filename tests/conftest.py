@@ -20,6 +20,7 @@ from psycopg import sql
 from remit.settings import Settings
 from remit.store import embedded
 from remit.store.store import Store, open_store, prepare
+from tests.verdicts import journals, unallowed
 
 # A test asserts what happens, and never how soon: a machine may be busy
 hypothesis.settings.register_profile(
@@ -66,22 +67,26 @@ def template(postgres: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def database(postgres: str, template: str) -> AsyncIterator[str]:
-    """The URL of a fresh copy of `template`, dropped afterwards."""
+async def database(postgres: str, template: str, forged: bool = False) -> AsyncIterator[str]:
+    """The URL of a fresh copy of `template`, dropped afterwards; no effect in its journals is without a verdict that allows
+    it, unless they are `forged`."""
     name = f"test_{uuid4().hex}"
     this, source = sql.Identifier(name), sql.Identifier(template)
     async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as admin:
         await admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(this, source))
         try:
             yield at(postgres, name)
+            if template == TEMPLATE and not forged:
+                assert list(unallowed(await journals(at(postgres, name)))) == []
         finally:
             await admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(this))
 
 
 @pytest.fixture
-async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
+async def database_url(postgres: str, template: str, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """A migrated database of the test's own."""
-    async with database(postgres, template) as url:
+    forged = request.node.get_closest_marker("forged_journal") is not None
+    async with database(postgres, template, forged) as url:
         yield url
 
 

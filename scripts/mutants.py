@@ -1,0 +1,255 @@
+"""Mutation tests of the gate: break it in one small way at a time, and see whether a test of tests/gate notices.
+
+    python scripts/mutants.py                     every module of the gate: many minutes
+    python scripts/mutants.py judge fields        these modules
+    python scripts/mutants.py judge --seconds 120 --json
+
+One process imports everything and runs the tests once, noting which of them reach which line. Each mutant is then a forked
+child in which one function has other code; only the tests that reach the line run, the quickest first, until one fails.
+A mutant that survives is a line that could be wrong without a test that says so, or one that means the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+import types
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+GATE = "judge evidence known fields values rules condition approval sums parts unseen remembered addresses numbers accounts"
+MODULES = {name: f"remit.gate.{name}" for name in GATE.split()} | {
+    "grant": "remit.agents.grant",
+    "labels": "remit.tools.labels",
+}
+TESTS = ["tests/gate", "tests/agents/test_child_remit.py"]
+LIMIT = 5.0  # seconds of CPU for a mutant beyond twice what its tests took; one that runs on is dead as well
+SWAPS: dict[type, tuple[type, ...]] = {
+    ast.Lt: (ast.LtE,), ast.LtE: (ast.Lt,), ast.Gt: (ast.GtE,), ast.GtE: (ast.Gt,), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
+    ast.In: (ast.NotIn,), ast.NotIn: (ast.In,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.Add: (ast.Sub,), ast.Sub: (ast.Add,),
+    ast.BitOr: (ast.BitAnd,), ast.BitAnd: (ast.BitOr,),
+}  # fmt: skip
+
+
+def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Each other form of one node, with what it is in words."""
+
+    def other(words: str, **fields: Any) -> tuple[str, ast.AST]:
+        made = copy.copy(node)
+        for name, value in fields.items():
+            setattr(made, name, value)
+        return words, made
+
+    match node:
+        case ast.Compare(ops=[first, *rest]):
+            yield from (other("comparison", ops=[new(), *rest]) for new in SWAPS.get(type(first), ()))
+        case ast.BoolOp(op=op, values=values):
+            yield other("and/or", op=ast.Or() if isinstance(op, ast.And) else ast.And())
+            for place in range(len(values)):
+                left = values[:place] + values[place + 1 :]
+                yield f"without part {place + 1}", left[0] if len(left) == 1 else other("", values=left)[1]
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            yield "without not", inner
+        case ast.BinOp(op=op):
+            yield from (other("operator", op=new()) for new in SWAPS.get(type(op), ()))
+        case ast.IfExp(body=body, orelse=orelse):
+            yield "always the first", body
+            yield "always the second", orelse
+        case ast.Constant(value=bool() as value):
+            yield other("the other truth", value=not value)
+        case ast.Constant(value=int() as value):
+            yield other("one more", value=value + 1)
+        case ast.Constant(value=str() as value) if value:
+            yield other("another text", value=f"{value}~")
+        case ast.Return(value=value) if value is not None and not isinstance(value, ast.Constant):
+            yield other("returns None", value=ast.Constant(None))
+        case ast.If(test=test):
+            yield other("always", test=ast.BoolOp(ast.Or(), [test, ast.Constant(True)]))
+            yield other("never", test=ast.BoolOp(ast.And(), [test, ast.Constant(False)]))
+        case ast.Continue():
+            yield "stops instead", ast.Break()
+        case ast.comprehension(ifs=[_, *_]):
+            yield other("without its condition", ifs=[])
+        case ast.Call(func=ast.Name(id="any" | "all" | "min" | "max" as name), args=args):
+            swapped = {"any": "all", "all": "any", "min": "max", "max": "min"}[name]
+            yield other(swapped, func=ast.Name(swapped, ast.Load()), args=args)
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, old: ast.AST, new: ast.AST) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> Any:
+        return ast.copy_location(self.new, node) if node is self.old else self.generic_visit(node)
+
+
+def functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield from (
+                (f"{node.name}.{one.name}", one) for one in node.body if isinstance(one, ast.FunctionDef)
+            )
+
+
+def mutants(module: str) -> Iterator[tuple[str, int, str, types.CodeType]]:
+    """Function, line, what is other, and the function's code with it."""
+    path = ROOT / "src" / (module.replace(".", "/") + ".py")
+    tree = ast.parse(path.read_text())
+    for name, function in functions(tree):
+        said = [part for part in ast.walk(function) if isinstance(part, ast.JoinedStr | ast.Raise)]
+        quiet = {id(inner) for part in said for inner in ast.walk(part)}  # words for people are not judged
+        quiet |= {id(part) for part in ast.walk(function.args)}
+        quiet |= {id(function.body[0].value)} if isinstance(function.body[0], ast.Expr) else set()
+        for node in [node for part in function.body for node in ast.walk(part)]:
+            if id(node) in quiet:
+                continue
+            for words, other in changes(node):
+                kept = list(function.body)
+                function.body = [
+                    _Replace(node, other).visit(copy.deepcopy(part, {id(node): node})) for part in kept
+                ]
+                whole = compile(ast.fix_missing_locations(tree), str(path), "exec", dont_inherit=True)
+                function.body = kept
+                line = getattr(node, "lineno", 0) or getattr(getattr(node, "iter", function), "lineno", 0)
+                yield name, line, words, code_of(whole, name)
+
+
+def code_of(code: types.CodeType, name: str) -> types.CodeType:
+    for part in name.split("."):
+        code = next(one for one in code.co_consts if isinstance(one, types.CodeType) and one.co_name == part)
+    return code
+
+
+def target(module: str, name: str) -> Any:
+    """The function itself, below decorators."""
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = found.__dict__[part] if isinstance(found, type) else getattr(found, part)
+    found = getattr(found, "fget", None) or getattr(found, "__func__", found)
+    return getattr(found, "__wrapped__", found)
+
+
+class Gauntlet:
+    """A pytest plugin: runs the tests once, then the mutants against them."""
+
+    def __init__(self, names: list[str], seconds: float) -> None:
+        self.names, self.until = names, time.monotonic() + seconds
+        self.rows: list[dict[str, Any]] = []
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        files = {importlib.import_module(MODULES[name]).__file__: name for name in self.names}
+        reach: dict[tuple[str, int], dict[int, float]] = defaultdict(dict)
+        for number, item in enumerate(session.items):
+            lines: set[tuple[str, int]] = set()
+
+            def trace(frame: Any, event: str, _argument: Any, lines: set[tuple[str, int]] = lines) -> Any:
+                if (name := files.get(frame.f_code.co_filename)) is None:
+                    return None
+                lines.add((name, frame.f_lineno))
+                return trace
+
+            sys.settrace(trace)
+            began = time.process_time()
+            failed = self._fails(item)
+            sys.settrace(None)
+            assert not failed, f"{item.nodeid} fails without any mutant"
+            for line in lines:
+                reach[line][number] = time.process_time() - began
+        for name in self.names:
+            for function, line, words, code in mutants(MODULES[name]):
+                tests = sorted(reach[name, line], key=reach[name, line].__getitem__)
+                if time.monotonic() > self.until:
+                    return True
+                seconds = LIMIT + 2 * sum(reach[name, line].values())
+                fate = self._try(name, function, code, [session.items[one] for one in tests], seconds)
+                self.rows.append(
+                    {"module": name, "function": function, "line": line, "change": words, "fate": fate}
+                )
+                if fate != "killed":
+                    print(f"{name}.py:{line}: {function}: {words}: {fate}", flush=True)
+        return True
+
+    def _fails(self, item: pytest.Item) -> bool:
+        from _pytest.runner import runtestprotocol
+
+        return any(report.failed for report in runtestprotocol(item, log=False))
+
+    def _try(
+        self, name: str, function: str, code: types.CodeType, items: list[pytest.Item], seconds: float
+    ) -> str:
+        if not items:
+            return "not reached"
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+            target(MODULES[name], function).__code__ = code
+            importlib.import_module("remit.gate.values")._remembered.cache_clear()
+            importlib.import_module("remit.gate.values")._found.cache_clear()
+            importlib.import_module("remit.gate.fields")._compiled.cache_clear()
+            os._exit(any(self._fails(item) for item in items))
+        status = os.waitpid(child, 0)[1]
+        return "survived" if status == 0 else "killed"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "modules", nargs="*", choices=[*MODULES, []], help=f"of {', '.join(MODULES)}; none: all"
+    )
+    parser.add_argument("--seconds", type=float, default=3_600, help="begin no further mutant after that")
+    parser.add_argument("--json", action="store_true", help="every mutant, as JSON")
+    given = parser.parse_args()
+    os.chdir(ROOT)
+    hypothesis.settings.register_profile(
+        "mutants",
+        max_examples=25,
+        database=None,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    plugin = Gauntlet(given.modules or list(MODULES), given.seconds)
+    pytest.main(
+        [
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--no-header",
+            "--hypothesis-profile=mutants",
+            "-s",
+            "-k",
+            "not twice_the_text",
+            *TESTS,
+        ],
+        plugins=[plugin],
+    )
+    if given.json:
+        print(json.dumps(plugin.rows, indent=1))
+        return 0
+    for name in dict.fromkeys(row["module"] for row in plugin.rows):
+        fates = [row["fate"] for row in plugin.rows if row["module"] == name]
+        print(f"{name:<12}{fates.count('killed'):>5} of {len(fates):>5} killed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
