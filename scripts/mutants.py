@@ -35,7 +35,11 @@ MODULES = {name: f"remit.gate.{name}" for name in GATE.split()} | {
     "grant": "remit.agents.grant",
     "labels": "remit.tools.labels",
 }
-TESTS = ["tests/gate", "tests/agents/test_child_remit.py"]
+TESTS = [
+    "tests/gate",
+    "tests/agents/test_child_remit.py",
+    "tests/agents/test_widening.py",
+]  # in memory, all of them
 LIMIT = 5.0  # seconds of CPU for a mutant beyond twice what its tests took; one that runs on is dead as well
 SWAPS: dict[type, tuple[type, ...]] = {
     ast.Lt: (ast.LtE,), ast.LtE: (ast.Lt,), ast.Gt: (ast.GtE,), ast.GtE: (ast.Gt,), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
