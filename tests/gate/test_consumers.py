@@ -78,6 +78,8 @@ def addresses_port(scheme: str) -> int | None:
 
 @settings(max_examples=300)
 @given(texts.map("https://x.example/{}".format))
+@example("https://x.example///..")
+@example("https://x.example/a//../b")
 def test_a_url_asks_a_server_for_what_its_form_says(text: str) -> None:
     form = canonical("url", text)
     if form is None:
@@ -86,10 +88,11 @@ def test_a_url_asks_a_server_for_what_its_form_says(text: str) -> None:
         asked, said = httpx.URL(text.strip()), httpx.URL(form)
     except (httpx.InvalidURL, UnicodeError):
         return
-    assert unquote(said.raw_path.decode()) == unquote(posixless(asked.raw_path.decode())), (text, form)
+    one, other = (unquote(resolved(url.raw_path.decode())) for url in (said, asked))
+    assert one == other or one.rstrip("/") == other.rstrip("/"), (text, form)  # `/a/..` may end in a slash
 
 
-def posixless(path: str) -> str:
+def resolved(path: str) -> str:
     """A request's path as servers resolve its dot segments."""
     way, mark, query = path.partition("?")
     kept: list[str] = []

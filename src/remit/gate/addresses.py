@@ -227,6 +227,8 @@ def _url_path(path: str) -> str | None:
     path = _QUOTED.sub(_requoted, path)
     kept: list[str] = []
     segments = path.split("/")[1:]
+    if ".." in segments and "" in segments[:-1]:  # what it takes back, programs do not agree on
+        return None
     for number, segment in enumerate(segments, 1):
         if segment == "..":
             kept = kept[:-1]
