@@ -13,6 +13,7 @@ from remit.journal.reviewers import list_reviewers
 from remit.store.store import Store
 
 
+@pytest.mark.forged_journal("an ask and an intent, for their texts")
 @pytest.mark.parametrize("text", ["plain", "a NUL \0 in it", "\\u0000 spelled out", 'a quote " and \\'])
 async def test_no_text_keeps_effects_and_reviewers_from_being_listed(store: Store, text: str) -> None:
     journal, run = Journal(store), uuid4()
