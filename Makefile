@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: demo test checks bench chaos clean environment-demo environment-test
+.PHONY: demo test checks bench chaos mutants fuzz clean environment-demo environment-test
 
 demo: environment-demo
 	@$(BIN)/remit demo
@@ -27,6 +27,14 @@ bench: environment-test
 # others. The tables are printed, and .bench/chaos/*.json has them too.
 chaos: environment-test
 	@REMIT_CHAOS_LONG=1 REMIT_CHAOS_REPORT=.bench/chaos $(BIN)/pytest -s tests/chaos
+
+# Breaks the gate in one small way at a time and runs its tests on it; an hour or so. MODULES="judge fields" for some of it.
+mutants: environment-test
+	@$(BIN)/python scripts/mutants.py $(MODULES)
+
+# A minute for each of what reads a stranger's words; TARGETS="values yaml" for some. Needs: .venv/bin/pip install atheris
+fuzz: environment-test
+	@$(BIN)/python scripts/fuzz.py $(TARGETS)
 
 environment-demo environment-test: environment-%:
 	@test -n "$(PYTHON)" || { echo "remit: no python3 on the PATH; install Python 3.11 or later" >&2; exit 1; }
