@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -44,7 +44,7 @@ async def _never(context: ToolContext, args: object) -> Json:
     raise AssertionError("the loop itself delegates")
 
 
-def narrow(parent: Agent, child: Agent, state: State, tools: Iterable[Tool]) -> Agent:
+def narrow(parent: Agent, child: Agent, state: State, tools: Collection[Tool]) -> Agent:
     """The child's spec inside what is left of the parent's remit: never more autonomy, money, tokens, steps, time or
     destinations; what the parent asks about or denies stands before the child's own rules, and of the parent's `tools`
     the child may do no more than the parent is allowed."""
@@ -74,10 +74,11 @@ def narrow(parent: Agent, child: Agent, state: State, tools: Iterable[Tool]) -> 
         deadline=min(deadlines, default=None),
     )
     workspace = tuple(dict.fromkeys((*parent.workspace, *child.workspace)))
+    whole = (*parent.inherited, *parent.rules)
     inherited = (
-        *parent.inherited,
-        *(rule for rule in parent.rules if rule.allow is None),
+        *(rule for rule in whole if rule.allow is None),
         *(_unless_allowed(parent, tool.name) for tool in tools if _refuses(parent, tool)),
+        *(_still_read(tool.name) for tool in tools if _looks(tool) and not _speaks(child.rules, tool)),
     )
     model = parent.model if child.model == "auto" else child.model
     guardian = parent.guardian or child.guardian
@@ -112,17 +113,31 @@ def passed_on(live: Live, call: CallState) -> str | None:
 
 def _refuses(parent: Agent, tool: Tool) -> bool:
     """Whether the parent is denied what none of its rules decides. Else it is asked about, by the child too."""
-    if tool.effect in ("egress", "destroy"):
-        return parent.remit.autonomy in ("act", "shadow")
-    return any(_about(rule, tool.name) for rule in parent.rules)
+    if _looks(tool):
+        return _speaks((*parent.inherited, *parent.rules), tool)
+    return parent.remit.autonomy in ("act", "shadow")
 
 
 def _unless_allowed(parent: Agent, tool: str) -> Rule:
     """That what no rule allows the parent is denied to its child."""
-    allows = [rule.allow for rule in parent.rules if rule.allow is not None and _about(rule, tool)]
+    whole = (*parent.inherited, *parent.rules)
+    allows = [rule.allow for rule in whole if rule.allow is not None and _about(rule, tool)]
     any_of = " || ".join(f"({condition}\n)" for condition in allows)  # a comment ends with its line
     why = f"no rule of {parent.name}, which delegated, allows it"
     return Rule(tool=tool, deny=f"!({any_of})" if allows else "true", because=why)
+
+
+def _still_read(tool: str) -> Rule:
+    """That a look of which the child's own rules do not speak is allowed, as it would be without inherited ones."""
+    return Rule(tool=tool, allow="true")
+
+
+def _looks(tool: Tool) -> bool:
+    return tool.effect in ("read", "self")
+
+
+def _speaks(rules: Sequence[Rule], tool: Tool) -> bool:
+    return any(_about(rule, tool.name) for rule in rules)
 
 
 def _about(rule: Rule, tool: str) -> bool:

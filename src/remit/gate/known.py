@@ -227,7 +227,7 @@ class Known:
         index = self._indexes.setdefault(kind, _Index())
         for read in self._reads[index.upto :]:
             for leaf in leaves(read.given):
-                index.written |= _values(kind, leaf) - index.trusted.keys()
+                index.written |= _written(kind, leaf) - index.trusted.keys()
                 if kind == "text" and isinstance(leaf, str):
                     index.leads.update(_plain(lead) for _, lead in parts_of(leaf))
             for leaf in read.vouched():
@@ -295,6 +295,12 @@ def _values(kind: str, leaf: Json) -> frozenset[str]:
         return frozenset()  # so many texts hold no address that it is worth a look
     whole = frozenset(_whole(kind, leaf))
     return whole | found(kind, leaf) if kind in PICKED and isinstance(leaf, str) else whole
+
+
+def _written(kind: str, leaf: Json) -> frozenset[str]:
+    """The same of what the model wrote, where an id or a path in a sentence is told to the tool as well."""
+    inside = isinstance(leaf, str) and kind.partition(":")[0] in ("id", "path")
+    return _values(kind, leaf) | found(kind, leaf) if inside else _values(kind, leaf)
 
 
 def _whole(kind: str, leaf: Json) -> tuple[str, ...]:
