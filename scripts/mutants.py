@@ -148,6 +148,14 @@ def target(module: str, name: str) -> Any:
     return getattr(found, "__wrapped__", found)
 
 
+def forget() -> None:
+    """What is remembered from one test to the next would hide which lines it needs."""
+    for module in [one for name, one in list(sys.modules.items()) if name.startswith("remit.")]:
+        for value in list(vars(module).values()):
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+
+
 class Gauntlet:
     """A pytest plugin: runs the tests once, then the mutants against them."""
 
@@ -167,6 +175,7 @@ class Gauntlet:
                 lines.add((name, frame.f_lineno))
                 return trace
 
+            forget()
             sys.settrace(trace)
             began = time.process_time()
             failed = self._fails(item)
@@ -204,9 +213,7 @@ class Gauntlet:
             signal.setitimer(signal.ITIMER_PROF, seconds)
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
             target(MODULES[name], function).__code__ = code
-            importlib.import_module("remit.gate.values")._remembered.cache_clear()
-            importlib.import_module("remit.gate.values")._found.cache_clear()
-            importlib.import_module("remit.gate.fields")._compiled.cache_clear()
+            forget()
             os._exit(any(self._fails(item) for item in items))
         status = os.waitpid(child, 0)[1]
         return "survived" if status == 0 else "killed"

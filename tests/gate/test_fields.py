@@ -190,3 +190,28 @@ def test_a_result_is_as_good_as_its_worst_field() -> None:
     assert worst({"*": "system", "a": "person"}) == "person"
     assert worst({"*": "system", "a": "untrusted"}) == "untrusted"
     assert worst({"a": "system"}) == "untrusted"
+
+
+def test_of_no_word_at_all_the_weakest_is_the_best_and_an_unknown_one_is_the_worst() -> None:
+    assert weaker() == "system"
+    assert weaker("system", "of newer code") == "untrusted"
+
+
+def test_a_path_is_useless_only_beneath_one_that_leads_there() -> None:
+    assert useless({"a": "untrusted", "b": "system"}) is None
+    assert useless({"a.b": "untrusted", "a.c": "system"}) is None
+    assert useless({"a.*": "untrusted", "a[]": "system"}) is None
+    assert useless({"a": "untrusted", "a.b": "system"}) is not None
+
+
+def test_what_cannot_lead_on_weakens_what_was_said_before_and_strengthens_nothing() -> None:
+    beneath = {"*": "system", "a": "untrusted", "a.b.c": "person"}
+    assert dict(labelled({"a": {"b": [1]}}, beneath))[1] == "untrusted"
+    beside = {"*": "system", "a[].x": "untrusted", "a.y": "system"}
+    assert dict(labelled({"a": [{"x": 1, "z": 2}]}, beside)) == {
+        "a": "untrusted",
+        "x": "untrusted",
+        1: "untrusted",
+        "z": "system",
+        2: "system",
+    }

@@ -172,6 +172,10 @@ def test_what_is_no_value_passes_no_limit(amount: Any) -> None:
     verdict = judge(Proposal("pay", {"amount": amount}, "egress"), facts, compile_rules(LIMIT))
     assert (verdict.decision, verdict.rule) == ("deny", "no such call")
     assert verdict.reasons[0].startswith("the arguments cannot be judged: ")
+    sinks = {"amount": "amount", "to": "email"}
+    verdict = judge(Proposal("pay", {"amount": amount}, "egress", sinks), facts, compile_rules(LIMIT))
+    assert verdict.evidence == {"amount": "unvouched"}
+    assert list(verdict.provenance) == ["amount"]
     assert judge(Proposal("pay", {"amount": 50}, "egress"), facts, compile_rules(LIMIT)).decision == "allow"
 
 
