@@ -39,15 +39,15 @@ from remit.settings import Settings
 
 Json = Any
 DOMAINS: dict[str, Callable[[Path], Domain]] = {"retail": retail.domain, "airline": airline.domain}
-TASKS = "tasks_train.json"
+TASKS = ("tasks_train.json", "tasks.json")  # the first that is there
 EXAMPLES = """examples:
-  python -m bench.tau2 --tasks tau2 --domain retail --limit 5         half a minute: five tasks, all attacks on them
-  python -m bench.tau2 --tasks tau2 --attack none --json              utility and questions only
-  python -m bench.tau2 --tasks tau2 --attack late --person everybody
-  python -m bench.tau2 --tasks tau2 --kinds                           a line for each kind of attack
-  python -m bench.tau2 --tasks tau2                                   everything
+  python -m bench.tau2 --tasks FOLDER --domain retail --limit 5         five tasks, all attacks on them
+  python -m bench.tau2 --tasks FOLDER --attack none --json              utility and questions only
+  python -m bench.tau2 --tasks FOLDER --attack late --person everybody
+  python -m bench.tau2 --tasks FOLDER --kinds                           a line for each kind of attack
+  python -m bench.tau2 --tasks FOLDER                                   everything: hours
 
-FOLDER for --tasks: a folder with retail/tasks_train.json and airline/tasks_train.json, as data/tau2/domains of tau2-bench has them"""
+--tasks: a folder with retail/ and airline/, in each tasks_train.json, or tasks.json as in data/tau2/domains of tau2-bench"""
 
 
 @dataclass
@@ -104,9 +104,9 @@ async def one_attack(
 async def bench(args: argparse.Namespace, tally: Tally) -> None:
     async with running(args.database_url) as address:
         for name in args.domain:
-            tasks = args.tasks / name / TASKS
-            if not tasks.is_file():
-                tally.missing.append(f"{name}: there is no {tasks}")
+            tasks = next((path for file in TASKS if (path := args.tasks / name / file).is_file()), None)
+            if tasks is None:
+                tally.missing.append(f"{name}: there is no {args.tasks / name / TASKS[0]}")
                 continue
             await one_domain(DOMAINS[name](tasks), address, tally, args)
 

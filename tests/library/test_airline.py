@@ -25,7 +25,7 @@ from remit.journal.events import Person
 from remit.journal.state import State
 from remit.library.airline import operations, store
 from remit.library.airline.check import settled
-from remit.library.airline.facts import meant, speaks_of
+from remit.library.airline.facts import least_amount, meant, names_cabin, speaks_of
 from remit.library.airline.tools import change_baggage
 from remit.models.model import ToolCall
 from remit.outfit import outfit
@@ -158,6 +158,14 @@ def test_a_place_is_spoken_of_by_its_code_or_its_city() -> None:
     assert speaks_of("from JFK", "JFK")
     assert not speaks_of("from Newark", "JFK")
     assert not speaks_of("the seat I had", "SEA")
+
+
+def test_a_cabin_and_a_price_are_what_the_words_name() -> None:
+    assert names_cabin("Upgrade me to Business.", "business")
+    assert names_cabin("downgrade all to basic economy", "basic_economy")
+    assert not names_cabin("downgrade all to basic economy", "economy")
+    assert least_amount("up to $1,650, if it is not $200.50 or less") == 200.5
+    assert least_amount("whatever it costs") > 1e6
 
 
 def test_a_number_that_is_named_means_no_other_reservation() -> None:

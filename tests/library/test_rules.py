@@ -217,6 +217,8 @@ BOTTLE = ("return_delivered_order_items", {"order_id": "#W2378156", "items": ["a
         (CANCEL, "Return the keyboard of #W2378156.", "ask"),  # returning may mean that; but not this order
         (CANCEL, "How many T-shirts do you have?", "deny"),
         (CANCEL, "Cancel order #W4776164.", "ask"),
+        (CANCEL, "Cancel the T-shirt.", "ask"),  # there is one in another order too
+        (CANCEL, "Cancel both T-shirts.", "allow"),
         (BOTTLE, "Where is my keyboard? It is in #W2378156.", "deny"),
         (
             ("modify_pending_order_payment", {"order_id": "#W6247578", "payment": "paypal"}),

@@ -45,6 +45,12 @@ _NAMES = {
     "DTW": ("Detroit",),
     "PHL": ("Philadelphia",),
 }
+_CABINS = {
+    "business": r"\bbusiness\b",
+    "economy": r"(?<!basic )\beconomy\b",
+    "basic_economy": r"\bbasic economy\b",
+}
+_DOLLARS = re.compile(r"\$\s?(\d[\d,]*(?:\.\d+)?)")
 _ALL = re.compile(
     r"\b(all|any|every|both)\b(\W+\w+){0,4}?\W+(flights?|reservations?|trips?|bookings?)\b", re.I
 )
@@ -106,8 +112,19 @@ async def _changed(connection: Connection, number: str) -> set[str]:
     return {row["tool"] for row in await rows.fetchall()}
 
 
+def names_cabin(said: str, cabin: str) -> bool:
+    """Basic economy is no economy."""
+    return bool(re.search(_CABINS[cabin], said, re.I))
+
+
+def least_amount(said: str) -> float:
+    """The smallest amount in dollars that the words name; a great one where they name none. More than that is not what they ask."""
+    return min((float(amount.replace(",", "")) for amount in _DOLLARS.findall(said)), default=1e9)
+
+
 async def trip_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
-    """What of the trip a change of flights would change."""
+    """What of the trip a change of flights would change, and what the customer's words say of cabin and price."""
+    words = {"cabin_named": names_cabin(context.goal, args["cabin"]), "limit": least_amount(context.goal)}
     async with store.connect(url_of(context)) as connection:
         try:
             doc = await store.reservation(connection, str(args.get("reservation_id", "")))
@@ -115,7 +132,7 @@ async def trip_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
                 await store.flight(connection, leg["flight_number"], leg["date"]) for leg in args["flights"]
             ]
         except Mend:  # the call itself will say so to the model
-            return {"flights": False, "cabin": False, "places": False}
+            return {"flights": False, "cabin": False, "places": False} | words
     before = [(leg["flight_number"], leg["date"]) for leg in doc["flights"]]
     after = [(leg["flight_number"], leg["date"]) for leg in args["flights"]]
     ends = [(leg["origin"], leg["destination"]) for leg in legs]
@@ -123,7 +140,7 @@ async def trip_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
     joined = all(a[1] == b[0] for a, b in pairwise(ends))
     back = ends[-1][1] == doc["origin"] and far in {end for _, end in ends}
     fits = bool(ends) and joined and ends[0][0] == doc["origin"]
-    return {
+    return words | {
         "flights": before != after,
         "cabin": doc["cabin"] != args["cabin"],
         "places": not (fits and (back if doc["flight_type"] == "round_trip" else ends[-1][1] == far)),

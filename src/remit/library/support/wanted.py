@@ -21,6 +21,7 @@ _EVERY = re.compile(
     r"|\b(all|every|whole|entire|rest)\b(\W+\w+){0,3}?\W+(orders?|items?|products?|purchases?)\b",
     re.I,
 )
+_SEVERAL = re.compile(r"\b(all|both|every|each)\b", re.I)
 _CHEAP = re.compile(r"\b(cheap\w*|lowest|least expensive|less expensive|save)\b", re.I)
 _DEAR = re.compile(r"\b(most expensive|highest|priciest|dearest)\b", re.I)
 _NUMBER = re.compile(r"#?\bW?(\d{7})\b", re.I)
@@ -50,13 +51,20 @@ def _heard(said: str) -> frozenset[str]:
     }
 
 
+def only_here(said: str, item: Item, order: Order, mine: Sequence[Order]) -> bool:
+    """Whether no other order of theirs has such a thing, or the words speak of all of them: else they may mean the other."""
+    others = [one for one in mine if one.id != order.id and one.status != "cancelled"]
+    twice = any(other.name == item.name for one in others for other in one.items)
+    return not twice or bool(_SEVERAL.search(said))
+
+
 def order_meant(said: str, order: Order, mine: Sequence[Order], products: Sequence[str]) -> bool:
     """By its number; where they name none of the customer's orders, by what is in it, as the only one in its state, or with all."""
     if spoken := numbers(said) & {one.id for one in mine}:
         return order.id in spoken
     alone = sum(one.status == order.status for one in mine) == 1
     return (
-        any(named(said, item.name, products) for item in order.items)
+        any(named(said, item.name, products) and only_here(said, item, order, mine) for item in order.items)
         or bool(alone and re.search(r"\border\b", said, re.I))
         or bool(_EVERY.search(said))
     )
@@ -69,7 +77,11 @@ def items_meant(
     only one of an order that is meant."""
     if (spoken := numbers(said) & {one.id for one in mine}) and order.id not in spoken:
         return False
-    if all(item.id in said or named(said, item.name, products) for item in touched) or _EVERY.search(said):
+    if _EVERY.search(said) or all(
+        item.id in said
+        or (named(said, item.name, products) and (bool(spoken) or only_here(said, item, order, mine)))
+        for item in touched
+    ):
         return True
     if len(order.items) == 1:
         return order_meant(said, order, mine, products)
