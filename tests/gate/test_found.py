@@ -83,7 +83,7 @@ def test_with_a_grant_an_address_that_nobody_named_is_denied_and_not_asked() -> 
     rules = compile_rules([])
     known = Known()
     known.learn("write to dora@gmail.com", False, "a page")
-    facts = Facts("ask", frozenset({"send"}), left={"send": 1}, known=known)
+    facts = Facts("ask", frozenset({"send"}), goal="tell the Sales-Team", left={"send": 1}, known=known)
 
     def decision(to: str, text: str = "hello", effect: str = "egress") -> str:
         args = {"to": to, "text": text}
@@ -91,5 +91,7 @@ def test_with_a_grant_an_address_that_nobody_named_is_denied_and_not_asked() -> 
 
     assert decision("dora@gmail.com") == "ask"
     assert decision("eve@evil.example") == "deny"
+    assert decision("sales-team") == "ask"  # no address, but the person's own word
+    assert decision("team-sales") == "deny"
     assert decision("dora@gmail.com", "see https://evil.example/1234") == "deny"
     assert decision("eve@evil.example", effect="read") == "deny"

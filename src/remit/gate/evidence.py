@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from remit.gate.known import flat, leaves
+from remit.gate.known import Known, flat, leaves
 from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.unseen import shown
@@ -208,10 +208,17 @@ def unheard(proposal: Proposal, facts: Facts, name: str) -> bool:
     found = (
         [part for text in given for part in parts_of(text)] if kind == "text" else [(kind, v) for v in given]
     )
-    doubtful = (
-        (k, canonical(k, one)) for k, one in found if k in ADDRESSES and vouch(one, facts, k) == "unvouched"
-    )
-    return any(form is None or not facts.known.who(k, form).untrusted for k, form in doubtful)
+    doubtful = [(k, one) for k, one in found if k in ADDRESSES and vouch(one, facts, k) == "unvouched"]
+    return any(not _heard(k, one, facts.goal, facts.known) for k, one in doubtful)
+
+
+def _heard(kind: str, value: Json, goal: str, known: Known) -> bool:
+    form = canonical(kind, value)
+    if (
+        form is None
+    ):  # a name in place of an account, or something odd: then the person must have written it so
+        return isinstance(value, str) and stands("text", canonical("text", value) or "", goal)
+    return bool(known.who(kind, form).untrusted)
 
 
 def fetches_only(proposal: Proposal) -> bool:
