@@ -153,8 +153,8 @@ async def test_the_planner_sees_what_is_trusted_handles_for_the_rest_and_the_for
     assert model.told == [
         "[1.1] (strangers' words, as the airlock has them) "
         '{"about":"refund","urgent":true,"order":"W1","sum":"12.5 EUR"}\n'
-        '{"*0":"","body":{"$ref":"1.1#/body"},"from":"bob@corp.example","id":7,"*4":12.5,'
-        '"*5":[{"$ref":"1.1#/*5/0"},true]}'
+        '{"id":7,"from":"bob@corp.example","*4":12.5,"body":{"$ref":"1.1#/body"},'
+        '"*5":[{"$ref":"1.1#/*5/0"},true],"*0":""}'
     ]
     assert MARK not in model.all
     assert lock.last is not None
@@ -384,7 +384,7 @@ async def test_a_child_reads_behind_its_parents_airlock_and_its_report_is_its_ow
     await Crew(app).see_through(run)
     assert MARK not in child.all
     assert lock.count == 1  # for the mail, and not for the report
-    assert model.told == ['[1.1] {"report":"It is about W1.","status":"cannot verify"}']
+    assert model.told == ['[1.1] {"status":"cannot verify","report":"It is about W1."}']
 
 
 async def test_a_fork_cannot_change_how_a_run_reads(app: App) -> None:
@@ -537,6 +537,18 @@ def keys(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [*value, *(key for item in value.values() for key in keys(item))]
     return [key for item in value for key in keys(item)] if isinstance(value, list) else []
+
+
+def test_a_name_is_shown_where_a_trusted_source_says_it_and_that_of_a_place_that_is_not_is_a_number() -> None:
+    result = {"total": 3, "note": MARK, "prices": {"lamp": {"sum": "5", "seller": MARK}}}
+    shown, _ = veiled(
+        result, {"*": "system", "note": "untrusted", "prices.*.seller": "untrusted"}, "1.1", frozenset()
+    )
+    assert shown == {
+        "total": 3,
+        "*0": {"$ref": "1.1#/*0"},
+        "*1": {"*0": {"*0": {"$ref": "1.1#/*1/*0/*0"}, "sum": "5"}},
+    }
 
 
 @given(form=st.dictionaries(st.sampled_from("fgh"), entries, min_size=1), data=st.data())

@@ -10,14 +10,14 @@ a check refuses one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_json
 
 from remit.errors import Mend
-from remit.gate.fields import REST, TRUSTED, at, steps_of
+from remit.gate.fields import REST, TRUSTED, Spot, at, spot, steps_of
 from remit.journal.events import Acted, Screened, Started
 from remit.journal.refs import KEY, QUOTED, arguments, nth
 from remit.journal.state import CallState, State
@@ -138,33 +138,26 @@ def veiled(
 ) -> tuple[Json, list[tuple[str, str]]]:
     """A result without the texts that no trusted source says, and these texts, each with the path to it."""
     texts: list[tuple[str, str]] = []
-    whole = dict(fields).keys() == {REST}
 
-    def trusted(path: tuple[str, ...]) -> bool:
-        if whole:
-            return fields[REST] in TRUSTED
-        return all(says in TRUSTED for _, says in at(value, fields, path))
-
-    def show(here: Json, path: tuple[str, ...], handle: tuple[str, ...]) -> Json:
-        if here is None or isinstance(here, bool | int | float) or trusted(path):
-            return here
-        if isinstance(here, Mapping):
-            return {name: show(here[key], (*path, key), (*handle, name)) for name, key in _named(here, names)}
-        if isinstance(here, list):
-            return [show(item, (*path, str(i)), (*handle, str(i))) for i, item in enumerate(here)]
-        if not str(here).strip():
-            return ""
-        texts.append((_pointer(path), str(here)))
+    def show(here: Spot, path: tuple[str, ...], handle: tuple[str, ...]) -> Json:
+        value = here.value
+        if value is None or isinstance(value, bool | int | float) or (here.settled and here.says in TRUSTED):
+            return value
+        if isinstance(value, list):
+            return [show(item, (*path, at), (*handle, at)) for at, _, item in here.items()]
+        if isinstance(value, Mapping):
+            found, place = list(here.items()), {key: at for at, key in enumerate(nth(value))}
+            called = [key if key in names or says in TRUSTED else f"*{place[key]}" for key, says, _ in found]
+            return {
+                name: show(item, (*path, key), (*handle, name))
+                for name, (key, _, item) in zip(called, found, strict=True)
+            }
+        if here.says in TRUSTED or not str(value).strip():
+            return value if here.says in TRUSTED else ""
+        texts.append((_pointer(path), str(value)))
         return {KEY: f"{call_id}#{_pointer(handle)}" if handle else call_id}
 
-    return show(value, (), ()), texts
-
-
-def _named(value: Mapping[str, Json], names: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """The fields of an object by names that may be shown, each with its own: its number where nobody vouches for it."""
-    numbered = nth(value)
-    for number, key in enumerate(numbered):
-        yield (key if key in names else f"*{number}"), key
+    return show(spot(value, fields), (), ()), texts
 
 
 def _pointer(steps: Sequence[str]) -> str:

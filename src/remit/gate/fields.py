@@ -110,6 +110,42 @@ def scaled(
     return _walk(value, going, label, rest, scale, around, place)
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a result. `says`: the integrity of what stands there; where it is not `settled`, what stands beneath may
+    have another."""
+
+    value: Json
+    says: str
+    settled: bool
+    _going: Sequence[Going]
+    _label: str | None
+    _rest: str
+
+    def items(self) -> Iterator[tuple[str, str, Spot]]:
+        """What an object or a list holds: name, integrity of the name, place."""
+        if isinstance(self.value, Mapping):
+            for key, item in self.value.items():
+                inner, its = _into(key, self._going, self._label, INTEGRITY, ())
+                said = weaker(self.says, its or self._rest, *(INTEGRITY.says(word, ()) for _, word in inner))
+                yield key, said, _spot(item, inner, its, self._rest)
+        elif isinstance(self.value, list):
+            inner, its = _into("[]", self._going, self._label, INTEGRITY, ())
+            for place, item in enumerate(self.value):
+                yield str(place), "system", _spot(item, inner, its, self._rest)
+
+
+def spot(value: Json, fields: Mapping[str, str]) -> Spot:
+    """A result, to be gone through place by place: `labelled` with where each value stands."""
+    going, word = _begun(fields, INTEGRITY.unspoken)
+    return _spot(value, going, None, INTEGRITY.says(word, ()))
+
+
+def _spot(value: Json, going: Sequence[Going], label: str | None, rest: str) -> Spot:
+    going, label = _fitting(value, going, label, rest, INTEGRITY)
+    return Spot(value, label or rest, not going, going, label, rest)
+
+
 def _walk(
     value: Json,
     going: Sequence[Going],
