@@ -234,6 +234,25 @@ async def test_whether_to_do_it_again_after_a_crash_is_for_the_same_people(app: 
     assert state.calls["1.1"].approved_by == "dora and bo"
 
 
+async def test_one_word_in_the_journal_is_no_answer_to_a_doubt_that_two_must_settle(app: App) -> None:
+    run = await ask(app, by=["bo", "carol", "dora"])
+    for by in ("bo", "carol"):
+        await app.answer(run, "approve", by)
+    await app.advance(run)
+    events = await app.journal.read(run)
+    begun = next(event.seq for event in events if isinstance(event.body, Intended))
+    world.reset()
+    again = uuid4()
+    await app.journal.append(again, 0, [event.body for event in events[:begun]])
+    state = await app.advance(again)
+    (doubt,) = state.waits
+    await app.journal.append(again, state.seq, [Replied(ask_id=doubt, decision="approve", by="dora")])
+    state = await app.advance(again)
+    acted = state.calls["1.1"].acted
+    assert acted is not None
+    assert (acted.status, acted.result, world.done) == ("rejected", "1 more person must say yes", [])
+
+
 async def test_a_fork_takes_no_half_of_an_approval_along(app: App) -> None:
     run = await ask(app, **{**LATE, "by": ["bo", "eve"]})
     await app.answer(run, "approve", "bo")

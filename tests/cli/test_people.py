@@ -12,6 +12,7 @@ import pytest
 from remit import settings as settings_module
 from remit.agents.spec import DAYS
 from remit.app import open_app
+from remit.cli import asks, inbox
 from remit.cli.asks import EVIDENCE
 from remit.gate.evidence import LEVELS
 from remit.journal.events import Answered, Asked, Call, Judged
@@ -362,3 +363,14 @@ def test_the_inbox_says_until_when_a_question_is_put_off(
     assert "waits until 00:00" in remit("inbox").stdout
     assert data("inbox")[0]["quiet_until"].endswith("UTC")
     assert remit("approve", "last").exit_code == 0
+
+
+def test_what_is_mine_is_found_behind_what_is_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for who in ("bo", "bo", "bo", "olga", "bo", "olga", "olga"):
+        work(tmp_path, SENDING, DONE, goal=f"for {who}", rules=[{"tool": "send", "ask": "true", "by": who}])
+    monkeypatch.setattr(asks, "MOST", 2)
+    monkeypatch.setattr(inbox, "MOST", 2)
+    assert [row["goal"] for row in data("inbox", "--for", "olga")] == ["for olga", "for olga"]
+    assert [row["goal"] for row in data("inbox")] == ["for bo", "for bo"]
+    assert "The oldest 2 are shown; there may be more." in remit("inbox", "--for", "olga").stdout
+    assert data("inbox", "--for", "eve") == []

@@ -144,3 +144,12 @@ def test_a_share_is_drawn_and_a_time_is_in_the_unit_that_people_say() -> None:
         "██████████ 100%",
     ]
     assert [took(s) for s in (0.44, 59, 90, 5400, 172800)] == ["0.4 s", "59.0 s", "1.5 min", "1.5 h", "2.0 d"]
+
+
+async def test_runs_in_the_archive_are_said_to_be_left_out(here: Settings) -> None:
+    async with open_app(here) as app, app.store.pool.connection() as connection:
+        query = "insert into archives (run, ended_at, format, events, size, sha256, body) values (%s, now(), 1, 1, 1, '', '')"
+        await connection.execute(query, (uuid4(),))
+    for command in ("reviewers", "effects"):
+        shown = await asyncio.to_thread(remit, command)
+        assert "1 run in the archive left out." in shown.stdout

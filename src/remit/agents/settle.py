@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from remit.agents.live import Live
 from remit.errors import StaleWriter
+from remit.gate.approval import endorsed_of, enough, terms_of
 from remit.gate.confidentiality import unscoped
 from remit.gate.fields import REST
-from remit.journal.events import Acted, Asked, Intended, Json, Judged, Replied
+from remit.journal.events import Acted, Asked, Intended, Json, Judged, Person, Replied
 from remit.journal.refs import given
 from remit.journal.state import CallState
 from remit.tools.call import call as call_tool
@@ -142,8 +143,16 @@ async def doubt_answered(live: Live, call: CallState, tool: Tool) -> None:
     """A person knows what became of the effect, or decides."""
     reply = call.replied
     assert reply is not None
+    asked, person = call.asked, live.state.started.person if live.state.started else Person()
+    assert asked is not None
     if reply.decision == "approve":
-        await perform(live, call)
+        if why := enough(terms_of(live.state, asked), endorsed_of(call, asked), person, reply):
+            too_few = rejected(call, tool, reply, "").model_copy(
+                update={"result": why, "integrity": "system"}
+            )
+            live.write(too_few)
+        else:
+            await perform(live, call)
     elif reply.decision == "answer":
         live.write(acted(call, tool, "ok", reply.text, source=reply.by))
     else:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from uuid import UUID
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -25,6 +24,7 @@ from remit.journal.refs import given
 from remit.journal.state import CallState, State
 from remit.steering import barred
 
+MOST = 200  # things that wait, in one list
 LONGEST = 4_000  # characters of one value on a screen
 # Of each level of evidence: whether it speaks for the value, and in words
 EVIDENCE = {
@@ -79,13 +79,24 @@ class Waiting:
         return self.asked.kind == "question" and self.call is not None
 
 
-async def waiting(app: App, who: str) -> list[Waiting]:
-    """All of it, the runs with the oldest first; each run is read once. `who` looks at it."""
-    rows, now, people = await list_asks(app.store), await app.now(), await app.people()
-    found: dict[UUID, list[AskRow]] = {}
-    for row in rows:
-        found.setdefault(row.run, []).append(row)
-    states = {run: await app.state(run) for run in found}
+async def waiting(app: App, who: str, theirs: bool = False) -> list[Waiting]:
+    """The oldest of it, as `who` looks at it; `theirs`: only what they may say yes to. Of a run it is together."""
+    found: list[Waiting] = []
+    last: AskRow | None = None
+    while rows := await list_asks(app.store, MOST, last):
+        several = await _looked_at(app, who, rows)
+        found += [one for one in several if not theirs or not one.barred or one.asks_in_words]
+        last = rows[-1]
+        if len(found) >= MOST or len(rows) < MOST:
+            break
+    runs = list(dict.fromkeys(one.row.run for one in found[:MOST]))
+    return sorted(found[:MOST], key=lambda one: runs.index(one.row.run))
+
+
+async def _looked_at(app: App, who: str, rows: Sequence[AskRow]) -> list[Waiting]:
+    """Each run is read once."""
+    now, people = await app.now(), await app.people()
+    states = {run: await app.state(run) for run in dict.fromkeys(row.run for row in rows)}
     return [
         Waiting(
             row,
@@ -95,9 +106,8 @@ async def waiting(app: App, who: str) -> list[Waiting]:
             people.quiet(terms_of(state, asked), now),
             tuple(one for one in circle.handovers if _concerns(one, terms_of(state, asked), now)),
         )
-        for run, asks in found.items()
-        for row in asks
-        if (asked := (state := states[run]).waits.get(row.ask_id))  # it may have been answered meanwhile
+        for row in rows
+        if (asked := (state := states[row.run]).waits.get(row.ask_id))  # it may have been answered meanwhile
     ]
 
 

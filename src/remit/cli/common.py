@@ -81,6 +81,13 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False, indent=2) + "\n")
 
 
+def left_out(archived: int) -> None:
+    """Say of a list that is read from events what it does not have."""
+    if archived:
+        runs = "1 run" if archived == 1 else f"{archived} runs"
+        console.print(f"{runs} in the archive left out.", style="dim")
+
+
 def listing(*columns: str, whole: tuple[str, ...] = (), cut: str = "") -> Table:
     """A plain table. The columns `whole` are never wrapped, since people copy from them; `cut` is one line at most."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

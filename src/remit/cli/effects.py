@@ -10,10 +10,11 @@ from rich.text import Text
 
 from remit import settings
 from remit.app import open_app
-from remit.cli.common import Download, Json, Run, console, listing, me, perform, print_json
+from remit.cli.common import Download, Json, Run, console, left_out, listing, me, perform, print_json
 from remit.cli.run import digest, end
 from remit.cli.timeline import brief
 from remit.journal.effects import Effect, ledger, list_effects
+from remit.journal.index import count_archived
 
 COLOUR = {"ok": "green", "in doubt": "red", "unknown": "red", "failed": "yellow", "undone": "cyan"}
 
@@ -53,6 +54,7 @@ def undo(
 
 
 async def _effects(prefix: str, doubtful: bool, limit: int, as_json: bool) -> None:
+    archived = 0
     async with open_app(settings.load()) as app:
         if prefix:
             found = ledger(await app.journal.read(await app.find(prefix)))
@@ -61,12 +63,15 @@ async def _effects(prefix: str, doubtful: bool, limit: int, as_json: bool) -> No
             found = found[::-1][:limit]
         else:
             found = await list_effects(app.store, app.journal, doubtful=doubtful, limit=limit)
+            archived = await count_archived(app.store)
     if as_json:
         print_json(found)
     elif not found:
         console.print("Nothing is in doubt." if doubtful else "Nothing was done to the world yet.")
     else:
         console.print(table(found))
+    if not as_json:
+        left_out(archived)
 
 
 def table(found: list[Effect]) -> Table:

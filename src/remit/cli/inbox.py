@@ -11,7 +11,7 @@ from rich.text import Text
 
 from remit import settings
 from remit.app import App, open_app
-from remit.cli.asks import as_data, blocks, waiting
+from remit.cli.asks import MOST, as_data, blocks, waiting
 from remit.cli.common import EXIT, Download, Json, Run, console, me, perform, print_json
 from remit.cli.family import family
 from remit.cli.run import attend, digest, end
@@ -107,9 +107,7 @@ def answer(
 
 async def _inbox(person: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
-        found = await waiting(app, person or me())
-    if person:
-        found = [one for one in found if not one.barred or one.asks_in_words]
+        found = await waiting(app, person or me(), theirs=bool(person))
     if as_json:
         print_json([as_data(one) for one in found])
         return
@@ -118,6 +116,8 @@ async def _inbox(person: str, as_json: bool) -> None:
         return
     for block in blocks(found):
         console.print(block)
+    if len(found) >= MOST:
+        console.print(f"The oldest {MOST} are shown; there may be more.", style="dim")
 
 
 async def _reply(

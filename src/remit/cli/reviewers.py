@@ -11,8 +11,9 @@ from rich.text import Text
 from remit import settings
 from remit.age import parse_age
 from remit.app import open_app
-from remit.cli.common import Json, console, listing, perform, print_json
+from remit.cli.common import Json, console, left_out, listing, perform, print_json
 from remit.gate.unseen import shown
+from remit.journal.index import count_archived
 from remit.journal.reviewers import QUICK, Reviewer, list_reviewers
 
 WIDE = 10  # characters of a whole bar
@@ -36,11 +37,13 @@ async def _reviewers(since: str, as_json: bool) -> None:
     age = parse_age(since) if since else None
     async with open_app(settings.load()) as app:
         found = await list_reviewers(app.store, age)
+        archived = await count_archived(app.store)
     if as_json:
         print_json([{**asdict(one), "stamping": one.stamping} for one in found])
         return
     if not found:
         console.print("Nobody has decided on a call yet.")
+        left_out(archived)
         return
     quick = f"under {QUICK:.0f} s"
     table = listing(
@@ -60,6 +63,7 @@ async def _reviewers(since: str, as_json: bool) -> None:
             newest,
         )
     console.print(table)
+    left_out(archived)
     for one in found:
         if one.stamping:
             console.print(Text(f"\n{_words(one)}", "yellow"))

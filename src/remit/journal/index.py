@@ -66,17 +66,31 @@ async def list_runs(
         return await (await cursor.execute(query, values)).fetchall()
 
 
-async def list_asks(store: Store, limit: int = 200) -> list[AskRow]:
-    """What waits for a person, oldest first."""
+async def list_asks(store: Store, limit: int = 200, after: AskRow | None = None) -> list[AskRow]:
+    """What waits for a person, oldest first. `after` pages on from the last row."""
     query = """
         select a.run, a.ask_id, a.kind, a.text, a.at, a.expires, r.agent, r.goal
-        from asks a join runs r on r.id = a.run order by a.at limit %s
+        from asks a join runs r on r.id = a.run
+        where %(at)s::timestamptz is null or (a.at, a.run, a.ask_id) > (%(at)s, %(run)s, %(ask)s)
+        order by a.at, a.run, a.ask_id limit %(limit)s
     """
+    last = (
+        {"at": after.at, "run": after.run, "ask": after.ask_id}
+        if after
+        else dict.fromkeys(("at", "run", "ask"))
+    )
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(AskRow)) as cursor,
     ):
-        return await (await cursor.execute(query, (limit,))).fetchall()
+        return await (await cursor.execute(query, {**last, "limit": limit})).fetchall()
+
+
+async def count_archived(store: Store) -> int:
+    """Runs in the archive: what is read from events passes over them."""
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute("select count(*) from archives")).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def orphans(
