@@ -506,7 +506,7 @@ def test_whatever_a_call_that_was_given_a_text_answers_passes_no_word_of_it(
         told: Any = {"call_id": f"{step}.1", "tool": "t", "effect": effect}
         bodies += [
             Answered(model="m", calls=[Call(id=f"{step}.1", tool="t", args=args)]),
-            Judged(**told, decision="deny", rule="r", reasons=[doubt], provenance={"a": MARK}),
+            Judged(**told, decision="deny", rule="r", reasons=[doubt, MARK], provenance={"a": MARK}),
             Acted(**told, status=status, integrity=integrity, result=result),
         ]
     for seq, body in enumerate(bodies, 1):

@@ -12,7 +12,7 @@ from uuid import UUID
 from remit.agents.context import Transcript, instructions
 from remit.agents.reading import learn
 from remit.agents.spec import Agent
-from remit.agents.veil import Veil
+from remit.agents.veil import veil_of
 from remit.gate.known import Known
 from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
@@ -78,7 +78,7 @@ class Live:
         # A small model does not gain by it, and its prompts are short.
         refer = not self.model.small and any(tool.sinks for tool in self.tools.values())
         if self.spec.reading == "airlock":
-            self.transcript.veil, refer = Veil(self.state, frozenset(self.spec.airlock.names)), True
+            self.transcript.veil, refer = veil_of(self.spec, self.state), True
         self.prefix, self.transcript.numbered = instructions(self.spec, refer), refer
         self.name = str(self.run)
         hidden = {"declare", "server", "pinned"}

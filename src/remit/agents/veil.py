@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from remit.agents.spec import Agent
 from remit.errors import Mend
 from remit.gate.fields import REST, TRUSTED, Spot, at, spot, steps_of
 from remit.journal.events import Acted, Screened, Started
@@ -63,6 +64,7 @@ class Veil:
 
     state: State
     names: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()  # what the rules of the spec say for themselves
     open: dict[str, Hidden] = field(default_factory=dict)  # call id -> not screened yet
     tainted: set[str] = field(default_factory=set)  # calls that were given a stranger's text
 
@@ -78,7 +80,7 @@ class Veil:
         if given != "nothing":
             self.tainted.add(body.call_id)
         if body.status == "denied":
-            return _refused(call) if call and call.judged else "refused"
+            return _refused(call, self.words) if call and call.judged else "refused"
         told = body.status in ("ok", "simulated")
         plain = given == "nothing" or body.status == "rejected" or LOOP.fullmatch(str(body.result))
         if body.integrity in TRUSTED and (plain or not told):
@@ -123,14 +125,24 @@ class Veil:
         return any(says not in TRUSTED for _, says in at(target.acted.result, fields, steps))
 
 
-def _refused(call: CallState) -> str:
-    """By which rule, and for want of what: the words of the spec, and none of the call's."""
+def veil_of(spec: Agent, state: State) -> Veil:
+    """The veil of a run of the agent."""
+    rules = (*spec.rules, *spec.inherited, *spec.workspace)
+    conditions = (f"`{rule.allow or rule.ask or rule.deny}` does not hold" for rule in rules)
+    words = frozenset((*(rule.because for rule in rules), *conditions)) - {""}
+    return Veil(state, frozenset(spec.airlock.names), words)
+
+
+def _refused(call: CallState, words: frozenset[str]) -> str:
+    """By which rule, and for want of what: `words` of the spec, and none of the call's. The guardian has heard none either."""
     judged = call.judged
     assert judged is not None
     reasons = [reason.partition("could not be decided")[0].rstrip(" (:") for reason in judged.reasons]
     doubtful = [name for name, level in judged.evidence.items() if level == "unvouched"]
     wanting = [f"nothing vouches for {', '.join(doubtful)}"] if doubtful else []
-    return "refused: " + ("; ".join([*filter(None, reasons), *wanting]) or judged.rule)
+    heard = judged.rule == "guardian"
+    own = [reason for reason in reasons if heard or reason.removeprefix("not allowed:").strip() in words]
+    return "refused: " + "; ".join([*(own or [judged.rule]), *wanting])
 
 
 def veiled(
