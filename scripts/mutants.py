@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import functools
 import importlib
 import json
 import os
@@ -152,7 +153,7 @@ def forget() -> None:
     """What is remembered from one test to the next would hide which lines it needs."""
     for module in [one for name, one in list(sys.modules.items()) if name.startswith("remit.")]:
         for value in list(vars(module).values()):
-            if hasattr(value, "cache_clear"):
+            if isinstance(value, functools._lru_cache_wrapper):
                 value.cache_clear()
 
 

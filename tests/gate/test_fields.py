@@ -215,3 +215,12 @@ def test_what_cannot_lead_on_weakens_what_was_said_before_and_strengthens_nothin
         "z": "system",
         2: "system",
     }
+
+
+def test_a_star_alone_takes_nothing_from_what_other_paths_speak_of() -> None:
+    assert dict(labelled({"a": 1, "b": 2}, {"*": "untrusted", "a": "system"})) == {
+        "a": "untrusted",  # the name of a field is no better than what it is a part of
+        1: "system",
+        "b": "untrusted",
+        2: "untrusted",
+    }
