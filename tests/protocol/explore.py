@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from remit.steering import People
 from tests.protocol.judge import Violation, ends
 from tests.protocol.world import Scene, World
 
@@ -61,6 +62,11 @@ async def _noon(app: Any) -> datetime:
     return Noon.now()
 
 
+async def _nobody_away(steering: object) -> People:
+    """Nobody speaks for anybody: the tables of that are no part of the protocol."""
+    return People()
+
+
 def _owner() -> Any:
     loop: Any = asyncio.get_running_loop()
     return loop.owner
@@ -94,6 +100,7 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             "remit.tools.call.time": clock,
             "remit.journal.lease.Leases.now": lambda leases: Noon.now(),
             "remit.steering.Steering.now": _noon,
+            "remit.steering.Steering.people": _nobody_away,
             "remit.journal.journal.datetime": Noon,
             "remit.app.datetime": Noon,
             **(broken or {}),
