@@ -21,7 +21,6 @@ _EVERY = re.compile(
     r"|\b(all|every|whole|entire|rest)\b(\W+\w+){0,3}?\W+(orders?|items?|products?|purchases?)\b",
     re.I,
 )
-_SEVERAL = re.compile(r"\b(all|both|every|each)\b", re.I)
 _CHEAP = re.compile(r"\b(cheap\w*|lowest|least expensive|less expensive|save)\b", re.I)
 _DEAR = re.compile(r"\b(most expensive|highest|priciest|dearest)\b", re.I)
 _NUMBER = re.compile(r"#?\bW?(\d{7})\b", re.I)
@@ -52,10 +51,27 @@ def _heard(said: str) -> frozenset[str]:
 
 
 def only_here(said: str, item: Item, order: Order, mine: Sequence[Order]) -> bool:
-    """Whether no other order of theirs has such a thing, or the words speak of all of them: else they may mean the other."""
+    """Whether no other order of theirs has such a thing, or the words speak of all of these: else they may mean the other."""
     others = [one for one in mine if one.id != order.id and one.status != "cancelled"]
     twice = any(other.name == item.name for one in others for other in one.items)
-    return not twice or bool(_SEVERAL.search(said))
+    if not twice or _together(said, item, order, others):
+        return True
+    things = "|".join(map(re.escape, tokens(item.name)))
+    return bool(re.search(rf"\b(all|both|every|each)\b(\W+\w+){{0,3}}?\W+({things})", said, re.I))
+
+
+def _together(said: str, item: Item, order: Order, others: Sequence[Order]) -> bool:
+    """Whether one sentence of the words names it beside another thing, and only this order has the two."""
+    beside = {other.name for other in order.items} - {item.name}
+    for sentence in re.split(r"[.!?\n]\s", said):
+        heard = "".join(tokens(sentence))
+        if "".join(tokens(item.name)) not in heard:
+            continue
+        for name in beside:
+            both = "".join(tokens(name)) in heard
+            if both and not any({item.name, name} <= {one.name for one in other.items} for other in others):
+                return True
+    return False
 
 
 def order_meant(said: str, order: Order, mine: Sequence[Order], products: Sequence[str]) -> bool:
