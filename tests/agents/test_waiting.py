@@ -82,13 +82,23 @@ async def flaky(context: ToolContext) -> str:
     return "done"
 
 
+@tool(effect="destroy", settle="key")
+async def away(context: ToolContext) -> str:
+    """Do it, lose the answer, and be away from then on."""
+    world.happened("away", context.key)
+    if len(world.done) == 1:
+        raise ConnectionResetError("the answer was lost")
+    world.done.pop()  # nothing has reached it
+    raise ConnectionRefusedError("nobody is there")
+
+
 @tool(effect="destroy", settle="ask")
 async def silent() -> str:
     """Do it, perhaps, and lose the answer."""
     raise TimeoutError("no answer in 10 s")
 
 
-TOOLS = (ship, post, poll, refund, flaky, silent)
+TOOLS = (ship, post, poll, refund, flaky, away, silent)
 
 
 @pytest.fixture(autouse=True)
@@ -431,6 +441,17 @@ async def test_an_effect_whose_answer_is_lost_is_settled_by_its_key(app: App) ->
     assert state.calls["1.1"].acted.result == "done"  # type: ignore[union-attr]
     assert len({key for _, key in world.done}) == 1
     assert state.calls["1.1"].intended.attempt == 3  # type: ignore[union-attr]
+
+
+async def test_a_repeat_that_reaches_nobody_says_nothing_of_the_first_time(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remit.agents.settle.PAUSE", 0.0)
+    state = await app.advance(await start(app, call("away")))
+    (asked,) = state.waits.values()
+    assert asked.kind == "doubt"
+    assert "nobody is there" in asked.text
+    assert [what for what, _ in world.done] == ["away"]
 
 
 async def test_an_effect_whose_answer_is_lost_and_that_nobody_can_look_up_is_put_before_a_person(

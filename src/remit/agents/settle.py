@@ -84,9 +84,10 @@ async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:
     await live.settled()
     async with live.leases.effect(live.run):
         done = await run(live, call, key)
-    if (
-        done.status == "unknown"
-    ):  # its answer was lost: in doubt, as after a crash, and settled at the next step
+    # Its answer was lost, or it was repeated and did not come back well, which says nothing of the first time: in doubt, as
+    # after a crash, and settled at the next step.
+    repeated = attempt > 1 and live.tools[call.call.tool].settle.how != "lookup"
+    if done.status == "unknown" or (repeated and done.status in ("failed", "mend")):
         live.memory[f"lost {call.call.id}"] = done.result
         await asyncio.sleep(min(PAUSE * 2**attempt, 10))
         return
