@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import takewhile
 from typing import Any, Literal
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from remit.gate.known import Known
 from remit.gate.leaving import RULE as CONFIDENTIALITY
 from remit.gate.policy import check
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
 from remit.journal.events import Acted, Answered, Event, Judged, Started
 from remit.journal.index import list_runs
@@ -30,6 +33,7 @@ from remit.journal.refs import arguments, given
 from remit.journal.rolling import is_sum
 from remit.journal.state import CallState, State, apply
 from remit.outfit import Outfit, agent_of, outfit
+from remit.remembered import Once, list_ever
 
 Json = Any
 UNKNOWN = "unknown"
@@ -54,6 +58,13 @@ class Then:
             learn(found, self.state, event.body)
         return found
 
+    def beside(self, call: CallState) -> list[Json] | None:
+        """The arguments of the calls of the same answer that stood before it; None for a child, as the gate has it."""
+        if self.state.started is None or self.state.started.parent is not None:
+            return None
+        earlier = takewhile(lambda one: one is not call, self.state.calls.values())
+        return [given(self.state, one) for one in earlier if one.seq == call.seq]
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -69,6 +80,7 @@ class Past:
     person: Mapping[str, Json]
     inputs: Mapping[str, Json]
     then: Then
+    at: datetime
     narrowed: tuple[Json, ...] = ()  # rules of the workspace that had come since the run began
 
     def proposal(self, made: Outfit) -> Proposal:
@@ -95,8 +107,13 @@ class Past:
             counts=self.then.counts,
             left={} if self.rule == GRANT else None,  # other rules would not have asked for more
             known=self.then.known(),
+            beside=self.then.beside(self.call),
             sums={name: value for name, value in self.records.items() if is_sum(name)},
         )
+
+    def remembered(self, agent: str, ever: Iterable[Once]) -> list[Remembered]:
+        """What was held for said, of all that ever was."""
+        return [one.said for one in ever if one.held(agent, self.call.call.tool, self.at)]
 
     def lost(self, made: Outfit) -> frozenset[str]:
         """What these rules may ask about, and the journal does not hold."""
@@ -174,13 +191,13 @@ def past_calls(events: Iterable[Event]) -> dict[str, Past]:
             wanted |= dict.fromkeys((call.id for call in body.calls), _now(state, seen))
         elif isinstance(body, Judged) and body.call_id in state.calls:
             then = wanted.pop(body.call_id, _now(state, seen))
-            found[body.call_id] = _past(state, state.calls[body.call_id], body, then)
+            found[body.call_id] = _past(state, state.calls[body.call_id], body, then, event.at)
         elif isinstance(body, Acted) and body.rule and body.call_id in state.calls:
             verdict = Judged(
                 call_id=body.call_id, tool=body.tool, effect=body.effect, decision="allow", rule=body.rule
             )
             then = wanted.pop(body.call_id, _now(state, seen))
-            found.setdefault(body.call_id, _past(state, state.calls[body.call_id], verdict, then))
+            found.setdefault(body.call_id, _past(state, state.calls[body.call_id], verdict, then, event.at))
     return found
 
 
@@ -188,7 +205,7 @@ def _now(state: State, seen: Sequence[Event]) -> Then:
     return Then(state.untrusted, dict(state.counts), said(state), state, tuple(seen))
 
 
-def _past(state: State, call: CallState, judged: Judged, then: Then) -> Past:
+def _past(state: State, call: CallState, judged: Judged, then: Then, at: datetime) -> Past:
     started = state.started
     assert started is not None
     return Past(
@@ -202,16 +219,18 @@ def _past(state: State, call: CallState, judged: Judged, then: Then) -> Past:
         person=started.person.model_dump(),
         inputs=started.inputs,
         then=then,
+        at=at,
         narrowed=tuple(state.narrowed),
     )
 
 
-def explained(past: Past, agent: Agent, made: Outfit) -> Explained:
-    """Why it was decided so: judged again by the same rules, with what was known. Raises Mend where the tool does not
-    take such arguments any more."""
-    proposal = past.proposal(made)
+def explained(past: Past, agent: Agent, made: Outfit, ever: Iterable[Once] = ()) -> Explained:
+    """Why it was decided so: judged again by the same rules, with what was known; `ever`: what people have said yes to for
+    good. Raises Mend where the tool does not take such arguments any more."""
+    proposal, own = past.proposal(made), inherited(agent, made)
     lost, stood = past.lost(made), past.stood(made.rules)
-    return explain(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost, stood)
+    remembered = past.remembered(agent.name, ever)
+    return explain(proposal, past.facts(agent, made), made.rules, own, lost, stood, remembered)
 
 
 def inherited(agent: Agent, made: Outfit) -> int:
@@ -219,8 +238,9 @@ def inherited(agent: Agent, made: Outfit) -> int:
     return len(made.rules.compiled) - len(agent.rules)
 
 
-def again(past: Past, agent: Agent, then: Rules) -> Again:
-    """Judge it by another agent's rules, tools and autonomy; `then`: the rules of that time. Where a rule that is not one of
+def again(past: Past, agent: Agent, then: Rules, ever: Iterable[Once] = ()) -> Again:
+    """Judge it by another agent's rules, tools and autonomy; `then`: the rules of that time; `ever`: what people have said
+    yes to for good, which counts where it held then and the same rule asks. Where a rule that is not one of
     those asks about what the journal does not hold, nobody can tell."""
     made = outfit(agent)
     try:
@@ -228,7 +248,9 @@ def again(past: Past, agent: Agent, then: Rules) -> Again:
     except Mend as error:
         return Again(past, None, f"the tool does not take these arguments any more: {error}")
     lost, stood = past.lost(made), past.stood(then)
-    verdict, looks = watch(proposal, past.facts(agent, made), made.rules, inherited(agent, made), lost, stood)
+    remembered = past.remembered(agent.name, ever)
+    facts, own = past.facts(agent, made), inherited(agent, made)
+    verdict, looks = watch(proposal, facts, made.rules, own, lost, stood, remembered)
     for look in looks:
         if look.workspace and look.rule.decision == "ask" and verdict.decision == "deny":
             continue  # it asks at the most, and something else denies
@@ -247,9 +269,9 @@ def _rules_then(started: Started, past: Past) -> Rules:
         return Rules()
 
 
-def _again(past: Past, agent: Agent, then: Rules) -> Again:
+def _again(past: Past, agent: Agent, then: Rules, ever: Iterable[Once]) -> Again:
     try:
-        return again(past, agent, then)
+        return again(past, agent, then, ever)
     except (UserError, ToolFault) as error:
         return Again(past, None, f"the run's agent cannot be used any more: {error}")
 
@@ -267,6 +289,7 @@ async def judge_again(
         made = outfit(agent)
         check(made.rules, made.tools)
     rows = await list_runs(app.store, agent=of or (agent.name if agent else ""), limit=limit)
+    ever = await list_ever(app.store)
     table, differing, replays = Counter[tuple[str, str]](), [], 0
     for row in rows:
         events = await app.journal.read(row.id)
@@ -283,7 +306,7 @@ async def judge_again(
             own = agent or agent_of(started, past.narrowed)
             if agent is None and workspace is not None:
                 own = own.model_copy(update={"workspace": tuple(workspace)})
-            one = _again(past, own, _rules_then(started, past))
+            one = _again(past, own, _rules_then(started, past), ever)
             would = one.verdict.decision if one.verdict else UNKNOWN
             table[past.decision, would] += 1
             if would != past.decision:

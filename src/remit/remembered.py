@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,29 @@ async def list_remembered(store: Store, agent: str = "", tool: str = "") -> list
     async with store.pool.connection() as connection:
         rows = await (await connection.execute(query, {"agent": agent, "tool": tool})).fetchall()
     return [_of(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A remembered yes that holds, or held until it was revoked."""
+
+    said: Remembered
+    revoked_at: datetime | None
+
+    def held(self, agent: str, tool: str, at: datetime) -> bool:
+        """Whether it spoke for this agent's calls of the tool at that time."""
+        lasted = self.said.at <= at and (self.revoked_at is None or at < self.revoked_at)
+        return lasted and (self.said.agent, self.said.tool) == (agent, tool)
+
+
+async def list_ever(store: Store) -> list[Once]:
+    """All that was ever remembered, the oldest first."""
+    query = """
+        select id, agent, tool, rule, bounds, by, at, run, ask, revoked_at from remembered order by id
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query)).fetchall()
+    return [Once(_of(row[:-1]), row[-1]) for row in rows]
 
 
 async def forget(store: Store, id: int, by: str) -> Remembered:

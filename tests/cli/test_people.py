@@ -308,6 +308,11 @@ def test_a_yes_that_is_remembered_is_listed_used_by_name_and_forgotten(tmp_path:
     assert (again.exit_code, unknown.exit_code) == (2, 2)
     assert "1 was forgotten by olga on" in again.stderr
     assert "nothing is remembered as 9" in unknown.stderr
+    # Of what was decided while it held, it is still told, and judged again, as then.
+    told = data("policy", "explain", second, "1.1")
+    assert (told["decision"], told["rule"]) == ("allow", "remembered 1: send with to = a@b.example")
+    changed = data("policy", "diff", spec(tmp_path))["changed"]
+    assert (second, "1.1") not in {(one["run"], one["call"]) for one in changed}
 
 
 def test_what_two_people_look_at_each_time_is_not_remembered(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from remit.gate.policy import check, warnings
 from remit.journal.events import Started
 from remit.outfit import agent_of, find_agent, outfit
 from remit.past import explained, inherited, judge_again, past_calls
+from remit.remembered import list_ever
 
 Rules_ = Annotated[
     Path | None, typer.Option("--workspace", help="A file of rules that hold for every agent.")
@@ -281,6 +282,7 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
         run = await app.find(prefix)
         events = await app.journal.read(run)
         told = await explain(app, str(run), step)
+        ever = await list_ever(app.store)
     past, started = past_calls(events).get(str(told["call"])), events[0].body
     if past is None or not isinstance(started, Started):
         raise UserError(
@@ -288,7 +290,7 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
         )
     agent = agent_of(started, past.narrowed)
     try:
-        found = explained(past, agent, outfit(agent))
+        found = explained(past, agent, outfit(agent), ever)
     except Mend as error:
         raise UserError(f"{told['tool']} does not take these arguments any more: {error}") from error
     differs = ""

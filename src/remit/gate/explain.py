@@ -4,7 +4,7 @@ what would make a denial an allowance. Pure: `judge` itself is watched, so that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from remit.gate.condition import constant, paths
 from remit.gate.judge import GRANT, judge
 from remit.gate.leaving import RULE
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.remembered import Remembered
 from remit.gate.rules import Compiled, Rule, Rules, compile_rules
 from remit.gate.sums import SUMS
 
@@ -82,11 +83,12 @@ def explain(
     inherited: int = 0,
     lost: frozenset[str] = frozenset(),
     stood: Mapping[str, bool] = MappingProxyType({}),
+    remembered: Sequence[Remembered] = (),
 ) -> Explained:
     """Judge the call, and tell how. The first `inherited` rules are not the agent's own. `lost`: the variables that are
     not known any more; rules that ask about them are taken to have stood as `stood` says, by their names, and cannot be
-    decided where it does not."""
-    verdict, looks = watch(proposal, facts, rules, inherited, lost, stood)
+    decided where it does not. `remembered`: what people had said yes to for good."""
+    verdict, looks = watch(proposal, facts, rules, inherited, lost, stood, remembered)
     ways = (
         ()
         if verdict.decision == "allow"
@@ -102,6 +104,7 @@ def watch(
     inherited: int = 0,
     lost: frozenset[str] = frozenset(),
     stood: Mapping[str, bool] = MappingProxyType({}),
+    remembered: Sequence[Remembered] = (),
 ) -> tuple[Verdict, tuple[Look, ...]]:
     """The verdict, and each rule that it took."""
     seen: list[tuple[_Watched, bool | str, Mapping[str, Json]]] = []
@@ -125,7 +128,7 @@ def watch(
 
     compiled = tuple(watched(number, one) for number, one in enumerate(rules.compiled, 1))
     narrowing = tuple(watched(0, one, workspace=True) for one in rules.workspace)
-    verdict = judge(proposal, facts, rules.with_compiled(compiled, narrowing))
+    verdict = judge(proposal, facts, rules.with_compiled(compiled, narrowing), remembered)
     looks = [
         Look(
             one.number,
