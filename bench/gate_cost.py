@@ -1,8 +1,8 @@
 """What the gate adds to the CPU of a step: runs of 100 steps with the gate, and the same where whatever is proposed is allowed
 and nothing that is read is remembered for evidence.
 
-A step is one answer of the model and the call in it. Of four calls two look up a contact, one reads a stranger's page and
-one sends a mail, whose address and text are sinks. CPU is that of this process, which the database is not a part of; the two
+A step is one answer of the model and the call in it. In the first run each looks up a contact, as most steps do; in the second
+two of four do, one reads a stranger's page and one sends a mail, whose address and text are sinks. CPU is that of this process, which the database is not a part of; the two
 sides take turns, and the medians over the rounds are shown.
 
 Examples: python -m bench.gate_cost · python -m bench.gate_cost --at-once 1 --rules 10 --json
@@ -57,7 +57,9 @@ TOOLS = (contact, page, mail)
 def agent(steps: int, rules: int) -> Agent:
     """Denials that do not hold, then the allow: all of them are asked."""
     told = [
-        Rule.model_validate({"tool": name, "deny": f"run.untrusted && size(args) > {9 + n}"})
+        Rule.model_validate(
+            {"tool": name, "deny": f"run.untrusted && has(args.amount) && args.amount > {1000 + n}"}
+        )
         for n in range((rules - 1) // 2)
         for name in ("mail", "page")
     ]
@@ -87,12 +89,12 @@ def _call(step: int) -> tuple[str, dict[str, Any]]:
     return "page" if step % 4 == 1 else "contact", {"number": step}
 
 
-def scripted(steps: int) -> ScriptedModel:
+def scripted(steps: int, mixed: bool) -> ScriptedModel:
     def answer(request: Request) -> Answer:
         step = sum(message.role == "tool" for message in request.messages)
         if step == steps:
             return Answer(text="Told.")
-        name, args = _call(step)
+        name, args = _call(step) if mixed else ("contact", {"number": step})
         return Answer(calls=(ToolCall(f"call_{step}", name, args),), finish="calls")
 
     return ScriptedModel(answer, window=100_000_000)
@@ -124,28 +126,32 @@ async def cpu(app: App, model: ScriptedModel, args: Any) -> float:
 
 
 async def bench(args: Any) -> list[dict[str, Any]]:
-    found: dict[bool, list[float]] = {True: [], False: []}
     async with running(args.database_url) as address:
         async with open_app(Settings(database_url=await fresh(address, "bench_gate_cost"))) as app:
             tune_collector()
-            model = scripted(args.steps)
-            for turn in range(2 * args.rounds + 2):
-                gate = turn % 2 == 0
-                with nullcontext() if gate else without_gate():
-                    found[gate].append(await cpu(app, model, args))
-                figures.note(f"{turn + 1} of {2 * args.rounds + 2}")
+            rows = [await row(app, args, mixed) for mixed in (False, True)]
         await drop(address, "bench_gate_cost")
+    return rows
+
+
+async def row(app: App, args: Any, mixed: bool) -> dict[str, Any]:
+    found: dict[bool, list[float]] = {True: [], False: []}
+    model = scripted(args.steps, mixed)
+    for turn in range(2 * args.rounds + 2):
+        gate = turn % 2 == 0
+        with nullcontext() if gate else without_gate():
+            found[gate].append(await cpu(app, model, args))
+        figures.note(f"{turn + 1} of {2 * args.rounds + 2}")
     with_gate, bare = (statistics.median(found[gate][1:]) for gate in (True, False))  # the first warms caches
-    return [
-        {
-            "steps": args.steps,
-            "runs at once": args.at_once,
-            "rules": args.rules,
-            "µs a step": round(with_gate, 1),
-            "without the gate": round(bare, 1),
-            "the gate adds": f"{100 * (with_gate / bare - 1):.1f} %",
-        }
-    ]
+    return {
+        "run": "looks, pages and mails" if mixed else "looks",
+        "steps": args.steps,
+        "runs at once": args.at_once,
+        "rules": args.rules,
+        "µs a step": round(with_gate, 1),
+        "without the gate": round(bare, 1),
+        "the gate adds": f"{100 * (with_gate / bare - 1):.1f} %",
+    }
 
 
 def main() -> None:

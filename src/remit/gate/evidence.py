@@ -28,7 +28,7 @@ from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.unseen import shown
 from remit.gate.values import canonical, spellings, stands
-from remit.gate.wording import composed, restates
+from remit.gate.wording import worded
 from remit.journal.refs import Pointer
 
 Json = Any
@@ -101,12 +101,10 @@ class Witness:
         """The evidence for the words of a text, whatever leads somewhere in it."""
         goal, known, levels = self.facts.goal, self.facts.known, set[str]()
         for text in texts:
-            if restates(text, goal):
-                levels.add("grant")
-            elif composed(text, goal, known.words() if known is not None else frozenset()):
-                levels.add("composed")
-            else:
-                return "written"
+            level = worded(text, goal, known.words if known is not None else frozenset)
+            if level == "written":
+                return level
+            levels.add(level)
         return weakest(levels or {"written"})
 
     def fetched(self, kind: str, value: Json) -> str:

@@ -45,6 +45,13 @@ class _Read:
     secrecy: Secrecy  # who may have what is in it
     _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
     _vouched: list[Json] | None = None
+    _told: list[Json] | None = None
+
+    def told(self) -> list[Json]:
+        """Every scalar that the model gave to the call, names of arguments included."""
+        if self._told is None:
+            self._told = flat(self.given)
+        return self._told
 
     def vouched(self) -> list[Json]:
         """Every scalar in the result that a trusted source says."""
@@ -139,7 +146,9 @@ class Known:
 
     def vouches(self, kind: str, value: str) -> bool:
         """Whether a trusted source has said a value (canonical)."""
-        return self._may_vouch(kind, value) and value in self._index(kind).trusted
+        if kind == "text" and not self._may_vouch(kind, value):
+            return False  # what leads somewhere in each text need not be looked for
+        return value in self._index(kind).trusted
 
     def _may_vouch(self, kind: str, value: str) -> bool:
         """Whether a trusted source has said it, be it the model's own word or not: few values are, so it is asked first."""
@@ -166,7 +175,7 @@ class Known:
     def words(self) -> Set[str]:
         """The words of what trusted sources said, but those that the model had written before."""
         for read in self._reads[self._worded :]:
-            own = {word for leaf in leaves(read.given) if isinstance(leaf, str) for word in words(leaf)}
+            own = {word for leaf in read.told() if isinstance(leaf, str) for word in words(leaf)}
             self._told |= own - self._words
             for leaf in read.vouched():
                 if len(text := str(leaf)) <= LONG:
@@ -226,11 +235,11 @@ class Known:
     def _index(self, kind: str) -> _Index:
         index = self._indexes.setdefault(kind, _Index())
         for read in self._reads[index.upto :]:
-            for leaf in leaves(read.given):
+            for leaf in _worth(kind, read.told()):
                 index.written |= _written(kind, leaf) - index.trusted.keys()
                 if kind == "text" and isinstance(leaf, str):
                     index.leads.update(_plain(lead) for _, lead in parts_of(leaf))
-            for leaf in read.vouched():
+            for leaf in _worth(kind, read.vouched()):
                 if index.leads and isinstance(leaf, str):
                     plain = _plain(leaf)
                     if any(lead in plain for lead in index.leads):
@@ -277,6 +286,13 @@ def _flatten(value: Json, found: list[Json]) -> None:
         found.extend(leaves(value))
     elif value is not None:
         found.append(value)
+
+
+def _worth(kind: str, several: list[Json]) -> list[Json]:
+    """Those in which a value of the kind may stand, where that is seen at once."""
+    if kind != "email":
+        return several
+    return [one for one in several if isinstance(one, str) and ("@" in one or not one.isascii())]
 
 
 def _told(given: Json) -> Iterator[Json]:

@@ -7,11 +7,11 @@ the goal's words and of names that a trusted source gave carries nothing that a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Set
 from functools import lru_cache
 
 from remit.gate.numbers import digits
-from remit.gate.unseen import as_seen
+from remit.gate.unseen import as_seen, has_unseen
 
 MOST = 300  # characters of a text that is looked at so: a title, a subject, a line
 NUMBERS = 3  # of at most two digits, that a text may have of its own
@@ -23,46 +23,49 @@ _ENGLISH = """a an the this that these those there here it its i me my mine you 
 _PLAIN = frozenset(_ENGLISH.split())
 
 
+def worded(text: str, goal: str, trusted: Callable[[], Set[str]]) -> str:
+    """`grant` for a text that restates the goal, `composed` for one whose words stand in the goal or among the trusted, else
+    `written`. `trusted` is asked only where the goal is not enough."""
+    if len(text) > MOST:
+        return "written"
+    every = words(text)
+    if sum(word.isdecimal() and len(word) < 3 for word in every) > NUMBERS:
+        return "written"
+    telling = [word for word in every if _tells(word)]
+    if telling and f" {' '.join(telling)} " in f" {_goal(goal)} ":
+        return "grant"
+    others = set(telling) - _goal_words(goal)
+    return "composed" if not others or others <= trusted() else "written"
+
+
 def restates(text: str, goal: str) -> bool:
     """Whether a text is a passage of the goal in other grammar: its words, but for the plain ones, numbers of two digits and
     single letters, follow each other in the goal as they do in the text. "I have seen it there" for "say that you've seen it
     there". No word of the goal is left out between them, so that a "not" cannot be."""
-    if len(text) > MOST or _own_numbers(text) > NUMBERS:
-        return False
-    said = " ".join(_telling(text))
-    return bool(said) and f" {said} " in f" {_goal(goal)} "
+    return worded(text, goal, frozenset) == "grant"
 
 
 def composed(text: str, goal: str, trusted: Set[str]) -> bool:
     """Whether each word that tells something stands in the goal or among `trusted`, in whatever order."""
-    if len(text) > MOST or _own_numbers(text) > NUMBERS:
-        return False
-    known = _goal_words(goal)
-    return all(word in known or word in trusted for word in _telling(text))
+    return worded(text, goal, lambda: trusted) != "written"
 
 
-def words(text: str) -> Iterator[str]:
+def words(text: str) -> list[str]:
     """The words of a text and its numbers, in one form each."""
-    return (match[0] for match in _WORD.finditer(digits(as_seen(text)).casefold()))
+    if text.isascii() and not has_unseen(text):
+        return _WORD.findall(text.lower())
+    return _WORD.findall(digits(as_seen(text)).casefold())
 
 
-def _telling(text: str) -> list[str]:
-    return [word for word in words(text) if word not in _PLAIN and len(word) > 1 and not _small(word)]
-
-
-def _small(word: str) -> bool:
-    return len(word) < 3 and word.isdecimal()
-
-
-def _own_numbers(text: str) -> int:
-    return sum(word.isdecimal() and len(word) < 3 for word in words(text))
+def _tells(word: str) -> bool:
+    return len(word) > 1 and word not in _PLAIN and not (len(word) == 2 and word.isdecimal())
 
 
 @lru_cache(maxsize=32)
 def _goal(goal: str) -> str:
-    return " ".join(_telling(goal))
+    return " ".join(filter(_tells, words(goal)))
 
 
 @lru_cache(maxsize=32)
 def _goal_words(goal: str) -> frozenset[str]:
-    return frozenset(_telling(goal))
+    return frozenset(filter(_tells, words(goal)))
