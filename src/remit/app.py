@@ -102,12 +102,13 @@ class App(Steering):
         if model is not None:
             self.models[model.name] = model
             agent = agent.model_copy(update={"model": model.name})
-        agent = workspace_of(self.settings).over(agent)
+        workspace = workspace_of(self.settings)
+        agent = workspace.over(agent)
         made = outfit(agent)
         if unknown := set(grant or {}) - set(made.tools):
             raise UnknownName("tool", min(unknown), made.tools, "grant")
         require_forms(agent)
-        require_groups(agent, workspace_of(self.settings).groups)
+        require_groups(agent, workspace.groups)
         await require_secrets(agent, self.store)
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
@@ -284,6 +285,7 @@ class App(Steering):
         given = await self._resources(agent) if resources is None else resources
         if (secrets := await open_secrets(agent, given, self.store)) is not None:
             given = Resources(given, secrets)
+        workspace = workspace_of(self.settings)
         live = Live(
             run=run,
             spec=agent,
@@ -297,8 +299,8 @@ class App(Steering):
             guardian=guardian,
             airlock=airlock,
             recall=partial(list_remembered, self.store),
-            groups=workspace_of(self.settings).groups,
-            hours=hours(workspace_of(self.settings)),
+            groups=workspace.groups,
+            hours=hours(workspace),
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
             root=self.settings.data_dir / "runs" / str(run),
             resources=given,

@@ -55,7 +55,9 @@ class Started(Body):
     agent: str
     spec: Json  # the whole agent spec as it was then
     person: Person = Person()
-    inputs: dict[str, Json] = {}  # what came with the goal: facts the trigger vouches for
+    inputs: dict[str, Json] = Field(
+        default_factory=dict
+    )  # what came with the goal: facts the trigger vouches for
     quoted: str = ""  # third parties' words that came with the goal: shown as data, never as the person's
     parent: UUID | None = None
     task: str = ""  # what the parent's model wants of this run: never the person's words
@@ -63,8 +65,12 @@ class Started(Body):
         None  # effects that may happen, and how often: from the trigger, or of the parent's
     )
     untrusted: bool = False  # the parent had read words of somebody unverified
-    confidential: list[str] = []  # labels of what the parent had read, where they are above workspace
-    values: dict[str, str] = {}  # of such, those that the task holds: value as it is looked for -> label
+    confidential: list[str] = Field(
+        default_factory=list
+    )  # labels of what the parent had read, where they are above workspace
+    values: dict[str, str] = Field(
+        default_factory=dict
+    )  # of such, those that the task holds: value as it is looked for -> label
     fork_of: UUID | None = None
     fork_seq: int | None = None
 
@@ -97,7 +103,7 @@ class Answered(Body):
     type: Literal["answered"] = "answered"
     model: str
     text: str = ""
-    calls: list[Call] = []
+    calls: list[Call] = Field(default_factory=list)
     data: Json = None
     purpose: Literal["act", "check", "compact", "reflect", "guard", "grant", "screen"] = "act"
     finish: str = "stop"
@@ -114,7 +120,7 @@ class Screened(Body):
 
     type: Literal["screened"] = "screened"
     call_id: str
-    form: dict[str, Json] = {}
+    form: dict[str, Json] = Field(default_factory=dict)
     readable: bool = True  # else nothing came that fits the form
 
 
@@ -123,7 +129,7 @@ class Planned(Body):
 
     type: Literal["planned"] = "planned"
     steps: list[str]
-    done: list[int] = []  # indices into steps
+    done: list[int] = Field(default_factory=list)  # indices into steps
 
 
 class Judged(Body):
@@ -135,11 +141,15 @@ class Judged(Body):
     effect: Literal["read", "self", "egress", "destroy"]
     decision: Literal["allow", "ask", "deny"]
     rule: str
-    reasons: list[str] = []
-    evidence: dict[str, str] = {}  # sink argument -> what vouches for it
-    provenance: dict[str, str] = {}  # sink argument that nothing vouches for -> in words, where it was read
+    reasons: list[str] = Field(default_factory=list)
+    evidence: dict[str, str] = Field(default_factory=dict)  # sink argument -> what vouches for it
+    provenance: dict[str, str] = Field(
+        default_factory=dict
+    )  # sink argument that nothing vouches for -> in words, where it was read
     digest: str = ""  # of the canonical call: what an approval is bound to
-    records: dict[str, Json] = {}  # what the gate looked at, where a rule for the tool asks about it
+    records: dict[str, Json] = Field(
+        default_factory=dict
+    )  # what the gate looked at, where a rule for the tool asks about it
 
 
 class Intended(Body):
@@ -164,11 +174,15 @@ class Acted(Body):
     result: Json = None
     rule: str = ""  # the default that allowed it, where no Judged was needed
     integrity: Literal["system", "person", "member", "untrusted"] = "untrusted"  # of the result as a whole
-    fields: dict[
-        str, Literal["system", "person", "member", "untrusted"]
-    ] = {}  # path -> integrity, where fields differ
-    confidential: dict[str, str] = {}  # path -> who may have what stands there, where the tool says it
-    values: dict[str, str] = {}  # confidential ones that a child had read: value as it is looked for -> label
+    fields: dict[str, Literal["system", "person", "member", "untrusted"]] = Field(
+        default_factory=dict
+    )  # path -> integrity, where fields differ
+    confidential: dict[str, str] = Field(
+        default_factory=dict
+    )  # path -> who may have what stands there, where the tool says it
+    values: dict[str, str] = Field(
+        default_factory=dict
+    )  # confidential ones that a child had read: value as it is looked for -> label
     source: str = ""  # who says so: the tool, a host, a file
     seconds: float = 0.0
     definition: str = ""  # SHA-256 of the tool's definition as it was pinned, where it is another's than ours
@@ -184,10 +198,10 @@ class Asked(Body):
     call_id: str = ""
     digest: str = ""
     expires: datetime | None = None
-    by: list[str] = []  # who may decide; nobody named: anybody
+    by: list[str] = Field(default_factory=list)  # who may decide; nobody named: anybody
     persons: int = 1  # how many people must say yes
     escalates: datetime | None = None  # from then on those in `to` may decide, too
-    to: list[str] = []
+    to: list[str] = Field(default_factory=list)
     urgent: bool = False  # nobody's quiet hours stopped its clocks
 
 
@@ -198,7 +212,9 @@ class Endorsed(Body):
     ask_id: str
     by: str
     text: str = ""
-    instead: list[str] = []  # for whom else they could speak then: each had handed it to them, or was away
+    instead: list[str] = Field(
+        default_factory=list
+    )  # for whom else they could speak then: each had handed it to them, or was away
 
 
 class Replied(Body):
@@ -209,7 +225,7 @@ class Replied(Body):
     decision: Literal["approve", "reject", "answer"]
     by: str
     text: str = ""
-    instead: list[str] = []
+    instead: list[str] = Field(default_factory=list)
 
 
 class HandedOver(Body):

@@ -28,9 +28,10 @@ def declared(
     for path, says in fields.items():
         if says not in LADDER:
             raise ToolFault(f"tool {title!r}: integrity of {path!r}: {says!r} is none of {', '.join(LADDER)}")
-    _check_paths(title, "integrity", fields, _returned(function))
+    _check_paths(title, "integrity", fields)
     if why := useless(fields):
         raise ToolFault(f"tool {title!r}: integrity: {why}; the weakest word about a value holds")
+    _check_shape(title, "integrity", fields, _returned(function))
     whole = cast(Integrity, worst(fields))
     same = set(fields.values()) <= {whole} and (REST in fields or whole == "untrusted")
     return whole, {} if same else fields
@@ -48,9 +49,10 @@ def confided(
         if not isinstance(says, str) or scopes(says) is None:
             known = f"{', '.join(WORDS)}, {OWN} or person:<field>"
             raise ToolFault(f"tool {title!r}: confidentiality of {path!r}: {says!r} is none of {known}")
-    _check_paths(title, "confidentiality", fields, schema)
+    _check_paths(title, "confidentiality", fields)
     if why := useless(fields, stricter):
         raise ToolFault(f"tool {title!r}: confidentiality: {why}; the strictest word about a value holds")
+    _check_shape(title, "confidentiality", fields, schema)
     for path, says in fields.items():
         steps = () if path == REST else steps_of(path)
         for field in (scopes(says) or ()) if schema is not None else ():
@@ -62,13 +64,17 @@ def confided(
     return fields
 
 
-def _check_paths(title: str, what: str, fields: Mapping[str, str], schema: Json) -> None:
+def _check_paths(title: str, what: str, fields: Mapping[str, str]) -> None:
     for path in fields:
         try:
-            steps = steps_of(path)
+            steps_of(path)
         except (ValueError, TypeError) as error:
             raise ToolFault(f"tool {title!r}: {what}: {error}") from error
-        if schema is not None and path != REST and (why := _missing(schema, steps)):
+
+
+def _check_shape(title: str, what: str, fields: Mapping[str, str], schema: Json) -> None:
+    for path in fields if schema is not None else ():
+        if path != REST and (why := _missing(schema, steps_of(path))):
             raise ToolFault(f"tool {title!r}: {what} of {path!r}: {why}")
 
 
