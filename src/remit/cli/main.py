@@ -52,6 +52,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
+        "up": ("remit.cli.up:up", "The console in the browser, and a worker"),
         "worker": ("remit.cli.serve:worker", "Advance runs until stopped"),
         "retain": ("remit.cli.retain:retain", "Archive old runs, delete very old ones"),
         "doctor": ("remit.cli.serve:doctor", "What is wrong, and how to mend it"),

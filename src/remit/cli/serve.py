@@ -59,11 +59,20 @@ async def _worker(concurrency: int, name: str, agents: Sequence[str] = ()) -> No
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
-    ttl = settings.load().lease_ttl  # the queue, too, gives up a silent worker after about so long
-    pace = Pace(heartbeat=ttl / 3, dead_after=ttl * 7 / 6)
-    async with open_app(settings.load()) as app, open_dispatch(app.store, pace) as dispatch:
+    async with open_app(settings.load()) as app:
         of = f" of {', '.join(agents)}" if agents else ""
         errors.print(f"{name} advances up to {concurrency} runs{of} at once; Ctrl-C stops it")
+        await at_work(app, concurrency, name, agents, stop)
+
+
+async def at_work(
+    app: App, concurrency: int, name: str, agents: Sequence[str] = (), stop: asyncio.Event | None = None
+) -> None:
+    """Advance runs until `stop`, then let those that are being advanced come to rest."""
+    stop = stop or asyncio.Event()
+    ttl = app.settings.lease_ttl  # the queue, too, gives up a silent worker after about so long
+    pace = Pace(heartbeat=ttl / 3, dead_after=ttl * 7 / 6)
+    async with open_dispatch(app.store, pace) as dispatch:
         app.leases.name = name
         crew = Crew(app, concurrency, agents=frozenset(agents))
 

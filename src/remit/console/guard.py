@@ -1,0 +1,61 @@
+"""What every request passes: the host that it names, where it comes from, who sends it; and the headers of every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+
+from remit.console.session import COOKIE, signed_in
+
+Next = Callable[[Request], Awaitable[Response]]
+OPEN = ("/enter", "/static/", "/healthz")  # what nobody need be signed in for
+LOOKS = ("GET", "HEAD", "OPTIONS")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+async def guard(request: Request, call_next: Next) -> Response:
+    """Middleware. A page of another site can name this host by a name of its own (DNS rebinding) or send a form to it
+    (CSRF): the first is told by the host, the second by where the browser says that the request comes from."""
+    response = await _passed(request, call_next)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not request.url.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+async def _passed(request: Request, call_next: Next) -> Response:
+    hosts: frozenset[str] = request.app.state.hosts
+    if request.headers.get("host", "").lower() not in hosts:
+        return PlainTextResponse(f"This server is {' or '.join(sorted(hosts))}.", 421)
+    if request.method not in LOOKS and not _own(request, hosts):
+        return PlainTextResponse("This request comes from another site.", 403)
+    request.state.who = None
+    if token := request.cookies.get(COOKIE):
+        request.state.who = await signed_in(request.app.state.remit.store, token)
+    if request.state.who is None and not request.url.path.startswith(OPEN):
+        if request.headers.get("HX-Request"):
+            return Response(status_code=401, headers={"HX-Redirect": "/enter"})
+        return RedirectResponse("/enter", 303)
+    return await call_next(request)
+
+
+def _own(request: Request, hosts: frozenset[str]) -> bool:
+    """Whether a page of ours sends it. Every browser says one of the two of a request that changes something."""
+    if site := request.headers.get("sec-fetch-site"):
+        return site == "same-origin"
+    return urlsplit(request.headers.get("origin", "")).netloc.lower() in hosts

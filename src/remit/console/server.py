@@ -1,0 +1,56 @@
+"""The web server: the pages of the console over one App."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from remit.app import App
+from remit.console.guard import guard
+from remit.console.pages import today
+from remit.console.session import COOKIE, LASTS, Door, sign_in, sign_out
+from remit.console.show import HERE, page
+from remit.errors import RemitError, UnknownName, UserError
+
+
+def make_server(app: App, door: Door, port: int) -> FastAPI:
+    """The console, for browsers on this machine that name it by `localhost` or a loopback address and this port."""
+    server = FastAPI(title="Remit", openapi_url=None, docs_url=None, redoc_url=None)
+    server.state.remit = app
+    server.state.hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+    server.middleware("http")(guard)
+    server.add_exception_handler(RemitError, _told)
+    server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    server.include_router(today.router)
+
+    @server.get("/healthz")
+    async def healthz() -> JSONResponse:
+        async with app.store.pool.connection() as connection:
+            await connection.execute("select 1")
+        return JSONResponse({"status": "ok"})
+
+    @server.get("/enter")
+    async def enter(request: Request, key: str = "") -> Response:
+        if key and door.open(key):
+            response: Response = RedirectResponse("/", 303)
+            token = await sign_in(app.store, door.who)
+            lasts = int(LASTS.total_seconds())
+            response.set_cookie(COOKIE, token, max_age=lasts, httponly=True, samesite="strict")
+            return response
+        return page(request, "enter.html", 403 if key else 401)
+
+    @server.post("/leave")
+    async def leave(request: Request) -> Response:
+        await sign_out(app.store, request.cookies.get(COOKIE, ""))
+        response = RedirectResponse("/enter", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    return server
+
+
+async def _told(request: Request, error: Exception) -> HTMLResponse:
+    """What was wrong, in words: a person's mistake and what is not there are no faults of the server."""
+    status = 404 if isinstance(error, UnknownName) or "there is no" in str(error) else 400
+    return page(request, "problem.html", status if isinstance(error, UserError) else 503, message=str(error))

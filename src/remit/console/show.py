@@ -1,0 +1,86 @@
+"""How pages are made: the templates, and the words that they share for times, money and states."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from remit.gate.unseen import shown
+
+HERE = Path(__file__).parent
+TONES = {  # of a state, a verdict or an outcome: which colour says it
+    "met": "good", "ok": "good", "allow": "good", "approve": "good",
+    "running": "live", "queued": "live",
+    "waiting": "wait", "paused": "wait", "ask": "wait", "mend": "wait", "cannot verify": "wait", "simulated": "wait",
+    "cancelled": "off", "new": "off",
+}  # fmt: skip
+
+
+def ago(at: datetime, now: datetime | None = None) -> str:
+    """`3 min ago`; of another year with the year."""
+    seconds = ((now or datetime.now(UTC)) - at).total_seconds()
+    if seconds < 0:
+        return "in " + _span(-seconds)
+    return "just now" if seconds < 10 else f"{_span(seconds)} ago"
+
+
+def _span(seconds: float) -> str:
+    for length, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{int(seconds // length)} {name}"
+    return f"{int(seconds)} s"
+
+
+def exact(at: datetime) -> str:
+    return f"{at.astimezone():%A %d %B %Y, %H:%M:%S %Z}"
+
+
+def dollars(amount: Decimal | float | None) -> str:
+    """Small amounts with what matters of them: `$0.0042`, `$12.30`."""
+    if amount is None:
+        return "unknown"
+    value = Decimal(amount)
+    return f"${value:,.2f}" if value >= 1 or not value else f"${value:.4f}"
+
+
+def plain(value: Any) -> str:
+    """A value as a person reads it, with what is unseen spelled out: a text as it is, all else as JSON."""
+    return shown(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
+    )
+
+
+def tone(word: str) -> str:
+    return TONES.get(word, "bad")
+
+
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=select_autoescape(default=True, default_for_string=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.filters |= {
+    "ago": ago,
+    "exact": exact,
+    "dollars": dollars,
+    "plain": plain,
+    "tone": tone,
+    "seen": shown,
+}
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A whole page, or a fragment of one where the template is one."""
+    text = ENVIRONMENT.get_template(template).render(
+        request=request, path=request.url.path, who=request.state.who, **values
+    )
+    return HTMLResponse(text, status)
