@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from remit.app import App
-from remit.cli.timeline import brief, first_line
 from remit.gate.approval import endorsed_of, missing, needs, terms_of
 from remit.gate.standing import Handover, same
 from remit.gate.unseen import shown
@@ -22,6 +21,7 @@ from remit.journal.events import Asked, Endorsed, Json, Judged, Person
 from remit.journal.index import AskRow, list_asks
 from remit.journal.refs import given
 from remit.journal.state import CallState, State
+from remit.said import brief, first_line
 from remit.steering import barred
 
 MOST = 200  # things that wait, in one list

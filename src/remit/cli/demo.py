@@ -18,13 +18,14 @@ from rich.text import Text
 from remit import settings
 from remit.app import App, open_app
 from remit.cli.common import Download, console, errors, me, perform, print_json
-from remit.cli.timeline import brief, line
+from remit.cli.timeline import line
 from remit.errors import RemitError, UnknownName
 from remit.journal.events import Acted, Event
 from remit.journal.state import State
 from remit.library.support import demo as support
 from remit.library.support import shop
 from remit.outfit import find_agent
+from remit.said import brief
 
 
 def demo(

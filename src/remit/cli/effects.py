@@ -12,9 +12,9 @@ from remit import settings
 from remit.app import open_app
 from remit.cli.common import Download, Json, Run, console, left_out, listing, me, perform, print_json
 from remit.cli.run import digest, end
-from remit.cli.timeline import brief
 from remit.journal.effects import Effect, ledger, list_effects
 from remit.journal.index import count_archived
+from remit.said import brief
 
 COLOUR = {"ok": "green", "in doubt": "red", "unknown": "red", "failed": "yellow", "undone": "cyan"}
 

@@ -13,16 +13,16 @@ from remit import settings
 from remit.app import App, open_app
 from remit.cli.asks import MOST, as_data, blocks, waiting
 from remit.cli.common import EXIT, Download, Json, Run, console, me, perform, print_json
-from remit.cli.family import family
 from remit.cli.run import attend, digest, end
-from remit.cli.timeline import brief
 from remit.dispatch import open_dispatch
 from remit.errors import UserError
+from remit.family import family
 from remit.gate.approval import endorsed_of, missing, needs, terms_of
 from remit.gate.unseen import shown
 from remit.journal.events import Endorsed, Replied
 from remit.journal.refs import given
 from remit.journal.state import State
+from remit.said import brief
 
 Ask = Annotated[str, typer.Argument(help="Which of several things, as the inbox names it (a2.1).")]
 Later = Annotated[bool, typer.Option("--later", help="Only record it; a worker goes on.")]

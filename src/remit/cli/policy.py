@@ -16,8 +16,7 @@ from remit.agents.spec import Agent
 from remit.agents.workspace import compilable, is_workspace, load_workspace, workspace_of
 from remit.app import open_app
 from remit.cli.common import Json, console, perform, print_json
-from remit.cli.runs import explain
-from remit.cli.timeline import brief, colour
+from remit.cli.timeline import colour
 from remit.cli.verdicts import anew_as_data, as_data, show, show_anew
 from remit.errors import Mend, UnknownName, UserError
 from remit.examples import (
@@ -38,6 +37,8 @@ from remit.journal.events import Started
 from remit.outfit import agent_of, find_agent, outfit
 from remit.past import explained, inherited, judge_again, past_calls
 from remit.remembered import list_ever
+from remit.said import brief
+from remit.why import explain
 
 Rules_ = Annotated[
     Path | None, typer.Option("--workspace", help="A file of rules that hold for every agent.")
@@ -281,7 +282,7 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
         run = await app.find(prefix)
         events = await app.journal.read(run)
-        told = await explain(app, str(run), step)
+        told = explain(events, step)
         ever = await list_ever(app.store)
     past, started = past_calls(events).get(str(told["call"])), events[0].body
     if past is None or not isinstance(started, Started):

@@ -16,7 +16,7 @@ from remit.agents.spec import Rule
 from remit.app import open_app
 from remit.cli.common import Download, console, perform, print_json
 from remit.cli.run import digest
-from remit.cli.timeline import brief, colour, line
+from remit.cli.timeline import colour, line
 from remit.errors import UserError
 from remit.journal.compare import Comparison, Row, compare
 from remit.journal.events import Event
@@ -24,6 +24,7 @@ from remit.journal.state import fold
 from remit.outfit import find_agent
 from remit.replay import Changes, Terms
 from remit.replay import replay as replay_run
+from remit.said import brief
 
 Run = Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

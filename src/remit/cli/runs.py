@@ -7,22 +7,22 @@ from dataclasses import asdict
 from typing import Annotated, get_args
 
 import typer
-from pydantic_core import to_json
 from rich.text import Text
 from rich.tree import Tree
 
 from remit import settings
-from remit.app import App, open_app
+from remit.app import open_app
 from remit.cli.common import Json, Run, console, exit_code, listing, perform, print_json, print_line
-from remit.cli.family import family
 from remit.cli.run import digest, end
-from remit.cli.timeline import brief, colour, entry, first_line, screened, summary, tree
+from remit.cli.timeline import colour, entry, summary, tree
 from remit.errors import UnknownName
-from remit.journal.events import Event, Screened
+from remit.family import family
+from remit.journal.events import Event
 from remit.journal.index import list_runs
 from remit.journal.limits import in_line
-from remit.journal.refs import given
 from remit.journal.state import Status, fold
+from remit.said import brief, first_line
+from remit.why import explain
 
 POLL = 0.3  # seconds between looks at the journal
 STATUSES = tuple(status for status in get_args(Status) if status != "new")
@@ -140,7 +140,7 @@ async def _watch(prefix: str, as_json: bool) -> None:
 
 async def _why(prefix: str, step: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
-        found = await explain(app, prefix, step)
+        found = explain(await app.journal.read(await app.find(prefix)), step)
     if as_json:
         print_json(found)
         return
@@ -160,67 +160,3 @@ async def _why(prefix: str, step: str, as_json: bool) -> None:
         evidence = f" ({origin['evidence']})" if origin["evidence"] else ""
         values.add(Text(f"{argument} = {brief(origin['value'])}: {source}{evidence}"))
     console.print(root)
-
-
-async def explain(app: App, prefix: str, step: str) -> dict[str, object]:
-    """What led to a call: goal, answer, verdict with evidence, who approved, and where each value was seen before.
-
-    Raises UnknownName where the run has no such call or event.
-    """
-    events = await app.journal.read(await app.find(prefix))
-    state = fold(events)
-    by_seq = {str(e.seq): getattr(e.body, "call_id", "") for e in events}
-    call = state.calls.get(step) or state.calls.get(by_seq.get(step, ""))
-    if call is None or state.started is None:
-        raise UnknownName("step", step, state.calls, f"run {prefix}")
-    answer = next(e for e in events if e.seq == call.seq)
-    judged, acted, args = call.judged, call.acted, given(state, call)
-    return {
-        "call": call.call.id,
-        "tool": call.call.tool,
-        "args": args,
-        "outcome": acted.status if acted else "not yet",
-        "goal": state.started.goal,
-        "asked by": state.started.person.email or state.started.person.id,
-        "the model's answer": f"event {answer.seq}",
-        "verdict": judged.decision if judged else "",
-        "rule": judged.rule if judged else "",
-        "reasons": "; ".join(judged.reasons) if judged else "",
-        "approved by": call.approved_by,
-        "read": {
-            e.body.call_id: screened(e.body)
-            for e in events
-            if isinstance(e.body, Screened) and e.seq < call.seq
-        },
-        "values": {
-            name: {
-                "value": value,
-                **({"as": written} if (written := call.call.args.get(name)) != value else {}),
-                "evidence": judged.evidence.get(name, "") if judged else "",
-                "from": origins(value, events, call.seq),
-            }
-            for name, value in args.items()
-        },
-    }
-
-
-def _as_json(text: str) -> str:
-    """As `brief` would have it where it stands inside a value."""
-    return " ".join(to_json(text).decode()[1:-1].split()).casefold()
-
-
-def origins(value: object, events: list[Event], before: int) -> list[str]:
-    """The earlier events in which a value stands: the goal, or a tool's result."""
-    items = value if isinstance(value, list) else [value]
-    wanted = [_as_json(str(item).lstrip("#")) for item in items if str(item).strip()]
-    found = []
-    for event in events:
-        if event.seq >= before:
-            break
-        if event.body.type not in ("started", "acted", "replied"):
-            continue
-        text = brief(event.body.model_dump(mode="json", exclude={"spec"}), 10**7).casefold()
-        if wanted and all(item in text for item in wanted):
-            what = {"started": "the goal", "replied": "a person's answer"}.get(event.body.type)
-            found.append(f"{what or getattr(event.body, 'tool', '')} (event {event.seq})")
-    return found

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from remit import settings
+from remit import family, settings
 from remit.app import open_app
-from remit.cli import family
 from remit.cli.common import Download, Json, Run, console, me, perform, print_json
 from remit.cli.run import attend, digest, end
-from remit.cli.timeline import brief, colour
+from remit.cli.timeline import colour
 from remit.journal.refs import given
+from remit.said import brief
 
 
 def fork(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
@@ -13,35 +12,11 @@ from rich.text import Text
 from rich.tree import Tree
 
 from remit.agents.report import effects
-from remit.gate.approval import needs
-from remit.journal.events import (
-    Acted,
-    Answered,
-    Asked,
-    Checked,
-    Delegated,
-    Endorsed,
-    Event,
-    Finished,
-    Granted,
-    HandedOver,
-    Intended,
-    Judged,
-    Narrowed,
-    Nudged,
-    Paused,
-    Planned,
-    Replied,
-    Resumed,
-    Returned,
-    Screened,
-    Slept,
-    Started,
-    UndoWanted,
-    Woken,
-)
+from remit.journal.events import Answered, Checked, Delegated, Event, Finished
 from remit.journal.refs import given
 from remit.journal.state import CallState, State
+from remit.said import brief
+from remit.said import said as in_words
 
 COLOUR = {
     "met": "green",
@@ -56,6 +31,8 @@ COLOUR = {
     "cannot verify": "yellow",
 }
 
+STYLES = {"": "", "strong": "bold", "soft": "dim", "machine": "blue", "person": "yellow", "bounds": "magenta"}
+
 
 def colour(word: str) -> str:
     return COLOUR.get(word, "red")
@@ -68,113 +45,9 @@ def line(event: Event) -> Text:
 
 def said(event: Event) -> Text:
     """What an event says."""
-    body, text = event.body, Text()
-    match body:
-        case Started():
-            text.append(f"{body.agent} ", "bold").append(first_line(body.goal))
-        case Answered(purpose="guard"):
-            heard = body.data if isinstance(body.data, dict) else {}
-            decision = str(heard.get("decision", "nothing"))
-            text.append("guardian says ", "blue").append(decision, colour(decision))
-            text.append(f"  {first_line(str(heard.get('why', '')))}").append(spent(body), "dim")
-        case Answered(purpose="screen"):
-            text.append("the airlock reads", "blue").append(spent(body), "dim")
-        case Screened():
-            text.append(f"airlock {body.call_id} ", "blue").append(screened(body))
-        case Answered():
-            calls = ", ".join(f"{c.tool}({brief(c.args)})" for c in body.calls)
-            text.append("thought ", "blue").append(calls or first_line(body.text)).append(spent(body), "dim")
-        case Judged():
-            text.append(f"judged {body.call_id} {body.tool} ", "dim")
-            text.append(body.decision, colour(body.decision)).append(grounds(body), "dim")
-        case Intended():
-            text.append(f"intends {body.call_id}", "dim").append(
-                "" if body.attempt == 1 else f" attempt {body.attempt}"
-            )
-        case Acted():
-            mark = "did" if body.effect in ("egress", "destroy") and body.status == "ok" else "got"
-            text.append(f"{mark} {body.tool} ", "bold" if mark == "did" else "")
-            text.append(body.status, colour(body.status)).append(f" {brief(body.result)}")
-        case Asked():
-            text.append(f"asks {body.ask_id} ", "yellow").append(body.text)
-            if wanted := needs(body):
-                text.append(f" (wants {wanted})", "dim")
-        case Endorsed():
-            text.append(f"{body.by}: approve ", "yellow").append(
-                f"{body.text or body.ask_id}, others must too"
-            )
-        case HandedOver():
-            what = f"lets {body.to} decide {body.ask_id}" if body.to else f"decides {body.ask_id} again"
-            text.append(f"{body.by} ", "yellow").append(what)
-        case Replied():
-            text.append(f"{body.by}: {body.decision} ", "yellow").append(body.text)
-        case Planned():
-            text.append("plan ", "blue").append("; ".join(body.steps))
-        case Nudged():
-            text.append("nudged ", "yellow").append(body.reason)
-        case Checked():
-            text.append(f"check {body.check} ").append(body.verdict, colour(body.verdict)).append(
-                f" {body.detail}"
-            )
-        case Slept():
-            text.append(f"sleeps {body.call_id} ", "yellow").append(
-                f"until {body.until:%d %b %H:%M:%S} UTC {body.why}"
-            )
-        case Woken():
-            text.append(f"woken {body.call_id}", "dim")
-        case Granted():
-            asked = ", ".join(f"{name} ×{times}" for name, times in body.tools.items())
-            text.append("grant ", "magenta").append(asked or "no effects").append(f"  by {body.by}", "dim")
-        case Narrowed():
-            more = "1 rule" if len(body.rules) == 1 else f"{len(body.rules)} rules"
-            text.append("narrowed ", "magenta").append(f"by {more} that the workspace has now")
-        case Delegated():
-            text.append(f"delegates {body.call_id} ", "bold").append(
-                f"to {body.agent}, run {str(body.child)[:8]}"
-            )
-        case Returned():
-            text.append(f"back from run {str(body.child)[:8]} ").append(body.status, colour(body.status))
-        case UndoWanted():
-            text.append(f"{body.by}: ", "yellow").append(f"undo {body.call_id}")
-        case Paused():
-            text.append("paused ", "yellow").append(f"by {body.by}")
-        case Resumed():
-            text.append("resumed ", "yellow").append(f"by {body.by}")
-        case Finished():
-            text.append("ended ", "bold").append(body.status, colour(body.status)).append(f" {body.why}")
-        case _:
-            text.append(brief(body.model_dump(exclude_defaults=True, exclude={"type"})), "dim")
-            text.append(f" {body.type}")
-    return text
-
-
-def screened(body: Screened) -> str:
-    """The form as it was filled in; all of it, since nothing in it is long."""
-    if not body.readable:
-        return "could make nothing of it"
-    words = {
-        name: ", ".join(value) if isinstance(value, list) else value for name, value in body.form.items()
-    }
-    return ", ".join(
-        f"{name} {to_json(v).decode() if isinstance(v, bool) else v}" for name, v in words.items()
+    return Text.assemble(
+        *((text, colour(text) if tone == "word" else STYLES[tone]) for text, tone in in_words(event))
     )
-
-
-def spent(body: Answered) -> str:
-    """What an answer took; nothing is said of nothing."""
-    parts = [
-        f"{body.input_tokens}+{body.output_tokens} tokens" if body.input_tokens + body.output_tokens else "",
-        f"{body.seconds:.1f} s" if body.seconds >= 0.05 else "",
-        f"${body.cost:.4f}" if body.cost else "",
-    ]
-    return "".join(f"  {part}" for part in parts if part)
-
-
-def grounds(body: Judged) -> str:
-    """By which rule, and why; a rule's name begins with its decision, and is its reason where it gives none."""
-    rule = body.rule.removeprefix(f"{body.decision} ")
-    reasons = [reason for reason in body.reasons if rule not in reason]
-    return f" by {brief(rule, 70)}" + (f": {'; '.join(reasons)}" if reasons else "")
 
 
 def entry(event: Event, of: str = "") -> Table:
@@ -248,14 +121,3 @@ def child_line(call: CallState) -> Text:
     status = call.returned.status if call.returned else "waited for"
     text = Text(f"{str(call.delegated.child)[:8]} of {call.delegated.agent} for {call.call.id}: ")
     return text.append(status, colour(status) if call.returned else "yellow")
-
-
-def brief(value: object, limit: int = 100) -> str:
-    text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
-    flat = " ".join(text.split())
-    return flat if len(flat) <= limit else flat[:limit] + "…"
-
-
-def first_line(text: str) -> str:
-    """A goal in a line, without the salutation of a mail."""
-    return brief(re.sub(r"^(hello|hi|hey|dear)\b[^\n]{0,30}\n", "", text.strip(), flags=re.IGNORECASE), 90)

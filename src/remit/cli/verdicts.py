@@ -13,9 +13,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from remit.cli.common import console, listing
-from remit.cli.timeline import brief, colour
+from remit.cli.timeline import colour
 from remit.gate.explain import LOST, Explained, Look, named, state
 from remit.past import UNKNOWN, Again, Anew
+from remit.said import brief
 
 Json = Any
 SHOWN = 8  # calls of a group on a screen; --json has all

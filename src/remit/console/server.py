@@ -8,7 +8,7 @@ from fastapi.staticfiles import StaticFiles
 
 from remit.app import App
 from remit.console.guard import guard
-from remit.console.pages import today
+from remit.console.pages import runs, today
 from remit.console.session import COOKIE, LASTS, Door, sign_in, sign_out
 from remit.console.show import HERE, page
 from remit.errors import RemitError, UnknownName, UserError
@@ -23,6 +23,7 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
     server.add_exception_handler(RemitError, _told)
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     server.include_router(today.router)
+    server.include_router(runs.router)
 
     @server.get("/healthz")
     async def healthz() -> JSONResponse:

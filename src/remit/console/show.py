@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from remit.gate.unseen import shown
+from remit.said import brief, first_line
 
 HERE = Path(__file__).parent
 TONES = {  # of a state, a verdict or an outcome: which colour says it
@@ -75,6 +76,8 @@ ENVIRONMENT.filters |= {
     "plain": plain,
     "tone": tone,
     "seen": shown,
+    "brief": brief,
+    "first_line": first_line,
 }
 
 

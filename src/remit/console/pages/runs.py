@@ -1,0 +1,137 @@
+"""Runs: found among any number of them; one of them with what it did, said and cost, and what may be done to it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from remit.agents.report import effects
+from remit.app import App
+from remit.console.pages.timeline import chart, entries, part_of
+from remit.console.show import page
+from remit.errors import NotWaiting, UnknownName, UserError
+from remit.journal.limits import in_line
+from remit.journal.search import OPEN, STATES, Wanted, agents_known, descendants, place, search
+from remit.journal.state import State, fold
+
+router = APIRouter()
+FIELDS = ("q", "agent", "status", "person", "from", "until")
+DEEDS = ("pause", "resume", "cancel")
+
+
+@router.get("/runs")
+async def runs(request: Request, older: str = "", newer: str = "") -> HTMLResponse:
+    app: App = request.app.state.remit
+    asked = {name: request.query_params.get(name, "").strip() for name in FIELDS}
+    found = await search(
+        app.store,
+        wanted(asked),
+        older=place(older) if older else None,
+        newer=place(newer) if newer else None,
+    )
+    filters = {name: value for name, value in asked.items() if value}
+    return page(
+        request,
+        "runs.html",
+        found=found,
+        asked=asked,
+        filtered=bool(filters),
+        states=("open", *STATES),
+        agents=await agents_known(app.store),
+        queued=await in_line(app.store, [row.id for row in found.rows if row.status == "running"]),
+        first="/runs" + (f"?{urlencode(filters)}" if filters else ""),
+        at_first=not older and not newer,
+        to_newer=found.newer and f"/runs?{urlencode({**filters, 'newer': found.newer})}",
+        to_older=found.older and f"/runs?{urlencode({**filters, 'older': found.older})}",
+    )
+
+
+def wanted(asked: dict[str, str]) -> Wanted:
+    """Raises UserError for a state or a day that is none."""
+    status = asked["status"]
+    if status and status != "open" and status not in STATES:
+        raise UnknownName("state", status, STATES, "the filter")
+    until = day(asked["until"])
+    return Wanted(
+        status=OPEN if status == "open" else (status,) if status else (),
+        agent=asked["agent"],
+        person=asked["person"],
+        words=asked["q"],
+        since=day(asked["from"]),
+        until=until + timedelta(days=1) if until else None,
+    )
+
+
+def day(text: str) -> datetime | None:
+    """The beginning of a day as the server's clock on the wall has it."""
+    if not text:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text), time()).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"{text!r} is no day: write it as 2026-11-21") from error
+
+
+@router.get("/runs/{prefix}")
+async def run(request: Request, prefix: str, events: int = 0) -> Response:
+    """`events`: from which event on, where there are more than a page holds."""
+    app: App = request.app.state.remit
+    found = await app.find(prefix)
+    if str(found) != prefix:
+        return RedirectResponse(f"/runs/{found}", 303)
+    told = await app.journal.read(found)
+    state = fold(told)
+    shown = part_of(told, events)
+    return page(
+        request,
+        "run.html",
+        run=found,
+        state=state,
+        started=state.started,
+        told=told,
+        did=effects(state),
+        part=shown,
+        entries=entries(shown.events, state),
+        chart=chart(told),
+        below=await descendants(app.store, found),
+        queued=(await in_line(app.store, [found])).get(found, ""),
+        deeds=possible(state),
+    )
+
+
+def possible(state: State) -> tuple[str, ...]:
+    """What people may do to it now."""
+    if state.started is None or state.finished is not None:
+        return ()
+    return ("resume", "cancel") if state.paused else ("pause", "cancel")
+
+
+@router.get("/runs/{prefix}/{deed}/sure")
+async def ask_whether_sure(request: Request, prefix: str, deed: str) -> HTMLResponse:
+    app: App = request.app.state.remit
+    found = await app.find(prefix)
+    state = await app.state(found)
+    if deed not in possible(state):
+        raise NotWaiting(f"run {str(found)[:8]} is {state.status}: it cannot be told to {deed}")
+    return page(request, "sure.html", run=found, state=state, started=state.started, deed=deed)
+
+
+@router.post("/runs/{prefix}/{deed}")
+async def steer(request: Request, prefix: str, deed: str, why: Annotated[str, Form()] = "") -> Response:
+    app: App = request.app.state.remit
+    found = await app.find(prefix)
+    who: str = request.state.who
+    match deed:
+        case "pause":
+            await app.pause(found, who)
+        case "resume":
+            await app.resume(found, who)
+        case "cancel":
+            await app.cancel(found, who, why.strip()[:500])
+        case _:
+            raise UnknownName("deed", deed, DEEDS, "the page of a run")
+    return RedirectResponse(f"/runs/{found}", 303)

@@ -1,0 +1,213 @@
+"""The timeline of a run as a page shows it: for each event what it says, and beneath it, unfolded, exactly what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from remit.journal.events import (
+    Acted,
+    Answered,
+    Asked,
+    Checked,
+    Delegated,
+    Event,
+    Finished,
+    Intended,
+    Json,
+    Judged,
+    Returned,
+    Screened,
+    Started,
+)
+from remit.journal.refs import given
+from remit.journal.state import State
+from remit.said import Part, said
+
+MOST = 400  # events on a page
+BARS = 60  # in a chart; more steps than that share one
+LOUD = ("asked", "replied", "nudged")  # what the eye should find
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What an event holds, exactly."""
+
+    label: str
+    value: Json
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of a timeline."""
+
+    seq: int
+    at: datetime
+    kind: str  # step: what begins one; loud; effect: what was changed outside; else quiet
+    parts: Sequence[Part]
+    details: Sequence[Detail] = ()
+    call: str = ""  # whose why can be asked
+    child: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some of a run's events, and from which the ones before and after begin."""
+
+    events: Sequence[Event]
+    before: int | None
+    after: int | None
+
+
+def part_of(events: Sequence[Event], first: int = 0) -> Window:
+    """From event `first` on; without it the end, which is what people come for."""
+    begin = max(len(events) - MOST, 0) if first <= 0 else min(first - 1, max(len(events) - 1, 0))
+    shown = events[begin : begin + MOST]
+    after = begin + len(shown)
+    return Window(
+        shown, max(begin - MOST, 0) + 1 if begin else None, after + 1 if after < len(events) else None
+    )
+
+
+def entries(events: Sequence[Event], state: State) -> list[Entry]:
+    """`state` is of all events of the run, so that a call is told with what its references stand for."""
+    return [entry(event, state) for event in events]
+
+
+def entry(event: Event, state: State) -> Entry:
+    body = event.body
+    return Entry(
+        event.seq,
+        event.at,
+        _kind(event),
+        said(event),
+        tuple(detail for detail in _details(event, state) if detail.value not in ("", None, [], {})),
+        body.call_id if isinstance(body, Judged | Acted) and body.call_id in state.calls else "",
+        body.child if isinstance(body, Delegated | Returned) else None,
+    )
+
+
+def _kind(event: Event) -> str:
+    body = event.body
+    if (isinstance(body, Answered) and body.purpose == "act") or isinstance(
+        body, Started | Finished | Checked
+    ):
+        return "step"
+    if isinstance(body, Acted) and body.effect in ("egress", "destroy") and body.status == "ok":
+        return "effect"
+    return "loud" if body.type in LOUD else "quiet"
+
+
+def _details(event: Event, state: State) -> Iterator[Detail]:
+    body = event.body
+    match body:
+        case Started():
+            yield Detail("goal", body.goal)
+            yield Detail("what came with it", body.inputs)
+            yield Detail("others' words that came with it", body.quoted, "data, never the person's words")
+            yield Detail("task", body.task, "in the words of the agent that delegated it")
+        case Answered():
+            yield from _answer(body, state)
+        case Judged():
+            yield from _verdict(body)
+        case Acted():
+            yield Detail("result", body.result, f"{body.integrity}: {body.source or body.tool} says so")
+            yield Detail("allowed by", body.rule)
+            yield Detail("took", f"{body.seconds:.1f} s" if body.seconds >= 0.05 else "")
+        case Asked():
+            yield Detail("asks", body.text)
+            yield Detail("who may decide", ", ".join(body.by) or "anybody")
+        case Intended():
+            yield Detail("key", body.key, "by which it happens once")
+        case Screened():
+            yield Detail("form", body.form)
+        case Checked():
+            yield Detail("detail", body.detail)
+        case Finished():
+            yield Detail("why", body.why)
+            yield Detail("report", body.report)
+            yield Detail("output", body.output)
+        case _:
+            yield Detail(
+                body.type, body.model_dump(mode="json", exclude_defaults=True, exclude={"type", "spec"})
+            )
+
+
+def _answer(body: Answered, state: State) -> Iterator[Detail]:
+    for wish in body.calls:
+        call = state.calls.get(wish.id)
+        told = given(state, call) if call else wish.args
+        yield Detail(f"{wish.id} {wish.tool}", told)
+        if told != wish.args:
+            yield Detail(f"{wish.id} as written", wish.args, "with references to results")
+    yield Detail("text", body.text)
+    yield Detail("data", body.data)
+    cached = f", {body.cached_tokens} of them cached" if body.cached_tokens else ""
+    yield Detail("model", f"{body.model}: {body.input_tokens} tokens in{cached}, {body.output_tokens} out")
+
+
+def _verdict(body: Judged) -> Iterator[Detail]:
+    yield Detail("rule", " ".join(body.rule.split()))
+    yield Detail("reasons", "; ".join(body.reasons))
+    for name, level in body.evidence.items():
+        told = body.provenance.get(name)
+        yield Detail(f"evidence for {name}", f"nothing vouches for {told}" if told else level)
+    yield Detail("records looked at", body.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A step, or several side by side, of a chart: shares of the highest, from 0 to 100."""
+
+    name: str
+    tokens: int
+    cost: Decimal
+    seconds: float
+    tall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    bars: Sequence[Bar]
+
+    @property
+    def most(self) -> int:
+        return max((bar.tokens for bar in self.bars), default=0)
+
+
+def chart(events: Sequence[Event]) -> Chart:
+    """Tokens, money and time by step; what stands beside a step (a guardian, a check, its tools) counts with it."""
+    steps: list[tuple[int, Decimal, float]] = []
+    for event in events:
+        body = event.body
+        if isinstance(body, Answered):
+            if body.purpose == "act" or not steps:
+                steps.append((0, Decimal(0), 0.0))
+            tokens, cost, seconds = steps[-1]
+            steps[-1] = (
+                tokens + body.input_tokens + body.output_tokens,
+                cost + (body.cost or 0),
+                seconds + body.seconds,
+            )
+        elif isinstance(body, Acted) and steps:
+            tokens, cost, seconds = steps[-1]
+            steps[-1] = (tokens, cost, seconds + body.seconds)
+    wide = -(-len(steps) // BARS) or 1
+    groups = [(at + 1, steps[at : at + wide]) for at in range(0, len(steps), wide)]
+    most = max((sum(step[0] for step in group) for _, group in groups), default=0)
+    return Chart(
+        [
+            Bar(
+                f"step {first}" if len(group) == 1 else f"steps {first} to {first + len(group) - 1}",
+                tokens := sum(step[0] for step in group),
+                sum((step[1] for step in group), Decimal(0)),
+                sum(step[2] for step in group),
+                100 * tokens / most if most else 0,
+            )
+            for first, group in groups
+        ]
+    )

@@ -1,0 +1,188 @@
+"""Runs found by agent, state, person, time and words of the goal, a page at a time, among any number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from remit.errors import UserError
+from remit.journal.index import RunRow
+from remit.store.store import Store
+
+OPEN = ("running", "waiting", "paused")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_AGENTS = 200
+COLUMNS: LiteralString = "select id, agent, goal, person, status, created_at, updated_at from runs"
+# As the index of words has it, letter by letter, so that the planner knows it again
+IS_OPEN: LiteralString = "status in ('running', 'waiting', 'paused')"
+HAS_ENDED: LiteralString = "status not in ('running', 'waiting', 'paused')"
+STATES: Mapping[str, LiteralString] = {
+    "running": "status = 'running'",
+    "waiting": "status = 'waiting'",
+    "paused": "status = 'paused'",
+    "met": "status = 'met'",
+    "not met": "status = 'not met'",
+    "cannot verify": "status = 'cannot verify'",
+    "refused": "status = 'refused'",
+    "cancelled": "status = 'cancelled'",
+    "failed": "status = 'failed'",
+}
+WORDS: Sequence[LiteralString] = (  # so many are looked for
+    "goal ilike %(word0)s",
+    "goal ilike %(word1)s",
+    "goal ilike %(word2)s",
+    "goal ilike %(word3)s",
+    "goal ilike %(word4)s",
+    "goal ilike %(word5)s",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for; what is empty matters not. `since` is included, `until` is not."""
+
+    status: tuple[str, ...] = ()
+    agent: str = ""
+    person: str = ""
+    words: str = ""  # each stands somewhere in the goal
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Between which runs a page begins: it can be shared, and stays right while runs come."""
+
+    at: datetime
+    run: UUID
+
+    def __str__(self) -> str:
+        return f"{(self.at - EPOCH) // timedelta(microseconds=1)}-{self.run.hex}"
+
+
+def place(text: str) -> Place:
+    """Raises UserError for what is no place."""
+    at, _, run = text.partition("-")
+    try:
+        return Place(EPOCH + timedelta(microseconds=int(at)), UUID(run))
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"{text!r} is no place in the list of runs; begin at its first page") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page, newest first, and where those next to it begin."""
+
+    rows: Sequence[RunRow]
+    newer: Place | None = None
+    older: Place | None = None
+
+
+async def search(
+    store: Store,
+    wanted: Wanted,
+    *,
+    older: Place | None = None,
+    newer: Place | None = None,
+    limit: int = 50,
+) -> Found:
+    """The newest, or the page just `older` or just `newer` than a place."""
+    upward = newer is not None
+    query, values = _query(wanted, older, newer)
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(RunRow)) as cursor,
+    ):
+        rows = await (await cursor.execute(query, {**values, "limit": limit + 1}, prepare=False)).fetchall()
+    more, rows = len(rows) > limit, rows[:limit]
+    if upward:
+        rows.reverse()
+    if not rows:
+        return Found(())
+    first, last = Place(rows[0].created_at, rows[0].id), Place(rows[-1].created_at, rows[-1].id)
+    return Found(
+        rows,
+        first if (more if upward else older is not None) else None,
+        last if upward or more else None,
+    )
+
+
+def _query(
+    wanted: Wanted, older: Place | None, newer: Place | None
+) -> tuple[LiteralString, Mapping[str, Any]]:
+    """Only what is asked for stands in it, so that each question is planned for the index that answers it."""
+    parts: list[LiteralString] = ["workspace = 'default'"]
+    values: dict[str, Any] = {}
+    if wanted.agent:
+        parts.append("agent = %(agent)s")
+        values["agent"] = wanted.agent
+    if wanted.person:
+        parts.append("person <> '' and lower(person) = lower(%(person)s)")
+        values["person"] = wanted.person
+    if wanted.since:
+        parts.append("created_at >= %(since)s")
+        values["since"] = wanted.since
+    if wanted.until:
+        parts.append("created_at < %(until)s")
+        values["until"] = wanted.until
+    if wanted.words:
+        for number, word in enumerate(wanted.words.split()[: len(WORDS)]):
+            parts.append(WORDS[number])
+            values[f"word{number}"] = f"%{_literally(word)}%"
+    if at := newer or older:
+        parts.append(
+            "(created_at, id) > (%(at)s, %(id)s)" if newer else "(created_at, id) < (%(at)s, %(id)s)"
+        )
+        values |= {"at": at.at, "id": at.run}
+    ways: list[list[LiteralString]] = [[*parts, *more] for more in _states(wanted)]
+    order: LiteralString = "order by created_at, id" if newer else "order by created_at desc, id desc"
+    each = [f"({COLUMNS} where {' and '.join(way)} {order} limit %(limit)s)" for way in ways]
+    return f"select * from ({' union all '.join(each)}) as found {order} limit %(limit)s", values
+
+
+def _states(wanted: Wanted) -> list[tuple[LiteralString, ...]]:
+    """The conditions of each part of the question: a state a part, as only one at a time stands in order in its index. Words
+    have an index of what has ended, and none of what is open."""
+    if wanted.status:
+        return [(STATES[one], *(() if one in OPEN else (HAS_ENDED,))) for one in dict.fromkeys(wanted.status)]
+    return [(IS_OPEN,), (HAS_ENDED,)] if wanted.words else [()]
+
+
+def _literally(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+async def agents_known(store: Store) -> list[str]:
+    """Names of agents that ever had a run, from one to the next by the index."""
+    query = """
+        with recursive known as (
+            (select agent from runs where workspace = 'default' order by agent limit 1)
+            union all
+            select (select agent from runs where workspace = 'default' and agent > known.agent order by agent limit 1)
+            from known where known.agent is not null
+        )
+        select agent from known where agent is not null limit %s
+    """
+    async with store.pool.connection() as connection:
+        return [row[0] for row in await (await connection.execute(query, (MOST_AGENTS,))).fetchall()]
+
+
+async def descendants(store: Store, run: UUID, limit: int = 200) -> list[tuple[UUID, RunRow]]:
+    """The runs that a run has delegated parts of its goal to, and theirs, each with its parent; parents come first."""
+    query = """
+        with recursive below as (
+            select id, parent, 1 as depth, created_at from runs where parent = %(run)s
+            union all
+            select runs.id, runs.parent, depth + 1, runs.created_at from runs join below on runs.parent = below.id
+        )
+        select below.parent, runs.id, agent, goal, person, status, runs.created_at, updated_at
+        from below join runs on runs.id = below.id order by depth, below.created_at, below.id limit %(limit)s
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, {"run": run, "limit": limit})).fetchall()
+    return [(parent, RunRow(*rest)) for parent, *rest in rows]

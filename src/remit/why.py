@@ -1,0 +1,135 @@
+"""What led to a call of a run, read from its journal: the answer that wanted it, the verdict, who approved it, and where each
+of its values was seen before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic_core import to_json
+
+from remit.errors import UnknownName
+from remit.journal.events import Acted, Event, Json, Replied, Screened, Started
+from remit.journal.refs import given
+from remit.journal.state import CallState, fold
+from remit.said import brief, screened
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An event in which a value stood before the call. `integrity`: who says so."""
+
+    seq: int
+    what: str
+    integrity: str
+
+    def __str__(self) -> str:
+        return f"{self.what} (event {self.seq})"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An argument of a call. `written` is what the model wrote, a reference where it is not the value itself."""
+
+    name: str
+    value: Json
+    written: Json
+    evidence: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What led to a call."""
+
+    started: Started
+    call: CallState
+    values: tuple[Value, ...]
+    read: dict[str, str]  # through the airlock before: call id -> the form in words
+
+    @property
+    def outcome(self) -> str:
+        return self.call.acted.status if self.call.acted else "not yet"
+
+    def as_data(self) -> dict[str, object]:
+        judged = self.call.judged
+        return {
+            "call": self.call.call.id,
+            "tool": self.call.call.tool,
+            "args": {value.name: value.value for value in self.values},
+            "outcome": self.outcome,
+            "goal": self.started.goal,
+            "asked by": self.started.person.email or self.started.person.id,
+            "the model's answer": f"event {self.call.seq}",
+            "verdict": judged.decision if judged else "",
+            "rule": judged.rule if judged else "",
+            "reasons": "; ".join(judged.reasons) if judged else "",
+            "approved by": self.call.approved_by,
+            "read": self.read,
+            "values": {
+                one.name: {
+                    "value": one.value,
+                    **({"as": one.written} if one.written != one.value else {}),
+                    "evidence": one.evidence,
+                    "from": [str(source) for source in one.sources],
+                }
+                for one in self.values
+            },
+        }
+
+
+def why(events: Sequence[Event], step: str) -> Why:
+    """What led to a call, named by its id or by the number of an event of it. Raises UnknownName where there is none."""
+    state = fold(events)
+    by_seq = {str(e.seq): getattr(e.body, "call_id", "") for e in events}
+    call = state.calls.get(step) or state.calls.get(by_seq.get(step, ""))
+    if call is None or state.started is None:
+        run = f"run {events[0].run}" if events else "a run without events"
+        raise UnknownName("step", step, state.calls, run)
+    evidence = call.judged.evidence if call.judged else {}
+    values = tuple(
+        Value(
+            name,
+            value,
+            call.call.args.get(name),
+            evidence.get(name, ""),
+            tuple(sources(value, events, call.seq)),
+        )
+        for name, value in given(state, call).items()
+    )
+    read = {
+        e.body.call_id: screened(e.body) for e in events if isinstance(e.body, Screened) and e.seq < call.seq
+    }
+    return Why(state.started, call, values, read)
+
+
+def explain(events: Sequence[Event], step: str) -> dict[str, object]:
+    """The same as data."""
+    return why(events, step).as_data()
+
+
+def _as_json(text: str) -> str:
+    """As `brief` would have it where it stands inside a value."""
+    return " ".join(to_json(text).decode()[1:-1].split()).casefold()
+
+
+def sources(value: object, events: Sequence[Event], before: int) -> Iterator[Source]:
+    """The earlier events in which a value stands: the goal, a tool's result, or a person's answer."""
+    items = value if isinstance(value, list) else [value]
+    wanted = [_as_json(str(item).lstrip("#")) for item in items if str(item).strip()]
+    for event in events:
+        body = event.body
+        if event.seq >= before:
+            return
+        if not isinstance(body, Started | Acted | Replied):
+            continue
+        text = brief(body.model_dump(mode="json", exclude={"spec"}), 10**7).casefold()
+        if not wanted or not all(item in text for item in wanted):
+            continue
+        match body:
+            case Started():
+                yield Source(event.seq, "the goal", "grant")
+            case Replied():
+                yield Source(event.seq, "a person's answer", "person")
+            case Acted():
+                yield Source(event.seq, body.tool, body.integrity)

@@ -1,0 +1,243 @@
+"""The pages of runs: found by what is looked for, read whole, paused, resumed and cancelled; and nothing that somebody wrote
+is taken for markup."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from remit.app import App
+from remit.console.pages import timeline
+from remit.journal.events import Person
+from remit.models.model import ToolCall
+from remit.testing import ScriptedModel
+from tests.agents.test_loop import agent, call, finish
+
+EVIL = "<script>alert(1)</script>\u202e"
+SAFE = "&lt;script&gt;alert(1)&lt;/script&gt;&lt;U+202E&gt;"
+ANN = Person(id="ann", email="ann@example.com", verified=True)
+
+
+async def begun(app: App, *turns: Any, goal: str = "cancel W1", person: Person = ANN, **spec: Any) -> UUID:
+    """A run that has gone as far as its script takes it."""
+    model = ScriptedModel([*turns], by_turn=True)
+    run = await app.start(agent(**spec), goal, person=person, model=model)
+    await app.advance(run)
+    return run
+
+
+async def waiting(app: App, **more: Any) -> UUID:
+    return await begun(app, [call("send", to="ann@example.com", text="hi")], [finish()], **more)
+
+
+async def done(app: App, **more: Any) -> UUID:
+    return await begun(app, [finish()], **more)
+
+
+async def text(browser: httpx.AsyncClient, path: str) -> str:
+    answer = await browser.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def listed(page: str) -> list[str]:
+    return re.findall(r'<td class="goal"><a href="/runs/([0-9a-f-]{36})">', page)
+
+
+def shown(page: str) -> list[int]:
+    return [int(seq) for seq in re.findall(r'<li id="e(\d+)"', page)]
+
+
+async def test_without_runs_the_list_says_how_to_begin_one(browser: httpx.AsyncClient) -> None:
+    assert "No runs yet" in await text(browser, "/runs")
+    assert "No such runs" in await text(browser, "/runs?agent=nobody")
+
+
+async def test_runs_are_found_by_agent_state_person_and_words(app: App, browser: httpx.AsyncClient) -> None:
+    first = str(await done(app, goal="book a table for two"))
+    second = str(await waiting(app, goal="send the_bill 100%", name="clerk"))
+    third = str(await done(app, goal="book a flight", person=Person(id="Bob")))
+    for query, found in {
+        "": [third, second, first],
+        "agent=clerk": [second],
+        "agent=cle": [],
+        "status=open": [second],
+        "status=waiting": [second],
+        "status=failed": [],
+        "person=bob": [third],
+        "person=ANN@example.com": [second, first],
+        "q=book": [third, first],
+        "q=two+BOOK": [first],
+        "q=the_bill+100%25": [second],
+        "q=t_e": [],
+        "q=%25": [second],
+        "q=book&person=bob&agent=shop": [third],
+        "q=book&status=waiting": [],
+        "q=bill&status=open": [second],
+        "from=2020-01-01": [third, second, first],
+        "until=2020-01-01": [],
+        "from=2020-01-01&until=9999-01-01": [third, second, first],
+    }.items():
+        assert listed(await text(browser, f"/runs?{query}")) == found, query
+    page = await text(browser, "/runs?q=book&agent=shop")
+    assert 'name="q" value="book"' in page
+    assert '<option value="clerk">' in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["status=wating", "from=yesterday", "until=2026-13-01", "older=nonsense", "newer=99999999999999999999-1"],
+)
+async def test_a_filter_that_is_none_is_said_to_be_wrong(browser: httpx.AsyncClient, query: str) -> None:
+    answer = await browser.get(f"/runs?{query}")
+    assert 400 <= answer.status_code < 500
+    assert "That did not work" in answer.text
+
+
+async def test_pages_go_older_and_back_without_losing_or_repeating_a_run(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    """Some of one moment, and more than a page of them."""
+    query = """
+        insert into runs (id, agent, goal, person, status, created_at, updated_at)
+        select gen_random_uuid(), 'shop', 'goal ' || n, '', 'met', now() - (n / 7) * interval '1 minute', now()
+        from generate_series(1, 120) as n
+    """
+    async with app.store.pool.connection() as connection:
+        await connection.execute(query)
+        rows = await connection.execute("select id from runs order by created_at desc, id desc")
+        every = [str(row[0]) for row in await rows.fetchall()]
+    path, pages, ways = "/runs?agent=shop", [], []
+    while path:
+        page = await text(browser, path)
+        pages.append(listed(page))
+        ways.append(path)
+        onward = re.search(r'rel="next" href="([^"]+)"', page)
+        path = html.unescape(onward[1]) if onward else ""
+    assert [len(page) for page in pages] == [50, 50, 20]
+    assert [run for page in pages for run in page] == every
+    page = await text(browser, ways[-1])
+    for number in (1, 0):
+        back = re.search(r'rel="prev" href="([^"]+)"', page)
+        assert back is not None
+        page = await text(browser, html.unescape(back[1]))
+        assert listed(page) == pages[number]
+    assert 'rel="prev"' not in page
+    assert "agent=shop" in html.unescape(re.search(r'rel="next" href="([^"]+)"', page)[1])  # type: ignore[index]
+
+
+async def test_a_run_shows_what_it_did_by_whose_yes_and_each_event(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    run = await waiting(app)
+    page = await text(browser, f"/runs/{run}")
+    assert "Waits for a person" in page
+    assert f'href="/runs/{run}/pause/sure"' in page
+    await app.answer(run, "approve", "carol")
+    await app.advance(run)
+    page = await text(browser, f"/runs/{run}")
+    assert shown(page) == [event.seq for event in await app.journal.read(run)]
+    assert "approved by carol" in page
+    assert "ann@example.com" in page
+    assert "/sure" not in page
+
+
+async def test_the_beginning_of_an_id_leads_to_its_run(app: App, browser: httpx.AsyncClient) -> None:
+    run = await done(app)
+    for prefix in (str(run)[:8], "last"):
+        assert (await browser.get(f"/runs/{prefix}")).headers["location"] == f"/runs/{run}"
+    assert (await browser.get("/runs/00000000-0000-4000-8000-000000000000")).status_code == 404
+
+
+async def test_markup_that_anybody_wrote_is_shown_and_never_taken(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    run = await begun(
+        app,
+        [call("look_up", order=EVIL), ToolCall("x", EVIL, {EVIL: EVIL})],
+        EVIL,
+        [finish(report=EVIL)],
+        goal=f"please {EVIL}",
+        person=Person(id=EVIL),
+    )
+    for path in (f"/runs/{run}", "/runs", f"/runs?q={EVIL}&agent={EVIL}&person={EVIL}"):
+        page = await text(browser, path)
+        assert "<script>alert" not in page
+        assert "\u202e" not in page.replace(f'value="{html.escape(EVIL)}"', "")
+        assert "style=" not in page
+    page = await text(browser, f"/runs/{run}")
+    assert page.count(SAFE) > 5
+
+
+async def test_a_run_is_paused_resumed_and_cancelled_by_who_is_signed_in(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    run = await waiting(app)
+    assert "Pause this run?" in await text(browser, f"/runs/{run}/pause/sure")
+    assert (await app.state(run)).status == "waiting"
+    assert (await browser.post(f"/runs/{run}/pause")).status_code == 303
+    assert (await app.state(run)).status == "paused"
+    assert (await browser.get(f"/runs/{run}/pause/sure")).status_code == 400
+    assert (await browser.post(f"/runs/{run}/resume")).status_code == 303
+    await browser.post(f"/runs/{run}/cancel", data={"why": "the customer called"})
+    state = await app.state(run)
+    assert state.status == "cancelled"
+    assert state.finished is not None
+    assert state.finished.why == "ann: the customer called"
+    assert (await browser.post(f"/runs/{run}/cancel")).status_code == 400
+    assert (await browser.post(f"/runs/{run}/explode")).status_code == 404
+
+
+async def test_nobody_who_is_not_signed_in_sees_or_steers_a_run(
+    app: App, stranger: httpx.AsyncClient
+) -> None:
+    run = await waiting(app)
+    for answer in (
+        await stranger.get("/runs"),
+        await stranger.get(f"/runs/{run}"),
+        await stranger.post(f"/runs/{run}/cancel"),
+    ):
+        assert answer.headers["location"] == "/enter"
+    assert (await app.state(run)).status == "waiting"
+
+
+async def test_another_sites_form_does_not_cancel(app: App, browser: httpx.AsyncClient) -> None:
+    run = await waiting(app)
+    answer = await browser.post(f"/runs/{run}/cancel", headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+    assert (await app.state(run)).status == "waiting"
+
+
+async def test_a_long_run_is_shown_in_parts_that_leave_nothing_out(
+    app: App, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "MOST", 3)
+    run = await begun(app, [call("look_up", order="W1")], [call("look_up", order="W2")], [finish()])
+    every = [event.seq for event in await app.journal.read(run)]
+    assert len(every) > 6
+    page, seen = await text(browser, f"/runs/{run}"), []
+    while True:
+        seen = shown(page) + seen
+        before = re.search(r'href="(\?events=\d+)#timeline" rel="prev"', page)
+        if before is None:
+            break
+        page = await text(browser, f"/runs/{run}{before[1]}")
+    assert seen[-3:] == every[-3:]
+    assert sorted(set(seen)) == every
+    after = re.search(r'href="(\?events=\d+)#timeline" rel="next"', page)
+    assert after is not None
+    assert shown(await text(browser, f"/runs/{run}{after[1]}"))[0] == shown(page)[-1] + 1
+
+
+async def test_what_was_delegated_stands_below_its_run(app: App, browser: httpx.AsyncClient) -> None:
+    child = {"name": "scout", "tools": ["tests.agents.world"], "reflect": False, "model": "scripted-child"}
+    app.models["scripted-child"] = ScriptedModel([[finish()]], by_turn=True)
+    run = await begun(app, [call("delegate", agent="scout", task="look W1 up")], [finish()], team=[child])
+    (delegated,) = (await app.state(run)).children.values()
+    page = await text(browser, f"/runs/{run}")
+    assert page.count(f'href="/runs/{delegated.child}"') >= 1
