@@ -92,11 +92,12 @@ class App(Steering):
         quoted: str = "",
         grant: Mapping[str, int] | None = None,
         model: Model | None = None,
+        run: UUID | None = None,
     ) -> UUID:
         """Begin a run; nothing is done yet but its first event. `grant`: tool -> how often it may act, from a trigger that
         is trusted to know; None: as the agent says. Raises UserError for what cannot work: an unknown
         tool or model, a rule that does not compile, a budget in money for a model of unknown price. Raises Busy where
-        too many runs are open already."""
+        too many runs are open already. `run`: its id, where the caller has chosen one; StaleWriter where it has begun."""
         if not goal.strip():
             raise UserError("there is no goal: say what should be reached")
         if model is not None:
@@ -114,7 +115,7 @@ class App(Steering):
         if agent.remit.budget.money is not None:
             require_price(engine)
         await self.openings.admit(agent.name, agent.limits.queue)
-        run = uuid4()
+        run = run or uuid4()
         started = Started(
             goal=goal,
             agent=agent.name,

@@ -58,10 +58,16 @@ class Steering(ABC):
     async def advance(self, run: UUID) -> State: ...
 
     async def answer(
-        self, run: UUID, decision: Decision, by: str, text: str = "", ask: str = ""
+        self,
+        run: UUID,
+        decision: Decision,
+        by: str,
+        text: str = "",
+        ask: str = "",
+        seen: Callable[[Asked], bool] = lambda asked: True,
     ) -> Replied | Endorsed:
         """Record a person's word on what a run waits for. With one thing waiting, `ask` may be left out. An Endorsed is a
-        yes that others must say as well.
+        yes that others must say as well. `seen`: whether it is what the person was shown.
 
         Raises NotWaiting with what became of it, UserError where it is unclear what is meant, or not theirs to say.
         """
@@ -69,6 +75,8 @@ class Steering(ABC):
 
         def reply(state: State) -> Replied | Endorsed:
             asked = _meant(state, ask)
+            if not seen(asked):
+                raise NotWaiting(f"{asked.ask_id} of run {run} asks for something else by now; look again")
             return _word(state, asked, decision, by, text, now, people.about(state, asked))
 
         body = await self._append_outside(run, reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
 @given(name=st.sampled_from(TALKING), words=st.lists(WORDS, max_size=4))
 @hypothesis_settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -58,7 +64,8 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
         "undo": ["last", "1.1"], "diff": ["last", "last"], "retain": ["--older-than", "90d"],
         "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"], "secrets": ["list"],
-        "delegate": ["last", "--to", "bo"],
+        "delegate": ["last", "--to", "bo"], "tokens": ["list"],
+        "up": ["--no-open", "--port", str(free_port())],
     }  # fmt: skip
     Path("s.json").write_text("[]")
     bare: dict[str, list[str]] = {

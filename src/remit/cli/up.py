@@ -67,7 +67,11 @@ async def _up(port: int, concurrency: int, browser: bool) -> None:
     async with open_app(settings.load()) as app:
         door = Door(me())
         config = uvicorn.Config(
-            make_server(app, door, port), log_level="warning", server_header=False, lifespan="off"
+            make_server(app, door, port),
+            log_level="warning",
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,  # who follows a run would hold it up until that ends
         )
         server = _Served(config)
         serving = asyncio.create_task(server.serve([listening]))

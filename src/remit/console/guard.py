@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
+from remit.api.problems import problem
 from remit.console.session import COOKIE, signed_in
 
 Next = Callable[[Request], Awaitable[Response]]
+API = "/api/"  # has a guard of its own, that knows tokens as well
 OPEN = ("/enter", "/static/", "/healthz")  # what nobody need be signed in for
 LOOKS = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
@@ -40,14 +42,17 @@ async def guard(request: Request, call_next: Next) -> Response:
 
 async def _passed(request: Request, call_next: Next) -> Response:
     hosts: frozenset[str] = request.app.state.hosts
+    api = request.url.path.startswith(API)
     if request.headers.get("host", "").lower() not in hosts:
-        return PlainTextResponse(f"This server is {' or '.join(sorted(hosts))}.", 421)
-    if request.method not in LOOKS and not _own(request, hosts):
+        words = f"This server is {' or '.join(sorted(hosts))}."
+        return problem(421, words) if api else PlainTextResponse(words, 421)
+    request.state.own = _own(request, hosts)
+    if request.method not in LOOKS and not request.state.own and not api:
         return PlainTextResponse("This request comes from another site.", 403)
     request.state.who = None
     if token := request.cookies.get(COOKIE):
         request.state.who = await signed_in(request.app.state.remit.store, token)
-    if request.state.who is None and not request.url.path.startswith(OPEN):
+    if request.state.who is None and not api and not request.url.path.startswith(OPEN):
         if request.headers.get("HX-Request"):
             return Response(status_code=401, headers={"HX-Redirect": "/enter"})
         return RedirectResponse("/enter", 303)

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from remit.api.server import make_api
 from remit.app import App
 from remit.console.guard import guard
 from remit.console.pages import runs, today
@@ -24,6 +25,7 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     server.include_router(today.router)
     server.include_router(runs.router)
+    server.mount("/api/v1", make_api(app))
 
     @server.get("/healthz")
     async def healthz() -> JSONResponse:

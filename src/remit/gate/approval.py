@@ -149,7 +149,7 @@ def refused(
         if now < asked.escalates:
             return f"{by} may decide that from {asked.escalates.isoformat()} on"
     if decision == "approve" and asked.persons > 1:
-        if found := _one_person(names, (person.id, person.email)):
+        if found := _one_person(names, (person.id, person.email, person.by)):
             who = by if same(by, found) else f"{found}, for whom {by} speaks"
             return f"the run acts for {who}: {asked.persons} other people must say yes"
         for one in endorsed:

@@ -45,6 +45,7 @@ class Person(BaseModel):
     email: str = ""
     name: str = ""
     verified: bool = False
+    by: str = ""  # who began the run for them, where they did not themselves
 
 
 class Started(Body):

@@ -1,0 +1,139 @@
+"""What runs ask people, and the people's words on it. Who says it is whoever the token belongs to, and nobody else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from remit.api.guard import Approves, Caller, Reads, Served, documented
+from remit.api.problems import FieldError, Refused
+from remit.api.runs import events_of, hand_on, run_of
+from remit.api.schemas import Ask, AskPage, No, Reply, Run, Wider, Yes, ask_of, digest_of
+from remit.app import App
+from remit.errors import NotWaiting
+from remit.gate.approval import Decision
+from remit.journal.events import Asked, Endorsed
+from remit.journal.index import list_asks
+from remit.journal.state import State, fold
+from remit.steering import barred
+
+router = APIRouter(tags=["approvals"])
+
+
+@router.get("/asks", summary="List what waits for people", **documented("runs:read"))
+async def list_open_asks(
+    app: Served, caller: Reads, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> AskPage:
+    """What runs ask, the oldest first, each with the exact call and what vouches for its values. What is answered leaves the
+    list, so that its beginning is always what to look at."""
+    states: dict[UUID, State] = {}
+    found = []
+    for row in await list_asks(app.store, limit):
+        if row.run not in states:
+            states[row.run] = await app.state(row.run)
+        if asked := states[row.run].waits.get(row.ask_id):  # else answered just now
+            found.append(ask_of(states[row.run], asked))
+    return AskPage(asks=found)
+
+
+@router.get("/runs/{run}/asks/{ask}", summary="See what is asked", **documented("runs:read", 404))
+async def get_ask(app: Served, caller: Reads, run: UUID, ask: str) -> Ask:
+    """One thing that a run waits for."""
+    state = fold(await events_of(app, run))
+    return ask_of(state, _open(state, ask))
+
+
+@router.post(
+    "/runs/{run}/asks/{ask}/approve", summary="Say yes", **documented("approvals:write", 400, 404, 409)
+)
+async def approve(app: Served, caller: Approves, run: UUID, ask: str, wanted: Yes) -> Run:
+    """Say yes, once, to exactly what was shown; the run goes on with the workers. Where more people must say yes, it waits
+    for them."""
+    state = await _theirs(app, caller, run, ask, "approve")
+    asked = state.waits[ask]
+    if asked.kind == "question" and asked.call_id:
+        raise Refused(409, f"{ask} is a question: a yes is no answer; POST its text to …/asks/{ask}/answer")
+    return await _say(app, caller, run, ask, "approve", wanted.note, wanted.digest)
+
+
+@router.post(
+    "/runs/{run}/asks/{ask}/reject", summary="Say no", **documented("approvals:write", 400, 404, 409)
+)
+async def reject(app: Served, caller: Approves, run: UUID, ask: str, wanted: No) -> Run:
+    """Say no; the agent reads the reason and goes on from there."""
+    await _theirs(app, caller, run, ask, "reject")
+    return await _say(app, caller, run, ask, "reject", wanted.reason)
+
+
+@router.post(
+    "/runs/{run}/asks/{ask}/answer",
+    summary="Answer a question",
+    **documented("approvals:write", 400, 404, 409),
+)
+async def answer(app: Served, caller: Approves, run: UUID, ask: str, wanted: Reply) -> Run:
+    """Answer what a run wants to know; it goes on with the workers."""
+    state = await _theirs(app, caller, run, ask, "answer")
+    if state.waits[ask].kind == "approval":
+        raise Refused(409, f"{ask} wants a yes or a no: POST to …/asks/{ask}/approve or …/reject")
+    return await _say(app, caller, run, ask, "answer", wanted.text)
+
+
+@router.post("/runs/{run}/widen", summary="Let a run do more", **documented("approvals:write", 400, 404, 409))
+async def widen(app: Served, caller: Approves, run: UUID, wanted: Wider) -> Run:
+    """Let a run use a tool more often than its goal was read to ask for, where its agent freezes a grant. Its rules judge the
+    call all the same."""
+    state = fold(await events_of(app, run))
+    if state.finished is not None or state.grant is None:
+        ended = (
+            f"has ended: {state.status}" if state.finished else "has no grant: its agent's rules alone decide"
+        )
+        raise Refused(409, f"run {run} {ended}")
+    await app.widen(run, wanted.tool, wanted.times, caller.who)
+    return await hand_on(app, run)
+
+
+def _open(state: State, ask: str) -> Asked:
+    """Raises Refused where the run does not ask that, NotWaiting where it does no more."""
+    if ask in state.waits:
+        return state.waits[ask]
+    if ask not in state.asked:
+        waits = (
+            f"it asks {', '.join(state.waits)}" if state.waits else f"it asks nothing: it is {state.status}"
+        )
+        raise Refused(404, f"run {state.run} does not ask {ask!r}; {waits}")
+    raise Refused(404, f"run {state.run} asks {ask!r} no more; GET /runs/{state.run} says what it asks")
+
+
+async def _theirs(app: App, caller: Caller, run: UUID, ask: str, decision: Decision) -> State:
+    """The run, where it asks that and the caller may say so. Raises Refused, NotWaiting."""
+    state = fold(await events_of(app, run))
+    if ask in state.asked and ask not in state.waits:
+        said = state.replies.get(ask)
+        was = f"{said.decision} by {said.by}" if said else f"the run is {state.status}"
+        raise NotWaiting(f"{ask} of run {run} waits no more: {was}")
+    asked = _open(state, ask)
+    now = await app.now()
+    if asked.expires is not None and asked.expires <= now:
+        raise NotWaiting(f"{ask} of run {run} expired at {asked.expires.isoformat()}")
+    people = await app.people()
+    wrong_kind = decision == "answer" and asked.kind == "approval"
+    if not wrong_kind and (
+        why := barred(state, asked, decision, caller.who, now, people.about(state, asked))
+    ):
+        raise Refused(403, why)
+    return state
+
+
+async def _say(
+    app: App, caller: Caller, run: UUID, ask: str, decision: Decision, text: str, digest: str | None = None
+) -> Run:
+    def seen(asked: Asked) -> bool:
+        return digest is None or digest == digest_of(asked)
+
+    if digest is not None and not seen(fold(await events_of(app, run)).asked[ask]):
+        what = f"{ask} of run {run} asks for something else: GET /runs/{run}/asks/{ask}, and send the digest that it has"
+        raise Refused(409, what, [FieldError(pointer="/digest", detail="is not of what is asked")])
+    said = await app.answer(run, decision, caller.who, text, ask, seen)
+    return await (run_of if isinstance(said, Endorsed) else hand_on)(app, run)

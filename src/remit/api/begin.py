@@ -1,0 +1,139 @@
+"""Beginning a run, once for an idempotency key, however often and by whatever broken line it is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from remit import library
+from remit.agents.load import literals, with_team
+from remit.agents.spec import Agent
+from remit.api.guard import Caller, require
+from remit.api.problems import FieldError, Refused, at, pointer
+from remit.api.schemas import Begin
+from remit.app import App
+from remit.dispatch import open_dispatch
+from remit.errors import RemitError, SpecError, StaleWriter, UnknownName
+from remit.journal.events import Person
+from remit.outfit import find_agent
+from remit.store.store import Store
+
+KEPT = timedelta(days=1)  # an idempotency key
+
+
+async def begin(app: App, caller: Caller, wanted: Begin, key: str | None) -> tuple[UUID, bool]:
+    """The run that was wanted, and whether it is new. Workers advance it. Raises Refused."""
+    agent = agent_for(caller, wanted)
+    run, new = uuid4(), True
+    if key is not None:
+        run = await _chosen(app.store, caller, key, wanted, run)
+    try:
+        await app.start(
+            agent,
+            wanted.goal,
+            person=person_of(caller, wanted),
+            inputs=wanted.inputs,
+            quoted=wanted.quoted,
+            run=run,
+        )
+    except StaleWriter:  # the key began it before, or another request with that key just now
+        new = False
+    except RemitError:
+        if key is not None:
+            await _forget(app.store, caller, key, run)
+        raise
+    async with open_dispatch(app.store) as dispatch:
+        await dispatch.enqueue(run, priority=wanted.priority)
+    return run, new
+
+
+def person_of(caller: Caller, wanted: Begin) -> Person:
+    """For whom the run acts. That somebody else is meant is only the caller's word, unless it is trusted to know; and
+    whoever begins a run is not one of two people who look at what it does."""
+    if wanted.person is None:
+        return Person(id=caller.who, name=caller.who, verified=True)
+    verified = "persons:assert" in caller.scopes
+    return Person(**wanted.person.model_dump(), verified=verified, by=caller.who)
+
+
+def agent_for(caller: Caller, wanted: Begin) -> Agent:
+    """The agent as it is wanted. Raises Refused."""
+    if isinstance(wanted.agent, str):
+        agent = named(wanted.agent)
+    else:
+        require(caller, "agents:write", "a spec of your own")
+        agent = spec_of(wanted.agent)
+    changes: dict[str, Any] = {}
+    if wanted.model is not None:
+        require(caller, "agents:write", "another model than the agent's")
+        changes["model"] = wanted.model
+    if wanted.shadow:
+        changes["remit"] = agent.remit.model_copy(update={"autonomy": "shadow"})
+    return agent.model_copy(update=changes)
+
+
+def named(name: str) -> Agent:
+    """An agent of the library; never a file, which a name on the command line may be. Raises Refused."""
+    known = library.agents()
+    if name not in known:
+        raise at("/agent", str(UnknownName("agent", name, known)))
+    return find_agent(name)
+
+
+def spec_of(spec: dict[str, Any]) -> Agent:
+    """Raises Refused with each part of the spec that cannot be used."""
+    try:
+        agent = Agent.model_validate(with_team(spec, "", named))
+    except ValidationError as error:
+        wrong = [
+            FieldError(pointer=pointer(("body", "agent", *one["loc"])), detail=one["msg"])
+            for one in error.errors()[:20]
+        ]
+        raise Refused(
+            422, f"the agent cannot be used: {wrong[0].pointer}: {wrong[0].detail}", wrong
+        ) from error
+    except SpecError as error:
+        raise at("/agent", str(error)) from error
+    for loc, what, name in literals(agent):
+        raise at(
+            pointer(("body", "agent", *loc)),
+            f"{what}, which each run's journal would keep: keep it with `remit secrets set {name}` and write secret:{name}",
+        )
+    return agent
+
+
+async def _chosen(store: Store, caller: Caller, key: str, wanted: Begin, run: UUID) -> UUID:
+    """The run of that key: the one that it began before, or `run` from now on. Raises Refused where it was used for something
+    else."""
+    request = hashlib.sha256(to_json(wanted.model_dump())).digest()
+    put = """
+        insert into begun (caller, key, request, run, expires_at) values (%s, %s, %s, %s, clock_timestamp() + %s)
+        on conflict (caller, key) do update set key = excluded.key returning request, run
+    """
+    async with store.pool.connection() as connection:
+        await connection.execute("delete from begun where expires_at < clock_timestamp()")
+        row = await (await connection.execute(put, (caller.key, key, request, run, KEPT))).fetchone()
+    assert row is not None
+    before, chosen = row
+    if bytes(before) != request:
+        raise Refused(
+            409,
+            f"the Idempotency-Key was used for another body, and began run {chosen}: send another key for another run",
+            [FieldError(pointer="header:Idempotency-Key", detail="was used for another body")],
+        )
+    found: UUID = chosen
+    return found
+
+
+async def _forget(store: Store, caller: Caller, key: str, run: UUID) -> None:
+    """A key that began nothing may be used again, for what is mended."""
+    query = """
+        delete from begun where caller = %s and key = %s and run = %s and not exists (select from runs where id = %s)
+    """
+    async with store.pool.connection() as connection:
+        await connection.execute(query, (caller.key, key, run, run))

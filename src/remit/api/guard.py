@@ -1,0 +1,129 @@
+"""Who calls: by a token, or by the console's session where a page of ours asks. Nothing is read before that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from remit.api.problems import Refused, problem
+from remit.api.tokens import SCOPES, token_of
+from remit.app import App
+
+OPEN = ("/openapi.json",)  # the same everywhere, and what a client reads first
+LARGEST = 2_000_000  # bytes of a body
+LOOKS = ("GET", "HEAD", "OPTIONS")
+# A session is a person at a browser; that somebody else is whom a run acts for is nothing that they can prove
+OF_A_SESSION = frozenset(SCOPES) - {"persons:assert"}
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="remit"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """In whose name a request is made, and for what."""
+
+    who: str
+    scopes: frozenset[str]
+    key: str  # what its idempotency keys are its own by
+
+
+class Guarded:
+    """Middleware of the API: who calls is known before anything of the request is read."""
+
+    def __init__(self, app: ASGIApp, remit: App) -> None:
+        self.app, self.remit = app, remit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path not in OPEN:
+            try:
+                request.state.caller = await self.caller(request)
+            except Refused as error:
+                await problem(error.status, error.detail, headers=error.headers)(scope, receive, send)
+                return
+        await self.app(scope, _bounded(receive), send)
+
+    async def caller(self, request: Request) -> Caller:
+        """Raises Refused. A token that does not hold is refused though there is a session: a caller means what it sends."""
+        if (given := request.headers.get("authorization")) is not None:
+            kind, _, secret = given.partition(" ")
+            token = await token_of(self.remit.store, secret.strip()) if kind.lower() == "bearer" else None
+            if token is None:
+                what = "the token is not known, has expired or was revoked; `remit tokens list` shows those that hold"
+                raise Refused(
+                    401,
+                    what,
+                    headers={"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'},
+                )
+            return Caller(token.who, frozenset(token.scopes), f"token:{token.id}")
+        who = getattr(request.state, "who", None)
+        if who is None:
+            what = "send a token, as `Authorization: Bearer remit_…`; `remit tokens add --help` says how to make one"
+            raise Refused(401, what, headers=CHALLENGE)
+        if request.method not in LOOKS and not request.state.own:
+            raise Refused(403, "with a session only pages of the console change something; use a token")
+        return Caller(who, OF_A_SESSION, f"session:{who}")
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A body that ends at the limit, whatever it says of its length."""
+    read = 0
+
+    async def counted() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > LARGEST:
+            raise HTTPException(413)
+        return message
+
+    return counted
+
+
+def may(scope: str) -> Any:
+    """A parameter of an endpoint: who calls, where they have the scope."""
+
+    def caller(request: Request) -> Caller:
+        found: Caller = request.state.caller
+        require(found, scope)
+        return found
+
+    return Depends(caller)
+
+
+def require(caller: Caller, scope: str, what: str = "this") -> None:
+    """Raises Refused where the caller lacks the scope."""
+    if scope not in caller.scopes:
+        raise Refused(
+            403, f"{what} needs the scope {scope}; the token has {', '.join(sorted(caller.scopes))}"
+        )
+
+
+Reads = Annotated[Caller, may("runs:read")]
+Writes = Annotated[Caller, may("runs:write")]
+Approves = Annotated[Caller, may("approvals:write")]
+Looks = Annotated[Caller, may("agents:read")]
+
+
+def served(request: Request) -> App:
+    app: App = request.app.state.remit
+    return app
+
+
+Served = Annotated[App, Depends(served)]
+ALWAYS = (401, 403, 413, 421, 422, 500, 503)
+
+
+def documented(scope: str, *statuses: int) -> dict[str, Any]:
+    """What the document says of an endpoint beside its parameters: the scope, and every status that it may answer with."""
+    return {
+        "responses": {status: {} for status in sorted({*ALWAYS, *statuses})},
+        "openapi_extra": {"x-remit-scope": scope, "security": [{"token": [scope]}, {"session": []}]},
+    }

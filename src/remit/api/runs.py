@@ -1,0 +1,161 @@
+"""Runs: begin, look, steer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+
+from remit.api.begin import begin
+from remit.api.guard import Reads, Served, Writes, documented, require
+from remit.api.listing import page_of_runs
+from remit.api.problems import Refused
+from remit.api.schemas import Begin, Onward, Reason, Run, RunPage, Status, ask_of
+from remit.app import App
+from remit.dispatch import open_dispatch
+from remit.errors import UserError
+from remit.journal.events import Event
+from remit.journal.limits import in_line
+from remit.journal.state import fold
+
+router = APIRouter(tags=["runs"])
+KEY = r"^[!-~]+$"
+
+
+async def events_of(app: App, run: UUID, after: int = 0) -> list[Event]:
+    """Its events; raises Refused where there is no such run, or none any more."""
+    events = await app.journal.read(run, after)
+    if not events:
+        try:
+            await app.find(str(run))
+        except UserError as error:
+            raise Refused(404, str(error)) from error
+    return events
+
+
+async def run_of(app: App, run: UUID) -> Run:
+    """Raises Refused."""
+    events = await events_of(app, run)
+    if not events:
+        raise Refused(404, f"there is no run {run}")
+    state = fold(events)
+    started, finished = state.started, state.finished
+    assert started is not None
+    waiting = await in_line(app.store, [run]) if state.status == "running" else {}
+    return Run(
+        id=run,
+        agent=started.agent,
+        goal=started.goal,
+        person=started.person,
+        status=state.status,
+        queued=waiting.get(run),
+        parent=started.parent,
+        fork_of=started.fork_of,
+        created_at=events[0].at,
+        events=state.seq,
+        steps=state.steps,
+        tokens=state.tokens,
+        cost=state.spent,
+        seconds=round(state.seconds, 3),
+        report=finished.report if finished else "",
+        output=finished.output if finished else None,
+        why=finished.why if finished else "",
+        checks=state.checks,
+        asks=[ask_of(state, asked) for asked in state.waits.values()],
+    )
+
+
+async def hand_on(app: App, run: UUID) -> Run:
+    """Have workers go on with it, and say how it stands."""
+    async with open_dispatch(app.store) as dispatch:
+        await dispatch.enqueue(run)
+    return await run_of(app, run)
+
+
+@router.post("/runs", status_code=201, summary="Begin a run", **documented("runs:write", 400, 409, 429))
+async def create_run(
+    app: Served,
+    caller: Writes,
+    wanted: Begin,
+    response: Response,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=255,
+            pattern=KEY,
+            description="Chosen by you. The same key with the same body within a day is the same run, begun once, however "
+            "often you try; with another body it is a conflict. A request that began nothing leaves its key free.",
+        ),
+    ] = None,
+) -> Run:
+    """Begin a run. It is handed to the workers and goes on without you: follow it by its events."""
+    run, new = await begin(app, caller, wanted, key)
+    response.headers["Location"] = f"/api/v1/runs/{run}"
+    if not new:
+        response.headers["Idempotent-Replayed"] = "true"
+    return await run_of(app, run)
+
+
+@router.get("/runs", summary="List runs", **documented("runs:read"))
+async def list_runs(
+    app: Served,
+    caller: Reads,
+    status: Annotated[list[Status], Query(description="Only these; repeatable.")] = [],  # noqa: B006
+    agent: Annotated[str | None, Query(description="Only this agent's.")] = None,
+    person: Annotated[str | None, Query(description="Only for this person, by e-mail or else by id.")] = None,
+    parent: Annotated[UUID | None, Query(description="Only those that this run delegated.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+) -> RunPage:
+    """The newest first, by page."""
+    return await page_of_runs(
+        app.store, status=status, agent=agent, person=person, parent=parent, limit=limit, cursor=cursor
+    )
+
+
+@router.get("/runs/{run}", summary="See a run", **documented("runs:read", 404))
+async def get_run(app: Served, caller: Reads, run: UUID) -> Run:
+    """How it stands, what came of it, what it cost, and what it asks."""
+    return await run_of(app, run)
+
+
+@router.post("/runs/{run}/cancel", summary="End a run", **documented("runs:write", 400, 404, 409))
+async def cancel_run(app: Served, caller: Writes, run: UUID, wanted: Reason) -> Run:
+    """End a run and its children. What they have done stays done; what was under way is found out."""
+    await events_of(app, run)
+    await app.cancel(run, caller.who, wanted.why)
+    return await run_of(app, run)
+
+
+@router.post("/runs/{run}/pause", summary="Pause a run", **documented("runs:write", 404, 409))
+async def pause_run(app: Served, caller: Writes, run: UUID) -> Run:
+    """Stop a run and its children, each at its next event. Paused twice is paused."""
+    await events_of(app, run)
+    await app.pause(run, caller.who)
+    return await run_of(app, run)
+
+
+@router.post("/runs/{run}/resume", summary="Go on with a run", **documented("runs:write", 404, 409))
+async def resume_run(app: Served, caller: Writes, run: UUID) -> Run:
+    """Let a run that was paused, and its children, go on with the workers."""
+    await events_of(app, run)
+    await app.resume(run, caller.who)
+    return await hand_on(app, run)
+
+
+@router.post("/runs/{run}/fork", status_code=201, summary="Fork a run", **documented("runs:write", 400, 404))
+async def fork_run(app: Served, caller: Writes, run: UUID, wanted: Onward, response: Response) -> Run:
+    """A new run that shares the events of this one up to `at`. What was done before is not repeated, and what comes after is
+    new and judged anew."""
+    changes = {
+        k: v for k, v in (("model", wanted.model), ("instructions", wanted.instructions)) if v is not None
+    }
+    if changes:
+        require(caller, "agents:write", f"a fork with another {' and other '.join(changes)}")
+    await events_of(app, run)
+    new = await app.fork(run, wanted.at, changes)
+    response.headers["Location"] = f"/api/v1/runs/{new}"
+    return await hand_on(app, new)

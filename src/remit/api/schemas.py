@@ -1,0 +1,270 @@
+"""What goes in and comes out, as the document has it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+from remit.gate.unseen import has_unseen
+from remit.journal.body import unkept
+from remit.journal.events import AnyBody, Asked, Checked, Person
+from remit.journal.refs import given
+from remit.journal.state import State
+
+DEEP = 20  # lists and objects in each other
+Status = Literal[
+    "running", "waiting", "paused", "met", "not met", "cannot verify", "refused", "cancelled", "failed"
+]
+
+
+def _kept(value: Any) -> Any:
+    """Nothing is taken that a journal could not give back."""
+    if why := unkept(value):
+        raise ValueError(why)
+    return value
+
+
+def _seen(value: str) -> str:
+    """A name in which something hides would be shown to a person who decides."""
+    if has_unseen(value):
+        raise ValueError("there are characters in it that nobody sees")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_kept)]
+Name = Annotated[str, Field(max_length=320), AfterValidator(_seen), AfterValidator(_kept)]
+Facts = Annotated[dict[str, Any], AfterValidator(_kept)]
+
+
+class Sent(BaseModel):
+    """A body: what it does not know is a mistake, and not passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Whom(Sent):
+    """For whom a run acts."""
+
+    id: Name = Field("", description="As your systems know them.", examples=["C1042"])
+    email: Name = Field("", description="Their address.", examples=["ann@shop.example"])
+    name: Name = Field("", description="Their name.", examples=["Ann Lee"])
+
+
+class Begin(Sent):
+    """A run to begin."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"agent": "assistant", "goal": "Which month sold most?"}]},
+    )
+    agent: Text | Facts = Field(
+        description="An agent by its name, as `GET /agents` lists them; or a spec of your own, as an agent's file has it, "
+        "which needs the scope agents:write.",
+        examples=["assistant"],
+    )
+    goal: Text = Field(
+        min_length=1,
+        max_length=100_000,
+        description="What should be reached, in words. They are the caller's: what they name is granted. Third parties' "
+        "words go into `quoted`.",
+        examples=["Which month sold most?"],
+    )
+    inputs: Facts = Field({}, description="Facts that come with the goal, for which the caller vouches.")
+    quoted: Text = Field(
+        "",
+        max_length=200_000,
+        description="Third parties' words: shown to the agent as data, trusted for nothing.",
+    )
+    person: Whom | None = Field(
+        None,
+        description="For whom the run acts; the caller, where it is left out. With the scope persons:assert it counts as "
+        "verified, without it as somebody whom nobody has verified.",
+    )
+    model: Text | None = Field(
+        None, description="Another model than the agent's; needs the scope agents:write."
+    )
+    shadow: bool = Field(False, description="Only show what it would do: nothing leaves, nothing changes.")
+    priority: int = Field(0, ge=-10, le=10, description="Workers take a higher one first.")
+
+
+class Onward(Sent):
+    """A new run from an event of an old one."""
+
+    at: int | None = Field(
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="The event up to which both share; the end, where it is left out.",
+    )
+    model: Text | None = Field(None, description="Go on with another model; needs the scope agents:write.")
+    instructions: Text | None = Field(
+        None, max_length=100_000, description="Go on with other instructions; needs the scope agents:write."
+    )
+
+
+class Reason(Sent):
+    """Why, for the record."""
+
+    why: Text = Field("", max_length=2000, description="For the record.", examples=["the customer called"])
+
+
+class Yes(Sent):
+    """A yes to exactly what was shown."""
+
+    digest: str = Field(
+        max_length=200,
+        description="Of what was asked, as the ask has it: a yes is for that and for nothing else.",
+    )
+    note: Text = Field("", max_length=10_000, description="A word for the record.")
+
+
+class No(Sent):
+    """A no."""
+
+    reason: Text = Field(
+        "", max_length=10_000, description="The agent reads it.", examples=["not over the holidays"]
+    )
+
+
+class Reply(Sent):
+    """An answer to a question."""
+
+    text: Text = Field(min_length=1, max_length=100_000, description="The answer.", examples=["the blue one"])
+
+
+class RunRow(BaseModel):
+    """A run, as the list has it."""
+
+    id: UUID
+    agent: str
+    goal: str = Field(description="Its first 200 characters, with what is unseen in it spelled out.")
+    person: str = Field(description="For whom it acts.")
+    parent: UUID | None = Field(description="The run that delegated it.")
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+
+
+class RunPage(BaseModel):
+    """Runs, newest first."""
+
+    runs: list[RunRow]
+    next: str | None = Field(
+        description="Send it as `cursor` for the page after this one; null: there is none."
+    )
+
+
+class Ask(BaseModel):
+    """What a run waits for a person to say."""
+
+    run: UUID
+    id: str = Field(examples=["a2.1"])
+    kind: Literal["approval", "question", "doubt", "budget"]
+    text: str
+    digest: str = Field(description="Send it with a yes.")
+    expires: datetime | None
+    by: list[str] = Field(description="Who may decide; nobody named: anybody.")
+    persons: int = Field(description="How many people must say yes.")
+    endorsed: list[str] = Field(description="Who has said yes so far, where one is not enough.")
+    tool: str = Field(description="Of an approval: the call that is asked about.")
+    args: dict[str, Any] = Field(
+        description="Its arguments, with references replaced by what they stand for."
+    )
+    rule: str = Field(description="The rule that asks.")
+    reasons: list[str]
+    evidence: dict[str, str] = Field(description="Argument -> what vouches for it.")
+    provenance: dict[str, str] = Field(description="Argument for which nothing vouches -> where it was read.")
+
+
+class Run(BaseModel):
+    """A run, as its journal tells it."""
+
+    id: UUID
+    agent: str
+    goal: str
+    person: Person
+    status: Status
+    queued: str | None = Field(description="Where it stands in line: for what.")
+    parent: UUID | None
+    fork_of: UUID | None
+    created_at: datetime
+    events: int = Field(description="How many there are; the number of the last one.")
+    steps: int
+    tokens: int
+    cost: Decimal = Field(description="In US dollars, with what is set aside for calls under way.")
+    seconds: float = Field(description="Of work, not of waiting.")
+    report: str = Field(
+        description="The agent's words at its end, with what the journal does not bear out marked."
+    )
+    output: Any = Field(description="The result, where the agent has one with a schema.")
+    why: str = Field(description="Why it ended so.")
+    checks: list[Checked]
+    asks: list[Ask]
+
+
+class EventOut(BaseModel):
+    """An event of a run's journal."""
+
+    run: UUID
+    seq: int = Field(description="Its number in the run, from 1, without gaps.")
+    at: datetime
+    body: AnyBody
+
+
+class EventPage(BaseModel):
+    """Events in their order."""
+
+    events: list[EventOut]
+    next: int | None = Field(description="Send it as `after` for those that follow; null: there is none yet.")
+
+
+def digest_of(asked: Asked) -> str:
+    """What a yes is bound to: the digest of the call, or of the words where no call is asked about."""
+    return asked.digest or "sha256:" + hashlib.sha256(to_json([asked.ask_id, asked.text])).hexdigest()
+
+
+def ask_of(state: State, asked: Asked) -> Ask:
+    """What is asked, with the call as its tool would get it."""
+    assert state.run is not None
+    call = state.calls.get(asked.call_id)
+    judged = call.judged if call else None
+    args: Mapping[str, Any] = given(state, call) if call else {}
+    return Ask(
+        run=state.run,
+        id=asked.ask_id,
+        kind=asked.kind,
+        text=asked.text,
+        digest=digest_of(asked),
+        expires=asked.expires,
+        by=asked.by,
+        persons=asked.persons,
+        endorsed=[one.by for one in call.endorsed if one.ask_id == asked.ask_id] if call else [],
+        tool=call.call.tool if call else "",
+        args=dict(args),
+        rule=judged.rule if judged else "",
+        reasons=judged.reasons if judged else [],
+        evidence=judged.evidence if judged else {},
+        provenance=judged.provenance if judged else {},
+    )
+
+
+class AskPage(BaseModel):
+    """What waits for people, the oldest first."""
+
+    asks: list[Ask]
+
+
+class Wider(Sent):
+    """More of what a run may do."""
+
+    tool: Text = Field(
+        description="A tool of its agent's that sends or changes something.", examples=["send"]
+    )
+    times: int = Field(1, ge=1, le=100, description="How often more.")

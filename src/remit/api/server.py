@@ -1,0 +1,126 @@
+"""The API as an application of its own, and the document that says all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+
+import remit
+from remit.api import asks, events, runs
+from remit.api.guard import Guarded
+from remit.api.problems import (
+    MEDIA,
+    TITLES,
+    FieldError,
+    Problem,
+    Refused,
+    fault,
+    http,
+    invalid,
+    refused,
+    told,
+)
+from remit.api.tokens import PREFIX, SCOPES
+from remit.app import App
+from remit.errors import RemitError
+
+TAGS = {
+    "runs": "An agent at work on a goal. What happens in it is its journal, and all else is read from that.",
+    "events": "The journal of a run, by page or as a stream.",
+    "approvals": "What runs ask people. A word is that of the token's owner: nobody can speak for somebody else.",
+}
+ABOUT = f"""Runs of agents within their remit.
+
+Send a token as `Authorization: Bearer {PREFIX}…`; `remit tokens add --help` makes one. Errors are
+`application/problem+json` (RFC 9457), and their `detail` says what to do. Times are RFC 3339, money is in US dollars as
+a decimal in a string. Fields may be added to answers; what a body does not know is refused."""
+
+
+def make_api(app: App) -> FastAPI:
+    """The API over one App, to be mounted at /api/v1."""
+    api = FastAPI(
+        title="Remit",
+        version="1",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    api.state.remit = app
+    api.add_middleware(Guarded, remit=app)
+    for kind, tells in (
+        (Refused, refused),
+        (RequestValidationError, invalid),
+        (HTTPException, http),
+        (RemitError, told),
+        (Exception, fault),
+    ):
+        api.add_exception_handler(kind, tells)
+    for part in (runs, events, asks):
+        api.include_router(part.router)
+    document: dict[str, Any] = {}
+
+    @api.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        document.update(document or describe(api))
+        return document
+
+    return api
+
+
+def describe(api: FastAPI) -> dict[str, Any]:
+    """The document: what the routes say, with every error as what it is."""
+    document = get_openapi(
+        title=api.title,
+        version=remit.__version__,
+        description=ABOUT,
+        routes=api.routes,
+        tags=[{"name": name, "description": words} for name, words in TAGS.items()],
+        servers=[{"url": "/api/v1"}],
+    )
+    schemas = document["components"]["schemas"]
+    for model in (FieldError, Problem):
+        schemas[model.__name__] = model.model_json_schema(
+            mode="serialization", ref_template="#/components/schemas/{model}"
+        )
+        schemas[model.__name__].pop("$defs", None)
+    document["components"]["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": scopes_in_words()},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "remit_session",
+            "description": "Whoever is signed in to the console, from its own pages; all scopes but persons:assert.",
+        },
+    }
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400:
+                    _as_problem(answer, int(status))
+    return document
+
+
+def scopes_in_words() -> str:
+    return "A token, for what its scopes say.\n\n" + "\n".join(
+        f"- `{name}`: {what}" for name, what in SCOPES.items()
+    )
+
+
+def _as_problem(answer: dict[str, Any], status: int) -> None:
+    title, description = TITLES[status]
+    schema = {"$ref": "#/components/schemas/Problem"}
+    answer.clear()
+    answer["description"] = f"{title}. {description}"
+    answer["content"] = {MEDIA: {"schema": schema}}
+    if status == 401:
+        answer["headers"] = {
+            "WWW-Authenticate": {"schema": {"type": "string"}, "description": "How to call."}
+        }
+    if status in (429,):
+        answer["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds."}}

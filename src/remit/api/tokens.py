@@ -1,0 +1,131 @@
+"""Tokens: whoever holds one calls the API in its owner's name, for what its scopes say, until it expires or is revoked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg import errors
+from psycopg.rows import class_row
+
+from remit.errors import UnknownName, UserError
+from remit.gate.approval import nobody
+from remit.store.store import Store
+
+SCOPES = {
+    "runs:read": "See runs, their events and effects, and what they ask.",
+    "runs:write": "Begin runs of the agents at hand; pause, resume, cancel and fork runs.",
+    "approvals:write": "Answer, approve and reject what runs ask, and widen what they may do, in the owner's name.",
+    "agents:read": "See agents, tools and models.",
+    "agents:write": "Begin and fork runs with a spec, a model or instructions of the caller's own. A spec may name code and "
+    "files of the server: whoever has this scope can do what the server can.",
+    "persons:assert": "Say for whom a run acts, as verified: for a service that has signed that person in.",
+}
+PREFIX = "remit_"  # by which scanners of secrets know a token
+LONGEST = 100  # characters of a name
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is kept of a token; not the token itself."""
+
+    id: int
+    name: str
+    who: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None
+
+
+FIELDS = "id, name, who, scopes, created_at, expires_at, used_at"
+
+
+async def add_token(
+    store: Store, name: str, who: str, scopes: Sequence[str], lasts: timedelta | None
+) -> tuple[Token, str]:
+    """A new token that calls in the name of `who`; the second is what the caller sends, told this once.
+
+    Raises UserError for a name that is taken or unusable, UnknownName for no such scope."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or len(name) > LONGEST:
+        raise UserError(
+            f"{name!r} is no name for a token: letters, digits, dots and dashes, {LONGEST} at most"
+        )
+    if not scopes:
+        raise UserError(f"say what it is for, by --scope; known: {', '.join(SCOPES)}")
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise UnknownName("scope", scope, SCOPES, "--scope")
+    if nobody(who):
+        raise UserError("say who you are, by REMIT_USER: a token calls in its owner's name")
+    if lasts is not None and lasts <= timedelta(0):
+        raise UserError("--expires: a token lasts some time, as 90d, or `never` expires")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    query = f"""
+        insert into tokens (name, token, who, scopes, expires_at)
+        values (%s, %s, %s, %s, clock_timestamp() + %s) returning {FIELDS}
+    """
+    values = (name, hashed(secret), who, sorted(set(scopes)), lasts)
+    try:
+        async with (
+            store.pool.connection() as connection,
+            connection.cursor(row_factory=class_row(Token)) as cursor,
+        ):
+            made = await (await cursor.execute(query, values)).fetchone()
+    except errors.UniqueViolation as error:
+        raise UserError(f"there is a token {name!r} already; `remit tokens revoke {name}` ends it") from error
+    assert made is not None
+    return made, secret
+
+
+async def list_tokens(store: Store) -> list[Token]:
+    """Those that are not revoked, the oldest first; expired ones too."""
+    query = f"select {FIELDS} from tokens where revoked_at is null order by id"
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Token)) as cursor,
+    ):
+        return await (await cursor.execute(query)).fetchall()
+
+
+async def revoke_token(store: Store, name: str) -> Token:
+    """End a token, at once and everywhere. Raises UnknownName."""
+    query = f"""
+        update tokens set revoked_at = clock_timestamp() where name = %s and revoked_at is null returning {FIELDS}
+    """
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Token)) as cursor,
+    ):
+        gone = await (await cursor.execute(query, (name.replace("\x00", ""),))).fetchone()
+    if gone is None:
+        raise UnknownName("token", name, [one.name for one in await list_tokens(store)])
+    return gone
+
+
+async def token_of(store: Store, secret: str) -> Token | None:
+    """Whose token it is; None where it is nobody's any more. When it was last used is kept to the minute: not each call of a
+    busy caller is worth a write."""
+    query = f"""
+        with found as (
+            select {FIELDS} from tokens
+            where token = %s and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+        ), seen as (
+            update tokens set used_at = clock_timestamp() from found
+            where tokens.id = found.id and (found.used_at is null or found.used_at < clock_timestamp() - interval '1 minute')
+        )
+        table found
+    """
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Token)) as cursor,
+    ):
+        return await (await cursor.execute(query, (hashed(secret),))).fetchone()
+
+
+def hashed(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()

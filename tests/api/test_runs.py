@@ -1,0 +1,375 @@
+"""Runs by the API: begun once, listed by page, read event by event, steered; and what is wrong said so that it can be mended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from remit.api import events
+from remit.api.tokens import revoke_token
+from remit.app import App
+from remit.errors import Busy
+from remit.journal.events import Started
+from remit.testing import ScriptedModel
+from tests.agents import world
+from tests.agents.test_loop import agent, call, finish
+from tests.api.conftest import Client
+
+Json = Any
+SEND = call("send", to="x@y.example", text="hi")
+SPEC: Json = {
+    "name": "shop",
+    "tools": ["tests.agents.world"],
+    "model": "scripted:test",
+    "reflect": False,
+    "remit": {"autonomy": "act"},
+    "rules": [{"tool": "send", "ask": "true", "because": "what leaves is asked"}],
+}
+
+
+def scripted(app: App, *turns: Any) -> None:
+    """The model that SPEC names, as a script."""
+    app.models["scripted:test"] = ScriptedModel([*turns], by_turn=True)
+
+
+async def begun(app: App, ann: httpx.AsyncClient, **more: Json) -> Json:
+    scripted(app, SEND, finish("It is sent."))
+    answer = await ann.post("/runs", json={"agent": SPEC, "goal": "write to them", **more})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def jobs(app: App) -> int:
+    async with app.store.pool.connection() as connection:
+        row = await (await connection.execute("select count(*) from procrastinate_jobs")).fetchone()
+    assert row
+    return int(row[0])
+
+
+async def test_a_run_is_begun_handed_to_the_workers_and_read_back(app: App, client: Client) -> None:
+    ann = await client()
+    made = await begun(app, ann, inputs={"year": 2026}, quoted="buy now")
+    assert await jobs(app) == 1
+    run = made["id"]
+    assert (await ann.get(f"/runs/{run}")).json() == made
+    assert made["status"] == "running"
+    assert made["person"] == {"id": "ann", "email": "", "name": "ann", "verified": True, "by": ""}
+    started = (await app.journal.read(UUID(run)))[0].body
+    assert isinstance(started, Started)
+    assert (started.goal, started.inputs, started.quoted) == ("write to them", {"year": 2026}, "buy now")
+
+
+async def test_what_a_run_asks_is_approved_by_the_tokens_owner_and_the_run_ends(
+    app: App, client: Client
+) -> None:
+    ann = await client()
+    made = await begun(app, ann)
+    await app.advance(UUID(made["id"]))
+    (ask,) = (await ann.get(f"/runs/{made['id']}")).json()["asks"]
+    assert (ask["tool"], ask["args"]) == ("send", {"to": "x@y.example", "text": "hi"})
+    assert (await ann.get("/asks")).json() == {"asks": [ask]}
+    path = f"/runs/{made['id']}/asks/{ask['id']}"
+    assert (await ann.get(path)).json() == ask
+    wrong = await ann.post(f"{path}/approve", json={"digest": "0" * 64})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (409, "/digest")
+    assert world.done == []
+    yes = await ann.post(f"{path}/approve", json={"digest": ask["digest"], "note": "fine"})
+    assert (yes.status_code, yes.json()["asks"]) == (200, [])
+    state = await app.advance(UUID(made["id"]))
+    assert state.calls["1.1"].approved_by == "ann"
+    assert [what for what, _ in world.done] == ["send x@y.example"]
+    again = await ann.post(f"{path}/approve", json={"digest": ask["digest"]})
+    assert again.status_code == 409
+    assert "waits no more: approve by ann" in again.json()["detail"]
+    ended = (await ann.get(f"/runs/{made['id']}")).json()
+    assert (ended["report"], ended["asks"]) == ("It is sent.", [])
+
+
+async def test_a_no_goes_to_the_agent_with_its_reason(app: App, client: Client) -> None:
+    ann = await client()
+    made = await begun(app, ann)
+    await app.advance(UUID(made["id"]))
+    path = f"/runs/{made['id']}/asks/a1.1"
+    assert (await ann.post(f"{path}/answer", json={"text": "yes"})).status_code == 409
+    assert (await ann.post(f"{path}/reject", json={"reason": "not today"})).status_code == 200
+    state = await app.advance(UUID(made["id"]))
+    assert state.calls["1.1"].acted is not None
+    assert state.calls["1.1"].acted.result == "not today"
+    assert world.done == []
+
+
+async def test_who_may_not_decide_cannot_and_nobody_decides_for_somebody_else(
+    app: App, client: Client
+) -> None:
+    ann, bo = await client(who="ann"), await client(who="bo")
+    rules = [{"tool": "send", "ask": "true", "by": "bo"}]
+    made = await begun(app, ann, agent=SPEC | {"rules": rules})
+    await app.advance(UUID(made["id"]))
+    (ask,) = (await ann.get("/asks")).json()["asks"]
+    path = f"/runs/{made['id']}/asks/{ask['id']}/approve"
+    no = await ann.post(path, json={"digest": ask["digest"]})
+    assert (no.status_code, "ann may not decide that" in no.json()["detail"]) == (403, True)
+    posing = await ann.post(path, json={"digest": ask["digest"], "by": "bo"})
+    assert (posing.status_code, posing.json()["errors"][0]["pointer"]) == (422, "/by")
+    assert world.done == []
+    assert (await bo.post(path, json={"digest": ask["digest"]})).status_code == 200
+
+
+async def test_who_begins_a_run_for_somebody_else_is_not_one_of_two_who_look_at_it(
+    app: App, client: Client
+) -> None:
+    ann, bo, eve = await client(who="ann"), await client(who="bo"), await client(who="eve")
+    rules = [{"tool": "send", "ask": "true", "persons": 2}]
+    made = await begun(app, ann, agent=SPEC | {"rules": rules}, person={"id": "zoe"})
+    await app.advance(UUID(made["id"]))
+    (ask,) = (await ann.get("/asks")).json()["asks"]
+    path, yes = f"/runs/{made['id']}/asks/{ask['id']}/approve", {"digest": ask["digest"]}
+    assert (await ann.post(path, json=yes)).status_code == 403
+    first = await bo.post(path, json=yes)
+    assert (first.status_code, first.json()["asks"][0]["endorsed"]) == (200, ["bo"])
+    assert (await eve.post(path, json=yes)).json()["asks"] == []
+
+
+async def test_for_whom_a_run_acts_is_verified_only_where_the_token_is_trusted_to_know(
+    app: App, client: Client
+) -> None:
+    plain, trusted = await client("runs:write", "agents:write"), await client()
+    for who, verified in ((plain, False), (trusted, True)):
+        made = await begun(app, who, person={"id": "C1", "email": "zoe@y.example"})
+        assert made["person"]["verified"] is verified
+        assert made["person"]["by"] == "ann"
+
+
+async def test_the_same_key_is_the_same_run_and_another_body_a_conflict(app: App, client: Client) -> None:
+    ann, bo = await client(), await client(who="bo")
+    scripted(app, finish())
+    body, key = {"agent": SPEC, "goal": "go"}, {"Idempotency-Key": "k-1"}
+    answers = await asyncio.gather(*(ann.post("/runs", json=body, headers=key) for _ in range(4)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert [a.headers.get("idempotent-replayed") for a in answers].count("true") == 3
+    other = await ann.post("/runs", json=body | {"goal": "come"}, headers=key)
+    assert (other.status_code, other.json()["errors"][0]["pointer"]) == (409, "header:Idempotency-Key")
+    assert (await bo.post("/runs", json=body, headers=key)).json()["id"] != answers[0].json()["id"]
+    assert len((await ann.get("/runs")).json()["runs"]) == 2
+
+
+async def test_a_crash_after_the_key_was_kept_begins_no_second_run(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, start = await client(), app.start
+    scripted(app, finish())
+    body, key = {"agent": SPEC, "goal": "go"}, {"Idempotency-Key": "k-1"}
+    chosen = []
+
+    async def dies(*args: Any, **more: Any) -> Any:
+        chosen.append(more["run"])
+        raise RuntimeError("the process is gone")
+
+    monkeypatch.setattr(app, "start", dies)
+    assert (await ann.post("/runs", json=body, headers=key)).status_code == 500
+    monkeypatch.setattr(app, "start", start)
+    assert (await ann.post("/runs", json=body, headers=key)).json()["id"] == str(chosen[0])
+    assert await jobs(app) == 1
+
+
+async def test_a_key_that_began_nothing_is_free_for_what_is_mended(app: App, client: Client) -> None:
+    ann, key = await client(), {"Idempotency-Key": "k-1"}
+    scripted(app, finish())
+    wrong = SPEC | {"tools": ["tests.agents.wrold"]}
+    assert (await ann.post("/runs", json={"agent": wrong, "goal": "go"}, headers=key)).status_code == 422
+    assert (await ann.post("/runs", json={"agent": SPEC, "goal": "go"}, headers=key)).status_code == 201
+
+
+async def test_a_key_is_kept_for_a_day(app: App, client: Client) -> None:
+    ann, key = await client(), {"Idempotency-Key": "k-1"}
+    scripted(app, finish())
+    first = (await ann.post("/runs", json={"agent": SPEC, "goal": "go"}, headers=key)).json()["id"]
+    async with app.store.pool.connection() as connection:
+        await connection.execute("update begun set expires_at = expires_at - interval '23 hours'")
+        assert (await ann.post("/runs", json={"agent": SPEC, "goal": "go"}, headers=key)).json()[
+            "id"
+        ] == first
+        await connection.execute("update begun set expires_at = expires_at - interval '1 hour'")
+    assert (await ann.post("/runs", json={"agent": SPEC, "goal": "go"}, headers=key)).json()["id"] != first
+
+
+async def test_runs_are_listed_by_page_none_twice_none_left_out(app: App, client: Client) -> None:
+    ann = await client()
+    ids = [(await begun(app, ann, goal=f"go {n}"))["id"] for n in range(5)]
+    async with app.store.pool.connection() as connection:  # begun at the same moment
+        await connection.execute("update runs set created_at = '2026-01-01'")
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(3):
+        page = (await ann.get("/runs", params={"limit": 2, **cursor})).json()
+        found += [row["id"] for row in page["runs"]]
+        cursor = {"cursor": page["next"]}
+    assert page["next"] is None
+    assert sorted(found) == sorted(ids)
+    await ann.post(f"/runs/{ids[0]}/cancel", json={})
+    for wanted, count in (("cancelled", 1), ("running", 4)):
+        assert len((await ann.get("/runs", params={"status": wanted})).json()["runs"]) == count
+    assert len((await ann.get("/runs", params={"agent": "shop", "person": "ann"})).json()["runs"]) == 5
+    assert (await ann.get("/runs", params={"agent": "nobody"})).json() == {"runs": [], "next": None}
+    for cursor_of_ours in ("x", "bm9uZQ", "\x00", "é"):
+        wrong = await ann.get("/runs", params={"cursor": cursor_of_ours})
+        assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "?cursor")
+
+
+async def test_events_are_read_by_page_in_their_order(app: App, client: Client) -> None:
+    ann = await client()
+    made = await begun(app, ann)
+    await app.advance(UUID(made["id"]))
+    whole = (await ann.get(f"/runs/{made['id']}/events")).json()
+    assert whole["next"] is None
+    assert [event["seq"] for event in whole["events"]] == list(range(1, len(whole["events"]) + 1))
+    assert whole["events"][0]["body"]["type"] == "started"
+    first = (await ann.get(f"/runs/{made['id']}/events", params={"limit": 2})).json()
+    assert (first["events"], first["next"]) == (whole["events"][:2], 2)
+    rest = (await ann.get(f"/runs/{made['id']}/events", params={"after": 2})).json()
+    assert rest["events"] == whole["events"][2:]
+
+
+def told(text: str) -> list[Json]:
+    """What a stream says: each event by its number, type and data."""
+    found = []
+    for block in text.split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
+        if lines:
+            found.append((int(lines["id"]), lines["event"], json.loads(lines["data"])))
+    return found
+
+
+async def test_a_stream_tells_each_event_as_it_happens_and_ends_with_the_run(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "POLL", 0.01)
+    ann = await client()
+    made = await begun(app, ann)
+    path = f"/runs/{made['id']}/stream"
+    following = asyncio.create_task(ann.get(path))
+    await app.advance(UUID(made["id"]))
+    await ann.post(f"/runs/{made['id']}/asks/a1.1/reject", json={})
+    await app.advance(UUID(made["id"]))
+    stream = await following
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    whole = (await ann.get(f"/runs/{made['id']}/events")).json()["events"]
+    assert [(e["seq"], e["body"]["type"], e) for e in whole] == told(stream.text)
+    assert whole[-1]["body"]["type"] == "finished"
+    later = await ann.get(path, params={"after": 1}, headers={"Last-Event-ID": str(whole[-3]["seq"])})
+    assert [seq for seq, *_ in told(later.text)] == [e["seq"] for e in whole[-2:]]
+    assert (await ann.get(path, headers={"Last-Event-ID": str(whole[-1]["seq"])})).status_code == 204
+
+
+async def test_a_stream_ends_when_its_token_is_revoked(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "POLL", 0)
+    monkeypatch.setattr(events, "BEAT", 1)
+    ann = await client()
+    made = await begun(app, ann)
+    secret = ann.headers["authorization"].removeprefix("Bearer ")
+    told_before = []
+    async for line in events.lines(app, UUID(made["id"]), 1, [], False, secret):
+        told_before.append(line)
+        if len(told_before) == 2:
+            await revoke_token(app.store, "t0")
+    assert told_before == [": still here\n\n"] * 2
+
+
+async def test_a_run_is_paused_resumed_cancelled_and_forked(app: App, client: Client) -> None:
+    ann = await client()
+    made = await begun(app, ann)
+    path = f"/runs/{made['id']}"
+    for _ in range(2):
+        assert (await ann.post(f"{path}/pause")).json()["status"] == "paused"
+    assert (await ann.post(f"{path}/resume")).json()["status"] == "running"
+    fork = (await ann.post(f"{path}/fork", json={"at": 1, "instructions": "be kind"})).json()
+    assert (fork["fork_of"], fork["goal"]) == (made["id"], made["goal"])
+    ended = (await ann.post(f"{path}/cancel", json={"why": "the customer called"})).json()
+    assert (ended["status"], ended["why"]) == ("cancelled", "ann: the customer called")
+    for verb in ("pause", "resume", "cancel"):
+        assert (await ann.post(f"{path}/{verb}", json={})).status_code == 409
+
+
+async def test_what_is_no_run_is_not_found_by_any_verb(app: App, client: Client) -> None:
+    ann = await client()
+    path = f"/runs/{uuid4()}"
+    for verb, where in (
+        ("GET", path), ("GET", f"{path}/events"), ("GET", f"{path}/stream"), ("POST", f"{path}/cancel"),
+        ("POST", f"{path}/pause"), ("POST", f"{path}/resume"), ("POST", f"{path}/fork"), ("GET", f"{path}/asks/a1.1"),
+    ):  # fmt: skip
+        answer = await ann.request(verb, where, json={} if verb == "POST" else None)
+        assert answer.status_code == 404, (verb, where)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"agent": "assitant"}, "/agent"),
+        ({"agent": "./agent.yaml"}, "/agent"),
+        ({"agent": "/etc/passwd.yaml"}, "/agent"),
+        ({"agent": SPEC | {"rules": [{"tool": "send"}]}}, "/agent/rules/0"),
+        ({"agent": SPEC | {"instuctions": "x"}}, "/agent/instuctions"),
+        ({"agent": SPEC | {"team": ["./agent.yaml"]}}, "/agent"),
+        ({"agent": SPEC | {"resources": {"db": "postgresql://a:b@c/d"}}}, "/agent/resources/db"),
+        ({"goal": ""}, "/goal"),
+        ({"goal": 3}, "/goal"),
+        ({"gaol": "x"}, "/gaol"),
+        ({"inputs": {"a": "\ud800"}}, "/inputs"),
+        ({"person": {"id": "ann\u200b"}}, "/person/id"),
+        ({"person": {"verified": True}}, "/person/verified"),
+        ({"priority": 11}, "/priority"),
+    ],
+)
+async def test_what_is_wrong_is_said_with_where_it_stands(
+    app: App, client: Client, change: Json, pointer: str
+) -> None:
+    ann = await client()
+    content = json.dumps({"agent": SPEC, "goal": "go", **change})
+    answer = await ann.post("/runs", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    said = answer.json()
+    assert pointer in [error["pointer"] for error in said["errors"]], said
+    assert said["type"] == "urn:remit:problem:unusable-input"
+    assert (await ann.get("/runs")).json()["runs"] == []
+
+
+async def test_what_only_the_app_can_tell_is_said_in_its_words(app: App, client: Client) -> None:
+    ann = await client()
+    answer = await ann.post("/runs", json={"agent": SPEC | {"tools": ["tests.agents.wrold"]}, "goal": "go"})
+    assert (answer.status_code, "wrold" in answer.json()["detail"]) == (422, True)
+    blank = await ann.post("/runs", json={"agent": "assistant", "goal": " "})
+    assert (blank.status_code, "there is no goal" in blank.json()["detail"]) == (422, True)
+
+
+async def test_a_full_house_says_when_to_come_again(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*args: Any) -> None:
+        raise Busy("too many runs are open.", 12)
+
+    monkeypatch.setattr(app.openings, "admit", full)
+    scripted(app, finish())
+    answer = await (await client()).post("/runs", json={"agent": SPEC, "goal": "go"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "12")
+
+
+async def test_a_shadow_run_is_one(app: App, client: Client) -> None:
+    made = await begun(app, await client(), shadow=True)
+    started = (await app.journal.read(UUID(made["id"])))[0].body
+    assert isinstance(started, Started)
+    assert started.spec["remit"]["autonomy"] == "shadow"
+
+
+def test_the_spec_here_is_the_loops_own() -> None:
+    assert agent().model_dump()["tools"] == ("tests.agents.world",)
+    assert Path(world.__file__).exists()
