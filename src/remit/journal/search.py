@@ -93,7 +93,7 @@ async def search(
 ) -> Found:
     """The newest, or the page just `older` or just `newer` than a place."""
     upward = newer is not None
-    query, values = _query(wanted, older, newer)
+    query, values = query_of(wanted, older, newer)
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(RunRow)) as cursor,
@@ -112,7 +112,7 @@ async def search(
     )
 
 
-def _query(
+def query_of(
     wanted: Wanted, older: Place | None, newer: Place | None
 ) -> tuple[LiteralString, Mapping[str, Any]]:
     """Only what is asked for stands in it, so that each question is planned for the index that answers it."""

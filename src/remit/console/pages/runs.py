@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -14,6 +16,7 @@ from remit.app import App
 from remit.console.pages.timeline import chart, entries, part_of
 from remit.console.show import page
 from remit.errors import NotWaiting, UnknownName, UserError
+from remit.journal.events import Event
 from remit.journal.limits import in_line
 from remit.journal.search import OPEN, STATES, Wanted, agents_known, descendants, place, search
 from remit.journal.state import State, fold
@@ -89,18 +92,27 @@ async def run(request: Request, prefix: str, events: int = 0) -> Response:
     return page(
         request,
         "run.html",
-        run=found,
-        state=state,
-        started=state.started,
-        told=told,
-        did=effects(state),
+        **standing(found, told, state, (await in_line(app.store, [found])).get(found, "")),
         part=shown,
         entries=entries(shown.events, state),
         chart=chart(told),
         below=await descendants(app.store, found),
-        queued=(await in_line(app.store, [found])).get(found, ""),
-        deeds=possible(state),
+        live=not shown.after and state.finished is None,
     )
+
+
+def standing(run: UUID, told: Sequence[Event], state: State, queued: str) -> dict[str, Any]:
+    """What the head of the page needs, which changes while the run goes on."""
+    return {
+        "run": run,
+        "state": state,
+        "started": state.started,
+        "told": told,
+        "did": effects(state),
+        "queued": queued,
+        "deeds": possible(state),
+        "oob": False,
+    }
 
 
 def possible(state: State) -> tuple[str, ...]:

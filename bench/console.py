@@ -1,0 +1,106 @@
+"""How fast the pages of runs answer with a million runs stored: every filter, its first page and one far back.
+
+    python -m bench.console --runs 1000000
+
+Times are of the server alone, in this process: the request is handed to it without a network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from urllib.parse import urlencode
+from uuid import UUID
+
+import httpx
+import psycopg
+
+from bench import figures
+from bench.database import drop, fresh, running
+from remit.app import App, open_app
+from remit.console.server import make_server
+from remit.console.session import Door
+from remit.journal.search import Place
+from remit.settings import Settings
+
+PORT = 7700
+FILL = """
+    insert into runs (id, agent, goal, person, status, created_at, updated_at)
+    select gen_random_uuid(),
+        (array['support', 'support', 'support', 'billing', 'clerk'])[1 + n %% 5],
+        'please look into order W' || n || case when n %% 1000 = 0 then ' about the parrot' else ' about a parcel' end,
+        'person' || n %% 5000 || '@example.com',
+        case when n %% 2000 = 0 then 'failed' when n %% 500 = 0 then 'waiting' when n %% 7 = 0 then 'not met' else 'met' end,
+        now() - n * interval '9 seconds', now() - n * interval '9 seconds'
+    from generate_series(1, %s) as n
+"""
+PAGES = {
+    "newest": {},
+    "an agent": {"agent": "clerk"},
+    "an agent that nobody knows": {"agent": "nobody"},
+    "open": {"status": "open"},
+    "a rare state": {"status": "failed"},
+    "a state no run has": {"status": "refused"},
+    "an agent and a state": {"agent": "billing", "status": "failed"},
+    "a person": {"person": "Person77@example.com"},
+    "a common word": {"q": "parcel"},
+    "a rare word": {"q": "parrot"},
+    "two words": {"q": "W777777 parcel"},
+    "a word that stands nowhere": {"q": "zeppelin"},
+    "a word and an agent": {"q": "parrot", "agent": "billing"},
+    "a word and a state": {"q": "parrot", "status": "failed"},
+    "a day": {"from": "2026-01-01", "until": "2026-01-01"},
+}
+
+
+async def measure(app: App, runs: int) -> None:
+    door = Door("bench")
+    transport = httpx.ASGITransport(make_server(app, door, PORT))
+    headers = {"sec-fetch-site": "same-origin"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url=f"http://127.0.0.1:{PORT}", headers=headers
+    ) as browser:
+        await browser.get("/enter", params={"key": door.key})
+        far = Place(datetime.now(UTC) - timedelta(seconds=9 * runs * 0.9), UUID(int=0))
+        for name, filters in PAGES.items():
+            for where, at in (("first", {}), ("far back", {"older": far})):
+                print(f"{name:28} {where:9} {await timed(browser, {**filters, **at})}", flush=True)
+        print(f"{'today':38} {await timed(browser, {}, '/')}", flush=True)
+
+
+async def timed(
+    browser: httpx.AsyncClient, query: dict[str, object], path: str = "/runs", times: int = 11
+) -> str:
+    took = []
+    for _ in range(times):
+        begun = perf_counter()
+        answer = await browser.get(f"{path}?{urlencode(query)}")
+        took.append(1000 * (perf_counter() - begun))
+        assert answer.status_code == 200, answer.text
+    rows = answer.text.count('<td class="goal">')
+    return f"median {statistics.median(took):7.1f} ms  slowest {max(took):7.1f} ms  {rows:3} rows"
+
+
+async def main(runs: int) -> None:
+    async with running() as address:
+        url = await fresh(address, "bench_console")
+        async with open_app(Settings(database_url=url, data_dir=figures.SCRATCH / "console")) as app:
+            begun = perf_counter()
+            async with app.store.pool.connection() as connection:
+                await connection.execute(FILL, (runs,))
+            print(f"{runs:,} runs stored in {perf_counter() - begun:.0f} s", flush=True)
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+                await connection.execute("vacuum analyze runs")
+            await measure(app, runs)
+        await drop(address, "bench_console")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=1_000_000)
+    asyncio.run(main(parser.parse_args().runs))
