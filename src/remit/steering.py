@@ -14,8 +14,16 @@ from remit.agents.live import Live
 from remit.agents.workspace import hours, limits, workspace_of
 from remit.away import Away, list_away
 from remit.errors import Mend, NotWaiting, StaleWriter, UnknownName, UserError
-from remit.gate.approval import ALONE, Decision, decided, endorsed_of, may_hand_over, not_for_good, terms_of
-from remit.gate.remembered import UNDECIDED, Remembered, bind
+from remit.gate.approval import (
+    ALONE,
+    Decision,
+    decided,
+    endorsed_of,
+    may_hand_over,
+    not_for_good,
+    terms_of,
+)
+from remit.gate.remembered import UNDECIDED, Bound, Remembered, bind
 from remit.gate.standing import Circle, Handover, Hours, Limit, quiet_of
 from remit.journal.events import (
     AnyBody,
@@ -84,16 +92,23 @@ class Steering(ABC):
         return body
 
     async def answer_all(
-        self, run: UUID, decision: Decision, by: str, text: str = ""
+        self,
+        run: UUID,
+        decision: Decision,
+        by: str,
+        text: str = "",
+        seen: Callable[[Asked], bool] = lambda asked: True,
     ) -> list[Replied | Endorsed]:
         """Record a person's word on each call that a run asks about now and that is theirs to decide, in one append. Each is
-        for its own call, as if it had been given alone. Raises NotWaiting, UserError where there is none."""
+        for its own call, as if it had been given alone. `seen`: only those that were shown to them.
+        Raises NotWaiting, UserError where there is none."""
         now, people = await self.now(), await self.people()
 
         def reply(state: State) -> list[AnyBody]:
             calls = [asked for asked in state.waits.values() if asked.kind == "approval"]
+            calls = [asked for asked in calls if seen(asked)]
             if not calls:
-                _meant(state, "")
+                _meant(state, next(iter(state.waits), ""))
                 raise NotWaiting(f"run {run} asks about no call: it is {state.status}")
             theirs = [a for a in calls if not barred(state, a, decision, by, now, people.about(state, a))]
             return [
@@ -105,13 +120,27 @@ class Steering(ABC):
         return [body for body in bodies if isinstance(body, Replied | Endorsed)]
 
     async def answer_and_remember(
-        self, run: UUID, by: str, wanted: Sequence[str], text: str = "", ask: str = ""
+        self,
+        run: UUID,
+        by: str,
+        wanted: Sequence[str],
+        text: str = "",
+        ask: str = "",
+        seen: Callable[[Asked], bool] = lambda asked: True,
     ) -> Remembered:
         """Say yes to a call, and to others of that agent and tool that the same rule asks about and that are alike in what
         `wanted` names (`to`, `amount<=50`), until somebody forgets it. A crash between the two leaves the yes alone.
 
         Raises NotWaiting, UserError as `answer`, and where it cannot be remembered.
         """
+        would = await self.would_remember(run, by, wanted, ask)
+        await self.answer(run, "approve", by, text, would.ask, seen)
+        return await remember(
+            self.store, would.agent, would.tool, would.rule, would.bounds, by, run, would.ask
+        )
+
+    async def would_remember(self, run: UUID, by: str, wanted: Sequence[str], ask: str = "") -> Standing:
+        """What would be remembered of such a yes; nothing is done. Raises NotWaiting, UserError where it cannot be."""
         state = await self.state(run)
         asked = _meant(state, ask)
         call = state.calls.get(asked.call_id)
@@ -124,9 +153,7 @@ class Steering(ABC):
         bounds = bind(wanted, given(state, call), tool.sinks if tool else {}, call.judged.evidence)
         if why := not_for_good(terms_of(state, asked), by, bounds, (await self.people()).about(state, asked)):
             raise UserError(f"{asked.ask_id}: {why}; say yes without --remember")
-        await self.answer(run, "approve", by, text, asked.ask_id)
-        agent = state.started.agent
-        return await remember(self.store, agent, call.call.tool, rule, bounds, by, run, asked.ask_id)
+        return Standing(state.started.agent, call.call.tool, rule, bounds, asked.ask_id)
 
     async def hand_over(self, run: UUID, by: str, to: str, ask: str = "") -> HandedOver:
         """Let `to` decide in place of `by` what a run asks; empty: nobody any more. Raises NotWaiting, UserError where it is
@@ -313,6 +340,17 @@ def _facts(state: State, started: Started, call: CallState) -> dict[str, object]
         "evidence": dict(judged.evidence) if judged else {},
         "run": {"untrusted": state.untrusted, "goal": started.goal, "counts": dict(state.counts)},
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A yes that would stand: for which calls, in place of which rule."""
+
+    agent: str
+    tool: str
+    rule: str
+    bounds: tuple[Bound, ...]
+    ask: str
 
 
 def barred(

@@ -12,11 +12,11 @@ import pytest
 from remit import settings as settings_module
 from remit.agents.spec import DAYS
 from remit.app import open_app
-from remit.cli import asks, inbox
-from remit.cli.asks import EVIDENCE
+from remit.cli import inbox
 from remit.gate.evidence import LEVELS
 from remit.journal.events import Answered, Asked, Call, Judged
 from remit.settings import Settings
+from remit.waiting import EVIDENCE
 from tests.agents import world
 from tests.cli.test_looking import with_a_child
 from tests.cli.typed import DONE, SENDING, data, remit, script, spec, work
@@ -373,7 +373,7 @@ def test_the_inbox_says_until_when_a_question_is_put_off(
 def test_what_is_mine_is_found_behind_what_is_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for who in ("bo", "bo", "bo", "olga", "bo", "olga", "olga"):
         work(tmp_path, SENDING, DONE, goal=f"for {who}", rules=[{"tool": "send", "ask": "true", "by": who}])
-    monkeypatch.setattr(asks, "MOST", 2)
+    monkeypatch.setattr("remit.waiting.MOST", 2)
     monkeypatch.setattr(inbox, "MOST", 2)
     assert [row["goal"] for row in data("inbox", "--for", "olga")] == ["for olga", "for olga"]
     assert [row["goal"] for row in data("inbox")] == ["for bo", "for bo"]

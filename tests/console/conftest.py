@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from remit.app import App, open_app
 from remit.console.server import make_server
-from remit.console.session import Door
+from remit.console.session import COOKIE, Door, sign_in
 from remit.settings import Settings
 from tests.agents import world
 
 PORT = 7700
 HERE = f"http://127.0.0.1:{PORT}"
+SignIn = Callable[[str], Awaitable[httpx.AsyncClient]]
 
 
 @pytest.fixture
@@ -30,13 +33,22 @@ def door() -> Door:
 
 
 @pytest.fixture
-async def stranger(app: App, door: Door) -> AsyncIterator[httpx.AsyncClient]:
+def server(app: App, door: Door) -> FastAPI:
+    return make_server(app, door, PORT)
+
+
+def client(server: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(server)
+    return httpx.AsyncClient(
+        transport=transport, base_url=HERE, headers={"sec-fetch-site": "same-origin"}, timeout=60
+    )
+
+
+@pytest.fixture
+async def stranger(server: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that nobody has signed in."""
-    transport = httpx.ASGITransport(make_server(app, door, PORT))
-    async with httpx.AsyncClient(
-        transport=transport, base_url=HERE, headers={"sec-fetch-site": "same-origin"}
-    ) as client:
-        yield client
+    async with client(server) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -45,3 +57,16 @@ async def browser(stranger: httpx.AsyncClient, door: Door) -> httpx.AsyncClient:
     entered = await stranger.get("/enter", params={"key": door.key})
     assert entered.status_code == 303
     return stranger
+
+
+@pytest.fixture
+async def browser_of(app: App, server: FastAPI) -> AsyncIterator[SignIn]:
+    """Opens other people's browsers, on the same server."""
+    async with AsyncExitStack() as opened:
+
+        async def open_for(who: str) -> httpx.AsyncClient:
+            theirs = await opened.enter_async_context(client(server))
+            theirs.cookies.set(COOKIE, await sign_in(app.store, who), domain="127.0.0.1")
+            return theirs
+
+        yield open_for

@@ -51,7 +51,7 @@ async def test_a_viewer_gets_every_event_that_comes_and_then_the_end(
     assert 'id="standing"' in last
     assert "cannot verify" in last
     assert "approved by carol" in last
-    assert "hx-sse:connect" not in await text(browser, f"/runs/{run}")
+    assert f'hx-sse:connect="/runs/{run}' not in await text(browser, f"/runs/{run}")
 
 
 async def test_who_comes_back_goes_on_after_what_they_have(app: App, browser: httpx.AsyncClient) -> None:

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query
 from remit.api.guard import Approves, Caller, Reads, Served, documented
 from remit.api.problems import FieldError, Refused
 from remit.api.runs import events_of, hand_on, run_of
-from remit.api.schemas import Ask, AskPage, No, Reply, Run, Wider, Yes, ask_of, digest_of
+from remit.api.schemas import Ask, AskPage, No, Reply, Run, Wider, Yes, ask_of
 from remit.app import App
 from remit.errors import NotWaiting
-from remit.gate.approval import Decision
+from remit.gate.approval import Decision, seal
 from remit.journal.events import Asked, Endorsed
 from remit.journal.index import list_asks
 from remit.journal.state import State, fold
@@ -130,7 +130,7 @@ async def _say(
     app: App, caller: Caller, run: UUID, ask: str, decision: Decision, text: str, digest: str | None = None
 ) -> Run:
     def seen(asked: Asked) -> bool:
-        return digest is None or digest == digest_of(asked)
+        return digest is None or digest == seal(asked)
 
     if digest is not None and not seen(fold(await events_of(app, run)).asked[ask]):
         what = f"{ask} of run {run} asks for something else: GET /runs/{run}/asks/{ask}, and send the digest that it has"

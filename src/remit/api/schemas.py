@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -10,8 +9,8 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import to_json
 
+from remit.gate.approval import seal
 from remit.gate.unseen import has_unseen
 from remit.journal.body import unkept
 from remit.journal.events import AnyBody, Asked, Checked, Person
@@ -225,11 +224,6 @@ class EventPage(BaseModel):
     next: int | None = Field(description="Send it as `after` for those that follow; null: there is none yet.")
 
 
-def digest_of(asked: Asked) -> str:
-    """What a yes is bound to: the digest of the call, or of the words where no call is asked about."""
-    return asked.digest or "sha256:" + hashlib.sha256(to_json([asked.ask_id, asked.text])).hexdigest()
-
-
 def ask_of(state: State, asked: Asked) -> Ask:
     """What is asked, with the call as its tool would get it."""
     assert state.run is not None
@@ -241,7 +235,7 @@ def ask_of(state: State, asked: Asked) -> Ask:
         id=asked.ask_id,
         kind=asked.kind,
         text=asked.text,
-        digest=digest_of(asked),
+        digest=seal(asked),
         expires=asked.expires,
         by=asked.by,
         persons=asked.persons,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from remit import settings
 from remit.app import App, open_app
-from remit.cli.asks import MOST, as_data, blocks, waiting
+from remit.cli.asks import blocks
 from remit.cli.common import EXIT, Download, Json, Run, console, me, perform, print_json
 from remit.cli.run import attend, digest, end
 from remit.dispatch import open_dispatch
@@ -23,6 +23,7 @@ from remit.journal.events import Endorsed, Replied
 from remit.journal.refs import given
 from remit.journal.state import State
 from remit.said import brief
+from remit.waiting import MOST, as_data, waiting
 
 Ask = Annotated[str, typer.Argument(help="Which of several things, as the inbox names it (a2.1).")]
 Later = Annotated[bool, typer.Option("--later", help="Only record it; a worker goes on.")]

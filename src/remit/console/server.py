@@ -10,9 +10,10 @@ from remit.api.server import make_api
 from remit.app import App
 from remit.console.feed import Feeds
 from remit.console.guard import guard
-from remit.console.pages import live, runs, today
+from remit.console.pages import decide, inbox, live, runs, today
 from remit.console.session import COOKIE, LASTS, Door, sign_in, sign_out
 from remit.console.show import HERE, page
+from remit.console.watch import Watch
 from remit.errors import RemitError, UnknownName, UserError
 
 
@@ -21,13 +22,13 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
     server = FastAPI(title="Remit", openapi_url=None, docs_url=None, redoc_url=None)
     server.state.remit = app
     server.state.feeds = Feeds(app)
+    server.state.watch = Watch(app.store)
     server.state.hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
     server.middleware("http")(guard)
     server.add_exception_handler(RemitError, _told)
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    server.include_router(today.router)
-    server.include_router(live.router)
-    server.include_router(runs.router)
+    for pages in (today, inbox, decide, live, runs):
+        server.include_router(pages.router)
     server.mount("/api/v1", make_api(app))
 
     @server.get("/healthz")

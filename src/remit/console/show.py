@@ -84,6 +84,10 @@ ENVIRONMENT.filters |= {
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A whole page, or a fragment of one where the template is one."""
     text = ENVIRONMENT.get_template(template).render(
-        request=request, path=request.url.path, who=request.state.who, **values
+        request=request,
+        path=request.url.path,
+        who=request.state.who,
+        waiting=request.app.state.watch.count,
+        **values,
     )
     return HTMLResponse(text, status)

@@ -8,10 +8,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypedDict
+
+from pydantic_core import to_json
 
 from remit.errors import NotWaiting, UserError
 from remit.gate.proposal import Terms
@@ -100,6 +103,12 @@ def terms_of(state: State, asked: Asked) -> Asked:
     then = asks[-1]
     update = {"by": then.by, "persons": then.persons, "escalates": then.escalates, "to": then.to}
     return asked.model_copy(update=update)
+
+
+def seal(asked: Asked) -> str:
+    """What a person's word is bound to, wherever they were shown it: the digest of the call, or of the words where no call
+    is asked about."""
+    return asked.digest or "sha256:" + hashlib.sha256(to_json([asked.ask_id, asked.text])).hexdigest()
 
 
 def decided(

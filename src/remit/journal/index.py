@@ -66,24 +66,30 @@ async def list_runs(
         return await (await cursor.execute(query, values)).fetchall()
 
 
-async def list_asks(store: Store, limit: int = 200, after: AskRow | None = None) -> list[AskRow]:
-    """What waits for a person, oldest first. `after` pages on from the last row."""
+async def list_asks(
+    store: Store,
+    limit: int = 200,
+    *,
+    run: UUID | None = None,
+    after: tuple[datetime, UUID, str] | None = None,
+) -> list[AskRow]:
+    """What waits for a person, oldest first; only of `run` where it is named. `after` pages on from the last row's time, run
+    and number."""
     query = """
         select a.run, a.ask_id, a.kind, a.text, a.at, a.expires, r.agent, r.goal
         from asks a join runs r on r.id = a.run
-        where %(at)s::timestamptz is null or (a.at, a.run, a.ask_id) > (%(at)s, %(run)s, %(ask)s)
+        where (%(run)s::uuid is null or a.run = %(run)s)
+          and (%(at)s::timestamptz is null
+               or a.at >= %(at)s and (a.at, a.run, a.ask_id) > (%(at)s, %(last)s::uuid, %(ask)s))
         order by a.at, a.run, a.ask_id limit %(limit)s
     """
-    last = (
-        {"at": after.at, "run": after.run, "ask": after.ask_id}
-        if after
-        else dict.fromkeys(("at", "run", "ask"))
-    )
+    at, last, ask = after or (None, None, None)
+    values = {"run": run, "at": at, "last": last, "ask": ask, "limit": limit}
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(AskRow)) as cursor,
     ):
-        return await (await cursor.execute(query, {**last, "limit": limit})).fetchall()
+        return await (await cursor.execute(query, values)).fetchall()
 
 
 async def count_archived(store: Store) -> int:

@@ -1,4 +1,5 @@
-// What the keyboard does: j and k go through the list, Enter opens, g then t, i or r changes the page.
+// What the keyboard does: j and k go through the list, Enter opens, g then t, i or r changes the page; in the inbox a approves
+// and r rejects what is focused.
 "use strict";
 const WHERE = { t: "/", i: "/inbox", r: "/runs" };
 let going = false;
@@ -7,14 +8,38 @@ const typing = (target) => target.closest("input, textarea, select, [contentedit
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  if (going && WHERE[event.key]) location.assign(WHERE[event.key]);
+  if (going && WHERE[event.key]) return location.assign(WHERE[event.key]);
   going = event.key === "g";
+  if (event.key === "a" || event.key === "r") return act(event);
   if (event.key !== "j" && event.key !== "k") return;
   const rows = [...document.querySelectorAll("[data-row], .list tbody a")];
-  const at = rows.indexOf(document.activeElement);
+  const at = rows.indexOf(document.activeElement.closest("[data-row]") ?? document.activeElement);
   const next = rows[event.key === "j" ? at + 1 : Math.max(at - 1, 0)];
   if (next) {
     next.focus();
     event.preventDefault();
   }
+});
+
+// What cannot be taken back opens at the first press and is done at the second.
+const act = (event) => {
+  const row = document.activeElement.closest("[data-row]");
+  const target = row?.querySelector(`[data-key="${event.key}"]`);
+  if (!target) return;
+  event.preventDefault();
+  const folded = target.closest("details");
+  if (!folded) return target.matches("textarea") ? target.focus() : target.click();
+  const sure = folded.querySelector("[data-sure]");
+  if (folded.open && sure) return sure.click();
+  folded.open = true;
+  (sure ?? folded.querySelector("textarea, button")).focus();
+};
+
+// How many things wait: in the bar and in the title.
+const TITLE = document.title;
+document.addEventListener("asks", (event) => {
+  const count = Number(event.detail.data);
+  document.getElementById("badge").hidden = !count;
+  document.getElementById("count").textContent = String(count);
+  document.title = count ? `(${count}) ${TITLE}` : TITLE;
 });

@@ -1,0 +1,130 @@
+"""Inbox: everything that waits for a person, kept as it is while it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, StreamingResponse
+
+from remit.app import App
+from remit.console.asking import Block, Item, Note, became, blocks, key_of, what
+from remit.console.show import page
+from remit.console.watch import Watch, look
+from remit.errors import UserError
+from remit.waiting import Waiting, waiting
+
+router = APIRouter()
+PAGE = 50  # things on one page
+
+
+@router.get("/inbox")
+async def inbox(request: Request, mine: bool = False, after: str = "") -> HTMLResponse:
+    return await listed(request, mine, after)
+
+
+async def listed(
+    request: Request, mine: bool = False, after: str = "", told: Sequence[Note] = ()
+) -> HTMLResponse:
+    """The whole page; `told`: what came of something that was done on it."""
+    app: App = request.app.state.remit
+    found = await waiting(app, request.state.who, PAGE + 1, after=_place(after) if after else None)
+    more = _named(found[PAGE - 1]) if len(found) > PAGE else ""
+    shown = _theirs(found[:PAGE], mine)
+    return page(
+        request,
+        "inbox.html",
+        blocks=blocks(shown),
+        seqs={one.row.run: one.state.seq for one in shown},
+        mine=mine,
+        after=after,
+        more=more,
+        told=told,
+        hidden=len(found[:PAGE]) - len(shown),
+    )
+
+
+@router.get("/inbox/live")
+async def live(request: Request) -> StreamingResponse:
+    """How many things wait, told whenever anything about them changes."""
+    watch: Watch = request.app.state.watch
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events(watch), media_type="text/event-stream", headers=headers)
+
+
+async def events(watch: Watch) -> AsyncGenerator[str]:
+    async with aclosing(watch.follow()) as counts:
+        async for count in counts:
+            yield ": still here\n\n" if count is None else f"event: asks\ndata: {count}\n\n"
+
+
+@router.post("/inbox/fresh")
+async def fresh(request: Request) -> HTMLResponse:
+    """What has changed since the page was made, piece by piece: what a person is typing elsewhere on it stays."""
+    app, who = request.app.state.remit, request.state.who
+    form = await request.form()
+    mine, full = form.get("mine") == "1", form.get("full") == "1"
+    have = [_had(str(text)) for text in form.getlist("have")]
+    known = {(run, ask): (seq, mark) for run, ask, seq, mark in have}
+    now = request.app.state.watch.asks or await look(app.store)
+    changed = {run for (run, ask), (seq, _) in known.items() if now.get((run, ask)) != seq}
+    changed |= set() if full else {run for run, ask in now if (run, ask) not in known}
+    gone, again, new, blocks_now, seqs = [], [], [], [], {}
+    for run in sorted(changed):
+        found = _theirs(await waiting(app, who, run=run), mine)
+        state = found[0].state if found else await app.state(run)
+        seqs[run] = state.seq
+        there = {one.row.ask_id: Item(one) for one in found}
+        for (of, ask), (_, mark) in known.items():
+            if of == run and ask not in there and ask not in state.waits:
+                gone.append((key_of(run, ask), run, what(state, ask), became(state, ask)))
+            elif of == run and ask in there and there[ask].mark != mark:
+                again.append(there[ask])
+        blocks_now.append(Block(run, tuple(there.values())))
+        asks = [item for ask, item in there.items() if (run, ask) not in known]
+        if asks and not full:
+            new.append(Block(run, tuple(asks)))
+    return page(
+        request,
+        "inbox_fresh.html",
+        gone=gone,
+        again=again,
+        new=new,
+        now=blocks_now,
+        there=form.getlist("there"),
+        have=[(run, ask, seqs[run], mark) for run, ask, _, mark in have if run in seqs],
+        again_keys={item.key for item in again},
+        gone_keys={key for key, *_ in gone},
+        key_of=key_of,
+        seqs=seqs,
+    )
+
+
+def _theirs(found: Sequence[Waiting], mine: bool) -> list[Waiting]:
+    """Only what somebody may decide themselves, where that is all that they want to see."""
+    return [one for one in found if not mine or not one.barred or (one.asks_in_words and not one.unheard)]
+
+
+def _named(one: Waiting) -> str:
+    return f"{one.row.at.isoformat()} {one.row.run} {one.row.ask_id}"
+
+
+def _place(text: str) -> tuple[datetime, UUID, str]:
+    at, _, rest = text.partition(" ")
+    run, _, ask = rest.partition(" ")
+    try:
+        return datetime.fromisoformat(at), UUID(run), ask
+    except ValueError as error:
+        raise UserError("this page of the inbox is not known: begin again at its first") from error
+
+
+def _had(text: str) -> tuple[UUID, str, int, str]:
+    run, _, rest = text.partition(" ")
+    try:
+        seq, mark, ask = rest.split(" ", 2)
+        return UUID(run), ask, int(seq), mark
+    except ValueError as error:
+        raise UserError("what the page says that it shows cannot be read: load it again") from error
