@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -77,12 +78,15 @@ def agent_for(caller: Caller, wanted: Begin) -> Agent:
     return agent.model_copy(update=changes)
 
 
+_of_library = cache(find_agent)  # by name: these files come with Remit and stay as they are while it runs
+
+
 def named(name: str) -> Agent:
     """An agent of the library; never a file, which a name on the command line may be. Raises Refused."""
     known = library.agents()
     if name not in known:
         raise at("/agent", str(UnknownName("agent", name, known)))
-    return find_agent(name)
+    return _of_library(name)
 
 
 def spec_of(spec: dict[str, Any]) -> Agent:

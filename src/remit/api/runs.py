@@ -6,17 +6,30 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import AwareDatetime
 
 from remit.api.begin import begin
 from remit.api.guard import Reads, Served, Writes, documented, require
-from remit.api.listing import page_of_runs
-from remit.api.problems import Refused
-from remit.api.schemas import Begin, Onward, Reason, Run, RunPage, Status, ask_of
+from remit.api.problems import Refused, at
+from remit.api.schemas import (
+    Begin,
+    Child,
+    ChildPage,
+    Onward,
+    Reason,
+    Run,
+    RunPage,
+    RunRow,
+    Sought,
+    Status,
+    ask_of,
+)
 from remit.app import App
 from remit.dispatch import open_dispatch
 from remit.errors import UserError
 from remit.journal.events import Event
 from remit.journal.limits import in_line
+from remit.journal.search import Wanted, descendants, place, search
 from remit.journal.state import fold
 
 router = APIRouter(tags=["runs"])
@@ -104,22 +117,42 @@ async def list_runs(
     app: Served,
     caller: Reads,
     status: Annotated[list[Status], Query(description="Only these; repeatable.")] = [],  # noqa: B006
-    agent: Annotated[str | None, Query(description="Only this agent's.")] = None,
-    person: Annotated[str | None, Query(description="Only for this person, by e-mail or else by id.")] = None,
-    parent: Annotated[UUID | None, Query(description="Only those that this run delegated.")] = None,
+    agent: Annotated[Sought, Query(description="Only this agent's.")] = "",
+    person: Annotated[Sought, Query(description="Only for this person, by e-mail or else by id.")] = "",
+    words: Annotated[Sought, Query(description="Each stands somewhere in the goal; six at most count.")] = "",
+    since: Annotated[AwareDatetime | None, Query(description="Begun then or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Begun earlier.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    cursor: Annotated[str, Query(max_length=100, description="`next` of the page before.")] = "",
 ) -> RunPage:
-    """The newest first, by page."""
-    return await page_of_runs(
-        app.store, status=status, agent=agent, person=person, parent=parent, limit=limit, cursor=cursor
-    )
+    """The newest first, by page: a page begins where the one before ended, whatever has come meanwhile."""
+    try:
+        older = place(cursor) if cursor else None
+    except UserError as error:
+        raise at("?cursor", "is none of ours: send `next` of the page before, or leave it out") from error
+    wanted = Wanted(tuple(status), agent, person, words, since, until)
+    found = await search(app.store, wanted, older=older, limit=limit)
+    rows = [RunRow.model_validate(row, from_attributes=True) for row in found.rows]
+    return RunPage(runs=rows, next=str(found.older) if found.older else None)
 
 
 @router.get("/runs/{run}", summary="See a run", **documented("runs:read", 404))
 async def get_run(app: Served, caller: Reads, run: UUID) -> Run:
     """How it stands, what came of it, what it cost, and what it asks."""
     return await run_of(app, run)
+
+
+@router.get("/runs/{run}/children", summary="See the runs below a run", **documented("runs:read", 404))
+async def list_children(app: Served, caller: Reads, run: UUID) -> ChildPage:
+    """The runs that it has delegated parts of its goal to, and theirs."""
+    await events_of(app, run)
+    found = await descendants(app.store, run)
+    return ChildPage(
+        children=[
+            Child(parent=parent, run=RunRow.model_validate(row, from_attributes=True))
+            for parent, row in found
+        ]
+    )
 
 
 @router.post("/runs/{run}/cancel", summary="End a run", **documented("runs:write", 400, 404, 409))

@@ -37,7 +37,14 @@ def _seen(value: str) -> str:
     return value
 
 
+def _sought(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("a NUL stands in nothing that could be found")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_kept)]
+Sought = Annotated[str, AfterValidator(_sought)]
 Name = Annotated[str, Field(max_length=320), AfterValidator(_seen), AfterValidator(_kept)]
 Facts = Annotated[dict[str, Any], AfterValidator(_kept)]
 
@@ -145,10 +152,22 @@ class RunRow(BaseModel):
     agent: str
     goal: str = Field(description="Its first 200 characters, with what is unseen in it spelled out.")
     person: str = Field(description="For whom it acts.")
-    parent: UUID | None = Field(description="The run that delegated it.")
     status: Status
     created_at: datetime
     updated_at: datetime
+
+
+class Child(BaseModel):
+    """A run that was delegated a part of another's goal."""
+
+    parent: UUID = Field(description="The run that delegated it.")
+    run: RunRow
+
+
+class ChildPage(BaseModel):
+    """The runs below a run, parents before their children; at most 200."""
+
+    children: list[Child]
 
 
 class RunPage(BaseModel):
@@ -262,3 +281,97 @@ class Wider(Sent):
         description="A tool of its agent's that sends or changes something.", examples=["send"]
     )
     times: int = Field(1, ge=1, le=100, description="How often more.")
+
+
+class EffectOut(BaseModel):
+    """Something that was done to the world, or begun."""
+
+    run: UUID
+    call: str = Field(examples=["3.1"])
+    tool: str
+    args: dict[str, Any]
+    outcome: str = Field(
+        description="`ok`, `undone`, `failed`, `mend` (it did not happen, the agent may correct the call), `rejected` (a person "
+        "left it undone after a crash), `in doubt` (begun, and nothing known yet) or `unknown` (its run ended meanwhile).",
+        examples=["ok"],
+    )
+    key: str = Field(description="The idempotency key that the tool was given.")
+    attempts: int = Field(
+        description="How often it was begun: more than once only where that was safe or approved."
+    )
+    begun: datetime
+    ended: datetime | None
+    result: Any
+    rule: str = Field(description="The rule that allowed it, or asked.")
+    approved_by: str
+
+
+class EffectPage(BaseModel):
+    """Effects, newest first."""
+
+    effects: list[EffectOut]
+
+
+class AgentRow(BaseModel):
+    """An agent at hand."""
+
+    name: str = Field(examples=["support"])
+    description: str
+    autonomy: Literal["shadow", "draft", "ask", "act"] = Field(description="How far it may go by itself.")
+    tools: list[str]
+
+
+class AgentPage(BaseModel):
+    """The agents at hand."""
+
+    agents: list[AgentRow]
+
+
+class AgentOut(AgentRow):
+    """An agent with its spec."""
+
+    spec: dict[str, Any] = Field(description="As its file has it; what is left out is at its default.")
+
+
+class ToolOut(BaseModel):
+    """A tool with what it declares."""
+
+    name: str = Field(examples=["http_get"])
+    description: str
+    effect: Literal["read", "self", "egress", "destroy"] = Field(
+        description="read looks; self changes only what is the run's own; egress sends something out; destroy changes the world."
+    )
+    arguments: dict[str, Any] = Field(description="Their JSON Schema.")
+    sinks: dict[str, str] = Field(description="Argument that the gate wants evidence for -> its kind.")
+    integrity: Literal["system", "person", "member", "untrusted"] = Field(
+        description="Who vouches for its result as a whole."
+    )
+    fields: dict[str, Literal["system", "person", "member", "untrusted"]] = Field(
+        description="Path in the result -> who vouches for it, where they differ."
+    )
+    settled_by: Literal["key", "lookup", "ask", "repeat"] = Field(description="What is done after a crash.")
+    can_undo: bool
+    timeout: float = Field(description="Seconds.")
+
+
+class ToolPage(BaseModel):
+    """Tools by name."""
+
+    tools: list[ToolOut]
+
+
+class ModelOut(BaseModel):
+    """A model that can be chosen."""
+
+    name: str = Field(examples=["anthropic:claude-sonnet-5-5"])
+    source: str = Field(description="Where it is known from.")
+    available: bool
+    why: str = Field(description="What to do where it is not available.")
+    input_price: Decimal | None = Field(description="US dollars a million tokens; null: unknown.")
+    output_price: Decimal | None = Field(description="US dollars a million tokens; null: unknown.")
+
+
+class ModelPage(BaseModel):
+    """Models, in the order in which one is chosen."""
+
+    models: list[ModelOut]

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 import remit
-from remit.api import asks, events, runs
+from remit.api import asks, catalog, events, runs
 from remit.api.guard import Guarded
 from remit.api.problems import (
     MEDIA,
@@ -32,6 +32,8 @@ TAGS = {
     "runs": "An agent at work on a goal. What happens in it is its journal, and all else is read from that.",
     "events": "The journal of a run, by page or as a stream.",
     "approvals": "What runs ask people. A word is that of the token's owner: nobody can speak for somebody else.",
+    "effects": "What was done to the world, once each, with its key.",
+    "catalog": "What there is to work with: agents, tools, models.",
 }
 ABOUT = f"""Runs of agents within their remit.
 
@@ -61,7 +63,7 @@ def make_api(app: App) -> FastAPI:
         (Exception, fault),
     ):
         api.add_exception_handler(kind, tells)
-    for part in (runs, events, asks):
+    for part in (runs, events, asks, catalog):
         api.include_router(part.router)
     document: dict[str, Any] = {}
 
