@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from remit.app import App
 from remit.console.pages import timeline
-from remit.journal.events import Person
-from remit.models.model import ToolCall
+from remit.journal.events import Answered, Event, Person
+from remit.models.model import Answer, ToolCall, Usage
 from remit.testing import ScriptedModel
 from tests.agents.test_loop import agent, call, finish
 
@@ -221,7 +223,7 @@ async def test_a_long_run_is_shown_in_parts_that_leave_nothing_out(
     every = [event.seq for event in await app.journal.read(run)]
     assert len(every) > 6
     page, seen = await text(browser, f"/runs/{run}"), []
-    while True:
+    for _ in every:
         seen = shown(page) + seen
         before = re.search(r'href="(\?events=\d+)#timeline" rel="prev"', page)
         if before is None:
@@ -241,3 +243,46 @@ async def test_what_was_delegated_stands_below_its_run(app: App, browser: httpx.
     (delegated,) = (await app.state(run)).children.values()
     page = await text(browser, f"/runs/{run}")
     assert page.count(f'href="/runs/{delegated.child}"') >= 1
+
+
+def used(tokens: int, *calls: ToolCall) -> Answer:
+    return Answer(calls=calls, usage=Usage(input_tokens=tokens), finish="calls")
+
+
+async def test_tokens_are_drawn_by_step_and_stand_in_a_table_too(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    run = await begun(app, used(1000, call("look_up", order="W1")), used(4000, finish()))
+    page = await text(browser, f"/runs/{run}")
+    assert "at most 4,000" in page
+    assert re.findall(r'height="([\d.]+)"><title>step (\d): ([\d,]+) tokens', page) == [
+        ("25.0", "1", "1,000"),
+        ("100.0", "2", "4,000"),
+    ]
+    assert '<th scope="row">step 2</th><td>4,000</td>' in page
+    assert "Tokens by step" not in await text(browser, f"/runs/{await done(app)}")
+
+
+def test_many_steps_share_bars_and_none_is_left_out() -> None:
+    run, now = uuid4(), datetime.now(UTC)
+    events = [
+        Event(run, seq, now, Answered(model="m", input_tokens=seq, cost=Decimal(seq)))
+        for seq in range(1, 151)
+    ]
+    found = timeline.chart(events)
+    assert len(found.bars) <= timeline.BARS
+    assert sum(bar.tokens for bar in found.bars) == sum(range(1, 151))
+    assert sum(bar.cost for bar in found.bars) == sum(range(1, 151))
+    assert [found.bars[0].name, found.bars[-1].name] == ["steps 1 to 3", "steps 148 to 150"]
+    assert max(bar.tall for bar in found.bars) == 100
+
+
+def test_what_a_guardian_costs_counts_with_the_step_that_it_looks_at() -> None:
+    run, now = uuid4(), datetime.now(UTC)
+    bodies = [
+        Answered(model="m", input_tokens=10),
+        Answered(model="g", input_tokens=5, purpose="guard"),
+        Answered(model="m", input_tokens=20),
+    ]
+    found = timeline.chart([Event(run, seq, now, body) for seq, body in enumerate(bodies, 1)])
+    assert [bar.tokens for bar in found.bars] == [15, 20]

@@ -108,7 +108,7 @@ def standing(run: UUID, told: Sequence[Event], state: State, queued: str) -> dic
         "state": state,
         "started": state.started,
         "told": told,
-        "did": effects(state),
+        "did": [(call.call.id, did) for call, did in zip(state.effects, effects(state), strict=True)],
         "queued": queued,
         "deeds": possible(state),
         "oob": False,

@@ -26,6 +26,7 @@ from remit.journal.events import (
 from remit.journal.refs import given
 from remit.journal.state import State
 from remit.said import Part, said
+from remit.waiting import vouching
 
 MOST = 400  # events on a page
 BARS = 60  # in a chart; more steps than that share one
@@ -45,6 +46,7 @@ class Detail:
 class Entry:
     """One event of a timeline."""
 
+    run: UUID
     seq: int
     at: datetime
     kind: str  # step: what begins one; loud; effect: what was changed outside; else quiet
@@ -81,6 +83,7 @@ def entries(events: Sequence[Event], state: State) -> list[Entry]:
 def entry(event: Event, state: State) -> Entry:
     body = event.body
     return Entry(
+        event.run,
         event.seq,
         event.at,
         _kind(event),
@@ -153,9 +156,8 @@ def _answer(body: Answered, state: State) -> Iterator[Detail]:
 def _verdict(body: Judged) -> Iterator[Detail]:
     yield Detail("rule", " ".join(body.rule.split()))
     yield Detail("reasons", "; ".join(body.reasons))
-    for name, level in body.evidence.items():
-        told = body.provenance.get(name)
-        yield Detail(f"evidence for {name}", f"nothing vouches for {told}" if told else level)
+    for name in body.evidence:
+        yield Detail(f"evidence for {name}", " ".join(vouching(name, body) or ()))
     yield Detail("records looked at", body.records)
 
 
