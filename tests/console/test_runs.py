@@ -286,3 +286,17 @@ def test_what_a_guardian_costs_counts_with_the_step_that_it_looks_at() -> None:
     ]
     found = timeline.chart([Event(run, seq, now, body) for seq, body in enumerate(bodies, 1)])
     assert [bar.tokens for bar in found.bars] == [15, 20]
+
+
+async def test_a_run_in_line_is_shown_as_queued_with_what_it_waits_for(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    run = await app.start(agent(limits={"runs": 1}), "wait", model=ScriptedModel([], by_turn=True))
+    query = "insert into slots (name, run, most, due) values ('default/shop', %s, 1, now())"
+    async with app.store.pool.connection() as connection:
+        await connection.execute(query, (run,))
+    for path in ("/runs", f"/runs/{run}"):
+        assert "queued: 0 of 1 runs of shop are running" in re.sub(
+            r'title="[^"]*"', "", await text(browser, path)
+        )
+    assert '<span class="state live">queued</span>' in await text(browser, "/runs")
