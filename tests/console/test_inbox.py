@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from remit.app import App
 from remit.console.asking import key_of
 from remit.console.pages import inbox as inbox_page
+from remit.console.session import sign_in, sign_out
 from remit.gate.approval import seal
 from remit.journal.events import Answered, Asked, Call, Judged, Person, Replied
 from remit.remembered import list_remembered
@@ -329,8 +330,9 @@ async def test_a_long_list_is_paged_and_nothing_is_lost_between_pages(
 ) -> None:
     monkeypatch.setattr(inbox_page, "PAGE", 2)
     runs = [await ask(app, call("charge", amount=n), call("charge", amount=n + 1)) for n in (1, 3, 5)]
-    seen, path = [], "/inbox"
-    while path:
+    seen: list[tuple[str, str]] = []
+    path = "/inbox"
+    while path and len(seen) < 10:
         text = (await browser.get(path)).text
         seen += re.findall(r'class="have" name="have" id="[^"]*" value="(\S+) \d+ \w+ (\S+)"', text)
         more = re.search(r'href="(/inbox\?[^"]*after=[^"]*)"', text)
@@ -370,8 +372,11 @@ async def test_an_open_page_gets_what_is_new_and_what_became_of_the_rest_and_not
 
 
 async def test_all_who_watch_are_told_of_what_changes_by_one_look(app: App, server: FastAPI) -> None:
-    watch = server.state.watch
-    async with aclosing(inbox_page.events(watch)) as one, aclosing(inbox_page.events(watch)) as two:
+    watch, token = server.state.watch, await sign_in(app.store, "ann")
+    async with (
+        aclosing(inbox_page.events(watch, token)) as one,
+        aclosing(inbox_page.events(watch, token)) as two,
+    ):
         assert await anext(one) == "event: asks\ndata: 0\n\n"
         assert await anext(two) == "event: asks\ndata: 0\n\n"
         looking = watch._looking
@@ -383,3 +388,13 @@ async def test_all_who_watch_are_told_of_what_changes_by_one_look(app: App, serv
         assert watch._looking is looking
         assert watch.count == 1
     assert (watch.count, looking.cancelling()) == (None, 1)
+
+
+async def test_who_is_signed_out_is_told_nothing_more(app: App, server: FastAPI) -> None:
+    watch, token = server.state.watch, await sign_in(app.store, "ann")
+    async with aclosing(inbox_page.events(watch, token)) as told:
+        assert await anext(told) == "event: asks\ndata: 0\n\n"
+        await sign_out(app.store, token)
+        await ask(app)
+        assert await anext(told, "over") == "over"
+    assert watch.count is None

@@ -50,6 +50,16 @@ async def signed_in(store: Store, token: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+async def holds(store: Store, token: str) -> bool:
+    """Whether somebody is signed in by it still. Unlike a request, it keeps nobody signed in: a page asks while it is open."""
+    query = """
+        select true from sessions
+        where token = %s and revoked_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %s
+    """
+    async with store.pool.connection() as connection:
+        return await (await connection.execute(query, (_hashed(token), IDLE))).fetchone() is not None
+
+
 async def sign_out(store: Store, token: str) -> None:
     """End a session, at once and everywhere."""
     query = "update sessions set revoked_at = clock_timestamp() where token = %s and revoked_at is null"

@@ -23,6 +23,8 @@ from remit.waiting import waiting
 router = APIRouter()
 DECISIONS: dict[str, Decision] = {"approve": "approve", "reject": "reject", "answer": "answer"}
 
+UNSAID = "the page did not say what it showed: load it again"
+
 
 @router.post("/inbox/{run}")
 async def every(request: Request, run: UUID) -> HTMLResponse:
@@ -31,6 +33,8 @@ async def every(request: Request, run: UUID) -> HTMLResponse:
     pairs = [str(text).partition(" ") for text in form.getlist("shown")]
     seen = {ask: seal for seal, _, ask in pairs}
     decision = _decision(form)
+    if not seen:
+        raise UserError(UNSAID)
     told: dict[str, Note] = {}
     try:
         said = await app.answer_all(
@@ -180,7 +184,7 @@ def _decision(form: FormData) -> Decision:
 def _seen(form: FormData) -> Callable[[Asked], bool]:
     """What the page showed. A word on nothing that was shown is none."""
     if not (seen := _text(form, "seen")):
-        raise UserError("the page did not say what it showed: load it again")
+        raise UserError(UNSAID)
     return lambda asked: seal(asked) == seen
 
 

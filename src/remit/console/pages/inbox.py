@@ -12,13 +12,14 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from remit.app import App
 from remit.console.asking import Block, Item, Note, became, blocks, key_of, what
+from remit.console.session import COOKIE, holds
 from remit.console.show import page
 from remit.console.watch import Watch, look
 from remit.errors import UserError
 from remit.waiting import Waiting, waiting
 
 router = APIRouter()
-PAGE = 50  # things on one page
+PAGE = 30  # things on one page: the journal of each of their runs is read for it
 
 
 @router.get("/inbox")
@@ -49,15 +50,19 @@ async def listed(
 
 @router.get("/inbox/live")
 async def live(request: Request) -> StreamingResponse:
-    """How many things wait, told whenever anything about them changes."""
+    """How many things wait, told whenever anything about them changes, while whoever watches is signed in."""
     watch: Watch = request.app.state.watch
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events(watch), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        events(watch, request.cookies[COOKIE]), media_type="text/event-stream", headers=headers
+    )
 
 
-async def events(watch: Watch) -> AsyncGenerator[str]:
+async def events(watch: Watch, token: str) -> AsyncGenerator[str]:
     async with aclosing(watch.follow()) as counts:
         async for count in counts:
+            if not await holds(watch.store, token):
+                return
             yield ": still here\n\n" if count is None else f"event: asks\ndata: {count}\n\n"
 
 
