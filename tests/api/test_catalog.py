@@ -83,3 +83,23 @@ async def test_models_are_listed_without_keys(
     assert names[0] == "http://…@127.0.0.1:9/v1#m"
     assert "hunter2" not in answer.text
     assert "sk-canary" not in answer.text
+
+
+async def test_what_led_to_a_call_and_how_two_runs_differ(app: App, client: Client) -> None:
+    ann = await client()
+    one = await begun(app, ann, goal="write to x@y.example")
+    await app.advance(UUID(one["id"]))
+    two = (await ann.post(f"/runs/{one['id']}/fork", json={"at": 1})).json()
+    app.models["scripted:test"] = ScriptedModel([finish("no need")], by_turn=True)
+    await app.advance(UUID(two["id"]))
+    why = (await ann.get(f"/runs/{one['id']}/calls/1.1/why")).json()
+    assert (why["tool"], why["outcome"], why["verdict"]) == ("send", "not yet", "ask")
+    values = {value["name"]: value for value in why["values"]}
+    assert values["to"]["sources"] == [{"event": 1, "what": "the goal", "integrity": "grant"}]
+    assert (values["to"]["evidence"], values["text"]["sources"]) == ("grant", [])
+    assert (await ann.get(f"/runs/{one['id']}/calls/9.9/why")).status_code == 404
+    told = (await ann.get(f"/runs/{one['id']}/compare", params={"with": two["id"]})).json()
+    assert (told["same"], told["a"]["asked"], told["b"]["asked"]) == (False, 1, 0)
+    assert told["parted"]["a"] > 1
+    itself = (await ann.get(f"/runs/{one['id']}/compare", params={"with": one["id"]})).json()
+    assert (itself["same"], itself["parted"]) == (True, None)

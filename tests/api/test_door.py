@@ -25,7 +25,7 @@ async def document(client: httpx.AsyncClient) -> Json:
 
 def operations(document: Json) -> list[tuple[str, str, Json]]:
     return [
-        (method.upper(), path.format(run=NOWHERE, ask="a1.1", name="x"), operation)
+        (method.upper(), path.format(run=NOWHERE, ask="a1.1", name="x", call="1.1"), operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
@@ -164,3 +164,11 @@ async def test_answers_are_not_kept_and_say_nothing_of_the_server(client: Client
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "server" not in answer.headers
+
+
+async def test_without_its_database_it_says_so_and_when_to_try_again(app: App, client: Client) -> None:
+    ann = await client()
+    await app.store.pool.close()
+    answer = await ann.get("/runs")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -73,7 +73,7 @@ async def test_what_a_run_asks_is_approved_by_the_tokens_owner_and_the_run_ends(
     await app.advance(UUID(made["id"]))
     (ask,) = (await ann.get(f"/runs/{made['id']}")).json()["asks"]
     assert (ask["tool"], ask["args"]) == ("send", {"to": "x@y.example", "text": "hi"})
-    assert (await ann.get("/asks")).json() == {"asks": [ask]}
+    assert (await ann.get("/asks")).json() == {"asks": [ask], "next": None}
     path = f"/runs/{made['id']}/asks/{ask['id']}"
     assert (await ann.get(path)).json() == ask
     wrong = await ann.post(f"{path}/approve", json={"digest": "0" * 64})
@@ -89,6 +89,31 @@ async def test_what_a_run_asks_is_approved_by_the_tokens_owner_and_the_run_ends(
     assert "waits no more: approve by ann" in again.json()["detail"]
     ended = (await ann.get(f"/runs/{made['id']}")).json()
     assert (ended["report"], ended["asks"]) == ("It is sent.", [])
+
+
+async def test_what_waits_is_listed_by_page_the_oldest_first(app: App, client: Client) -> None:
+    ann = await client()
+    runs = []
+    for _ in range(3):
+        runs.append((await begun(app, ann))["id"])
+        await app.advance(UUID(runs[-1]))
+    first = (await ann.get("/asks", params={"limit": 2})).json()
+    rest = (await ann.get("/asks", params={"limit": 2, "cursor": first["next"]})).json()
+    assert [ask["run"] for ask in (*first["asks"], *rest["asks"])] == runs
+    assert rest["next"] is None
+    wrong = await ann.get("/asks", params={"cursor": "x"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "?cursor")
+
+
+async def test_a_yes_that_comes_too_late_is_a_conflict(app: App, client: Client) -> None:
+    ann = await client()
+    rules = [{"tool": "send", "ask": "true", "expires": 0.001}]
+    made = await begun(app, ann, agent=SPEC | {"rules": rules})
+    await app.advance(UUID(made["id"]))
+    (ask,) = (await ann.get(f"/runs/{made['id']}")).json()["asks"]
+    late = await ann.post(f"/runs/{made['id']}/asks/{ask['id']}/approve", json={"digest": ask["digest"]})
+    assert (late.status_code, "expired" in late.json()["detail"]) == (409, True)
+    assert world.done == []
 
 
 async def test_a_no_goes_to_the_agent_with_its_reason(app: App, client: Client) -> None:
@@ -133,6 +158,8 @@ async def test_who_begins_a_run_for_somebody_else_is_not_one_of_two_who_look_at_
     assert (await ann.post(path, json=yes)).status_code == 403
     first = await bo.post(path, json=yes)
     assert (first.status_code, first.json()["asks"][0]["endorsed"]) == (200, ["bo"])
+    twice = await bo.post(path, json=yes)
+    assert (twice.status_code, "bo has said yes" in twice.json()["detail"]) == (409, True)
     assert (await eve.post(path, json=yes)).json()["asks"] == []
 
 

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from remit.api.guard import Approves, Caller, Reads, Served, documented
-from remit.api.problems import FieldError, Refused
+from remit.api.problems import FieldError, Refused, at
 from remit.api.runs import events_of, hand_on, run_of
 from remit.api.schemas import Ask, AskPage, No, Reply, Run, Wider, Yes, ask_of
 from remit.app import App
-from remit.errors import NotWaiting
+from remit.errors import NotWaiting, UserError
 from remit.gate.approval import Decision, seal
 from remit.journal.events import Asked, Endorsed
 from remit.journal.index import list_asks
+from remit.journal.search import Place, place
 from remit.journal.state import State, fold
-from remit.steering import barred
 
 router = APIRouter(tags=["approvals"])
 
 
 @router.get("/asks", summary="List what waits for people", **documented("runs:read"))
 async def list_open_asks(
-    app: Served, caller: Reads, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    app: Served,
+    caller: Reads,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str, Query(max_length=400, description="`next` of the page before.")] = "",
 ) -> AskPage:
     """What runs ask, the oldest first, each with the exact call and what vouches for its values. What is answered leaves the
-    list, so that its beginning is always what to look at."""
+    list."""
     states: dict[UUID, State] = {}
     found = []
-    for row in await list_asks(app.store, limit):
+    rows = await list_asks(app.store, limit + 1, after=_after(cursor) if cursor else None)
+    for row in rows[:limit]:
         if row.run not in states:
             states[row.run] = await app.state(row.run)
         if asked := states[row.run].waits.get(row.ask_id):  # else answered just now
             found.append(ask_of(states[row.run], asked))
-    return AskPage(asks=found)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return AskPage(asks=found, next=last and f"{Place(last.at, last.run)}-{last.ask_id}")
+
+
+def _after(cursor: str) -> tuple[datetime, UUID, str]:
+    """Raises Refused."""
+    since, _, rest = cursor.partition("-")
+    run, _, ask = rest.partition("-")
+    try:
+        found = place(f"{since}-{run}")
+    except UserError as error:
+        raise at("?cursor", "is none of ours: send `next` of the page before, or leave it out") from error
+    return found.at, found.run, ask.replace("\x00", "")
 
 
 @router.get("/runs/{run}/asks/{ask}", summary="See what is asked", **documented("runs:read", 404))
@@ -51,7 +68,7 @@ async def get_ask(app: Served, caller: Reads, run: UUID, ask: str) -> Ask:
 async def approve(app: Served, caller: Approves, run: UUID, ask: str, wanted: Yes) -> Run:
     """Say yes, once, to exactly what was shown; the run goes on with the workers. Where more people must say yes, it waits
     for them."""
-    state = await _theirs(app, caller, run, ask, "approve")
+    state = await _asking(app, run, ask)
     asked = state.waits[ask]
     if asked.kind == "question" and asked.call_id:
         raise Refused(409, f"{ask} is a question: a yes is no answer; POST its text to …/asks/{ask}/answer")
@@ -63,7 +80,7 @@ async def approve(app: Served, caller: Approves, run: UUID, ask: str, wanted: Ye
 )
 async def reject(app: Served, caller: Approves, run: UUID, ask: str, wanted: No) -> Run:
     """Say no; the agent reads the reason and goes on from there."""
-    await _theirs(app, caller, run, ask, "reject")
+    await _asking(app, run, ask)
     return await _say(app, caller, run, ask, "reject", wanted.reason)
 
 
@@ -74,7 +91,7 @@ async def reject(app: Served, caller: Approves, run: UUID, ask: str, wanted: No)
 )
 async def answer(app: Served, caller: Approves, run: UUID, ask: str, wanted: Reply) -> Run:
     """Answer what a run wants to know; it goes on with the workers."""
-    state = await _theirs(app, caller, run, ask, "answer")
+    state = await _asking(app, run, ask)
     if state.waits[ask].kind == "approval":
         raise Refused(409, f"{ask} wants a yes or a no: POST to …/asks/{ask}/approve or …/reject")
     return await _say(app, caller, run, ask, "answer", wanted.text)
@@ -106,23 +123,14 @@ def _open(state: State, ask: str) -> Asked:
     raise Refused(404, f"run {state.run} asks {ask!r} no more; GET /runs/{state.run} says what it asks")
 
 
-async def _theirs(app: App, caller: Caller, run: UUID, ask: str, decision: Decision) -> State:
-    """The run, where it asks that and the caller may say so. Raises Refused, NotWaiting."""
+async def _asking(app: App, run: UUID, ask: str) -> State:
+    """The run, where it asks that now. Raises Refused, NotWaiting."""
     state = fold(await events_of(app, run))
     if ask in state.asked and ask not in state.waits:
         said = state.replies.get(ask)
         was = f"{said.decision} by {said.by}" if said else f"the run is {state.status}"
         raise NotWaiting(f"{ask} of run {run} waits no more: {was}")
-    asked = _open(state, ask)
-    now = await app.now()
-    if asked.expires is not None and asked.expires <= now:
-        raise NotWaiting(f"{ask} of run {run} expired at {asked.expires.isoformat()}")
-    people = await app.people()
-    wrong_kind = decision == "answer" and asked.kind == "approval"
-    if not wrong_kind and (
-        why := barred(state, asked, decision, caller.who, now, people.about(state, asked))
-    ):
-        raise Refused(403, why)
+    _open(state, ask)
     return state
 
 
@@ -135,5 +143,10 @@ async def _say(
     if digest is not None and not seen(fold(await events_of(app, run)).asked[ask]):
         what = f"{ask} of run {run} asks for something else: GET /runs/{run}/asks/{ask}, and send the digest that it has"
         raise Refused(409, what, [FieldError(pointer="/digest", detail="is not of what is asked")])
-    said = await app.answer(run, decision, caller.who, text, ask, seen)
+    try:
+        said = await app.answer(run, decision, caller.who, text, ask, seen)
+    except NotWaiting:
+        raise
+    except UserError as error:  # it is asked, and may be said; but not by them
+        raise Refused(403, str(error)) from error
     return await (run_of if isinstance(said, Endorsed) else hand_on)(app, run)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 
 from remit import library
 from remit.agents.spec import Agent
@@ -15,17 +18,6 @@ from remit.api.begin import named
 from remit.api.guard import Looks, Reads, Served, documented
 from remit.api.problems import Refused
 from remit.api.runs import events_of
-from remit.api.schemas import (
-    AgentOut,
-    AgentPage,
-    AgentRow,
-    EffectOut,
-    EffectPage,
-    ModelOut,
-    ModelPage,
-    ToolOut,
-    ToolPage,
-)
 from remit.errors import UnknownName
 from remit.journal.effects import Effect, ledger, list_effects
 from remit.models.registry import known_models
@@ -35,6 +27,100 @@ router = APIRouter()
 DOUBTFUL = ("in doubt", "unknown")
 Limit = Annotated[int, Query(ge=1, le=200)]
 Doubtful = Annotated[bool, Query(description="Only those of which nobody knows whether they happened.")]
+
+
+class EffectOut(BaseModel):
+    """Something that was done to the world, or begun."""
+
+    run: UUID
+    call: str = Field(examples=["3.1"])
+    tool: str
+    args: dict[str, Any]
+    outcome: str = Field(
+        description="`ok`, `undone`, `failed`, `mend` (it did not happen, the agent may correct the call), `rejected` (a person "
+        "left it undone after a crash), `in doubt` (begun, and nothing known yet) or `unknown` (its run ended meanwhile).",
+        examples=["ok"],
+    )
+    key: str = Field(description="The idempotency key that the tool was given.")
+    attempts: int = Field(
+        description="How often it was begun: more than once only where that was safe or approved."
+    )
+    begun: datetime
+    ended: datetime | None
+    result: Any
+    rule: str = Field(description="The rule that allowed it, or asked.")
+    approved_by: str
+
+
+class EffectPage(BaseModel):
+    """Effects, newest first."""
+
+    effects: list[EffectOut]
+
+
+class AgentRow(BaseModel):
+    """An agent at hand."""
+
+    name: str = Field(examples=["support"])
+    description: str
+    autonomy: Literal["shadow", "draft", "ask", "act"] = Field(description="How far it may go by itself.")
+    tools: list[str]
+
+
+class AgentPage(BaseModel):
+    """The agents at hand."""
+
+    agents: list[AgentRow]
+
+
+class AgentOut(AgentRow):
+    """An agent with its spec."""
+
+    spec: dict[str, Any] = Field(description="As its file has it; what is left out is at its default.")
+
+
+class ToolOut(BaseModel):
+    """A tool with what it declares."""
+
+    name: str = Field(examples=["http_get"])
+    description: str
+    effect: Literal["read", "self", "egress", "destroy"] = Field(
+        description="read looks; self changes only what is the run's own; egress sends something out; destroy changes the world."
+    )
+    arguments: dict[str, Any] = Field(description="Their JSON Schema.")
+    sinks: dict[str, str] = Field(description="Argument that the gate wants evidence for -> its kind.")
+    integrity: Literal["system", "person", "member", "untrusted"] = Field(
+        description="Who vouches for its result as a whole."
+    )
+    fields: dict[str, Literal["system", "person", "member", "untrusted"]] = Field(
+        description="Path in the result -> who vouches for it, where they differ."
+    )
+    settled_by: Literal["key", "lookup", "ask", "repeat"] = Field(description="What is done after a crash.")
+    can_undo: bool
+    timeout: float = Field(description="Seconds.")
+
+
+class ToolPage(BaseModel):
+    """Tools by name."""
+
+    tools: list[ToolOut]
+
+
+class ModelOut(BaseModel):
+    """A model that can be chosen."""
+
+    name: str = Field(examples=["anthropic:claude-sonnet-5-5"])
+    source: str = Field(description="Where it is known from.")
+    available: bool
+    why: str = Field(description="What to do where it is not available.")
+    input_price: Decimal | None = Field(description="US dollars a million tokens; null: unknown.")
+    output_price: Decimal | None = Field(description="US dollars a million tokens; null: unknown.")
+
+
+class ModelPage(BaseModel):
+    """Models, in the order in which one is chosen."""
+
+    models: list[ModelOut]
 
 
 @router.get("/effects", tags=["effects"], summary="List effects", **documented("runs:read"))

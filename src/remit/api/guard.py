@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from psycopg import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from remit.api.problems import Refused, problem
+from remit.api.problems import Refused, problem, unreachable
 from remit.api.tokens import SCOPES, token_of
 from remit.app import App
 
@@ -47,6 +48,9 @@ class Guarded:
                 request.state.caller = await self.caller(request)
             except Refused as error:
                 await problem(error.status, error.detail, headers=error.headers)(scope, receive, send)
+                return
+            except OperationalError:
+                await unreachable()(scope, receive, send)
                 return
         await self.app(scope, _bounded(receive), send)
 

@@ -151,6 +151,18 @@ async def http(request: Request, error: Exception) -> JSONResponse:
     )
 
 
+async def away(request: Request, error: Exception) -> JSONResponse:
+    """The database cannot be reached."""
+    return unreachable()
+
+
+def unreachable() -> JSONResponse:
+    detail = (
+        "the database cannot be reached; try again, and if it stays so, `remit doctor` on the server says why"
+    )
+    return problem(503, detail, headers={"Retry-After": "5"})
+
+
 async def fault(request: Request, error: Exception) -> JSONResponse:
     """Whatever nobody expected. It is raised on after the answer, so that the log has it."""
     return problem(500, "a mistake of Remit's own; the server's log says more")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from remit.gate.approval import seal
+from remit.gate.approval import endorsed_of, seal, terms_of
 from remit.gate.unseen import has_unseen
 from remit.journal.body import unkept
 from remit.journal.events import AnyBody, Asked, Checked, Person
@@ -246,7 +246,7 @@ class EventPage(BaseModel):
 def ask_of(state: State, asked: Asked) -> Ask:
     """What is asked, with the call as its tool would get it."""
     assert state.run is not None
-    call = state.calls.get(asked.call_id)
+    call, terms = state.calls.get(asked.call_id), terms_of(state, asked)
     judged = call.judged if call else None
     args: Mapping[str, Any] = given(state, call) if call else {}
     return Ask(
@@ -256,9 +256,9 @@ def ask_of(state: State, asked: Asked) -> Ask:
         text=asked.text,
         digest=seal(asked),
         expires=asked.expires,
-        by=asked.by,
-        persons=asked.persons,
-        endorsed=[one.by for one in call.endorsed if one.ask_id == asked.ask_id] if call else [],
+        by=terms.by,
+        persons=terms.persons,
+        endorsed=[one.by for one in endorsed_of(call, asked)],
         tool=call.call.tool if call else "",
         args=dict(args),
         rule=judged.rule if judged else "",
@@ -272,6 +272,9 @@ class AskPage(BaseModel):
     """What waits for people, the oldest first."""
 
     asks: list[Ask]
+    next: str | None = Field(
+        description="Send it as `cursor` for the page after this one; null: there is none."
+    )
 
 
 class Wider(Sent):
@@ -281,97 +284,3 @@ class Wider(Sent):
         description="A tool of its agent's that sends or changes something.", examples=["send"]
     )
     times: int = Field(1, ge=1, le=100, description="How often more.")
-
-
-class EffectOut(BaseModel):
-    """Something that was done to the world, or begun."""
-
-    run: UUID
-    call: str = Field(examples=["3.1"])
-    tool: str
-    args: dict[str, Any]
-    outcome: str = Field(
-        description="`ok`, `undone`, `failed`, `mend` (it did not happen, the agent may correct the call), `rejected` (a person "
-        "left it undone after a crash), `in doubt` (begun, and nothing known yet) or `unknown` (its run ended meanwhile).",
-        examples=["ok"],
-    )
-    key: str = Field(description="The idempotency key that the tool was given.")
-    attempts: int = Field(
-        description="How often it was begun: more than once only where that was safe or approved."
-    )
-    begun: datetime
-    ended: datetime | None
-    result: Any
-    rule: str = Field(description="The rule that allowed it, or asked.")
-    approved_by: str
-
-
-class EffectPage(BaseModel):
-    """Effects, newest first."""
-
-    effects: list[EffectOut]
-
-
-class AgentRow(BaseModel):
-    """An agent at hand."""
-
-    name: str = Field(examples=["support"])
-    description: str
-    autonomy: Literal["shadow", "draft", "ask", "act"] = Field(description="How far it may go by itself.")
-    tools: list[str]
-
-
-class AgentPage(BaseModel):
-    """The agents at hand."""
-
-    agents: list[AgentRow]
-
-
-class AgentOut(AgentRow):
-    """An agent with its spec."""
-
-    spec: dict[str, Any] = Field(description="As its file has it; what is left out is at its default.")
-
-
-class ToolOut(BaseModel):
-    """A tool with what it declares."""
-
-    name: str = Field(examples=["http_get"])
-    description: str
-    effect: Literal["read", "self", "egress", "destroy"] = Field(
-        description="read looks; self changes only what is the run's own; egress sends something out; destroy changes the world."
-    )
-    arguments: dict[str, Any] = Field(description="Their JSON Schema.")
-    sinks: dict[str, str] = Field(description="Argument that the gate wants evidence for -> its kind.")
-    integrity: Literal["system", "person", "member", "untrusted"] = Field(
-        description="Who vouches for its result as a whole."
-    )
-    fields: dict[str, Literal["system", "person", "member", "untrusted"]] = Field(
-        description="Path in the result -> who vouches for it, where they differ."
-    )
-    settled_by: Literal["key", "lookup", "ask", "repeat"] = Field(description="What is done after a crash.")
-    can_undo: bool
-    timeout: float = Field(description="Seconds.")
-
-
-class ToolPage(BaseModel):
-    """Tools by name."""
-
-    tools: list[ToolOut]
-
-
-class ModelOut(BaseModel):
-    """A model that can be chosen."""
-
-    name: str = Field(examples=["anthropic:claude-sonnet-5-5"])
-    source: str = Field(description="Where it is known from.")
-    available: bool
-    why: str = Field(description="What to do where it is not available.")
-    input_price: Decimal | None = Field(description="US dollars a million tokens; null: unknown.")
-    output_price: Decimal | None = Field(description="US dollars a million tokens; null: unknown.")
-
-
-class ModelPage(BaseModel):
-    """Models, in the order in which one is chosen."""
-
-    models: list[ModelOut]

@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from psycopg import OperationalError
 from starlette.exceptions import HTTPException
 
 import remit
-from remit.api import asks, catalog, events, runs
+from remit.api import asks, catalog, events, looking, runs
 from remit.api.guard import Guarded
 from remit.api.problems import (
     MEDIA,
@@ -18,6 +19,7 @@ from remit.api.problems import (
     FieldError,
     Problem,
     Refused,
+    away,
     fault,
     http,
     invalid,
@@ -60,10 +62,11 @@ def make_api(app: App) -> FastAPI:
         (RequestValidationError, invalid),
         (HTTPException, http),
         (RemitError, told),
+        (OperationalError, away),
         (Exception, fault),
     ):
         api.add_exception_handler(kind, tells)
-    for part in (runs, events, asks, catalog):
+    for part in (runs, events, looking, asks, catalog):
         api.include_router(part.router)
     document: dict[str, Any] = {}
 
