@@ -371,6 +371,15 @@ async def test_an_open_page_gets_what_is_new_and_what_became_of_the_rest_and_not
     assert unread.status_code == 400
 
 
+async def test_a_page_connects_only_once_all_its_scripts_are_there(browser: httpx.AsyncClient) -> None:
+    """htmx begins when the document is read if it is itself read before that, else at once: deferred, it would sometimes
+    begin before its extension is there, and the page would never be told of anything."""
+    text = (await browser.get("/")).text
+    scripts = re.findall(r'<script src="/static/([^"]+)"([^>]*)>', text)
+    assert scripts == [("htmx.min.js", ""), ("hx-sse.min.js", ""), ("remit.js", "")]
+    assert text.index("</main>") < text.index("<script")
+
+
 async def test_all_who_watch_are_told_of_what_changes_by_one_look(app: App, server: FastAPI) -> None:
     watch, token = server.state.watch, await sign_in(app.store, "ann")
     async with (
