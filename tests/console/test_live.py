@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from remit.app import App
 from remit.console.feed import Feeds
+from remit.console.pages import live as live_page
+from remit.console.session import sign_in, sign_out
 from remit.journal.events import Event
 from tests.console.test_runs import EVIL, SAFE, done, shown, text, waiting
 
@@ -118,3 +121,13 @@ async def test_nobody_watches_without_being_signed_in(app: App, stranger: httpx.
     run = await done(app)
     assert (await stranger.get(f"/runs/{run}/live")).headers["location"] == "/enter"
     assert (await stranger.get(f"/runs/{run}/live", headers={"hx-request": "true"})).status_code == 401
+
+
+async def test_who_is_signed_out_is_told_no_more_of_a_run(app: App, server: FastAPI) -> None:
+    run, token = await waiting(app), await sign_in(app.store, "ann")
+    async with aclosing(live_page.sent(app, server.state.feeds, run, 0, token)) as told:
+        assert (await anext(told)).startswith("retry")
+        assert (await anext(told)).startswith("id: ")
+        await sign_out(app.store, token)
+        await end(app, run)
+        assert await anext(told, "nothing") == "nothing"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -13,6 +13,7 @@ from remit.app import App
 from remit.console.feed import Feed, Feeds
 from remit.console.pages.runs import standing
 from remit.console.pages.timeline import entries
+from remit.console.session import COOKIE, holds
 from remit.console.show import ENVIRONMENT
 from remit.journal.events import Event
 from remit.journal.state import State
@@ -31,13 +32,14 @@ async def live(request: Request, run: UUID, after: int = 0) -> Response:
     last = request.headers.get("last-event-id", "")
     seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else after
     await app.find(str(run))
-    return StreamingResponse(_sent(feeds, run, seen), media_type="text/event-stream")
+    events = sent(app, feeds, run, seen, request.cookies.get(COOKIE, ""))
+    return StreamingResponse(events, media_type="text/event-stream")
 
 
-async def _sent(feeds: Feeds, run: UUID, seen: int) -> AsyncIterator[str]:
+async def sent(app: App, feeds: Feeds, run: UUID, seen: int, token: str) -> AsyncGenerator[str]:
     async with feeds.watched(run) as feed:
         yield "retry: 1000\n\n"
-        while True:
+        while await holds(app.store, token):
             changed = feed.changed
             while fresh := feed.events[seen : seen + TOGETHER]:
                 seen = fresh[-1].seq

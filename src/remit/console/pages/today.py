@@ -15,6 +15,7 @@ from remit.store.store import Store
 
 router = APIRouter()
 OPEN = ("running", "waiting", "paused")
+ENDED = ("met", "not met", "cannot verify", "refused", "cancelled", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ async def today(request: Request) -> HTMLResponse:
         "today.html",
         days=await began(app.store, now - timedelta(days=13)),
         open=await list_runs(app.store, status=OPEN, limit=8),
-        latest=await list_runs(app.store, limit=8),
+        latest=await list_runs(app.store, status=ENDED, limit=8),
         counts=await standing(app.store),
     )
 
