@@ -243,6 +243,29 @@ async def test_children_stay_inside_what_is_left_of_the_parents_remit(app: App) 
     assert end.status == "waiting"
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"agent": "worker"},
+        {"agent": "nobody", "task": "a"},
+        {"task": "a"},
+        {"agent": "worker", "task": 3},
+        {"agent": [], "task": "a"},
+    ],
+)
+async def test_a_call_for_the_team_that_lacks_what_it_takes_is_the_models_to_mend(
+    app: App, args: Any
+) -> None:
+    worker = agent(name="worker", model="scripted:test", rules=[]).model_dump(mode="json", by_alias=True)
+    model = ScriptedModel([call("delegate", **args), finish()], by_turn=True)
+    run = await app.start(agent(team=[worker]), "share it out", person=ANN, model=model)
+    state = await app.advance(run)
+    acted = state.calls["1.1"].acted
+    assert acted is not None
+    assert (acted.status, state.finished is not None) == ("mend", True)
+    assert "delegate: " in acted.result
+
+
 async def test_what_the_parent_asks_about_holds_for_its_children_also_where_they_cannot_decide_it(
     app: App,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from remit.agents.grant import left
 from remit.agents.live import Live
 from remit.agents.spec import Agent, Budget, RemitSpec, Rule
+from remit.errors import Mend
 from remit.gate.confidentiality import resolved, strictest
 from remit.gate.fields import REST
 from remit.gate.known import Known
@@ -37,7 +38,16 @@ def delegate_tool(team: Sequence[Agent]) -> Tool:
         "additionalProperties": False,
     }
     text = "Hand a part of the work to another agent and get its report. Several at once work side by side."
-    return Tool(NAME, text, schema, _never, effect="self")
+    names = [member.name for member in team]
+
+    def validate(args: Mapping[str, Json]) -> Mapping[str, Json]:
+        if args.get("agent") not in names:
+            raise Mend(f"{NAME}: agent is one of {', '.join(names)}")
+        if not isinstance(args.get("task"), str):
+            raise Mend(f"{NAME}: task is missing: say in words what {args['agent']} should do")
+        return args
+
+    return Tool(NAME, text, schema, _never, effect="self", validate=validate)
 
 
 async def _never(context: ToolContext, args: object) -> Json:
