@@ -24,14 +24,14 @@ PAUSE = 0.1  # seconds before an effect whose answer was lost is looked into, do
 TRIES = 5
 
 
-async def run(live: Live, call: CallState, key: str) -> Acted:
-    """Call the tool for its effect. Raises StaleWriter where a cancelled run broke it off: whether it happened is then
+async def run(live: Live, call: CallState, key: str, again: bool = False) -> Acted:
+    """Call the tool for its effect; `again`: it may have happened before. Raises StaleWriter where a cancelled run broke it off: whether it happened is then
     found out when the run is wound up."""
     tool = live.tools[call.call.tool]
     tool = undo_of(tool, call) if call.undoes is not None else tool
     try:
         outcome = await live.attempt(
-            call_tool(tool, live.context(call.call.id, key), given(live.state, call))
+            call_tool(tool, live.context(call.call.id, key), given(live.state, call), again=again)
         )
     except asyncio.CancelledError:
         if not live.interrupted:
@@ -83,11 +83,11 @@ async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:
     live.write(*verdicts, intended)
     await live.settled()
     async with live.leases.effect(live.run):
-        done = await run(live, call, key)
-    # Its answer was lost, or it was repeated and did not come back well, which says nothing of the first time: in doubt, as
-    # after a crash, and settled at the next step.
-    repeated = attempt > 1 and live.tools[call.call.tool].settle.how != "lookup"
-    if done.status == "unknown" or (repeated and done.status in ("failed", "mend")):
+        again = attempt > 1 and live.tools[call.call.tool].settle.how != "lookup"
+        done = await run(live, call, key, again)
+    if (
+        done.status == "unknown"
+    ):  # its answer was lost: in doubt, as after a crash, and settled at the next step
         live.memory[f"lost {call.call.id}"] = done.result
         await asyncio.sleep(min(PAUSE * 2**attempt, 10))
         return

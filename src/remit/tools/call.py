@@ -50,21 +50,31 @@ class Outcome:
 
 
 async def call(
-    tool: Tool, context: ToolContext, args: Mapping[str, Json], *, valid: Mapping[str, Json] | None = None
+    tool: Tool,
+    context: ToolContext,
+    args: Mapping[str, Json],
+    *,
+    valid: Mapping[str, Json] | None = None,
+    again: bool = False,
 ) -> Outcome:
-    """Call `tool` with arguments as the model wrote them, or with what the tool's own check made of them, `valid`. Raises
+    """Call `tool` with arguments as the model wrote them, or with what the tool's own check made of them, `valid`. `again`:
+    the same effect was begun before, and nobody knows what came of it. Raises
     ToolFault for the developer's mistakes only. Of the agent's secrets nothing is in what comes back."""
     if context.secrets is None:
-        return await _called(tool, context, args, valid)
+        return await _called(tool, context, args, valid, again)
     try:
-        done = await _called(tool, context, args, valid)
+        done = await _called(tool, context, args, valid, again)
     except ToolFault as fault:
         raise ToolFault(context.secrets.hide(str(fault))) from None
     return replace(done, result=context.secrets.hide(done.result))
 
 
 async def _called(
-    tool: Tool, context: ToolContext, args: Mapping[str, Json], valid: Mapping[str, Json] | None
+    tool: Tool,
+    context: ToolContext,
+    args: Mapping[str, Json],
+    valid: Mapping[str, Json] | None,
+    again: bool,
 ) -> Outcome:
     start = time.monotonic()
     if valid is None:
@@ -102,13 +112,19 @@ async def _called(
     if isinstance(error, Mend):
         return Outcome("mend", _message(error), seconds)
     _report(tool, context, error)
-    return Outcome("unknown" if acts and answer_lost(error) else "failed", _message(error), seconds)
+    lost = answer_lost(error) or (again and unreached(error))
+    return Outcome("unknown" if acts and lost else "failed", _message(error), seconds)
+
+
+def unreached(error: BaseException) -> bool:
+    """Whether nobody was there to be asked: nothing happened this time, and nothing is heard of the time before."""
+    return isinstance(error, ConnectionRefusedError | httpx.ConnectError | httpx.ConnectTimeout)
 
 
 def answer_lost(error: BaseException) -> bool:
     """Whether the error may have come after the effect: the connection broke or nothing was heard, rather than the other
     side saying no. A refused connection reached nobody."""
-    if isinstance(error, ConnectionRefusedError | httpx.ConnectError | httpx.ConnectTimeout):
+    if unreached(error):
         return False
     return isinstance(error, ConnectionError | TimeoutError | httpx.TransportError | psycopg.OperationalError)
 
