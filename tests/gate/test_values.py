@@ -141,6 +141,7 @@ def test_what_is_no_such_thing_or_could_be_read_in_two_ways_has_no_form(kind: st
         ("amount", "1.234,50 € on 2024-01-15 at 12:30, 50% of 7 million, W50, #51, 20k, 1.2.3", {"1234.5", "1234.5 EUR"}),
         ("amount", "between 10 and 20.", {"10", "20"}),
         ("phone", "call (030) 123456. 5 people", {"030123456"}),
+        ("phone", "write to tel:+49-30-123456, or at phone:+4930123457; not at 10:30123", {"+4930123456", "+4930123457"}),
         ("account", "to DE89 3704 0044 0532 0130 00 please", {"DE89370400440532013000"}),
         ("account", "account 1234 5678 9012, thanks", {"123456789012"}),
         ("path", 'read "my notes.txt" and reports/q3.xlsx, not ../x', {"my notes.txt", "reports/q3.xlsx"}),

@@ -15,7 +15,7 @@ import uvicorn
 
 from remit import settings
 from remit.app import open_app
-from remit.cli.common import errors, me, perform
+from remit.cli.common import Json, errors, me, perform, print_line
 from remit.cli.serve import at_work
 from remit.console.server import make_server
 from remit.console.session import Door
@@ -34,6 +34,7 @@ def up(
     browser: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the console in the browser.")
     ] = True,
+    as_json: Json = False,
 ) -> None:
     """Start the console and a worker, and open the console in the browser. Ctrl-C stops both; nothing is lost.
 
@@ -44,8 +45,10 @@ def up(
     remit up
 
     remit up --port 8080 --no-open
+
+    remit up --no-open --json | jq -r .link
     """
-    perform(_up(port, concurrency, browser))
+    perform(_up(port, concurrency, browser and not as_json, as_json))
 
 
 class _Served(uvicorn.Server):
@@ -56,7 +59,7 @@ class _Served(uvicorn.Server):
         yield
 
 
-async def _up(port: int, concurrency: int, browser: bool) -> None:
+async def _up(port: int, concurrency: int, browser: bool, as_json: bool) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
@@ -76,8 +79,11 @@ async def _up(port: int, concurrency: int, browser: bool) -> None:
         server = _Served(config)
         serving = asyncio.create_task(server.serve([listening]))
         link = f"http://{HOST}:{port}/enter?key={door.key}"
-        errors.print("Remit is up. This link works once; Ctrl-C stops it.")
-        errors.print(link, soft_wrap=True)
+        if as_json:
+            print_line({"link": link, "api": f"http://{HOST}:{port}/api/v1"})
+        else:
+            errors.print("Remit is up. This link works once; Ctrl-C stops it.")
+            errors.print(link, soft_wrap=True)
         if browser:
             with suppress(webbrowser.Error):
                 webbrowser.open(link)
