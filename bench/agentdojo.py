@@ -222,7 +222,7 @@ def main() -> None:
         "broken off": tally.broken_off,
     }
     if args.json:
-        runs = [_flat(one) for one in tally.played] if args.runs else []
+        runs = [flat(one) for one in tally.played] if args.runs else []
         whole = {"bench": "agentdojo", "machine": around, "left out": left_out, "rows": found, "runs": runs}
         print(json.dumps(whole, default=str))
         return
@@ -230,7 +230,8 @@ def main() -> None:
     print("; ".join(f"{what}: {number}" for what, number in left_out.items()))
 
 
-def _flat(one: Played) -> dict[str, Json]:
+def flat(one: Played) -> dict[str, Json]:
+    """A run as one JSON object."""
     case = one.case
     about = {"suite": case.suite, "user": case.user, "attack": case.attack, "variant": case.variant}
     return about | {key: getattr(one, key) for key in Played.__slots__ if key != "case"}

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import figures
-from bench.agentdojo import LINES, row
+from bench.agentdojo import LINES, flat, row
 from bench.database import Address, drop, fresh, running
 from bench.dojo.play import PERSONS, Played
 from bench.dojo.script import ATTACKS
@@ -201,18 +201,12 @@ def main() -> None:
         "broken off": tally.broken_off,
     }
     if args.json:
-        runs = [_flat(one) for one in tally.played] if args.runs else []
+        runs = [flat(one) for one in tally.played] if args.runs else []
         whole = {"bench": "tau2", "machine": around, "left out": left_out, "rows": found, "runs": runs}
         print(json.dumps(whole, default=str))
         return
     figures.show(False, "tau2" + (" (broken off)" if tally.broken_off else ""), around, found)
     print("; ".join(f"{what}: {number}" for what, number in left_out.items()))
-
-
-def _flat(one: Played) -> dict[str, Json]:
-    case = one.case
-    about = {"suite": case.suite, "user": case.user, "attack": case.attack, "variant": case.variant}
-    return about | {key: getattr(one, key) for key in Played.__slots__ if key != "case"}
 
 
 if __name__ == "__main__":
