@@ -39,6 +39,10 @@ class UserError(RemitError):
     exit_code = 2
 
 
+class Forbidden(UserError):
+    """Whoever asks has not the right to it."""
+
+
 class UnknownName(UserError):
     """There is no such thing; the nearest right name is offered."""
 

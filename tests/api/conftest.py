@@ -8,10 +8,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from remit.api.tokens import SCOPES, add_token
+from remit.api.tokens import add_token
 from remit.app import App, open_app
 from remit.console.server import make_server
 from remit.console.session import Door
+from remit.roles import RIGHTS
 from remit.settings import Settings
 from tests.agents import world
 
@@ -50,7 +51,7 @@ async def client(app: App, server: FastAPI) -> AsyncIterator[Client]:
     made: list[httpx.AsyncClient] = []
 
     async def make(*scopes: str, who: str = "ann") -> httpx.AsyncClient:
-        _, secret = await add_token(app.store, f"t{len(made)}", who, scopes or tuple(SCOPES), None)
+        _, secret = await add_token(app.store, f"t{len(made)}", who, scopes or tuple(RIGHTS), None)
         headers = {"authorization": f"Bearer {secret}"}
         transport = httpx.ASGITransport(server, raise_app_exceptions=False)
         made.append(httpx.AsyncClient(transport=transport, base_url=f"{HERE}/api/v1", headers=headers))

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from schemathesis import checks
 
 from remit.api.server import describe, make_api
-from remit.api.tokens import SCOPES, add_token
+from remit.api.tokens import add_token
 from remit.app import App
 from remit.console.server import make_server
 from remit.console.session import Door
+from remit.roles import RIGHTS
 from remit.testing import ScriptedModel
 from tests.agents.test_loop import call, finish
 from tests.api.test_runs import SPEC
@@ -69,7 +70,7 @@ async def test_whatever_is_sent_the_answer_is_one_that_the_document_has(app: App
     method, path = name.split(" ")
     ended, asking, none = await three(app)
     runs = [ended, none] if path.endswith("/stream") else [ended, asking, none]  # one that goes on never ends
-    _, secret = await add_token(app.store, "t", "ann", tuple(SCOPES), None)
+    _, secret = await add_token(app.store, "t", "ann", tuple(RIGHTS), None)
 
     def hold(base_url: str) -> None:
         @given(case=SCHEMA[path][method].as_strategy(), run=st.sampled_from(runs), real=st.booleans())

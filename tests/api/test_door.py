@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from remit.api.tokens import SCOPES, add_token, list_tokens, revoke_token
+from remit.api.tokens import add_token, list_tokens, revoke_token
 from remit.app import App
 from remit.console.session import Door
+from remit.roles import RIGHTS
 from tests.api.conftest import HERE, Client
 
 Json = Any
@@ -53,8 +54,8 @@ async def test_each_endpoint_refuses_a_token_without_the_scope_that_it_documents
     for method, path, operation in operations(await document(stranger)):
         scope = operation["x-remit-scope"]
         assert operation["security"] == [{"token": [scope]}, {"session": []}]
-        assert scope in SCOPES
-        without = await client(*(other for other in SCOPES if other != scope))
+        assert scope in RIGHTS
+        without = await client(*(other for other in RIGHTS if other != scope))
         answer = await without.request(method, path, json={} if method == "POST" else None)
         assert (answer.status_code, scope in answer.json()["detail"]) == (403, True), path
         having = await client(scope)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from remit.api.tokens import SCOPES, add_token
+from remit.api.tokens import add_token
 from remit.app import App
 from remit.cli.serve import at_work
+from remit.roles import RIGHTS
 from remit.testing import ScriptedModel
 from tests.agents import world
 from tests.agents.test_loop import finish
@@ -53,4 +54,4 @@ async def test_what_the_page_shows_runs_as_it_stands(app: App) -> None:
 
 
 def test_the_page_names_every_scope() -> None:
-    assert re.findall(r"^\| `([a-z:]+)` \|", PAGE, flags=re.MULTILINE) == list(SCOPES)
+    assert re.findall(r"^\| `([a-z:]+)` \|", PAGE, flags=re.MULTILINE) == list(RIGHTS)

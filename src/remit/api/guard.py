@@ -11,14 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from remit.api.problems import Refused, problem, unreachable
-from remit.api.tokens import SCOPES, token_of
+from remit.api.tokens import token_of
 from remit.app import App
 
 OPEN = ("/openapi.json",)  # the same everywhere, and what a client reads first
 LARGEST = 2_000_000  # bytes of a body
 LOOKS = ("GET", "HEAD", "OPTIONS")
 # A session is a person at a browser; that somebody else is whom a run acts for is nothing that they can prove
-OF_A_SESSION = frozenset(SCOPES) - {"persons:assert"}
+NOT_OF_A_SESSION = frozenset({"persons:assert"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="remit"'}
 
 
@@ -73,7 +73,7 @@ class Guarded:
             raise Refused(401, what, headers=CHALLENGE)
         if request.method not in LOOKS and not request.state.own:
             raise Refused(403, "with a session only pages of the console change something; use a token")
-        return Caller(who, OF_A_SESSION, f"session:{who}")
+        return Caller(who, request.state.rights - NOT_OF_A_SESSION, f"session:{who}")
 
 
 def _bounded(receive: Receive) -> Receive:

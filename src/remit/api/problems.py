@@ -13,7 +13,16 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from remit.errors import Busy, ModelError, NotWaiting, RemitError, StaleWriter, StoreError, UserError
+from remit.errors import (
+    Busy,
+    Forbidden,
+    ModelError,
+    NotWaiting,
+    RemitError,
+    StaleWriter,
+    StoreError,
+    UserError,
+)
 
 LOG = logging.getLogger(__name__)
 MEDIA = "application/problem+json"
@@ -104,6 +113,8 @@ async def told(request: Request, error: Exception) -> JSONResponse:
         return problem(409, detail)
     if isinstance(error, Busy):
         return problem(429, detail, headers={"Retry-After": str(max(1, round(error.retry_after)))})
+    if isinstance(error, Forbidden):
+        return problem(403, str(error))
     if isinstance(error, UserError):
         return problem(422, detail)
     if isinstance(error, StoreError | ModelError):

@@ -26,9 +26,10 @@ from remit.api.problems import (
     refused,
     told,
 )
-from remit.api.tokens import PREFIX, SCOPES
+from remit.api.tokens import PREFIX
 from remit.app import App
 from remit.errors import RemitError
+from remit.roles import RIGHTS
 
 TAGS = {
     "runs": "An agent at work on a goal. What happens in it is its journal, and all else is read from that.",
@@ -113,7 +114,7 @@ def describe(api: FastAPI) -> dict[str, Any]:
 
 def scopes_in_words() -> str:
     return "A token, for what its scopes say.\n\n" + "\n".join(
-        f"- `{name}`: {what}" for name, what in SCOPES.items()
+        f"- `{name}`: {what}" for name, what in RIGHTS.items()
     )
 
 

@@ -14,17 +14,9 @@ from psycopg.rows import class_row
 
 from remit.errors import UnknownName, UserError
 from remit.gate.approval import nobody
+from remit.roles import RIGHTS
 from remit.store.store import Store
 
-SCOPES = {
-    "runs:read": "See runs, their events and effects, and what they ask.",
-    "runs:write": "Begin runs of the agents at hand; pause, resume, cancel and fork runs.",
-    "approvals:write": "Answer, approve and reject what runs ask, and widen what they may do, in the owner's name.",
-    "agents:read": "See agents, tools and models.",
-    "agents:write": "Begin and fork runs with a spec, a model or instructions of the caller's own. A spec may name code and "
-    "files of the server: whoever has this scope can do what the server can.",
-    "persons:assert": "Say for whom a run acts, as verified: for a service that has signed that person in.",
-}
 PREFIX = "remit_"  # by which scanners of secrets know a token
 LONGEST = 100  # characters of a name
 
@@ -56,10 +48,10 @@ async def add_token(
             f"{name!r} is no name for a token: letters, digits, dots and dashes, {LONGEST} at most"
         )
     if not scopes:
-        raise UserError(f"say what it is for, by --scope; known: {', '.join(SCOPES)}")
+        raise UserError(f"say what it is for, by --scope; known: {', '.join(RIGHTS)}")
     for scope in scopes:
-        if scope not in SCOPES:
-            raise UnknownName("scope", scope, SCOPES, "--scope")
+        if scope not in RIGHTS:
+            raise UnknownName("scope", scope, RIGHTS, "--scope")
     if nobody(who):
         raise UserError("say who you are, by REMIT_USER: a token calls in its owner's name")
     if lasts is not None and lasts <= timedelta(0):

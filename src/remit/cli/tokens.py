@@ -11,10 +11,11 @@ import typer
 from rich.text import Text
 
 from remit import settings
-from remit.api.tokens import SCOPES, Token, add_token, list_tokens, revoke_token
+from remit.api.tokens import Token, add_token, list_tokens, revoke_token
 from remit.app import open_app
 from remit.cli.common import Json, console, errors, listing, me, perform, print_json
 from remit.errors import UserError
+from remit.roles import RIGHTS
 
 LONGEST = 3650  # days
 tokens = typer.Typer(
@@ -24,7 +25,7 @@ tokens = typer.Typer(
     no_args_is_help=True,
     help="Who may call the API under /api/v1, and for what. A token calls in its owner's name: whoever makes it. Each prints "
     "JSON with --json.\n\nExample: remit tokens add crm --scope runs:read --scope runs:write\n\nScopes:\n\n"
-    + "\n\n".join(f"{name}: {what}" for name, what in SCOPES.items()),
+    + "\n\n".join(f"{name}: {what}" for name, what in RIGHTS.items()),
 )
 Name = Annotated[str, typer.Argument(help="What it is called: crm.")]
 

@@ -10,6 +10,8 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from remit.api.problems import problem
 from remit.console.session import COOKIE, signed_in
+from remit.console.show import here
+from remit.roles import OF_ROLE
 
 Next = Callable[[Request], Awaitable[Response]]
 API = "/api/"  # has a guard of its own, that knows tokens as well
@@ -49,9 +51,10 @@ async def _passed(request: Request, call_next: Next) -> Response:
     request.state.own = _own(request, hosts)
     if request.method not in LOOKS and not request.state.own and not api:
         return PlainTextResponse("This request comes from another site.", 403)
-    request.state.who = None
+    request.state.who, request.state.rights = None, frozenset()
     if token := request.cookies.get(COOKIE):
-        request.state.who = await signed_in(request.app.state.remit.store, token)
+        request.state.who = await signed_in(here(request).store, token)
+        request.state.rights = OF_ROLE["owner"]  # whoever started it
     if request.state.who is None and not api and not request.url.path.startswith(OPEN):
         if request.headers.get("HX-Request"):
             return Response(status_code=401, headers={"HX-Redirect": "/enter"})

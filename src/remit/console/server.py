@@ -14,7 +14,7 @@ from remit.console.pages import decide, inbox, live, runs, today, why
 from remit.console.session import COOKIE, LASTS, Door, sign_in, sign_out
 from remit.console.show import HERE, page
 from remit.console.watch import Watch
-from remit.errors import RemitError, UnknownName, UserError
+from remit.errors import Forbidden, RemitError, UnknownName, UserError
 
 
 def make_server(app: App, door: Door, port: int) -> FastAPI:
@@ -60,4 +60,5 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
 async def _told(request: Request, error: Exception) -> HTMLResponse:
     """What was wrong, in words: a person's mistake and what is not there are no faults of the server."""
     status = 404 if isinstance(error, UnknownName) or "there is no" in str(error) else 400
+    status = 403 if isinstance(error, Forbidden) else status
     return page(request, "problem.html", status if isinstance(error, UserError) else 503, message=str(error))

@@ -12,7 +12,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from remit.app import App
+from remit.errors import Forbidden
 from remit.gate.unseen import shown
+from remit.roles import RIGHTS
 from remit.said import brief, first_line
 
 HERE = Path(__file__).parent
@@ -81,12 +84,25 @@ ENVIRONMENT.filters |= {
 }
 
 
+def here(request: Request) -> App:
+    """The App that a request is about."""
+    app: App = request.app.state.remit
+    return app
+
+
+def require(request: Request, right: str) -> None:
+    """Raises Forbidden where whoever is signed in lacks a right of `roles.RIGHTS`."""
+    if right not in request.state.rights:
+        raise Forbidden(f"your role does not allow this. It takes the right {right}: {RIGHTS[right]}")
+
+
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A whole page, or a fragment of one where the template is one."""
     text = ENVIRONMENT.get_template(template).render(
         request=request,
         path=request.url.path,
         who=request.state.who,
+        rights=request.state.rights,
         waiting=request.app.state.watch.count,
         **values,
     )

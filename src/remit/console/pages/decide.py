@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 from remit.app import App
 from remit.console.asking import DONE, Block, Item, Note, bare, became, blocks, key_of, what
 from remit.console.pages.inbox import listed
-from remit.console.show import page
+from remit.console.show import here, page
 from remit.dispatch import open_dispatch
 from remit.errors import NotWaiting, UserError
 from remit.gate.approval import Decision, seal
@@ -29,7 +29,7 @@ UNSAID = "the page did not say what it showed: load it again"
 @router.post("/inbox/{run}")
 async def every(request: Request, run: UUID) -> HTMLResponse:
     """Say the same to all calls of a run that were shown; each that may not be decided by that says why."""
-    app, who, form = request.app.state.remit, request.state.who, await request.form()
+    app, who, form = here(request), request.state.who, await request.form()
     pairs = [str(text).partition(" ") for text in form.getlist("shown")]
     seen = {ask: seal for seal, _, ask in pairs}
     decision = _decision(form)
@@ -62,7 +62,7 @@ async def every(request: Request, run: UUID) -> HTMLResponse:
 @router.post("/inbox/{run}/{ask}")
 async def decide(request: Request, run: UUID, ask: str) -> HTMLResponse:
     """Approve, reject or answer."""
-    app, who, form = request.app.state.remit, request.state.who, await request.form()
+    app, who, form = here(request), request.state.who, await request.form()
     decision, text = _decision(form), _text(form, "text")
     try:
         if decision == "approve":
@@ -79,7 +79,7 @@ async def decide(request: Request, run: UUID, ask: str) -> HTMLResponse:
 @router.post("/inbox/{run}/{ask}/remember")
 async def remember(request: Request, run: UUID, ask: str) -> HTMLResponse:
     """Approve, and be asked no more where it is the same: first what that is, then, when it is said again, done."""
-    app, who, form = request.app.state.remit, request.state.who, await request.form()
+    app, who, form = here(request), request.state.who, await request.form()
     wanted = [str(name) for name in form.getlist("same")]
     wanted += [
         f"{name.removeprefix('most:')}<={str(most).strip()}"
@@ -105,7 +105,7 @@ async def remember(request: Request, run: UUID, ask: str) -> HTMLResponse:
 @router.post("/inbox/{run}/{ask}/delegate")
 async def delegate(request: Request, run: UUID, ask: str) -> HTMLResponse:
     """Let another decide in one's place; nobody any more where no name is given."""
-    app, who, form = request.app.state.remit, request.state.who, await request.form()
+    app, who, form = here(request), request.state.who, await request.form()
     try:
         handed = await app.hand_over(run, who, _text(form, "to"), ask)
         words = f"{handed.to} may decide it in your place" if handed.to else "It is yours alone again"
@@ -124,7 +124,7 @@ async def _after(
     wanted: list[str] | None = None,
 ) -> HTMLResponse:
     """What is to be seen in place of what was decided on: itself where it still waits, else what became of it."""
-    app: App = request.app.state.remit
+    app = here(request)
     state = await app.state(run)
     about = what(state, ask)
     found = [Item(one) for one in await waiting(app, request.state.who, run=run) if one.row.ask_id == ask]

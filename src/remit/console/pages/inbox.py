@@ -10,10 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from remit.app import App
 from remit.console.asking import Block, Item, Note, became, blocks, key_of, what
 from remit.console.session import COOKIE, holds
-from remit.console.show import page
+from remit.console.show import here, page
 from remit.console.watch import Watch, look
 from remit.errors import UserError
 from remit.waiting import Waiting, waiting
@@ -31,7 +30,7 @@ async def listed(
     request: Request, mine: bool = False, after: str = "", told: Sequence[Note] = ()
 ) -> HTMLResponse:
     """The whole page; `told`: what came of something that was done on it."""
-    app: App = request.app.state.remit
+    app = here(request)
     found = await waiting(app, request.state.who, PAGE + 1, after=_place(after) if after else None)
     more = _named(found[PAGE - 1]) if len(found) > PAGE else ""
     shown = _theirs(found[:PAGE], mine)
@@ -69,7 +68,7 @@ async def events(watch: Watch, token: str) -> AsyncGenerator[str]:
 @router.post("/inbox/fresh")
 async def fresh(request: Request) -> HTMLResponse:
     """What has changed since the page was made, piece by piece: what a person is typing elsewhere on it stays."""
-    app, who = request.app.state.remit, request.state.who
+    app, who = here(request), request.state.who
     form = await request.form()
     mine, full = form.get("mine") == "1", form.get("full") == "1"
     have = [_had(str(text)) for text in form.getlist("have")]

@@ -14,7 +14,7 @@ from remit.console.feed import Feed, Feeds
 from remit.console.pages.runs import standing
 from remit.console.pages.timeline import entries
 from remit.console.session import COOKIE, holds
-from remit.console.show import ENVIRONMENT
+from remit.console.show import ENVIRONMENT, here
 from remit.journal.events import Event
 from remit.journal.state import State
 
@@ -27,7 +27,7 @@ END = "event: over\ndata:\n\n"  # the browser closes the stream on it, and does 
 @router.get("/runs/{run}/live")
 async def live(request: Request, run: UUID, after: int = 0) -> Response:
     """Server-sent events from the one after `after` on. Who comes back says by Last-Event-ID what they have."""
-    app: App = request.app.state.remit
+    app = here(request)
     feeds: Feeds = request.app.state.feeds
     last = request.headers.get("last-event-id", "")
     seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else after

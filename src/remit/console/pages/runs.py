@@ -12,9 +12,8 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.agents.report import effects
-from remit.app import App
 from remit.console.pages.timeline import chart, entries, part_of
-from remit.console.show import page
+from remit.console.show import here, page
 from remit.errors import NotWaiting, UnknownName, UserError
 from remit.journal.events import Event
 from remit.journal.limits import in_line
@@ -28,7 +27,7 @@ DEEDS = ("pause", "resume", "cancel")
 
 @router.get("/runs")
 async def runs(request: Request, older: str = "", newer: str = "") -> HTMLResponse:
-    app: App = request.app.state.remit
+    app = here(request)
     asked = {name: request.query_params.get(name, "").strip() for name in FIELDS}
     found = await search(
         app.store,
@@ -82,7 +81,7 @@ def day(text: str) -> datetime | None:
 @router.get("/runs/{prefix}")
 async def run(request: Request, prefix: str, events: int = 0) -> Response:
     """`events`: from which event on, where there are more than a page holds."""
-    app: App = request.app.state.remit
+    app = here(request)
     found = await app.find(prefix)
     if str(found) != prefix:
         return RedirectResponse(f"/runs/{found}", 303)
@@ -124,7 +123,7 @@ def possible(state: State) -> tuple[str, ...]:
 
 @router.get("/runs/{prefix}/{deed}/sure")
 async def ask_whether_sure(request: Request, prefix: str, deed: str) -> HTMLResponse:
-    app: App = request.app.state.remit
+    app = here(request)
     found = await app.find(prefix)
     state = await app.state(found)
     if deed not in possible(state):
@@ -134,7 +133,7 @@ async def ask_whether_sure(request: Request, prefix: str, deed: str) -> HTMLResp
 
 @router.post("/runs/{prefix}/{deed}")
 async def steer(request: Request, prefix: str, deed: str, why: Annotated[str, Form()] = "") -> Response:
-    app: App = request.app.state.remit
+    app = here(request)
     found = await app.find(prefix)
     who: str = request.state.who
     match deed:

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from remit.app import App
-from remit.console.show import page
+from remit.console.show import here, page
 from remit.journal.index import list_runs
 from remit.store.store import Store
 
@@ -32,7 +31,7 @@ class Day:
 
 @router.get("/")
 async def today(request: Request) -> HTMLResponse:
-    app: App = request.app.state.remit
+    app = here(request)
     now = await app.now()
     return page(
         request,

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
-from remit.app import App
 from remit.console.pages import timeline
-from remit.console.show import page
+from remit.console.show import here, page
 from remit.gate.unseen import shown
 from remit.said import brief
 from remit.waiting import vouching
@@ -72,7 +71,7 @@ class Graph:
 @router.get("/runs/{prefix}/why/{step}")
 async def why_page(request: Request, prefix: str, step: str, form: str = "") -> Response:
     """`step`: a call's id, or an event's number. `form=json`: for programs."""
-    app: App = request.app.state.remit
+    app = here(request)
     run = await app.find(prefix)
     events = await app.journal.read(run)
     found = why(events, step)
