@@ -309,7 +309,7 @@ async def test_a_stream_ends_when_its_token_is_revoked(
     made = await begun(app, ann)
     secret = ann.headers["authorization"].removeprefix("Bearer ")
     told_before = []
-    async for line in events.lines(app, UUID(made["id"]), 1, [], False, secret):
+    async for line in events.lines(app, UUID(made["id"]), 1, secret):
         told_before.append(line)
         if len(told_before) == 2:
             await revoke_token(app.store, "t0")

@@ -68,11 +68,11 @@ async def get_ask(app: Served, caller: Reads, run: UUID, ask: str) -> Ask:
 async def approve(app: Served, caller: Approves, run: UUID, ask: str, wanted: Yes) -> Run:
     """Say yes, once, to exactly what was shown; the run goes on with the workers. Where more people must say yes, it waits
     for them."""
-    state = await _asking(app, run, ask)
+    state = await asking(app, run, ask)
     asked = state.waits[ask]
     if asked.kind == "question" and asked.call_id:
         raise Refused(409, f"{ask} is a question: a yes is no answer; POST its text to …/asks/{ask}/answer")
-    return await _say(app, caller, run, ask, "approve", wanted.note, wanted.digest)
+    return await say(app, caller, run, ask, "approve", wanted.note, wanted.digest)
 
 
 @router.post(
@@ -80,8 +80,8 @@ async def approve(app: Served, caller: Approves, run: UUID, ask: str, wanted: Ye
 )
 async def reject(app: Served, caller: Approves, run: UUID, ask: str, wanted: No) -> Run:
     """Say no; the agent reads the reason and goes on from there."""
-    await _asking(app, run, ask)
-    return await _say(app, caller, run, ask, "reject", wanted.reason)
+    await asking(app, run, ask)
+    return await say(app, caller, run, ask, "reject", wanted.reason)
 
 
 @router.post(
@@ -91,10 +91,10 @@ async def reject(app: Served, caller: Approves, run: UUID, ask: str, wanted: No)
 )
 async def answer(app: Served, caller: Approves, run: UUID, ask: str, wanted: Reply) -> Run:
     """Answer what a run wants to know; it goes on with the workers."""
-    state = await _asking(app, run, ask)
+    state = await asking(app, run, ask)
     if state.waits[ask].kind == "approval":
         raise Refused(409, f"{ask} wants a yes or a no: POST to …/asks/{ask}/approve or …/reject")
-    return await _say(app, caller, run, ask, "answer", wanted.text)
+    return await say(app, caller, run, ask, "answer", wanted.text)
 
 
 @router.post("/runs/{run}/widen", summary="Let a run do more", **documented("approvals:write", 400, 404, 409))
@@ -123,7 +123,7 @@ def _open(state: State, ask: str) -> Asked:
     raise Refused(404, f"run {state.run} asks {ask!r} no more; GET /runs/{state.run} says what it asks")
 
 
-async def _asking(app: App, run: UUID, ask: str) -> State:
+async def asking(app: App, run: UUID, ask: str) -> State:
     """The run, where it asks that now. Raises Refused, NotWaiting."""
     state = fold(await events_of(app, run))
     if ask in state.asked and ask not in state.waits:
@@ -134,9 +134,12 @@ async def _asking(app: App, run: UUID, ask: str) -> State:
     return state
 
 
-async def _say(
+async def say(
     app: App, caller: Caller, run: UUID, ask: str, decision: Decision, text: str, digest: str | None = None
 ) -> Run:
+    """A word in the caller's name on what a run asks, which then goes on with the workers; a yes is bound to the `digest` of
+    what was shown. Raises Refused, NotWaiting."""
+
     def seen(asked: Asked) -> bool:
         return digest is None or digest == seal(asked)
 

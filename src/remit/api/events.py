@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,12 +11,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 
 from remit.api.guard import Reads, Served, documented
-from remit.api.problems import Refused
 from remit.api.runs import events_of
 from remit.api.schemas import EventOut, EventPage
 from remit.api.tokens import token_of
 from remit.app import App
-from remit.journal.events import Event, Finished
+from remit.following import follow, has_ended
+from remit.journal.events import Event
 
 router = APIRouter(tags=["events"])
 POLL = 0.5  # seconds between looks at the journal
@@ -85,40 +84,20 @@ async def stream_events(
 ) -> Response:
     """The events of a run as they happen (server-sent events), from any of them on."""
     seen = after if last is None else last
-    ended = await _ended(app, run)
-    events = await events_of(app, run, seen)
-    if not events and ended:
+    await events_of(app, run)
+    if await has_ended(app, run) and not await app.journal.read(run, seen):
         return Response(status_code=204)
     secret = request.headers.get("authorization", "").partition(" ")[2].strip()
-    return StreamingResponse(lines(app, run, seen, events, ended, secret), media_type="text/event-stream")
+    return StreamingResponse(lines(app, run, seen, secret), media_type="text/event-stream")
 
 
-async def lines(
-    app: App, run: UUID, seen: int, events: list[Event], ended: bool, secret: str
-) -> AsyncIterator[str]:
+async def lines(app: App, run: UUID, seen: int, secret: str) -> AsyncIterator[str]:
     """What a stream says, until its run has ended, its reader is gone or its token holds no more."""
-    silent = 0
-    while True:
+    async for events in follow(app, run, seen, poll=POLL, beat=POLL * BEAT):
         for event in events:
-            seen, silent = event.seq, 0
             data = EVENT.dump_json(out(event)).decode()
-            yield f"id: {seen}\nevent: {event.body.type}\ndata: {data}\n\n"
-        if ended or any(isinstance(event.body, Finished) for event in events):
-            return
-        await asyncio.sleep(POLL)
-        events = await app.journal.read(run, seen)
-        silent += 1
-        if silent % BEAT == 0:
+            yield f"id: {event.seq}\nevent: {event.body.type}\ndata: {data}\n\n"
+        if not events:
             if secret and await token_of(app.store, secret) is None:
                 return
             yield ": still here\n\n"
-
-
-async def _ended(app: App, run: UUID) -> bool:
-    """Whether nothing comes any more. Raises Refused where the run is gone."""
-    query = "select status not in ('running', 'waiting', 'paused') from runs where id = %s"
-    async with app.store.pool.connection() as connection:
-        row = await (await connection.execute(query, (run,))).fetchone()
-    if row is None:
-        raise Refused(404, f"there is no run {run}")
-    return bool(row[0])
