@@ -21,6 +21,7 @@ from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
 from remit.agents.workspace import hours, workspace_of
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
+from remit.feed import Feed, Feeds
 from remit.journal.cut import take_over
 from remit.journal.events import (
     Acted,
@@ -75,11 +76,13 @@ class App(Steering):
     sessions: Sessions = field(default_factory=Sessions)  # with MCP servers
     turns: Turns = field(init=False)
     openings: Openings = field(init=False)
+    feeds: Feeds = field(init=False)  # of runs that somebody watches
     _begun: dict[UUID, tuple[list[Event], float]] = field(default_factory=dict)  # just begun here, and when
 
     def __post_init__(self) -> None:
         self.turns = Turns(self.store, self.leases)
         self.openings = Openings(self.store, self.settings.max_open_runs)
+        self.feeds = Feeds(self.store, self.journal)
         self.leases.interrupt = self._interrupt
 
     async def start(
@@ -210,7 +213,7 @@ class App(Steering):
         instructions, model, … Raises UserError where an effect was under way at `at` and its outcome is unknown."""
         events = await self.journal.read(run)
         if not events:
-            raise UserError(f"there is no run {run}")
+            raise NoSuchRun(f"there is no run {run}")
         last = at if at is not None else events[-1].seq
         kept = take_over(events, last, datetime.now(UTC))
         first = events[0].body
@@ -232,7 +235,7 @@ class App(Steering):
         """The fold of a run. Raises UserError where there is none."""
         events = await self.journal.read(run)
         if not events:
-            raise UserError(f"there is no run {run}")
+            raise NoSuchRun(f"there is no run {run}")
         return fold(events)
 
     async def find(self, prefix: str) -> UUID:
@@ -255,6 +258,8 @@ class App(Steering):
         live = await self.live_from(
             run, events, model=Unopened() if ended else None, watch=watch, stream=stream
         )
+        if feed := self.feeds.open.get(run):
+            _heard(live, feed)
         if live.connections and not ended and (gone := await withdrawn(live)):
             live.withdrawn = gone
             live.offered = tuple(tool for tool in live.offered if tool.name not in gone)
@@ -339,6 +344,14 @@ class App(Steering):
     async def beside(self, name: str) -> str:
         """The URL of the database `remit_<name>` on Remit's own server, made where it is missing."""
         return await sibling(self.store, f"remit_{name}")
+
+
+def _heard(live: Live, feed: Feed) -> None:
+    """Let those who watch the run hear what it does here at once, unless somebody else listens."""
+    if live.stream is None:
+        live.stream = lambda piece: feed.speak(live.state.steps, piece)
+    if live.watch is None:
+        live.watch = lambda event: feed.written.set()
 
 
 def outcomes(live: Live) -> dict[str, tuple[Acted, Intended | None]]:

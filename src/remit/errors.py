@@ -57,7 +57,7 @@ class UnknownName(UserError):
 
 
 class NoSuchRun(UserError):
-    """No run has this number, or whoever was about to begin it died before."""
+    """No run has this number (any more), or whoever was about to begin it died before."""
 
 
 class SpecError(UserError):

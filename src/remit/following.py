@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from remit.app import App
 from remit.errors import NoSuchRun
-from remit.journal.events import Event, Finished
+from remit.feed import QUIET
+from remit.journal.events import Event
 
-POLL = 0.5  # seconds between looks at the journal
-BEAT = 10.0  # seconds of silence after which a follower is told that nothing came
+BEAT = QUIET  # seconds after which a follower has a turn, though nothing came
 
 
-async def follow(
-    app: App, run: UUID, after: int = 0, *, poll: float = POLL, beat: float = BEAT
-) -> AsyncGenerator[list[Event]]:
-    """The events after that number, some at a time as they come; it ends with the run. An empty list says that nothing
-    came for a while: what follows can look whether anybody still listens. Raises NoSuchRun."""
-    ended = await has_ended(app, run)
-    silent = 0.0
-    while True:
-        events = await app.journal.read(run, after)
-        if events:
-            after, silent = events[-1].seq, 0.0
-            yield events
-        if ended or any(isinstance(event.body, Finished) for event in events):
-            return
-        await asyncio.sleep(poll)
-        silent += poll
-        if silent >= beat:
-            silent = 0.0
+async def follow(app: App, run: UUID, after: int = 0, *, beat: float = BEAT) -> AsyncGenerator[list[Event]]:
+    """The events after that number, some at a time as they come; it ends with the run. An empty list comes at least each
+    `beat` seconds: what follows can look whether anybody still listens. However many follow a run, it is read once. Raises
+    NoSuchRun."""
+    await has_ended(app, run)
+    async for one in app.feeds.follow(run, after, beat):
+        if one is None:
             yield []
+        elif isinstance(one, Event):
+            yield [one]
 
 
 async def has_ended(app: App, run: UUID) -> bool:

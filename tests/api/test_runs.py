@@ -214,6 +214,36 @@ async def test_a_key_that_began_nothing_is_free_for_what_is_mended(app: App, cli
     assert (await ann.post("/runs", json={"agent": SPEC, "goal": "go"}, headers=key)).status_code == 201
 
 
+async def test_of_two_with_one_key_of_which_one_is_turned_away_there_is_one_run(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one is refused, and lets go of the key, while the other is beginning the run; then the first tries again."""
+    ann, admit = await client(), app.openings.admit
+    scripted(app, finish())
+    body, key = {"agent": SPEC, "goal": "go"}, {"Idempotency-Key": "k-1"}
+    inside, refused, calls = asyncio.Event(), asyncio.Event(), iter((True, False))
+
+    async def full(*args: Any) -> None:
+        if next(calls):
+            inside.set()
+            await refused.wait()
+        else:
+            raise Busy("too many runs are open.", 12)
+
+    monkeypatch.setattr(app.openings, "admit", full)
+    slow = asyncio.create_task(ann.post("/runs", json=body, headers=key))
+    await inside.wait()
+    assert (await ann.post("/runs", json=body, headers=key)).status_code == 429
+    refused.set()
+    run = (await slow).json()["id"]
+    monkeypatch.setattr(app.openings, "admit", admit)
+    again = await ann.post("/runs", json=body, headers=key)
+    assert (again.json()["id"], again.headers["idempotent-replayed"]) == (run, "true")
+    other = await ann.post("/runs", json=body | {"goal": "come"}, headers=key)
+    assert other.status_code == 409
+    assert len((await ann.get("/runs")).json()["runs"]) == 1
+
+
 async def test_a_key_is_kept_for_a_day(app: App, client: Client) -> None:
     ann, key = await client(), {"Idempotency-Key": "k-1"}
     scripted(app, finish())
@@ -280,9 +310,8 @@ def told(text: str) -> list[Json]:
 
 
 async def test_a_stream_tells_each_event_as_it_happens_and_ends_with_the_run(
-    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+    app: App, client: Client
 ) -> None:
-    monkeypatch.setattr(events, "POLL", 0.01)
     ann = await client()
     made = await begun(app, ann)
     path = f"/runs/{made['id']}/stream"
@@ -303,8 +332,7 @@ async def test_a_stream_tells_each_event_as_it_happens_and_ends_with_the_run(
 async def test_a_stream_ends_when_its_token_is_revoked(
     app: App, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "POLL", 0)
-    monkeypatch.setattr(events, "BEAT", 1)
+    monkeypatch.setattr(events, "BEAT", 0)
     ann = await client()
     made = await begun(app, ann)
     secret = ann.headers["authorization"].removeprefix("Bearer ")

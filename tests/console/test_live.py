@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from remit.app import App
-from remit.console.feed import Feeds
 from remit.console.pages import live as live_page
 from remit.console.session import sign_in, sign_out
+from remit.feed import Feeds
 from remit.journal.events import Event
 from tests.console.test_runs import EVIL, SAFE, done, shown, text, waiting
 
@@ -75,7 +75,7 @@ async def test_who_comes_back_goes_on_after_what_they_have(app: App, browser: ht
 async def test_many_viewers_of_a_run_are_one_reader_that_leaves_with_the_last(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, feeds, reads = await waiting(app), Feeds(app), list[int]()
+    run, feeds, reads = await waiting(app), Feeds(app.store, app.journal), list[int]()
     read = app.journal.read
 
     async def counted(which: UUID, after: int = 0) -> list[Event]:
@@ -125,7 +125,7 @@ async def test_nobody_watches_without_being_signed_in(app: App, stranger: httpx.
 
 async def test_who_is_signed_out_is_told_no_more_of_a_run(app: App, server: FastAPI) -> None:
     run, token = await waiting(app), await sign_in(app.store, "ann")
-    async with aclosing(live_page.sent(app, server.state.feeds, run, 0, token)) as told:
+    async with aclosing(live_page.sent(app, run, 0, token)) as told:
         assert (await anext(told)).startswith("retry")
         assert (await anext(told)).startswith("id: ")
         await sign_out(app.store, token)

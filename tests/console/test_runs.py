@@ -156,6 +156,13 @@ async def test_the_beginning_of_an_id_leads_to_its_run(app: App, browser: httpx.
     assert (await browser.get("/runs/00000000-0000-4000-8000-000000000000")).status_code == 404
 
 
+async def test_a_filter_that_means_nothing_is_a_mistake_and_no_missing_page(
+    browser: httpx.AsyncClient,
+) -> None:
+    answer = await browser.get("/runs", params={"status": "mett"})
+    assert (answer.status_code, "Did you mean" in answer.text) == (400, True)
+
+
 async def test_markup_that_anybody_wrote_is_shown_and_never_taken(
     app: App, browser: httpx.AsyncClient
 ) -> None:

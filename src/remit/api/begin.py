@@ -29,6 +29,18 @@ KEPT = timedelta(days=1)  # an idempotency key
 
 async def begin(app: App, caller: Caller, wanted: Begin, key: str | None) -> tuple[UUID, bool]:
     """The run that was wanted, and whether it is new. Workers advance it. Raises Refused."""
+    run, new = await begun(app, caller, wanted, key)
+    await hand_to_workers(app, run, wanted.priority)
+    return run, new
+
+
+async def hand_to_workers(app: App, run: UUID, priority: int = 0) -> None:
+    async with open_dispatch(app.store) as dispatch:
+        await dispatch.enqueue(run, priority=priority)
+
+
+async def begun(app: App, caller: Caller, wanted: Begin, key: str | None) -> tuple[UUID, bool]:
+    """As `begin`, and nobody is told of it yet: whoever wants to hear it from its beginning can listen first."""
     agent = agent_for(caller, wanted)
     run, new = uuid4(), True
     if key is not None:
@@ -46,10 +58,8 @@ async def begin(app: App, caller: Caller, wanted: Begin, key: str | None) -> tup
         new = False
     except RemitError:
         if key is not None:
-            await _forget(app.store, caller, key, run)
+            await _release(app.store, caller, key, run)
         raise
-    async with open_dispatch(app.store) as dispatch:
-        await dispatch.enqueue(run, priority=wanted.priority)
     return run, new
 
 
@@ -112,16 +122,23 @@ def spec_of(spec: dict[str, Any]) -> Agent:
 
 
 async def _chosen(store: Store, caller: Caller, key: str, wanted: Begin, run: UUID) -> UUID:
-    """The run of that key: the one that it began before, or `run` from now on. Raises Refused where it was used for something
-    else."""
+    """The run of that key: the one that it began before or is beginning now, or `run` from now on. Raises Refused where it was
+    used for something else."""
     request = hashlib.sha256(to_json(wanted.model_dump())).digest()
     put = """
-        insert into begun (caller, key, request, run, expires_at) values (%s, %s, %s, %s, clock_timestamp() + %s)
-        on conflict (caller, key) do update set key = excluded.key returning request, run
+        insert into begun as old (caller, key, request, run, expires_at)
+        values (%(caller)s, %(key)s, %(request)s, %(run)s, clock_timestamp() + %(kept)s)
+        on conflict (caller, key) do update set released = false, (request, run) = (
+            select case when free then excluded.request else old.request end,
+                   case when free then excluded.run else old.run end
+            from (select old.released and old.request <> excluded.request
+                         and not exists (select from runs where id = old.run)) as found (free))
+        returning request, run
     """
+    values = {"caller": caller.key, "key": key, "request": request, "run": run, "kept": KEPT}
     async with store.pool.connection() as connection:
         await connection.execute("delete from begun where expires_at < clock_timestamp()")
-        row = await (await connection.execute(put, (caller.key, key, request, run, KEPT))).fetchone()
+        row = await (await connection.execute(put, values)).fetchone()
     assert row is not None
     before, chosen = row
     if bytes(before) != request:
@@ -134,10 +151,12 @@ async def _chosen(store: Store, caller: Caller, key: str, wanted: Begin, run: UU
     return found
 
 
-async def _forget(store: Store, caller: Caller, key: str, run: UUID) -> None:
-    """A key that began nothing may be used again, for what is mended."""
+async def _release(store: Store, caller: Caller, key: str, run: UUID) -> None:
+    """A key that began nothing may be used again, for what is mended. With the same body it stays with its run: another
+    request with it may be beginning that one at this moment."""
     query = """
-        delete from begun where caller = %s and key = %s and run = %s and not exists (select from runs where id = %s)
+        update begun set released = true where caller = %s and key = %s and run = %s
+        and not exists (select from runs where id = %s)
     """
     async with store.pool.connection() as connection:
         await connection.execute(query, (caller.key, key, run, run))

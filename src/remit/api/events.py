@@ -19,8 +19,7 @@ from remit.following import follow, has_ended
 from remit.journal.events import Event
 
 router = APIRouter(tags=["events"])
-POLL = 0.5  # seconds between looks at the journal
-BEAT = 20  # looks after which a silent stream says that it lives, and looks whether its token still holds
+BEAT = 10.0  # seconds after which a stream says that it lives, and looks whether its token still holds
 After = Annotated[int, Query(ge=0, le=2**31 - 1, description="Only those after this number.")]
 EVENT: TypeAdapter[EventOut] = TypeAdapter(EventOut)
 SENT = {
@@ -93,7 +92,7 @@ async def stream_events(
 
 async def lines(app: App, run: UUID, seen: int, secret: str) -> AsyncIterator[str]:
     """What a stream says, until its run has ended, its reader is gone or its token holds no more."""
-    async for events in follow(app, run, seen, poll=POLL, beat=POLL * BEAT):
+    async for events in follow(app, run, seen, beat=BEAT):
         for event in events:
             data = EVENT.dump_json(out(event)).decode()
             yield f"id: {event.seq}\nevent: {event.body.type}\ndata: {data}\n\n"

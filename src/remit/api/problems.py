@@ -17,10 +17,12 @@ from remit.errors import (
     Busy,
     Forbidden,
     ModelError,
+    NoSuchRun,
     NotWaiting,
     RemitError,
     StaleWriter,
     StoreError,
+    UnknownName,
     UserError,
 )
 
@@ -101,6 +103,12 @@ def printable(text: str) -> str:
     return text[:MOST_WORDS].encode("utf-8", "replace").decode()
 
 
+def missing(request: Request, error: Exception) -> bool:
+    """Whether what the address names is not there, rather than something that was sent."""
+    named = error.name if isinstance(error, UnknownName) else ""
+    return isinstance(error, NoSuchRun) or (bool(named) and named in map(str, request.path_params.values()))
+
+
 async def refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
     return problem(error.status, error.detail, error.errors, error.headers)
@@ -114,7 +122,9 @@ async def told(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, Busy):
         return problem(429, detail, headers={"Retry-After": str(max(1, round(error.retry_after)))})
     if isinstance(error, Forbidden):
-        return problem(403, str(error))
+        return problem(403, detail)
+    if missing(request, error):
+        return problem(404, detail)
     if isinstance(error, UserError):
         return problem(422, detail)
     if isinstance(error, StoreError | ModelError):

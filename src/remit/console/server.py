@@ -6,22 +6,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from remit.api.problems import missing
 from remit.api.server import make_api
 from remit.app import App
-from remit.console.feed import Feeds
 from remit.console.guard import guard
 from remit.console.pages import decide, inbox, live, runs, today, why
 from remit.console.session import COOKIE, LASTS, Door, sign_in, sign_out
 from remit.console.show import HERE, page
 from remit.console.watch import Watch
-from remit.errors import Forbidden, RemitError, UnknownName, UserError
+from remit.errors import Forbidden, RemitError, UserError
 
 
 def make_server(app: App, door: Door, port: int) -> FastAPI:
     """The console, for browsers on this machine that name it by `localhost` or a loopback address and this port."""
     server = FastAPI(title="Remit", openapi_url=None, docs_url=None, redoc_url=None)
     server.state.remit = app
-    server.state.feeds = Feeds(app)
     server.state.watch = Watch(app.store)
     server.state.hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
     server.middleware("http")(guard)
@@ -59,6 +58,6 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
 
 async def _told(request: Request, error: Exception) -> HTMLResponse:
     """What was wrong, in words: a person's mistake and what is not there are no faults of the server."""
-    status = 404 if isinstance(error, UnknownName) or "there is no" in str(error) else 400
+    status = 404 if missing(request, error) else 400
     status = 403 if isinstance(error, Forbidden) else status
     return page(request, "problem.html", status if isinstance(error, UserError) else 503, message=str(error))

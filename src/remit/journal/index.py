@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from remit.errors import UserError
+from remit.errors import NoSuchRun, UserError
 from remit.store.store import Store
 
 
@@ -211,9 +211,9 @@ async def find_run(store: Store, prefix: str) -> UUID:
         if not rows and prefix != "last":
             query = "select run, deleted_at, policy from tombstones where run between %s and %s limit 1"
             for run, at, policy in await (await connection.execute(query, bounds)).fetchall():
-                raise UserError(f"run {run} was deleted on {at:%d %B %Y} by the policy {policy!r}")
+                raise NoSuchRun(f"run {run} was deleted on {at:%d %B %Y} by the policy {policy!r}")
     if not rows:
-        raise UserError(f"there is no run {prefix!r}; `remit runs` lists them")
+        raise NoSuchRun(f"there is no run {prefix!r}; `remit runs` lists them")
     if len(rows) > 1:
         raise UserError(f"several runs begin with {prefix!r}; write more of the id")
     found: UUID = rows[0][0]

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from remit.app import App
-from remit.console.feed import Feed, Feeds
 from remit.console.pages.runs import standing
 from remit.console.pages.timeline import entries
 from remit.console.session import COOKIE, holds
 from remit.console.show import ENVIRONMENT, here
+from remit.feed import Feed
 from remit.journal.events import Event
 from remit.journal.state import State
 
@@ -28,22 +28,22 @@ END = "event: over\ndata:\n\n"  # the browser closes the stream on it, and does 
 async def live(request: Request, run: UUID, after: int = 0) -> Response:
     """Server-sent events from the one after `after` on. Who comes back says by Last-Event-ID what they have."""
     app = here(request)
-    feeds: Feeds = request.app.state.feeds
     last = request.headers.get("last-event-id", "")
     seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else after
     await app.find(str(run))
-    events = sent(app, feeds, run, seen, request.cookies.get(COOKIE, ""))
+    events = sent(app, run, seen, request.cookies.get(COOKIE, ""))
     return StreamingResponse(events, media_type="text/event-stream")
 
 
-async def sent(app: App, feeds: Feeds, run: UUID, seen: int, token: str) -> AsyncGenerator[str]:
-    async with feeds.watched(run) as feed:
+async def sent(app: App, run: UUID, seen: int, token: str) -> AsyncGenerator[str]:
+    async with app.feeds.watched(run) as feed:
         yield "retry: 1000\n\n"
         while await holds(app.store, token):
             changed = feed.changed
-            while fresh := feed.events[seen : seen + TOGETHER]:
+            if fresh := feed.events[seen : seen + TOGETHER]:
                 seen = fresh[-1].seq
                 yield _message(feed, fresh)
+                continue  # by then they may be signed out
             if feed.over:
                 yield END
                 return
