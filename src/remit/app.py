@@ -207,7 +207,9 @@ class App(Steering):
             if live := self.lives.get(run):
                 live.interrupt()
 
-    async def fork(self, run: UUID, at: int | None = None, changes: Mapping[str, Json] | None = None) -> UUID:
+    async def fork(
+        self, run: UUID, at: int | None = None, changes: Mapping[str, Json] | None = None, by: str = ""
+    ) -> UUID:
         """A new run that shares this one's events up to `at` (its end where None), and its files as they are now.
         Effects before are not repeated; what comes after is new and judged anew. `changes` are to the spec:
         instructions, model, … Raises UserError where an effect was under way at `at` and its outcome is unknown."""
@@ -224,7 +226,8 @@ class App(Steering):
             raise UserError("a run is read one way from its beginning: `reading` cannot change in a fork")
         outfit(agent)
         spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        begun = first.model_copy(update={"fork_of": run, "fork_seq": last, "spec": spec, "parent": None})
+        said = {"fork_of": run, "fork_seq": last, "fork_by": by, "spec": spec, "parent": None}
+        begun = first.model_copy(update=said)
         new, folder = uuid4(), self.settings.data_dir / "runs"
         if (folder / str(run)).is_dir():
             await in_thread(lambda: shutil.copytree(folder / str(run), folder / str(new), symlinks=True))

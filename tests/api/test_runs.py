@@ -359,6 +359,39 @@ async def test_a_run_is_paused_resumed_cancelled_and_forked(app: App, client: Cl
         assert (await ann.post(f"{path}/{verb}", json={})).status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"rules": [{"tool": "send", "dney": "true"}]}, "/rules/0/dney"),
+        ({"rules": [{"tool": "send", "deny": "args."}]}, "/rules"),
+        ({"rules": [{"tool": "send", "ask": "true", "by": "group:nobody"}]}, "/rules"),
+        ({"model": "nonsense"}, "/model"),
+    ],
+)
+async def test_what_a_fork_cannot_have_is_said_where_it_stands(
+    app: App, client: Client, change: dict[str, Any], pointer: str
+) -> None:
+    ann = await client()
+    path = f"/runs/{(await begun(app, ann))['id']}"
+    answer = await ann.post(f"{path}/fork", json={"at": 1, **change})
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
+
+
+async def test_a_fork_has_the_rules_that_were_sent_and_may_be_simulated(app: App, client: Client) -> None:
+    ann = await client()
+    path = f"/runs/{(await begun(app, ann))['id']}"
+    rules = [{"tool": "send", "deny": "true"}]
+    fork = (await ann.post(f"{path}/fork", json={"at": 1, "rules": rules, "shadow": True})).json()
+    started = (await app.state(UUID(fork["id"]))).started
+    assert started is not None
+    assert (started.spec["rules"], started.spec["remit"]["autonomy"], started.fork_by) == (
+        rules,
+        "shadow",
+        "ann",
+    )
+
+
 async def test_what_is_no_run_is_not_found_by_any_verb(app: App, client: Client) -> None:
     ann = await client()
     path = f"/runs/{uuid4()}"

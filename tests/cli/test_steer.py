@@ -46,6 +46,25 @@ def test_a_fork_can_have_another_model(tmp_path: Path) -> None:
     assert forked["report"] == "Another did it."
 
 
+def test_a_fork_can_have_other_rules_and_be_simulated_only(tmp_path: Path) -> None:
+    run = work(tmp_path, CHARGE, DONE)["run"]
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules:\n- tool: charge\n  deny: 'true'\n")
+    forked = data("fork", run, "--at", "1", "--shadow")
+    assert [what for what, _ in world.done] == ["charge"]
+    outcomes = [
+        e["body"]["status"] for e in data("show", forked["run"])["events"] if e["body"]["type"] == "acted"
+    ]
+    assert outcomes[0] == "simulated"
+    forked = data("fork", run, "--at", "1", "--rules", str(rules))
+    assert [what for what, _ in world.done] == ["charge"]
+    (verdict,) = [e["body"] for e in data("show", forked["run"])["events"] if e["body"]["type"] == "judged"]
+    assert verdict["decision"] == "deny"
+    rules.write_text("rules:\n- tool: charge\n  dney: 'true'\n")
+    wrong = remit("fork", run, "--at", "1", "--rules", str(rules))
+    assert (wrong.exit_code, "rules.yaml:3: unknown key" in wrong.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("at", ["0", "-3", "999"])
 def test_a_fork_from_an_event_that_is_not_there_is_refused(tmp_path: Path, at: str) -> None:
     run = work(tmp_path, DONE)["run"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from remit.agents.lock import with_locks
 from remit.agents.spec import Agent, Airlock, Budget, Check, Connection, Limits, RemitSpec, Rule, ToolLimit
-from remit.agents.yaml import line_of, plain, read, read_file
+from remit.agents.yaml import line_of, plain, read, read_file, written
 from remit.errors import SpecError, UserError
 from remit.tools.secrets import references
 
@@ -44,6 +44,23 @@ def load_agent(path: Path, find: Callable[[str], Agent] | None = None) -> Agent:
 def parse_agent(text: str, path: str = "agent", find: Callable[[str], Agent] | None = None) -> Agent:
     """As load_agent, from the text."""
     return _made(read(text, path), path, find)
+
+
+def parse_rules(text: str, path: str = "rules") -> tuple[Rule, ...]:
+    """The `rules:` of a YAML text, which may be an agent's. Raises SpecError with the line."""
+    if not re.search(r"^name:", text, re.MULTILINE):
+        text += "\nname: rules\n"  # at the end, so that the lines of mistakes are right
+    found = parse_agent(text, path).rules
+    if not found:
+        raise SpecError("has no `rules:`; write them as in an agent file", path)
+    return found
+
+
+def rules_text(rules: Sequence[Rule]) -> str:
+    """Rules as an agent's file has them, for `parse_rules`."""
+    return written(
+        {"rules": [rule.model_dump(mode="json", by_alias=True, exclude_defaults=True) for rule in rules]}
+    )
 
 
 def wrong(error: ValidationError, data: Json, path: str, models: Mapping[str, type[BaseModel]]) -> SpecError:

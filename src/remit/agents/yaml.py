@@ -7,6 +7,7 @@ things than text, numbers, lists and mappings, are refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,14 @@ class _Bounded(RoundTripParser):
 
 def _stop(event: Any, problem: str) -> None:
     raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+
+def written(value: Json) -> str:
+    """A value as YAML, for people to change."""
+    yaml, text = YAML(typ="rt"), StringIO()
+    yaml.width = 110
+    yaml.dump(value, text)
+    return text.getvalue()
 
 
 def plain(value: Json) -> Json:

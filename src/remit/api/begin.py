@@ -8,12 +8,12 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from remit import library
 from remit.agents.load import literals, with_team
-from remit.agents.spec import Agent
+from remit.agents.spec import Agent, Rule
 from remit.api.guard import Caller, require
 from remit.api.problems import FieldError, Refused, at, pointer
 from remit.api.schemas import Begin
@@ -25,6 +25,7 @@ from remit.outfit import find_agent
 from remit.store.store import Store
 
 KEPT = timedelta(days=1)  # an idempotency key
+RULES: TypeAdapter[tuple[Rule, ...]] = TypeAdapter(tuple[Rule, ...])
 
 
 async def begin(app: App, caller: Caller, wanted: Begin, key: str | None) -> tuple[UUID, bool]:
@@ -104,13 +105,7 @@ def spec_of(spec: dict[str, Any]) -> Agent:
     try:
         agent = Agent.model_validate(with_team(spec, "", named))
     except ValidationError as error:
-        wrong = [
-            FieldError(pointer=pointer(("body", "agent", *one["loc"])), detail=one["msg"])
-            for one in error.errors()[:20]
-        ]
-        raise Refused(
-            422, f"the agent cannot be used: {wrong[0].pointer}: {wrong[0].detail}", wrong
-        ) from error
+        raise _unusable("the agent", ("body", "agent"), error) from error
     except SpecError as error:
         raise at("/agent", str(error)) from error
     for loc, what, name in literals(agent):
@@ -119,6 +114,23 @@ def spec_of(spec: dict[str, Any]) -> Agent:
             f"{what}, which each run's journal would keep: keep it with `remit secrets set {name}` and write secret:{name}",
         )
     return agent
+
+
+def rules_of(rules: list[dict[str, Any]] | None) -> tuple[Rule, ...] | None:
+    """Raises Refused with each part of the rules that cannot be used."""
+    if rules is None:
+        return None
+    try:
+        return RULES.validate_python(rules)
+    except ValidationError as error:
+        raise _unusable("the rules", ("body", "rules"), error) from error
+
+
+def _unusable(what: str, where: tuple[str, ...], error: ValidationError) -> Refused:
+    wrong = [
+        FieldError(pointer=pointer((*where, *one["loc"])), detail=one["msg"]) for one in error.errors()[:20]
+    ]
+    return Refused(422, f"{what} cannot be used: {wrong[0].pointer}: {wrong[0].detail}", wrong)
 
 
 async def _chosen(store: Store, caller: Caller, key: str, wanted: Begin, run: UUID) -> UUID:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import AwareDatetime
 
-from remit.api.begin import begin
+from remit.api.begin import begin, rules_of
 from remit.api.guard import Reads, Served, Writes, documented, require
 from remit.api.problems import Refused, at
 from remit.api.schemas import (
@@ -27,6 +27,7 @@ from remit.api.schemas import (
 from remit.app import App
 from remit.dispatch import open_dispatch
 from remit.errors import UserError
+from remit.forking import Otherwise, Unfit, fork
 from remit.journal.events import Event
 from remit.journal.limits import in_line
 from remit.journal.search import Wanted, descendants, place, search
@@ -183,12 +184,13 @@ async def resume_run(app: Served, caller: Writes, run: UUID) -> Run:
 async def fork_run(app: Served, caller: Writes, run: UUID, wanted: Onward, response: Response) -> Run:
     """A new run that shares the events of this one up to `at`. What was done before is not repeated, and what comes after is
     new and judged anew."""
-    changes = {
-        k: v for k, v in (("model", wanted.model), ("instructions", wanted.instructions)) if v is not None
-    }
-    if changes:
-        require(caller, "agents:write", f"a fork with another {' and other '.join(changes)}")
+    otherwise = Otherwise(wanted.model, wanted.instructions, rules_of(wanted.rules), wanted.shadow)
+    if otherwise.named:
+        require(caller, "agents:write", f"a fork with other {' and other '.join(otherwise.named)}")
     await events_of(app, run)
-    new = await app.fork(run, wanted.at, changes)
+    try:
+        new = await fork(app, run, wanted.at, otherwise, caller.who)
+    except Unfit as error:
+        raise at(f"/{error.part}", str(error)) from error
     response.headers["Location"] = f"/api/v1/runs/{new}"
     return await hand_on(app, new)

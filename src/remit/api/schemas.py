@@ -113,6 +113,12 @@ class Onward(Sent):
     instructions: Text | None = Field(
         None, max_length=100_000, description="Go on with other instructions; needs the scope agents:write."
     )
+    rules: list[Facts] | None = Field(
+        None,
+        max_length=200,
+        description="Go on under other rules of the agent; needs the scope agents:write.",
+    )
+    shadow: bool = Field(False, description="Only simulate what it would do.")
 
 
 class Reason(Sent):

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -17,7 +18,7 @@ from rich.console import Console, OverflowMethod
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from remit.errors import RemitError
+from remit.errors import RemitError, UserError
 from remit.journal.state import State
 
 T = TypeVar("T")
@@ -75,6 +76,14 @@ def escape(text: str) -> str:
 def me() -> str:
     """Who is at the keyboard: REMIT_USER, else the login name."""
     return os.environ.get("REMIT_USER") or getpass.getuser()
+
+
+def read_text(path: Path) -> str:
+    """A file that was named. Raises UserError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
 
 
 def print_json(value: Any) -> None:

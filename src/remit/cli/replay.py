@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from remit import settings
-from remit.agents.load import parse_agent
-from remit.agents.spec import Rule
+from remit.agents.load import parse_rules
 from remit.app import open_app
-from remit.cli.common import Download, console, perform, print_json
+from remit.cli.common import Download, console, perform, print_json, read_text
 from remit.cli.run import digest
 from remit.cli.timeline import colour, line
-from remit.errors import UserError
+from remit.compared import folded, parting
 from remit.journal.compare import Comparison, Row, compare
 from remit.journal.events import Event
 from remit.journal.state import fold
@@ -29,7 +27,6 @@ from remit.said import brief
 Run = Annotated[str, typer.Argument(help="The run's id, its beginning, or `last`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 MARKS = {"same": ("=", "dim"), "a": ("A", "red"), "b": ("B", "green"), "differs": ("~", "yellow")}
-ALIKE = 2  # rows that are the same, kept beside one that is not
 
 
 def replay(
@@ -110,8 +107,8 @@ async def _replay(
     changes = Changes(
         agent=find_agent(agent) if agent else None,
         model=model,
-        instructions=_read(instructions) if instructions else None,
-        rules=_rules(rules) if rules else None,
+        instructions=read_text(instructions) if instructions else None,
+        rules=parse_rules(read_text(rules), str(rules)) if rules else None,
     )
 
     def show(event: Event) -> None:
@@ -141,24 +138,6 @@ async def _diff(prefix_a: str, prefix_b: str, everything: bool, as_json: bool) -
     show_comparison(found, everything)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-
-
-def _rules(path: Path) -> tuple[Rule, ...]:
-    """The `rules:` of a YAML file, which may be an agent's. Raises SpecError with the line."""
-    text = _read(path)
-    if not re.search(r"^name:", text, re.MULTILINE):
-        text += "\nname: rules\n"  # at the end, so that the lines of mistakes are right
-    found = parse_agent(text, str(path)).rules
-    if not found:
-        raise UserError(f"{path}: has no `rules:`; write them as in an agent file")
-    return found
-
-
 def as_data(found: Comparison) -> dict[str, object]:
     """A comparison as JSON: rows by the numbers of their events."""
     parted = found.divergence
@@ -186,34 +165,12 @@ def _row(row: Row) -> dict[str, object]:
 
 def show_comparison(found: Comparison, everything: bool = False) -> None:
     """The rows that differ with some around them, then how the two runs stand."""
-    near = {
-        i + step
-        for i, row in enumerate(found.rows)
-        if row.kind != "same"
-        for step in range(-ALIKE, ALIKE + 1)
-    }
-    left = 0
-    for number, row in enumerate(found.rows):
-        if not (everything or number in near or row.note):
-            left += 1
-            continue
-        if left:
-            console.print(Text(f"     … {left} the same", "dim"))
-        left = 0
-        for text in _lines(row):
+    for row in folded(found.rows, everything):
+        for text in [Text(f"     … {row} the same", "dim")] if isinstance(row, int) else _lines(row):
             console.print(text)
-    if left:
-        console.print(Text(f"     … {left} the same", "dim"))
     console.print()
     console.print(_totals(found))
-    parted = found.divergence
-    if parted is None:
-        words = "They do the same." if found.same else "They do the same; what differs is aside."
-    else:
-        words = f"They part after event {parted.a} of A and {parted.b} of B."
-        if parted.row.kind == "differs":
-            words = f"They part at event {parted.a} of A, which is {parted.b} of B."
-    console.print(f"\n{words}")
+    console.print(f"\n{parting(found)}")
 
 
 def _lines(row: Row) -> list[Text]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from remit import family, settings
+from remit.agents.load import parse_rules
 from remit.app import open_app
-from remit.cli.common import Download, Json, Run, console, me, perform, print_json
+from remit.cli.common import Download, Json, Run, console, me, perform, print_json, read_text
 from remit.cli.run import attend, digest, end
 from remit.cli.timeline import colour
+from remit.forking import Otherwise
+from remit.forking import fork as fork_run
 from remit.journal.refs import given
 from remit.said import brief
 
@@ -22,14 +27,22 @@ def fork(
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Go on with another model.")] = None,
     instructions: Annotated[str | None, typer.Option(help="Go on with other instructions.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="Under the `rules:` in this YAML file, as in an agent's.")
+    ] = None,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Only simulate what it would do.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Only make it; do not advance it.")] = False,
     as_json: Json = False,
 ) -> None:
     """A new run from any event of an old one. Effects before the event are not repeated; later ones are judged anew.
 
-    Example: remit fork last --at 12 --model anthropic:claude-sonnet-4-6
+    Examples:
+
+    remit fork last --at 12 --model anthropic:claude-sonnet-4-6
+
+    remit fork 3f2a --at 4 --rules stricter.yaml --shadow
     """
-    perform(_fork(run, at, model, instructions, wait, as_json))
+    perform(_fork(run, at, Otherwise(model, instructions, shadow=shadow), rules, wait, as_json))
 
 
 def pause(run: Run, as_json: Json = False) -> None:
@@ -81,12 +94,13 @@ async def _widen(prefix: str, tool: str, times: int, as_json: bool) -> None:
 
 
 async def _fork(
-    prefix: str, at: int | None, model: str | None, instructions: str | None, wait: bool, as_json: bool
+    prefix: str, at: int | None, otherwise: Otherwise, rules: Path | None, wait: bool, as_json: bool
 ) -> None:
-    changes = {k: v for k, v in {"model": model, "instructions": instructions}.items() if v is not None}
+    if rules is not None:
+        otherwise = replace(otherwise, rules=parse_rules(read_text(rules), str(rules)))
     async with open_app(settings.load(), progress=Download()) as app:
         run = await app.find(prefix)
-        new = await app.fork(run, at, changes)
+        new = await fork_run(app, run, at, otherwise, me())
         if wait:
             if as_json:
                 print_json({**digest(await app.state(new)), "fork_of": run})

@@ -16,7 +16,7 @@ from remit.app import App
 from remit.errors import Forbidden
 from remit.gate.unseen import shown
 from remit.roles import RIGHTS
-from remit.said import brief, first_line
+from remit.said import brief, first_line, said
 
 HERE = Path(__file__).parent
 TONES = {  # of a state, a verdict or an outcome: which colour says it
@@ -79,6 +79,7 @@ ENVIRONMENT.filters |= {
     "plain": plain,
     "tone": tone,
     "seen": shown,
+    "said": said,
     "brief": brief,
     "first_line": first_line,
 }

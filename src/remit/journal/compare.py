@@ -38,6 +38,7 @@ _APART = {
         "parent",
         "fork_of",
         "fork_seq",
+        "fork_by",
         "upto",
     ),
     *("at", "until", "expires", "seconds", "cost", "amount", "money", "tokens"),

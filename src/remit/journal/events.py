@@ -74,6 +74,7 @@ class Started(Body):
     )  # of such, those that the task holds: value as it is looked for -> label
     fork_of: UUID | None = None
     fork_seq: int | None = None
+    fork_by: str = ""
 
 
 class Granted(Body):

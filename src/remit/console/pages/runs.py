@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.agents.report import effects
 from remit.console.pages.timeline import chart, entries, part_of
-from remit.console.show import here, page
+from remit.console.show import here, page, require
 from remit.errors import NotWaiting, UnknownName, UserError
 from remit.journal.events import Event
 from remit.journal.limits import in_line
@@ -123,6 +123,7 @@ def possible(state: State) -> tuple[str, ...]:
 
 @router.get("/runs/{prefix}/{deed}/sure")
 async def ask_whether_sure(request: Request, prefix: str, deed: str) -> HTMLResponse:
+    require(request, "runs:write")
     app = here(request)
     found = await app.find(prefix)
     state = await app.state(found)
@@ -133,6 +134,7 @@ async def ask_whether_sure(request: Request, prefix: str, deed: str) -> HTMLResp
 
 @router.post("/runs/{prefix}/{deed}")
 async def steer(request: Request, prefix: str, deed: str, why: Annotated[str, Form()] = "") -> Response:
+    require(request, "runs:write")
     app = here(request)
     found = await app.find(prefix)
     who: str = request.state.who

@@ -1,0 +1,103 @@
+"""Two runs side by side: where they part, what only one of them has, and what each came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from remit.compared import begun_otherwise, folded, parting
+from remit.console.show import here, page
+from remit.errors import UserError
+from remit.journal.compare import Comparison, Row, Totals, compare
+from remit.journal.events import Event, Started
+from remit.journal.state import State, fold
+from remit.said import Part, said
+from remit.tools.thread import in_thread
+
+router = APIRouter()
+MOST = 400  # rows on a page
+WORDS = {
+    "steps": "Steps", "tokens": "Tokens", "cost": "Cost", "seconds": "Work", "effects": "Effects",
+    "simulated": "Effects simulated", "denied": "Calls denied", "asked": "Approvals asked for",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two."""
+
+    run: UUID
+    events: list[Event]
+    state: State
+
+    @property
+    def started(self) -> Started:
+        assert self.state.started is not None
+        return self.state.started
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Two events side by side, as the page shows them; or, in place of some, how many are the same."""
+
+    kind: str  # same, a, b, differs; skipped
+    row: Row | None = None
+    skipped: int = 0
+
+    @property
+    def sides(self) -> tuple[tuple[Event | None, list[Part]], ...]:
+        pair = (self.row.a, self.row.b) if self.row else ()
+        return tuple((event, said(event) if event else []) for event in pair)
+
+
+@router.get("/compare")
+async def show(request: Request, a: str = "", b: str = "", all: bool = False) -> HTMLResponse:
+    """`all`: what is the same, too."""
+    if not a or not b:
+        return page(request, "compare_which.html", a=a, b=b, wrong="")
+    try:
+        one, two = await _side(request, a.strip()), await _side(request, b.strip())
+    except UserError as error:
+        return page(request, "compare_which.html", 404, a=a, b=b, wrong=str(error))
+    found = await in_thread(lambda: compare(one.events, two.events))
+    lines = [
+        Line("skipped", skipped=row) if isinstance(row, int) else Line(row.kind, row)
+        for row in folded(found.rows, all)
+    ]
+    return page(
+        request,
+        "compare.html",
+        **_values(found, one, two),
+        lines=lines[:MOST],
+        left_out=max(len(lines) - MOST, 0),
+        all=all,
+    )
+
+
+async def _side(request: Request, prefix: str) -> Side:
+    app = here(request)
+    run = await app.find(prefix)
+    events = await app.journal.read(run)
+    return Side(run, events, fold(events))
+
+
+def _values(found: Comparison, a: Side, b: Side) -> dict[str, Any]:
+    return {
+        "a": a,
+        "b": b,
+        "found": found,
+        "words": parting(found),
+        "figures": [(WORDS[name], name, *both) for name, both in _figures(found.a, found.b)],
+        "otherwise": begun_otherwise(found),
+        "going": [side for side in (a, b) if side.state.finished is None],
+    }
+
+
+def _figures(a: Totals, b: Totals) -> list[tuple[str, tuple[Any, Any]]]:
+    return [
+        (one.name, (getattr(a, one.name), getattr(b, one.name))) for one in fields(a) if one.name in WORDS
+    ]

@@ -1,0 +1,152 @@
+"""A new run from any event of an old one: with other instructions, another model or other rules, in earnest or simulated."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.datastructures import FormData
+
+from remit.agents.load import parse_rules, rules_text
+from remit.agents.spec import Agent
+from remit.app import App
+from remit.console.show import here, page, require
+from remit.dispatch import open_dispatch
+from remit.errors import Forbidden, RemitError, SpecError, UserError
+from remit.forking import Otherwise, Unfit, fork
+from remit.journal.events import Event
+from remit.models.registry import AUTO, LOCAL, PROVIDERS
+from remit.outfit import agent_at
+
+router = APIRouter()
+RULES = "rules"  # what the text is called in what is said of its mistakes
+MOST = 100_000  # characters of a field
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What stands in the form."""
+
+    at: str
+    model: str
+    instructions: str
+    rules: str
+    shadow: bool
+
+
+@router.get("/runs/{prefix}/fork")
+async def ask(request: Request, prefix: str, at: int = 0) -> HTMLResponse:
+    require(request, "runs:write")
+    app = here(request)
+    run = await app.find(prefix)
+    events = await app.journal.read(run)
+    agent = agent_at(events[: at or None])
+    return _form(request, run, events, _as_it_was(agent, at or len(events)), {})
+
+
+@router.post("/runs/{prefix}/fork")
+async def make(request: Request, prefix: str) -> Response:
+    require(request, "runs:write")
+    app, typed = here(request), _typed(await request.form())
+    run = await app.find(prefix)
+    events = await app.journal.read(run)
+    try:
+        at = _event(typed.at, len(events))
+        otherwise = _otherwise(typed, agent_at(events[:at]))
+        if otherwise.named:
+            require(request, "agents:write")
+        new = await fork(app, run, at, otherwise, request.state.who)
+    except Forbidden:
+        raise
+    except Unfit as error:
+        return _form(request, run, events, typed, {error.part: str(error)}, 422)
+    except _Field as error:
+        return _form(request, run, events, typed, {error.name: str(error)}, 422)
+    except RemitError as error:
+        return _form(request, run, events, typed, {"": str(error)}, 422)
+    await _go_on(app, new)
+    return RedirectResponse(f"/runs/{new}", 303)
+
+
+class _Field(UserError):
+    """A field of the form whose text cannot be read."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(why)
+        self.name = name
+
+
+async def _go_on(app: App, run: UUID) -> None:
+    async with open_dispatch(app.store) as dispatch:
+        await dispatch.enqueue(run)
+
+
+def _typed(form: FormData) -> Typed:
+    at, model, instructions, rules = (
+        str(form.get(name, "")).replace("\r\n", "\n")[:MOST]
+        for name in ("at", "model", "instructions", "rules")
+    )
+    return Typed(at.strip(), model.strip(), instructions, rules, form.get("how") != "earnest")
+
+
+def _as_it_was(agent: Agent, at: int) -> Typed:
+    rules = rules_text(agent.rules) if agent.rules else ""
+    return Typed(str(at), _model_of(agent), agent.instructions, rules, shadow=True)
+
+
+def _model_of(agent: Agent) -> str:
+    return agent.model if isinstance(agent.model, str) else ", ".join(agent.model)
+
+
+def _event(text: str, last: int) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= last:
+        raise _Field("at", f"write the number of an event, from 1 to {last}")
+    return int(text[:9])
+
+
+def _otherwise(typed: Typed, was: Agent) -> Otherwise:
+    """Only what was changed. Raises Unfit for rules that cannot be read."""
+    before = _as_it_was(was, 1)
+    rules = None
+    if typed.rules.strip() != before.rules.strip():
+        try:
+            rules = parse_rules(typed.rules, RULES) if typed.rules.strip() else ()
+        except SpecError as error:
+            words = str(error).removeprefix(f"{RULES}:").strip()
+            raise Unfit("rules", f"line {words}" if error.line else words) from error
+    if not typed.model:
+        raise _Field("model", f"name a model, or {AUTO} for the one that is at hand")
+    return Otherwise(
+        model=typed.model if typed.model != before.model else None,
+        instructions=typed.instructions
+        if typed.instructions.strip() != before.instructions.strip()
+        else None,
+        rules=rules,
+        shadow=typed.shadow,
+    )
+
+
+def _form(
+    request: Request, run: UUID, events: list[Event], typed: Typed, wrong: dict[str, str], status: int = 200
+) -> HTMLResponse:
+    number = int(typed.at) if typed.at.isascii() and typed.at.isdigit() and len(typed.at) < 9 else 0
+    values: dict[str, Any] = {
+        "run": run,
+        "started": events[0].body,
+        "last": len(events),
+        "event": events[number - 1] if 1 <= number <= len(events) else None,
+        "typed": typed,
+        "wrong": wrong,
+        "models": models_at_hand(),
+        "may_change": "agents:write" in request.state.rights,
+    }
+    return page(request, "fork.html", status, **values)
+
+
+def models_at_hand() -> list[str]:
+    """Names to choose from, by what is set up; nothing is asked over a network."""
+    return [AUTO, *(one.default for one in PROVIDERS if not one.obstacle(os.environ)), *LOCAL]
