@@ -15,6 +15,7 @@ from remit.console.session import COOKIE, LASTS, Door, sign_in, sign_out
 from remit.console.show import HERE, page
 from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
+from remit.people import arrive
 
 
 def make_server(app: App, door: Door, port: int) -> FastAPI:
@@ -40,7 +41,7 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
     async def enter(request: Request, key: str = "") -> Response:
         if key and door.open(key):
             response: Response = RedirectResponse("/", 303)
-            token = await sign_in(app.store, door.who)
+            token = await sign_in(app.store, (await arrive(app.store, door.who)).name)
             lasts = int(LASTS.total_seconds())
             response.set_cookie(COOKIE, token, max_age=lasts, httponly=True, samesite="strict")
             return response

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -94,7 +94,16 @@ def here(request: Request) -> App:
 def require(request: Request, right: str) -> None:
     """Raises Forbidden where whoever is signed in lacks a right of `roles.RIGHTS`."""
     if right not in request.state.rights:
-        raise Forbidden(f"your role does not allow this. It takes the right {right}: {RIGHTS[right]}")
+        raise Forbidden(f"Your role does not allow this: it takes the right {right}. {RIGHTS[right]}")
+
+
+def needs(right: str) -> Any:
+    """A dependency of a route, or of all routes of a router: whoever asks has the right, before anything else is looked at."""
+
+    async def has(request: Request) -> None:
+        require(request, right)
+
+    return Depends(has)
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
