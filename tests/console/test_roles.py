@@ -41,6 +41,12 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/runs/{prefix}/{deed}/sure"): "runs:write",
     ("POST", "/runs/{prefix}/{deed}"): "runs:write",
     ("GET", "/runs/{prefix}/why/{step}"): "runs:read",
+    ("GET", "/policy"): "agents:read",
+    ("GET", "/policy/people"): "agents:read",
+    ("GET", "/policy/versions/{id}"): "agents:read",
+    ("POST", "/policy/forget/{id}"): "policy:write",
+    ("GET", "/policy/edit"): "policy:write",
+    ("POST", "/policy/edit"): "policy:write",
 }
 ENDLESS = {("GET", "/inbox/live"), ("GET", "/runs/{run}/live")}  # streams: asked only by who may not
 

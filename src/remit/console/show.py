@@ -31,11 +31,11 @@ def ago(at: datetime, now: datetime | None = None) -> str:
     """`3 min ago`; of another year with the year."""
     seconds = ((now or datetime.now(UTC)) - at).total_seconds()
     if seconds < 0:
-        return "in " + _span(-seconds)
-    return "just now" if seconds < 10 else f"{_span(seconds)} ago"
+        return "in " + span(-seconds)
+    return "just now" if seconds < 10 else f"{span(seconds)} ago"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     for length, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= length:
             return f"{int(seconds // length)} {name}"
@@ -75,6 +75,7 @@ ENVIRONMENT = Environment(
 ENVIRONMENT.filters |= {
     "ago": ago,
     "exact": exact,
+    "span": span,
     "dollars": dollars,
     "plain": plain,
     "tone": tone,
