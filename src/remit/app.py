@@ -96,11 +96,13 @@ class App(Steering):
         grant: Mapping[str, int] | None = None,
         model: Model | None = None,
         run: UUID | None = None,
+        version: int | None = None,
     ) -> UUID:
         """Begin a run; nothing is done yet but its first event. `grant`: tool -> how often it may act, from a trigger that
         is trusted to know; None: as the agent says. Raises UserError for what cannot work: an unknown
         tool or model, a rule that does not compile, a budget in money for a model of unknown price. Raises Busy where
-        too many runs are open already. `run`: its id, where the caller has chosen one; StaleWriter where it has begun."""
+        too many runs are open already. `run`: its id, where the caller has chosen one; StaleWriter where it has begun.
+        `version`: which one of the workspace's agent it is, as it stands."""
         if not goal.strip():
             raise UserError("there is no goal: say what should be reached")
         if model is not None:
@@ -123,6 +125,7 @@ class App(Steering):
             goal=goal,
             agent=agent.name,
             spec=agent.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+            version=version,
             person=person or Person(),
             inputs=dict(inputs or {}),
             quoted=quoted,
@@ -227,6 +230,7 @@ class App(Steering):
         outfit(agent)
         spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         said = {"fork_of": run, "fork_seq": last, "fork_by": by, "spec": spec, "parent": None}
+        said |= {"version": None} if changes else {}
         begun = first.model_copy(update=said)
         new, folder = uuid4(), self.settings.data_dir / "runs"
         if (folder / str(run)).is_dir():

@@ -3,7 +3,8 @@
 RemitError                     anything a caller may want to catch; `exit_code` is what the command line ends with
 ├── UserError                  the input is wrong: says what, where, and what to do
 │   ├── UnknownName            a model, tool, agent or key that does not exist, with the nearest that does
-│   └── SpecError              an agent file: path, line, key
+│   ├── SpecError              an agent file: path, line, key
+│   └── Overtaken              somebody else has changed it since it was looked at; nothing was overwritten
 ├── StoreError                 the database cannot be reached, started, migrated or written
 ├── JournalError
 │   ├── StaleWriter            somebody else appended first; the loser stops
@@ -67,6 +68,10 @@ class SpecError(UserError):
         where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
         super().__init__(f"{where}{message}")
         self.path, self.line = path, line
+
+
+class Overtaken(UserError):
+    """Somebody else has changed it since it was looked at: nothing was overwritten."""
 
 
 class StoreError(RemitError):

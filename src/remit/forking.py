@@ -12,6 +12,7 @@ from uuid import UUID
 from remit.agents.spec import Agent, Rule
 from remit.agents.workspace import workspace_of
 from remit.app import App
+from remit.catalogue.work import beyond_a_browser
 from remit.errors import UnknownPrice, UserError
 from remit.models.prices import require_price
 from remit.outfit import agent_at, outfit, require_groups
@@ -43,11 +44,14 @@ class Unfit(UserError):
         self.part = part
 
 
-async def fork(app: App, run: UUID, at: int | None, otherwise: Otherwise, by: str) -> UUID:
-    """As `App.fork`. Raises Unfit for a model that cannot be used, or rules that do not fit the agent's tools."""
+async def fork(
+    app: App, run: UUID, at: int | None, otherwise: Otherwise, by: str, browser: bool = False
+) -> UUID:
+    """As `App.fork`. Raises Unfit for a model that cannot be used, or rules that do not fit the agent's tools. `browser`: it is
+    wanted from one, which names no model that is not offered."""
     changes: dict[str, Any] = {}
     if otherwise != Otherwise():
-        changes = await _changes(app, await agent_before(app, run, at), otherwise)
+        changes = await _changes(app, await agent_before(app, run, at), otherwise, browser)
     return await app.fork(run, at, changes, by)
 
 
@@ -59,7 +63,7 @@ async def agent_before(app: App, run: UUID, at: int | None) -> Agent:
     return agent_at(events[:at])
 
 
-async def _changes(app: App, was: Agent, otherwise: Otherwise) -> dict[str, Any]:
+async def _changes(app: App, was: Agent, otherwise: Otherwise, browser: bool) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if otherwise.rules is not None:
         changes["rules"] = tuple(otherwise.rules)
@@ -69,6 +73,9 @@ async def _changes(app: App, was: Agent, otherwise: Otherwise) -> dict[str, Any]
             require_groups(agent, workspace_of(app.settings).groups)
     if otherwise.model is not None:
         with _about("model"):
+            changed = was.model_copy(update={"model": otherwise.model})
+            for wrong in beyond_a_browser(app, changed, [was]) if browser else ():
+                raise UserError(wrong.what)
             model = await app.model(otherwise.model)
             if was.remit.budget.money is not None:
                 require_price(model)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from remit import library
 from remit.app import App
 from remit.testing import ScriptedModel
 from tests.agents import world
@@ -45,19 +44,6 @@ async def test_a_run_below_another_is_listed_with_its_parent(app: App, client: C
     (child,) = (await ann.get(f"/runs/{made['id']}/children")).json()["children"]
     assert (child["parent"], child["run"]["agent"]) == (made["id"], "member")
     assert (await ann.get(f"/runs/{child['run']['id']}")).json()["parent"] == made["id"]
-
-
-async def test_the_agents_at_hand_are_listed_and_told_whole(client: Client) -> None:
-    ann = await client("agents:read")
-    listed = (await ann.get("/agents")).json()["agents"]
-    assert {one["name"] for one in listed} == set(library.agents())
-    support = (await ann.get("/agents/support")).json()
-    assert support["spec"]["name"] == "support"
-    assert support["spec"]["rules"]
-    for name in ("suport", "..%2Fsupport", "agent.yaml"):
-        answer = await ann.get(f"/agents/{name}")
-        assert answer.status_code == 404
-    assert "Did you mean 'support'?" in (await ann.get("/agents/suport")).json()["detail"]
 
 
 async def test_tools_are_listed_by_name_and_none_is_loaded_because_somebody_names_it(client: Client) -> None:

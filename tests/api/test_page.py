@@ -26,7 +26,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 async def test_what_the_page_shows_runs_as_it_stands(app: App) -> None:
     await three(app)
     app.models["auto"] = ScriptedModel([finish("July sold most.")], by_turn=True)
-    _, secret = await add_token(app.store, "crm", "ann", ["runs:read", "runs:write", "approvals:write"], None)
+    _, secret = await add_token(
+        app.store, "crm", "ann", ["runs:read", "runs:write", "approvals:write", "agents:write"], None
+    )
     script = "shopt -s expand_aliases\nset -euo pipefail\n" + "\n".join(
         re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
     )

@@ -64,23 +64,6 @@ def test_every_command_takes_json(name: str) -> None:
     assert "--json" in remit(name, "--help").stdout
 
 
-def test_agents_lists_the_librarys_and_checks_those_given(tmp_path: Path) -> None:
-    assert [agent["name"] for agent in data("agents", spec(tmp_path))] == [
-        "airline",
-        "assistant",
-        "support",
-        "shop",
-    ]
-    shown = remit("agents").stdout
-    assert "Answers customers' e-mails" in shown
-    wrong = remit("agents", spec(tmp_path, tools=["tests.agents.world:chrage"]))
-    assert wrong.exit_code == 2
-    assert "'charge'" in wrong.stderr or "tests.agents.world:charge" in wrong.stderr
-    rule = remit("agents", spec(tmp_path, rules=[{"tool": "charge", "allow": "args.amount <"}]))
-    assert rule.exit_code == 2
-    assert "rule 1" in rule.stderr
-
-
 def test_tools_are_listed_by_family_with_effects_and_sinks() -> None:
     found = data("tools", "files.*")
     assert {tool["name"] for tool in found} >= {"files_read", "files_write"}

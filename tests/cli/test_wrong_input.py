@@ -58,18 +58,18 @@ def test_any_words_end_in_a_message_and_never_in_a_traceback(
     assert "hunter2" not in result.output
 
 
-@pytest.mark.parametrize("name", sorted(set(TALKING) - {"agents", "tools", "models", "generate", "doctor"}))
+@pytest.mark.parametrize("name", sorted(set(TALKING) - {"tools", "models", "generate", "doctor"}))
 def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, name: str) -> None:
     needed: dict[str, list[str]] = {
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
         "undo": ["last", "1.1"], "diff": ["last", "last"], "retain": ["--older-than", "90d"],
         "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"], "secrets": ["list"],
-        "delegate": ["last", "--to", "bo"], "tokens": ["list"], "people": ["list"],
+        "delegate": ["last", "--to", "bo"], "tokens": ["list"],
         "up": ["--no-open", "--port", str(free_port())],
     }  # fmt: skip
     Path("s.json").write_text("[]")
     bare: dict[str, list[str]] = {
-        name: [] for name in ("inbox", "runs", "effects", "reviewers", "remembered", "away")
+        name: [] for name in ("inbox", "runs", "effects", "reviewers", "remembered", "away", "agents")
     }
     result = remit(name, *needed.get(name, bare.get(name, ["last"])))
     assert result.exit_code == 1

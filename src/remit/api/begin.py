@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from remit import library
 from remit.agents.load import literals, with_team
 from remit.agents.spec import Agent, Rule
 from remit.api.guard import Caller, require
 from remit.api.problems import FieldError, Refused, at, pointer
 from remit.api.schemas import Begin
 from remit.app import App
+from remit.catalogue.find import Found, find_named, finder, texts_of
+from remit.catalogue.work import beyond_a_browser
 from remit.dispatch import open_dispatch
-from remit.errors import RemitError, SpecError, StaleWriter, UnknownName
+from remit.errors import RemitError, StaleWriter, UserError
 from remit.journal.events import Person
-from remit.outfit import find_agent
 from remit.store.store import Store
 
 KEPT = timedelta(days=1)  # an idempotency key
@@ -42,7 +41,7 @@ async def hand_to_workers(app: App, run: UUID, priority: int = 0) -> None:
 
 async def begun(app: App, caller: Caller, wanted: Begin, key: str | None) -> tuple[UUID, bool]:
     """As `begin`, and nobody is told of it yet: whoever wants to hear it from its beginning can listen first."""
-    agent = agent_for(caller, wanted)
+    agent, version = await agent_for(app, caller, wanted)
     run, new = uuid4(), True
     if key is not None:
         run = await _chosen(app.store, caller, key, wanted, run)
@@ -54,6 +53,7 @@ async def begun(app: App, caller: Caller, wanted: Begin, key: str | None) -> tup
             inputs=wanted.inputs,
             quoted=wanted.quoted,
             run=run,
+            version=version,
         )
     except StaleWriter:  # the key began it before, or another request with that key just now
         new = False
@@ -73,40 +73,46 @@ def person_of(caller: Caller, wanted: Begin) -> Person:
     return Person(**wanted.person.model_dump(), verified=verified, by=caller.who)
 
 
-def agent_for(caller: Caller, wanted: Begin) -> Agent:
-    """The agent as it is wanted. Raises Refused."""
+async def agent_for(app: App, caller: Caller, wanted: Begin) -> tuple[Agent, int | None]:
+    """The agent as it is wanted, and which version of it, where it is that as it stands. Raises Refused."""
+    version: int | None = None
+    trusted: list[Agent] = []
     if isinstance(wanted.agent, str):
-        agent = named(wanted.agent)
+        found = await named(app, wanted.agent)
+        agent, version, trusted = found.agent, found.version, [found.agent]
     else:
         require(caller, "agents:write", "a spec of your own")
-        agent = spec_of(wanted.agent)
+        agent = await spec_of(app, wanted.agent)
     changes: dict[str, Any] = {}
     if wanted.model is not None:
         require(caller, "agents:write", "another model than the agent's")
-        changes["model"] = wanted.model
+        changes["model"], version = wanted.model, None
     if wanted.shadow:
         changes["remit"] = agent.remit.model_copy(update={"autonomy": "shadow"})
-    return agent.model_copy(update=changes)
+    made = agent.model_copy(update=changes)
+    if caller.in_browser:
+        for wrong in beyond_a_browser(app, made, trusted):
+            raise at(pointer(("body", "agent", *wrong.where)), wrong.what)
+    return made, version
 
 
-_of_library = cache(find_agent)  # by name: these files come with Remit and stay as they are while it runs
-
-
-def named(name: str) -> Agent:
-    """An agent of the library; never a file, which a name on the command line may be. Raises Refused."""
-    known = library.agents()
-    if name not in known:
-        raise at("/agent", str(UnknownName("agent", name, known)))
-    return _of_library(name)
-
-
-def spec_of(spec: dict[str, Any]) -> Agent:
-    """Raises Refused with each part of the spec that cannot be used."""
+async def named(app: App, name: str) -> Found:
+    """An agent of the workspace or the library; never a file, which a name on the command line may be. Raises Refused."""
     try:
-        agent = Agent.model_validate(with_team(spec, "", named))
+        return await find_named(app.store, name)
+    except UserError as error:
+        raise at("/agent", str(error)) from error
+
+
+async def spec_of(app: App, spec: dict[str, Any]) -> Agent:
+    """Raises Refused with each part of the spec that cannot be used."""
+    team = spec.get("team")
+    names = [one for one in team if isinstance(one, str)] if isinstance(team, list) else []
+    try:
+        agent = Agent.model_validate(with_team(spec, "", finder(await texts_of(app.store, names))))
     except ValidationError as error:
         raise _unusable("the agent", ("body", "agent"), error) from error
-    except SpecError as error:
+    except UserError as error:
         raise at("/agent", str(error)) from error
     for loc, what, name in literals(agent):
         raise at(

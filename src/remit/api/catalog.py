@@ -12,13 +12,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from remit import library
-from remit.agents.spec import Agent
-from remit.api.begin import named
 from remit.api.guard import Looks, Reads, Served, documented
-from remit.api.problems import Refused
 from remit.api.runs import events_of
-from remit.errors import UnknownName
 from remit.journal.effects import Effect, ledger, list_effects
 from remit.models.registry import known_models
 from remit.tools.registry import installed, resolve
@@ -56,27 +51,6 @@ class EffectPage(BaseModel):
     """Effects, newest first."""
 
     effects: list[EffectOut]
-
-
-class AgentRow(BaseModel):
-    """An agent at hand."""
-
-    name: str = Field(examples=["support"])
-    description: str
-    autonomy: Literal["shadow", "draft", "ask", "act"] = Field(description="How far it may go by itself.")
-    tools: list[str]
-
-
-class AgentPage(BaseModel):
-    """The agents at hand."""
-
-    agents: list[AgentRow]
-
-
-class AgentOut(AgentRow):
-    """An agent with its spec."""
-
-    spec: dict[str, Any] = Field(description="As its file has it; what is left out is at its default.")
 
 
 class ToolOut(BaseModel):
@@ -143,21 +117,6 @@ async def list_effects_of_run(
     return EffectPage(effects=[_effect(one) for one in found if not doubtful or one.outcome in DOUBTFUL])
 
 
-@router.get("/agents", tags=["catalog"], summary="List agents", **documented("agents:read"))
-async def list_agents(caller: Looks) -> AgentPage:
-    """The agents at hand, by name."""
-    return AgentPage(agents=[AgentRow(**_row(named(name))) for name in library.agents()])
-
-
-@router.get("/agents/{name}", tags=["catalog"], summary="See an agent", **documented("agents:read", 404))
-async def get_agent(caller: Looks, name: str) -> AgentOut:
-    """An agent with its whole spec. Secrets stand in it as references only."""
-    if name not in library.agents():
-        raise Refused(404, str(UnknownName("agent", name, library.agents())))
-    agent = named(name)
-    return AgentOut(**_row(agent), spec=agent.model_dump(mode="json", by_alias=True, exclude_defaults=True))
-
-
 @router.get("/tools", tags=["catalog"], summary="List tools", **documented("agents:read"))
 async def list_tools(
     caller: Looks, name: Annotated[str, Query(max_length=200, description="Only such, as `http_*`.")] = "*"
@@ -205,15 +164,6 @@ async def list_models(app: Served, caller: Looks) -> ModelPage:
 def without_password(name: str) -> str:
     """A model's name may be an address, and that may hold who calls."""
     return re.sub(r"://[^/#]*@", "://…@", name)
-
-
-def _row(agent: Agent) -> dict[str, object]:
-    return {
-        "name": agent.name,
-        "description": agent.description,
-        "autonomy": agent.remit.autonomy,
-        "tools": list(agent.tools),
-    }
 
 
 def _effect(effect: Effect) -> EffectOut:

@@ -30,6 +30,11 @@ class Caller:
     scopes: frozenset[str]
     key: str  # what its idempotency keys are its own by
 
+    @property
+    def in_browser(self) -> bool:
+        """By a session: it names no code of the server that is not offered."""
+        return self.key.startswith("session:")
+
 
 class Guarded:
     """Middleware of the API: who calls is known before anything of the request is read."""
@@ -66,7 +71,7 @@ class Guarded:
                     what,
                     headers={"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'},
                 )
-            return Caller(token.who, frozenset(token.holds), f"token:{token.id}")
+            return Caller(token.who, frozenset(token.scopes), f"token:{token.id}")
         who = getattr(request.state, "who", None)
         if who is None:
             what = "send a token, as `Authorization: Bearer remit_…`; `remit tokens add --help` says how to make one"
@@ -114,6 +119,7 @@ Reads = Annotated[Caller, may("runs:read")]
 Writes = Annotated[Caller, may("runs:write")]
 Approves = Annotated[Caller, may("approvals:write")]
 Looks = Annotated[Caller, may("agents:read")]
+Builds = Annotated[Caller, may("agents:write")]
 
 
 def served(request: Request) -> App:

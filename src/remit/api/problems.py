@@ -19,6 +19,7 @@ from remit.errors import (
     ModelError,
     NoSuchRun,
     NotWaiting,
+    Overtaken,
     RemitError,
     StaleWriter,
     StoreError,
@@ -36,10 +37,15 @@ TITLES = {  # by status: what is said of it, and what the document says when it 
     404: ("Not found", "There is no such thing; or no longer, and the detail says since when."),
     405: ("Method not allowed", "The path knows other methods; the header Allow names them."),
     409: ("Conflict", "It does not fit what has happened meanwhile."),
+    412: ("Changed meanwhile", "Somebody else has changed it; look again, and send its ETag as If-Match."),
     413: ("Too large", "The body is larger than is read."),
     415: ("Unsupported media type", "The body is not JSON, or does not say so."),
     421: ("Misdirected request", "The server is called by a name that is not its own."),
     422: ("Unusable input", "Something in it cannot be used; `errors` says where."),
+    428: (
+        "Precondition required",
+        "Say with If-Match what you have looked at, so that nobody's change is lost.",
+    ),
     429: ("Too much at once", "Too many runs are open; the header Retry-After says when to try again."),
     500: ("Fault of the server", "A mistake of Remit's; its log has more."),
     503: ("Unavailable", "The database or a model's provider cannot be reached now; try again."),
@@ -119,6 +125,8 @@ async def told(request: Request, error: Exception) -> JSONResponse:
     detail = str(error)
     if isinstance(error, NotWaiting | StaleWriter):
         return problem(409, detail)
+    if isinstance(error, Overtaken):
+        return problem(412, detail)
     if isinstance(error, Busy):
         return problem(429, detail, headers={"Retry-After": str(max(1, round(error.retry_after)))})
     if isinstance(error, Forbidden):

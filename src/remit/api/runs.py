@@ -189,7 +189,7 @@ async def fork_run(app: Served, caller: Writes, run: UUID, wanted: Onward, respo
         require(caller, "agents:write", f"a fork with other {' and other '.join(otherwise.named)}")
     await events_of(app, run)
     try:
-        new = await fork(app, run, wanted.at, otherwise, caller.who)
+        new = await fork(app, run, wanted.at, otherwise, caller.who, caller.in_browser)
     except Unfit as error:
         raise at(f"/{error.part}", str(error)) from error
     response.headers["Location"] = f"/api/v1/runs/{new}"

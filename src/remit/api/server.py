@@ -11,7 +11,7 @@ from psycopg import OperationalError
 from starlette.exceptions import HTTPException
 
 import remit
-from remit.api import asks, catalog, events, looking, runs
+from remit.api import agents, asks, catalog, events, looking, runs
 from remit.api.guard import Guarded
 from remit.api.problems import (
     MEDIA,
@@ -36,7 +36,8 @@ TAGS = {
     "events": "The journal of a run, by page or as a stream.",
     "approvals": "What runs ask people. A word is that of the token's owner: nobody can speak for somebody else.",
     "effects": "What was done to the world, once each, with its key.",
-    "catalog": "What there is to work with: agents, tools, models.",
+    "agents": "What can be run by name, and the drafts and versions of what is built here.",
+    "catalog": "What there is to work with: tools, models.",
 }
 ABOUT = f"""Runs of agents within their remit.
 
@@ -67,7 +68,7 @@ def make_api(app: App) -> FastAPI:
         (Exception, fault),
     ):
         api.add_exception_handler(kind, tells)
-    for part in (runs, events, looking, asks, catalog):
+    for part in (runs, events, looking, asks, agents, catalog):
         api.include_router(part.router)
     document: dict[str, Any] = {}
 

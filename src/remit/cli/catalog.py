@@ -1,33 +1,17 @@
-"""`remit agents`, `tools`, `models`: what there is to work with."""
+"""`remit tools`, `models`: what there is to work with."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from remit import library, settings
-from remit.agents.load import load_agent
+from remit import settings
 from remit.cli.common import Json, console, listing, perform, print_json
 from remit.gate.fields import REST
 from remit.models.registry import ModelInfo, known_models
-from remit.outfit import outfit
 from remit.tools.registry import installed, resolve
-
-
-def agents(
-    file: Annotated[
-        list[Path] | None, typer.Argument(help="Agent files to check, beside the library's.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """The agents at hand, each checked: its tools exist and its rules compile.
-
-    Example: remit agents ./crm.yaml
-    """
-    perform(_agents(file or [], as_json))
 
 
 def tools(
@@ -57,19 +41,6 @@ def models(
     Example: remit models --all
     """
     perform(_models(everything, as_json))
-
-
-async def _agents(files: list[Path], as_json: bool) -> None:
-    specs = [load_agent(path) for path in (*library.agents().values(), *files)]
-    for spec in specs:
-        outfit(spec)
-    if as_json:
-        print_json([spec.model_dump(mode="json", by_alias=True) for spec in specs])
-        return
-    table = listing("agent", "autonomy", "tools", "what it is for", whole=("agent", "autonomy"))
-    for spec in specs:
-        table.add_row(spec.name, spec.remit.autonomy, Text("\n".join(spec.tools)), Text(spec.description))
-    console.print(table)
 
 
 async def _tools(name: str, as_json: bool) -> None:

@@ -44,14 +44,13 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "widen": ("remit.cli.steer:widen", "Let a run do more than its goal asked for"),
     },
     "Platform": {
-        "agents": ("remit.cli.catalog:agents", "The agents at hand"),
+        "agents": ("remit.cli.agents:agents", "The agents at hand; build, publish and go back"),
         "tools": ("remit.cli.tools:tools", "The tools, with their effects; pin those of MCP servers"),
         "policy": (
             "remit.cli.policy:policy",
             "Test the rules, explain a verdict, try other rules on past runs",
         ),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
-        "people": ("remit.cli.people:people", "Who may come, and as what"),
         "tokens": ("remit.cli.tokens:tokens", "Who may call the API, and for what"),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
         "up": ("remit.cli.up:up", "The console in the browser, and a worker"),

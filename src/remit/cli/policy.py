@@ -15,6 +15,7 @@ from remit import library, settings
 from remit.agents.spec import Agent
 from remit.agents.workspace import compilable, is_workspace, load_workspace, workspace_of
 from remit.app import open_app
+from remit.catalogue.find import find_any
 from remit.cli.common import Json, console, perform, print_json
 from remit.cli.timeline import colour
 from remit.cli.verdicts import anew_as_data, as_data, show, show_anew
@@ -369,9 +370,9 @@ def _object(text: str, option: str) -> dict[str, Any]:
 
 
 async def _diff(name: str | None, workspace: Path | None, runs: int, of: str, as_json: bool) -> None:
-    agent = find_agent(name) if name else None
     rules = load_workspace(workspace).rules if workspace else None
     async with open_app(settings.load()) as app:
+        agent = (await find_any(app.store, name)).agent if name else None
         found = await judge_again(app, agent, runs, of, rules)
     if as_json:
         print_json(anew_as_data(found))

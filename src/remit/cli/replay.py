@@ -12,6 +12,7 @@ from rich.text import Text
 from remit import settings
 from remit.agents.load import parse_rules
 from remit.app import open_app
+from remit.catalogue.find import find_any
 from remit.cli.common import Download, console, perform, print_json, read_text
 from remit.cli.run import digest
 from remit.cli.timeline import colour, line
@@ -19,7 +20,6 @@ from remit.compared import folded, parting
 from remit.journal.compare import Comparison, Row, compare
 from remit.journal.events import Event
 from remit.journal.state import fold
-from remit.outfit import find_agent
 from remit.replay import Changes, Terms
 from remit.replay import replay as replay_run
 from remit.said import brief
@@ -104,12 +104,8 @@ async def _replay(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    changes = Changes(
-        agent=find_agent(agent) if agent else None,
-        model=model,
-        instructions=read_text(instructions) if instructions else None,
-        rules=parse_rules(read_text(rules), str(rules)) if rules else None,
-    )
+    told = read_text(instructions) if instructions else None
+    by = parse_rules(read_text(rules), str(rules)) if rules else None
 
     def show(event: Event) -> None:
         if not quiet:
@@ -117,6 +113,8 @@ async def _replay(
 
     async with open_app(settings.load(), progress=Download()) as app:
         run = await app.find(prefix)
+        other = (await find_any(app.store, agent)).agent if agent else None
+        changes = Changes(agent=other, model=model, instructions=told, rules=by)
         new = await replay_run(app, run, changes, terms, at=at, watch=show)
         before, after = await app.journal.read(run), await app.journal.read(new)
     found = compare(before, after)

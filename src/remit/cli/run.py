@@ -15,6 +15,7 @@ import typer
 from remit import settings
 from remit.agents.report import effects
 from remit.app import App, open_app
+from remit.catalogue.find import find_any, is_file
 from remit.cli.common import Download, Json, console, errors, exit_code, me, perform, print_json
 from remit.cli.timeline import entry, summary
 from remit.crew import Crew
@@ -29,7 +30,12 @@ from remit.outfit import find_agent
 def run(
     goal: Annotated[str, typer.Argument(help="What should be reached, in your words.")],
     agent: Annotated[
-        str, typer.Option("--agent", "-a", help="An agent's name, or a YAML file.")
+        str,
+        typer.Option(
+            "--agent",
+            "-a",
+            help="An agent's name, or a YAML file. Of one name, the workspace's before the library's.",
+        ),
     ] = "assistant",
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="provider:model; over the agent's own.")
@@ -88,19 +94,21 @@ async def _run(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    spec = find_agent(agent)
-    if model:
-        spec = spec.model_copy(update={"model": model})
-    if shadow:
-        spec = spec.model_copy(update={"remit": spec.remit.model_copy(update={"autonomy": "shadow"})})
     for file in files:
         if not file.is_file():
             raise UserError(f"--file {file}: there is no such file")
+    if is_file(agent):
+        find_agent(agent)  # what is wrong with a file is said before anything is opened
     async with open_app(settings.load(), progress=Download()) as app:
+        found = await find_any(app.store, agent)
+        spec, version = found.agent, found.version
+        if model:
+            spec, version = spec.model_copy(update={"model": model}), None
+        if shadow:
+            spec = spec.model_copy(update={"remit": spec.remit.model_copy(update={"autonomy": "shadow"})})
         person = Person(id=me(), name=me(), verified=True)
-        run_id = await app.start(
-            spec, goal, person=person, inputs={"files": [f.name for f in files]} if files else {}
-        )
+        inputs = {"files": [f.name for f in files]} if files else {}
+        run_id = await app.start(spec, goal, person=person, inputs=inputs, version=version)
         root = app.settings.data_dir / "runs" / str(run_id)
         for file in files:
             root.mkdir(parents=True, exist_ok=True)

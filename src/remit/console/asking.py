@@ -49,10 +49,9 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Of a page; `decides`: whoever looks has a role that decides anything."""
+    """Of a page."""
 
     one: Waiting
-    decides: bool = True
 
     @property
     def key(self) -> str:
@@ -114,21 +113,19 @@ class Item:
     @property
     def not_you(self) -> str:
         """Why they may not say yes."""
-        if not self.decides:
-            return "your role looks on, and decides nothing"
         return "" if self.one.asks_in_words else bare(self.one.barred, self.ask)
 
     @property
     def may_approve(self) -> bool:
-        return self.decides and not self.one.barred and not self.one.asks_in_words
+        return not self.one.barred and not self.one.asks_in_words
 
     @property
     def may_reject(self) -> bool:
-        return self.decides and not self.one.unheard and not self.one.asks_in_words
+        return not self.one.unheard and not self.one.asks_in_words
 
     @property
     def may_answer(self) -> bool:
-        return self.decides and not self.one.unheard and self.one.asked.kind == "question"
+        return not self.one.unheard and self.one.asked.kind == "question"
 
     @property
     def may_remember(self) -> bool:
@@ -141,7 +138,7 @@ class Item:
     def may_delegate(self) -> bool:
         """Whether it was put to them, or to somebody for whom they speak."""
         asked = self.one.asked
-        if not asked.by or not self.decides:
+        if not asked.by:
             return False
         return self.may_reject or any(same(self.one.who, name) for name in (*asked.by, *asked.to))
 
@@ -187,9 +184,9 @@ class Note:
     tone: str = "good"
 
 
-def blocks(found: Sequence[Waiting], decides: bool = True) -> list[Block]:
+def blocks(found: Sequence[Waiting]) -> list[Block]:
     return [
-        Block(run, tuple(Item(one, decides) for one in several))
+        Block(run, tuple(Item(one) for one in several))
         for run, several in groupby(found, key=lambda one: one.row.run)
     ]
 

@@ -7,9 +7,6 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from psycopg.rows import class_row
-
-from remit.roles import Role
 from remit.store.store import Store
 
 COOKIE = "remit_session"
@@ -41,40 +38,22 @@ async def sign_in(store: Store, who: str) -> str:
     return token
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Somebody who is signed in, and as what."""
-
-    who: str
-    role: Role
-
-
-async def signed_in(store: Store, token: str) -> Session | None:
-    """Who has this token; None where nobody has it any more, or whoever has it may not come any more."""
+async def signed_in(store: Store, token: str) -> str | None:
+    """Who has this token; None where nobody has it any more."""
     query = """
-        with seen as (
-            update sessions set seen_at = clock_timestamp()
-            where token = %s and revoked_at is null and expires_at > clock_timestamp()
-              and seen_at > clock_timestamp() - %s
-            returning who
-        )
-        select people.name as who, members.role from seen
-        join people on lower(people.name) = lower(seen.who)
-        join members on members.person = people.id and members.disabled_at is null
+        update sessions set seen_at = clock_timestamp()
+        where token = %s and revoked_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %s
+        returning who
     """
-    async with (
-        store.pool.connection() as connection,
-        connection.cursor(row_factory=class_row(Session)) as cursor,
-    ):
-        return await (await cursor.execute(query, (_hashed(token), IDLE))).fetchone()
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, (_hashed(token), IDLE))).fetchone()
+    return None if row is None else str(row[0])
 
 
 async def holds(store: Store, token: str) -> bool:
     """Whether somebody is signed in by it still. Unlike a request, it keeps nobody signed in: a page asks while it is open."""
     query = """
         select true from sessions
-        join people on lower(people.name) = lower(sessions.who)
-        join members on members.person = people.id and members.disabled_at is null
         where token = %s and revoked_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %s
     """
     async with store.pool.connection() as connection:

@@ -55,6 +55,9 @@ class Started(Body):
     goal: str
     agent: str
     spec: Json  # the whole agent spec as it was then
+    version: int | None = (
+        None  # which one of the workspace's agent of that name; None: a file, the library's, a draft
+    )
     person: Person = Person()
     inputs: dict[str, Json] = Field(
         default_factory=dict

@@ -59,7 +59,7 @@ async def make(request: Request, prefix: str) -> Response:
         otherwise = _otherwise(typed, agent_at(events[:at]))
         if otherwise.named:
             require(request, "agents:write")
-        new = await fork(app, run, at, otherwise, request.state.who)
+        new = await fork(app, run, at, otherwise, request.state.who, browser=True)
     except Forbidden:
         raise
     except Unfit as error:
