@@ -283,7 +283,7 @@ class App(Steering):
         stream: Callable[[str], None] | None = None,
     ) -> Live:
         """A run as these events tell it, ready to be advanced; with `model` and `resources` in place of its own."""
-        if not events or not isinstance(events[0].body, Started):
+        if not events or not isinstance(first := events[0].body, Started):
             raise NoSuchRun(f"there is no run {run}")
         agent = agent_at(events)
         fitted = outfit(agent)
@@ -296,7 +296,7 @@ class App(Steering):
             kept = (t for t in offered if t.name not in OWN)
             offered = (*kept, finish_tool(agent.output, SMALL_REPORT))
         given = await self._resources(agent) if resources is None else resources
-        if (secrets := await open_secrets(agent, given, self.store)) is not None:
+        if (secrets := await open_secrets(agent, given, self.store, first.workspace)) is not None:
             given = Resources(given, secrets)
         workspace = workspace_of(self.settings)
         live = Live(

@@ -367,7 +367,7 @@ async def open_dispatch(store: Store, pace: Pace | None = None) -> AsyncIterator
     """The queue of this store, over the store's own pool. A worker holds one connection more, to be told of jobs, but
     behind a pooler only where REMIT_LISTEN_URL leads past it; else it looks for them each `Pace.poll`."""
     app = procrastinate.App(connector=AttentiveConnector(store.settings.listen_url))
-    async with app.open_async(store.pool):
+    async with app.open_async(store.own):
         yield Dispatch(store, app, pace or Pace())
 
 

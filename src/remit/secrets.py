@@ -7,7 +7,7 @@ from typing import Any
 
 from remit.agents.spec import Agent
 from remit.errors import UserError
-from remit.store.secrets import key_of, sealed_secrets, unseal
+from remit.store.secrets import bound_to, key_of, sealed_secrets, unseal
 from remit.store.store import Store
 from remit.tools.secrets import Secrets, references
 
@@ -24,9 +24,11 @@ def named_in(agent: Agent) -> Iterator[str]:
             yield from references(text)
 
 
-async def open_secrets(agent: Agent, resources: Mapping[str, Any], store: Store | None) -> Secrets | None:
-    """What the agent's tools may ask for; nothing is unsealed before they do. None: it names none. Without a store
-    those that are kept in it are missing."""
+async def open_secrets(
+    agent: Agent, resources: Mapping[str, Any], store: Store | None, workspace: str
+) -> Secrets | None:
+    """What the agent's tools may ask for, of its run's workspace; nothing is unsealed before they do. None: it names none.
+    Without a store those that are kept in it are missing."""
     perhaps = {
         value for value in resources.values() if isinstance(value, str) and value.startswith("env:")
     } - set(named_in(agent))
@@ -39,15 +41,15 @@ async def open_secrets(agent: Agent, resources: Mapping[str, Any], store: Store 
     settings = store.settings
 
     def open_one(name: str, value: bytes) -> str:
-        return unseal(key_of(settings), name, value)
+        return unseal(key_of(settings), bound_to(workspace, name), value)
 
-    return Secrets(named, await sealed_secrets(store, kept), open_one, frozenset(perhaps))
+    return Secrets(named, await sealed_secrets(store, workspace, kept), open_one, frozenset(perhaps))
 
 
 async def require_secrets(agent: Agent, store: Store) -> None:
     """Raises UserError for a secret that the agent or its team names and nobody has set."""
     kept = [one.removeprefix(KEPT) for one in named_in(agent) if one.startswith(KEPT)]
-    if kept and (missing := sorted(set(kept) - set(await sealed_secrets(store, kept)))):
+    if kept and (missing := sorted(set(kept) - set(await sealed_secrets(store, store.workspace, kept)))):
         name = missing[0]
         raise UserError(f"agent {agent.name}: there is no secret {name!r}: remit secrets set {name}")
     for member in agent.team:

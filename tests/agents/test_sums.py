@@ -220,8 +220,8 @@ SLOW = """
 
 async def at_once(app: App) -> None:
     """As many connections as there may be, open from the start."""
-    await app.store.pool.resize(min_size=8, max_size=8)
-    await app.store.pool.wait()
+    await app.store.own.resize(min_size=8, max_size=8)
+    await app.store.own.wait()
 
 
 @pytest.mark.parametrize("scope", ["person", "agent", "workspace"])

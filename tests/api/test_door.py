@@ -169,7 +169,7 @@ async def test_answers_are_not_kept_and_say_nothing_of_the_server(client: Client
 
 async def test_without_its_database_it_says_so_and_when_to_try_again(app: App, client: Client) -> None:
     ann = await client()
-    await app.store.pool.close()
+    await app.store.own.close()
     answer = await ann.get("/runs")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.headers["content-type"] == "application/problem+json"

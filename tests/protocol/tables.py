@@ -168,8 +168,15 @@ class SimulatedStore:
     tables: Tables
     ask: Ask
 
+    guest = False
+    workspace = "default"
+
     @property
     def pool(self) -> SimulatedStore:
+        return self
+
+    @property
+    def own(self) -> SimulatedStore:
         return self
 
     def connection(self) -> Connection:

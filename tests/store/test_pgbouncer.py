@@ -15,6 +15,8 @@ from tests.chaos.harness import world
 from tests.store.bouncer import ABSENT, PROGRAM, Bouncer, pgbouncer, version
 
 from remit.dispatch import Dispatch, Pace, open_dispatch
+from remit.journal.events import Started
+from remit.journal.journal import Journal
 from remit.settings import Settings
 from remit.store.migrate import shipped
 from remit.store.pooler import find_pooler
@@ -122,6 +124,26 @@ async def test_a_worker_behind_it_is_told_of_jobs_where_it_may_listen_past_it(
         run = uuid4()
         await dispatch.enqueue(run)
         assert await asyncio.wait_for(came.get(), 10) == run
+
+
+async def test_guests_of_several_workspaces_over_the_same_connections_see_only_their_own(
+    bouncer: Bouncer, tmp_path: Path
+) -> None:
+    """Nothing that one of them said of itself is left on the server's connection for the next."""
+    async with open_store(Settings(database_url=bouncer.url, data_dir=tmp_path, pool_size=8)) as store:
+        for name in ("a", "b", "default"):
+            started = Started(goal=f"of {name}", agent="x", spec={"name": "x"}, workspace=name)
+            await Journal(store.within(name)).append(uuid4(), 0, [started])
+
+        async def look(name: str | None) -> None:
+            lent = store.pool if name is None else store.within(name).pool
+            for _ in range(20):
+                async with lent.connection() as connection:
+                    rows = await (await connection.execute("select goal from runs order by 1")).fetchall()
+                names = ("a", "b", "default") if name is None else (name,)
+                assert [row[0] for row in rows] == [f"of {one}" for one in names]
+
+        await asyncio.gather(*(look(name) for name in ("a", "b", "default", None) * 3))
 
 
 @contextlib.asynccontextmanager

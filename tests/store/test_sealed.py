@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from remit.errors import UnknownName, UserError
 from remit.settings import Settings
 from remit.store.secrets import (
+    bound_to,
     key_of,
     list_secrets,
     remove_secret,
@@ -27,7 +28,7 @@ VALUE = "canary-0815"
 
 
 async def opened(store: Store, name: str) -> str:
-    return unseal(key_of(store.settings), name, (await sealed_secrets(store, [name]))[name])
+    return unseal(key_of(store.settings), name, (await sealed_secrets(store, "default", [name]))[name])
 
 
 async def test_a_secret_is_kept_sealed_and_opens_with_the_key(store: Store, database_url: str) -> None:
@@ -103,3 +104,20 @@ async def test_a_name_that_could_not_be_referred_to_is_refused(store: Store, nam
 async def test_a_value_that_could_not_be_hidden_is_refused(store: Store, value: str) -> None:
     with pytest.raises(UserError, match="could not be"):
         await set_secret(store, "A", value, "ann")
+
+
+async def test_secrets_of_workspaces_do_not_mix_and_open_in_no_other(store: Store) -> None:
+    a, b = store.within("a"), store.within("b")
+    await set_secret(a, "PAY", "of workspace a", "ann")
+    await set_secret(b, "PAY", "of workspace b", "bo")
+    await set_secret(store, "PAY", "of the first one", "cy")
+    for name, given in (("a", "of workspace a"), ("b", "of workspace b"), ("default", "of the first one")):
+        sealed = (await sealed_secrets(store, name, ["PAY"]))["PAY"]
+        assert unseal(key_of(store.settings), bound_to(name, "PAY"), sealed) == given
+        assert await sealed_secrets(a, name, ["PAY"]) == ({"PAY": sealed} if name == "a" else {})
+    taken = (await sealed_secrets(store, "a", ["PAY"]))["PAY"]
+    with pytest.raises(UserError, match="damaged"):  # by whoever can write to the table
+        unseal(key_of(store.settings), bound_to("b", "PAY"), taken)
+    await remove_secret(a, "PAY")
+    assert [one.by for one in await list_secrets(b)] == ["bo"]
+    assert await list_secrets(a) == []

@@ -48,7 +48,7 @@ async def test_a_pool_holds_as_many_connections_as_the_settings_say(database_url
         store.pool.connection(),
     ):
         with pytest.raises(psycopg.OperationalError):
-            await store.pool.getconn(timeout=0.05)
+            await store.own.getconn(timeout=0.05)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ class Started(Body):
     fork_of: UUID | None = None
     fork_seq: int | None = None
     fork_by: str = ""
+    workspace: str = "default"  # whose run it is: whose rules, secrets and people it has
 
 
 class Granted(Body):

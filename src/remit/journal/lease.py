@@ -299,13 +299,13 @@ class Leases:
         async with self._alone:
             if self._connection is None or seems_dead(self._connection):
                 await self._disconnect()
-                self._connection = await self.store.pool.getconn()
+                self._connection = await self.store.own.getconn()
             found = await self._connection.execute(query, values, prepare=True)
             return await found.fetchall() if found.description else []
 
     async def _disconnect(self) -> None:
         if self._connection is not None:
-            await self.store.pool.putconn(self._connection)  # which throws a broken one away
+            await self.store.own.putconn(self._connection)  # which throws a broken one away
             self._connection = None
 
     def _lose(self) -> None:

@@ -132,11 +132,11 @@ DELETE: LiteralString = """
         order by a.ended_at, a.run limit %(batch)s for update of a skip locked
     ), gone as (
         delete from archives a using due, runs r where a.run = due.run and r.id = a.run
-        returning a.run, r.agent, r.status, r.created_at, a.ended_at, a.archived_at, a.events, a.sha256, a.path
+        returning a.run, r.workspace, r.agent, r.status, r.created_at, a.ended_at, a.archived_at, a.events, a.sha256, a.path
     ), forgotten as (
         delete from runs using gone where runs.id = gone.run
     )
-    insert into tombstones (run, agent, status, created_at, ended_at, archived_at, events, sha256, path, policy)
+    insert into tombstones (run, workspace, agent, status, created_at, ended_at, archived_at, events, sha256, path, policy)
     select gone.*, %(policy)s from gone
     returning run
 """
@@ -240,8 +240,12 @@ async def _restore(connection: Connection, run: UUID) -> str | None:
     rows, blobs = packed
     await connection.execute("delete from events where run = %s and type = 'archived'", (run,))
     await connection.execute(
-        "insert into blobs (sha256, body) select * from unnest(%s::bytea[], %s::bytea[]) on conflict do nothing",
-        (list(blobs), list(blobs.values())),
+        """
+        insert into blobs (sha256, body, workspace)
+        select t.*, (select workspace from runs where id = %s) from unnest(%s::bytea[], %s::bytea[]) as t
+        on conflict do nothing
+        """,
+        (run, list(blobs), list(blobs.values())),
     )
     seqs, ats, types, bodies = (list(column) for column in zip(*rows, strict=True))
     await connection.execute(

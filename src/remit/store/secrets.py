@@ -17,9 +17,11 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from remit.errors import UnknownName, UserError
 from remit.settings import Settings
+from remit.store.guest import DEFAULT
 from remit.store.store import Store
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -50,20 +52,19 @@ async def set_secret(store: Store, name: str, value: str, by: str) -> None:
             f"the value of a secret has {SHORTEST} to {LONGEST:,} characters (none of them NUL): a shorter one could not be "
             "told from other text where it must be hidden"
         )
-    sealed = seal(key_of(store.settings, make=True), name, value)
+    sealed = seal(key_of(store.settings, make=True), bound_to(store.workspace, name), value)
     query = """
-        insert into secrets (name, sealed, by) values (%s, %s, %s)
-        on conflict (name) do update set sealed = excluded.sealed, by = excluded.by, set_at = now()
+        insert into secrets (workspace, name, sealed, by) values (%s, %s, %s, %s)
+        on conflict (workspace, name) do update set sealed = excluded.sealed, by = excluded.by, set_at = now()
     """
     async with store.pool.connection() as connection:
-        await connection.execute(query, (name, sealed, by))
+        await connection.execute(query, (store.workspace, name, sealed, by))
 
 
 async def list_secrets(store: Store) -> list[Kept]:
     async with store.pool.connection() as connection:
-        rows = await (
-            await connection.execute("select name, by, set_at, sealed from secrets order by name")
-        ).fetchall()
+        query = "select name, by, set_at, sealed from secrets where workspace = %s order by name"
+        rows = await (await connection.execute(query, (store.workspace,))).fetchall()
     mark = b""
     with contextlib.suppress(UserError):  # no key here: then none is readable
         mark = _mark(key_of(store.settings)) if rows else b""
@@ -73,20 +74,25 @@ async def list_secrets(store: Store) -> list[Kept]:
 async def remove_secret(store: Store, name: str) -> None:
     """Raises UnknownName where there is none of that name."""
     async with store.pool.connection() as connection:
-        gone = await connection.execute("delete from secrets where name = %s", (name,))
-        if gone.rowcount:
+        query: LiteralString = "delete from secrets where workspace = %s and name = %s"
+        if (await connection.execute(query, (store.workspace, name))).rowcount:
             return
-        rows = await (await connection.execute("select name from secrets")).fetchall()
+        query = "select name from secrets where workspace = %s"
+        rows = await (await connection.execute(query, (store.workspace,))).fetchall()
     raise UnknownName("secret", name, [row[0] for row in rows])
 
 
-async def sealed_secrets(store: Store, names: Collection[str]) -> dict[str, bytes]:
-    """Those of the names that are there, as they are kept."""
+async def sealed_secrets(store: Store, workspace: str, names: Collection[str]) -> dict[str, bytes]:
+    """Those of the names that are there in a workspace, as they are kept."""
+    query = "select name, sealed from secrets where workspace = %s and name = any(%s)"
     async with store.pool.connection() as connection:
-        rows = await (
-            await connection.execute("select name, sealed from secrets where name = any(%s)", (list(names),))
-        ).fetchall()
+        rows = await (await connection.execute(query, (workspace, list(names)))).fetchall()
     return {name: bytes(sealed) for name, sealed in rows}
+
+
+def bound_to(workspace: str, name: str) -> str:
+    """What a sealed value opens for: put into the row of another name, or of another workspace, it does not."""
+    return name if workspace == DEFAULT else f"{workspace}/{name}"
 
 
 def seal(key: bytes, name: str, value: str) -> bytes:

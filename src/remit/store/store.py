@@ -6,7 +6,7 @@ import contextlib
 import functools
 import select
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from remit.errors import StoreError
 from remit.settings import Settings
 from remit.store import embedded
+from remit.store.guest import DEFAULT, GuestConnection, Guests, Lender, check_name, require_role
 from remit.store.migrate import migrate
 from remit.store.pooler import Pooler, find_pooler
 
@@ -39,9 +40,30 @@ class Store:
     """The open database. `url` holds the password: never show it, show `where(url)`."""
 
     url: str
-    pool: Pool
+    pool: Lender
     settings: Settings
     pooler: Pooler | None = None  # between us and the server
+    workspace: str = DEFAULT  # whose things are listed and made by it
+    guests: AsyncConnectionPool[GuestConnection] | None = field(default=None, repr=False)
+
+    @property
+    def guest(self) -> bool:
+        """Whether the database itself keeps it to its workspace."""
+        return isinstance(self.pool, Guests)
+
+    @property
+    def own(self) -> Pool:
+        """The pool of connections that see every workspace."""
+        if not isinstance(self.pool, AsyncConnectionPool):
+            raise TypeError("a guest of the database has no pool of its own")
+        return self.pool
+
+    def within(self, workspace: str) -> Store:
+        """The same database in the hands of people of one workspace. Raises UserError for what is no name of one."""
+        if self.guests is None:
+            raise TypeError("this store has no connections for guests")
+        pool = Guests(self.guests, check_name(workspace), self.pooler is not None)
+        return replace(self, pool=pool, workspace=workspace)
 
 
 @contextlib.asynccontextmanager
@@ -60,21 +82,24 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
             address = functools.partial(embedded.revive, settings)
         pooler = await prepare(url)
         kept = pooler is None or pooler.prepares  # what is prepared on a connection is there next time
+        how: dict[str, Any] = {
+            "kwargs": {"application_name": "remit", "prepare_threshold": 5 if kept else None, **KEEPALIVE},
+            "configure": _through_pooler if pooler else _straight,
+            "max_size": settings.pool_size,
+            "check": _check,
+            "timeout": 30,
+            "reconnect_timeout": 10,  # then the next one who asks makes it try at once, rather than after a long pause
+            "open": False,
+        }
         pool: Pool = AsyncConnectionPool(
-            address,
-            connection_class=psycopg.AsyncConnection[TupleRow],
-            kwargs={"application_name": "remit", "prepare_threshold": 5 if kept else None, **KEEPALIVE},
-            configure=_through_pooler if pooler else _straight,
-            min_size=1,
-            max_size=settings.pool_size,
-            check=_check,
-            timeout=30,
-            reconnect_timeout=10,  # then the next one who asks makes it try at once, rather than after a long pause
-            open=False,
-            name="remit",
+            address, connection_class=psycopg.AsyncConnection[TupleRow], min_size=1, name="remit", **how
+        )
+        guests = AsyncConnectionPool(
+            address, connection_class=GuestConnection, min_size=0, name="remit guests", **how
         )
         await held.enter_async_context(pool)
-        yield Store(url, pool, settings, pooler)
+        await held.enter_async_context(guests)
+        yield Store(url, pool, settings, pooler, guests=guests)
 
 
 async def prepare(url: str) -> Pooler | None:
@@ -83,6 +108,7 @@ async def prepare(url: str) -> Pooler | None:
     try:
         async with await connect(url) as connection:
             await migrate(connection)
+            await require_role(connection)
             return await find_pooler(connection)
     except (psycopg.errors.DiskFull, psycopg.errors.InsufficientResources) as error:
         raise StoreError(

@@ -1,0 +1,90 @@
+"""Connections in the hands of people and programs of one workspace: the database shows them its rows and no others.
+
+They run as the role `remit_guest`, for whom every table has a policy (migration 0022). Which workspace it is, is said when a
+connection is lent; where it is said already, that costs nothing. Behind a pooler a session keeps nothing, and what it was
+told might be heard by another: there it is said in a transaction, and forgotten with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import LiteralString, Protocol
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from remit.errors import StoreError, UserError
+
+Connection = psycopg.AsyncConnection[TupleRow]
+
+ROLE = "remit_guest"
+DEFAULT = "default"  # the workspace that is always there
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+ENTER: LiteralString = (
+    "select set_config('role', 'remit_guest', false), set_config('remit.workspace', %s, false)"
+)
+ENTER_ONCE: LiteralString = (
+    "select set_config('role', 'remit_guest', true), set_config('remit.workspace', %s, true)"
+)
+MAY: LiteralString = """
+    select exists (select from pg_roles where rolname = 'remit_guest' and pg_has_role(current_user, oid,
+        case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end)), current_user
+"""
+
+
+class Lender(Protocol):
+    """Lends connections, each for as long as the block lasts."""
+
+    def connection(self, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]: ...
+
+
+class GuestConnection(psycopg.AsyncConnection[TupleRow]):
+    """A connection that is only ever a guest's."""
+
+    entered: str | None = None  # the workspace that its session was told
+
+
+@dataclass(frozen=True)
+class Guests:
+    """A pool of guests' connections, as seen from one workspace."""
+
+    pool: AsyncConnectionPool[GuestConnection]
+    workspace: str
+    shared: bool  # a pooler lends the session to others between two transactions
+
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
+        async with self.pool.connection(timeout) as connection:
+            if self.shared:
+                async with connection.transaction():
+                    await connection.execute(ENTER_ONCE, (self.workspace,))
+                    yield connection
+                return
+            if connection.entered != self.workspace:
+                connection.entered = None
+                await connection.execute(ENTER, (self.workspace,))
+                connection.entered = self.workspace
+            yield connection
+
+
+def check_name(name: str) -> str:
+    """Raises UserError for what cannot be a workspace's name."""
+    if not NAME.fullmatch(name):
+        raise UserError(
+            f"{name!r} is no name for a workspace: small letters, digits and dashes, 40 at most, as acme-sales"
+        )
+    return name
+
+
+async def require_role(connection: Connection) -> None:
+    """Raises StoreError where the role is missing, as after a restore into another server, or is not ours to take."""
+    row = await (await connection.execute(MAY)).fetchone()
+    if row is not None and not row[0]:
+        raise StoreError(
+            f"The database keeps workspaces apart by the role {ROLE}, which {row[1]} may not take. Have somebody who may "
+            f'do it: CREATE ROLE {ROLE} NOLOGIN (where it is missing); GRANT {ROLE} TO "{row[1]}"; and start again.'
+        )

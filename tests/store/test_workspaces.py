@@ -1,0 +1,246 @@
+"""Workspaces are kept apart by the database itself: as a guest of one, nothing of another is seen or written, table by
+table; every table that there is, so that one made tomorrow cannot be forgotten."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from remit.errors import StoreError, UserError
+from remit.settings import Settings
+from remit.store.guest import Guests
+from remit.store.store import Store, open_store, prepare
+
+A, B = UUID(int=0xA), UUID(int=0xB)
+RUN = {"a": A, "b": B}
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+# A row of each table that guests may touch, for a workspace and its run
+ROWS: dict[str, str] = {
+    "runs": "insert into runs (id, workspace, agent, goal, status, created_at, updated_at)"
+    " values (%(run)s, %(w)s, 'x', 'goal of ' || %(w)s, 'met', now(), now())",
+    "events": "insert into events (run, seq, at, type, body) values (%(run)s, %(n)s, now(), 'said', '{}')",
+    "blobs": "insert into blobs (sha256, body, workspace) values (sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'x', %(w)s)",
+    "asks": "insert into asks (run, ask_id, kind, text, at) values (%(run)s, 'q' || %(n)s, 'question', 'why', now())",
+    "remit_timers": "insert into remit_timers (run, due) values (%(run)s, now() + make_interval(secs => %(n)s))",
+    "slots": "insert into slots (name, run, call, most, due) values ('x', %(run)s, %(n)s, 1, now())",
+    "archives": "insert into archives (run, ended_at, format, events, size, sha256, body)"
+    " values (%(run)s, now(), 1, 1, 1, 'x', 'x')",
+    "tombstones": "insert into tombstones"
+    " (run, workspace, agent, status, created_at, ended_at, archived_at, events, sha256, policy)"
+    " values (%(run)s, %(w)s, 'x', 'met', now(), now(), now(), 1, 'x', 'x')",
+    "remembered": "insert into remembered (workspace, agent, tool, rule, bounds, by, run, ask)"
+    " values (%(w)s, 'x', 'x', 'x', '[]', 'ann', %(run)s, 'q')",
+    "away": "insert into away (workspace, who, deputy, until) values (%(w)s, 'ann', 'bo', now())",
+    "secrets": "insert into secrets (workspace, name, sealed, by) values (%(w)s, 's' || %(n)s, 'x', 'ann')",
+    "tokens": "insert into tokens (workspace, name, token, who, scopes)"
+    " values (%(w)s, 't' || %(n)s, sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'ann', '{}')",
+    "begun": "insert into begun (workspace, caller, key, request, run, expires_at)"
+    " values (%(w)s, %(w)s, 'k' || %(n)s, 'x', %(run)s, now())",
+    "audit": "insert into audit (workspace, who, what, about) values (%(w)s, 'ann', 'x', 'y')",
+    "workspaces": "insert into workspaces (name, title) values (%(w)s, %(w)s)",
+}
+# What guests may read but no policy can tell apart, and why that is no leak
+OPEN: dict[str, str] = {}
+
+
+@pytest.fixture
+async def filled(store: Store) -> Store:
+    """Each table with a row of workspace a and one of workspace b."""
+    async with store.pool.connection() as connection:
+        for table in ROWS:
+            for workspace in "ab":
+                await put(connection, table, workspace, 1)
+    return store
+
+
+async def put(connection: psycopg.AsyncConnection[tuple[object, ...]], table: str, of: str, n: int) -> None:
+    await connection.execute(ROWS[table].encode(), {"w": of, "run": RUN[of], "n": n})
+
+
+async def one(store: Store, query: str, *values: object) -> object:
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query.encode(), values)).fetchone()
+    return row[0] if row else None
+
+
+async def touched(store: Store) -> dict[str, set[str]]:
+    """Every table and view that guests have a right on, and which."""
+    query = """
+        select relname, array(select r from unnest(%s::text[]) as r where has_table_privilege('remit_guest', c.oid, r)
+                              union select r || ' of a column' from unnest(%s::text[]) as r
+                              where r <> 'DELETE' and r <> 'TRUNCATE' and has_any_column_privilege('remit_guest', c.oid, r))
+        from pg_class c where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, (list(RIGHTS), list(RIGHTS[:3])))).fetchall()
+    assert len(rows) > 20
+    return {name: set(rights) for name, rights in rows if rights}
+
+
+async def test_every_table_that_guests_may_touch_has_a_policy_and_is_tried_here(store: Store) -> None:
+    found = await touched(store)
+    assert set(found) - set(OPEN) == set(ROWS), (
+        "a new table: wall it off (remit_wall), and say here what a row is"
+    )
+    query = (
+        "select relname from pg_class where relrowsecurity and relnamespace = current_schema()::regnamespace"
+    )
+    async with store.pool.connection() as connection:
+        walled = {name for (name,) in await (await connection.execute(query)).fetchall()}
+    assert set(ROWS) <= walled
+    assert not any("TRUNCATE" in rights for rights in found.values())
+
+
+async def test_no_function_runs_as_its_owner_but_those_known_here(store: Store) -> None:
+    query = "select proname from pg_proc where prosecdef and pronamespace = current_schema()::regnamespace"
+    async with store.pool.connection() as connection:
+        names = {name for (name,) in await (await connection.execute(query)).fetchall()}
+    assert names == {"remit_blob_used"}  # a trigger: nobody can call it
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_a_guest_sees_only_its_own_rows(filled: Store, table: str) -> None:
+    rights = (await touched(filled))[table]
+    assert "SELECT" in rights
+    column = "name" if table == "workspaces" else "workspace"
+    whose = {"a": {"a"}, "b": {"b"}}
+    for workspace in "ab":
+        async with filled.within(workspace).pool.connection() as connection:
+            rows = await connection.execute(
+                sql.SQL("select t::text from {} as t").format(sql.Identifier(table))
+            )
+            found = [row[0] for row in await rows.fetchall()]
+            assert len(found) == 1
+            other = "b" if workspace == "a" else "a"
+            assert str(RUN[other]) not in found[0]
+            names = await connection.execute(
+                "select count(*) from information_schema.columns where table_name = %s and column_name = %s",
+                (table, column),
+            )
+            if await names.fetchone() != (0,):
+                query = sql.SQL("select {} from {}").format(sql.Identifier(column), sql.Identifier(table))
+                assert {row[0] for row in await (await connection.execute(query)).fetchall()} == whose[
+                    workspace
+                ]
+
+
+@pytest.mark.parametrize("table", ROWS)
+async def test_a_guest_can_neither_insert_change_nor_remove_what_is_anothers(
+    filled: Store, table: str
+) -> None:
+    before = await one(filled, f"select array_agg(t::text order by t::text) from {table} as t")
+    rights = (await touched(filled))[table]
+    guest = filled.within("a")
+    async with guest.pool.connection() as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await put(connection, table, "b", 2)
+        for right, query in (
+            ("UPDATE", f"update {table} set {await some(filled, table)}"),
+            ("DELETE", f"delete from {table}"),
+        ):
+            if right in rights:
+                async with connection.transaction(force_rollback=True):
+                    done = await connection.execute(query.encode())
+                    assert done.rowcount == 1  # its own
+            else:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    await connection.execute(query.encode())
+        if "UPDATE" in rights:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):  # nothing is handed to another either
+                await connection.execute(f"update {table} set workspace = 'b'".encode())
+    assert await one(filled, f"select array_agg(t::text order by t::text) from {table} as t") == before
+
+
+async def some(store: Store, table: str) -> str:
+    """An assignment that changes nothing."""
+    query = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and attidentity = '' limit 1"
+    column = await one(store, query, table)
+    return f"{column} = {column}"
+
+
+@pytest.mark.parametrize("said", [None, "", "A", "a ", "a'; reset role; --"])
+async def test_who_says_no_workspace_or_none_that_there_is_sees_nothing(
+    filled: Store, said: str | None
+) -> None:
+    async with filled.pool.connection() as connection:
+        await connection.execute("set role remit_guest")
+        if said is not None:
+            await connection.execute("select set_config('remit.workspace', %s, false)", (said,))
+        for table in ROWS:
+            query = sql.SQL("select count(*) from {}").format(sql.Identifier(table))
+            assert await (await connection.execute(query)).fetchone() == (0,), table
+        for table in set(ROWS) - {"workspaces"}:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await put(connection, table, "a", 2)
+        await connection.execute("reset role")
+
+
+async def test_a_run_that_says_that_it_is_anothers_cannot_be_begun(filled: Store) -> None:
+    """Workers believe a run's first event."""
+    query = "insert into events (run, seq, at, type, body) values (%s, 7, now(), 'started', %s)"
+    async with filled.within("a").pool.connection() as connection:
+        for body in ('{"workspace": "b"}', "{}", '{"workspace": "\\u0000"}'):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await connection.execute(query, (A, body))
+        await connection.execute(query, (A, '{"workspace": "a"}'))
+
+
+async def test_a_loan_is_of_the_workspace_that_borrows_whoever_had_the_connection_before(
+    filled: Store,
+) -> None:
+    for workspace in ("a", "b", "b", "a"):
+        assert await one(filled.within(workspace), "select goal from runs") == f"goal of {workspace}"
+        assert await one(filled.within(workspace), "select current_user") == "remit_guest"
+    assert filled.guests is not None
+    assert len(filled.guests._pool) == 1  # it was the same connection
+    assert await one(filled, "select count(*) from runs") == 2
+
+
+async def test_behind_a_pooler_nothing_stays_said_after_a_loan(filled: Store) -> None:
+    """As if it were there: the next who is lent this session of the server is the test."""
+    assert filled.guests is not None
+    for workspace in "ab":
+        async with Guests(filled.guests, workspace, shared=True).connection() as connection:
+            assert await (await connection.execute("select goal from runs")).fetchone() == (
+                f"goal of {workspace}",
+            )
+        async with filled.guests.connection() as straight:
+            query = "select current_user, current_setting('remit.workspace', true), current_setting('role')"
+            row = await (await straight.execute(query)).fetchone()
+            assert row is not None
+            assert row[0] != "remit_guest"
+            assert not row[1]
+            assert row[2] == "none"
+
+
+def test_what_is_no_name_is_refused_before_the_database_is_asked(filled: Store) -> None:
+    for name in ("", "A", "a b", "-a", "a" * 41, "a'", "ä", "a\n"):
+        with pytest.raises(UserError, match="no name for a workspace"):
+            filled.within(name)
+
+
+async def test_who_may_not_make_the_role_is_told_what_to_run(empty_database_url: str) -> None:
+    """In a user's own PostgreSQL whoever connects is often no superuser."""
+    async with await psycopg.AsyncConnection.connect(empty_database_url, autocommit=True) as admin:
+        name = f"plain_{admin.info.backend_pid}"
+        await admin.execute(sql.SQL("create role {} login password 'x'").format(sql.Identifier(name)))
+        try:
+            await admin.execute(sql.SQL("grant create on schema public to {}").format(sql.Identifier(name)))
+            mine = psycopg.conninfo.make_conninfo(empty_database_url, user=name, password="x")
+            with pytest.raises(
+                StoreError, match=f"CREATE ROLE remit_guest NOLOGIN; GRANT remit_guest TO {name}"
+            ):
+                await prepare(mine)
+            await admin.execute(sql.SQL("grant remit_guest to {}").format(sql.Identifier(name)))
+            await prepare(mine)
+            async with open_store(Settings(database_url=mine)) as store:
+                assert await one(store.within("default"), "select title from workspaces") == "Default"
+            await admin.execute(sql.SQL("revoke remit_guest from {}").format(sql.Identifier(name)))
+            with pytest.raises(StoreError, match="GRANT remit_guest"):
+                await prepare(mine)
+        finally:
+            await admin.execute(sql.SQL("drop owned by {} cascade").format(sql.Identifier(name)))
+            await admin.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
