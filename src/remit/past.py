@@ -178,6 +178,46 @@ class Anew:
         return tuple(one for one in self.differing if not one[1].verdict)
 
 
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """Calls of a tool that would be decided otherwise, for the same reason."""
+
+    tool: str
+    was: str
+    would: str
+    now: str  # by what they would be decided, or why nobody can tell
+    calls: tuple[tuple[UUID, Again], ...]  # newest run first
+
+    @property
+    def before(self) -> list[str]:
+        """By what they were decided."""
+        return sorted({because(one.past.rule, one.past.reasons) for _, one in self.calls})
+
+
+def in_groups(found: Anew) -> list[Differing]:
+    """What would be decided otherwise, the largest group first."""
+    groups: dict[tuple[str, str, str, str], list[tuple[UUID, Again]]] = {}
+    for run, one in found.differing:
+        would = one.verdict.decision if one.verdict else UNKNOWN
+        now = one.why or (because(one.verdict.rule, one.verdict.reasons) if one.verdict else "")
+        groups.setdefault((one.past.call.call.tool, one.past.decision, would, now), []).append((run, one))
+    return [
+        Differing(*key, tuple(calls))
+        for key, calls in sorted(groups.items(), key=lambda group: -len(group[1]))
+    ]
+
+
+def because(rule: str, reasons: Sequence[str]) -> str:
+    return " ".join(("; ".join(reasons) or rule).split())
+
+
+def outcome(one: Again) -> str:
+    """What became of the call: for a person who asks what the changed rules would have prevented, or let through."""
+    call = one.past.call
+    status = call.acted.status if call.acted else "open"
+    return f"{status}, {call.approved_by} approved" if call.approved else "done" if status == "ok" else status
+
+
 def past_calls(events: Iterable[Event]) -> dict[str, Past]:
     """By call id, each as it was judged the last time. What a call could know is what was known when the model wanted it:
     calls of one answer are judged before any of them is carried out."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from remit.audit import record
 from remit.errors import UserError
 from remit.gate.remembered import Bound, Remembered
 from remit.store.store import Store
@@ -72,7 +73,9 @@ async def forget(store: Store, id: int, by: str) -> Remembered:
     async with store.pool.connection() as connection:
         row = await (await connection.execute(query, (by, id))).fetchone()
         if row is not None:
-            return _of(row)
+            one = _of(row)
+            await record(connection, by, "remembered.revoked", one.agent, {"id": id, "words": one.words})
+            return one
         before = await (
             await connection.execute("select revoked_by, revoked_at from remembered where id = %s", (id,))
         ).fetchone()

@@ -12,6 +12,7 @@ from remit.api.tokens import add_token
 from remit.app import App, open_app
 from remit.console.server import make_server
 from remit.console.session import Door
+from remit.people import add_member, arrive, member
 from remit.roles import RIGHTS
 from remit.settings import Settings
 from tests.agents import world
@@ -25,6 +26,7 @@ Client = Callable[..., Awaitable[httpx.AsyncClient]]
 async def app(settings: Settings) -> AsyncIterator[App]:
     world.reset()
     async with open_app(settings) as opened:
+        await arrive(opened.store, "ann")
         yield opened
 
 
@@ -47,10 +49,13 @@ async def stranger(server: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def client(app: App, server: FastAPI) -> AsyncIterator[Client]:
-    """Makes clients: `await client("runs:read", who="bo")`; all scopes where none is named."""
+    """Makes clients: `await client("runs:read", who="bo")`; all scopes where none is named. Each is an owner's, but for those
+    who were added with another role before."""
     made: list[httpx.AsyncClient] = []
 
     async def make(*scopes: str, who: str = "ann") -> httpx.AsyncClient:
+        if await member(app.store, who) is None:
+            await add_member(app.store, "ann", who, "owner")
         _, secret = await add_token(app.store, f"t{len(made)}", who, scopes or tuple(RIGHTS), None)
         headers = {"authorization": f"Bearer {secret}"}
         transport = httpx.ASGITransport(server, raise_app_exceptions=False)

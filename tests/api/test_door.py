@@ -89,7 +89,7 @@ async def test_a_token_holds_until_it_expires_or_is_revoked_and_its_last_use_is_
     assert (await stranger.get("/api/v1/runs", headers=headers)).status_code == 401
     other = await client("runs:read")
     assert (await other.get("/runs")).status_code == 200
-    await revoke_token(app.store, "t0")
+    await revoke_token(app.store, "t0", "ann")
     assert (await other.get("/runs")).status_code == 401
 
 

@@ -340,7 +340,7 @@ async def test_a_stream_ends_when_its_token_is_revoked(
     async for line in events.lines(app, UUID(made["id"]), 1, secret):
         told_before.append(line)
         if len(told_before) == 2:
-            await revoke_token(app.store, "t0")
+            await revoke_token(app.store, "t0", "ann")
     assert told_before == [": still here\n\n"] * 2
 
 

@@ -12,18 +12,20 @@ from fastapi import FastAPI
 from remit.app import App, open_app
 from remit.console.server import make_server
 from remit.console.session import COOKIE, Door, sign_in
+from remit.people import add_member, arrive, member
 from remit.settings import Settings
 from tests.agents import world
 
 PORT = 7700
 HERE = f"http://127.0.0.1:{PORT}"
-SignIn = Callable[[str], Awaitable[httpx.AsyncClient]]
+SignIn = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 @pytest.fixture
 async def app(settings: Settings) -> AsyncIterator[App]:
     world.reset()
     async with open_app(settings) as opened:
+        await arrive(opened.store, "ann")
         yield opened
 
 
@@ -61,10 +63,13 @@ async def browser(stranger: httpx.AsyncClient, door: Door) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def browser_of(app: App, server: FastAPI) -> AsyncIterator[SignIn]:
-    """Opens other people's browsers, on the same server."""
+    """Opens other people's browsers, on the same server: `await browser_of("bo", "viewer")`; an owner's where no role is
+    named."""
     async with AsyncExitStack() as opened:
 
-        async def open_for(who: str) -> httpx.AsyncClient:
+        async def open_for(who: str, role: str = "owner") -> httpx.AsyncClient:
+            if await member(app.store, who) is None:
+                await add_member(app.store, "ann", who, role)
             theirs = await opened.enter_async_context(client(server))
             theirs.cookies.set(COOKIE, await sign_in(app.store, who), domain="127.0.0.1")
             return theirs

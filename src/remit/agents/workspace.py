@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from remit.agents.load import wrong
 from remit.agents.spec import DAYS, Agent, Narrowing, Part, QuietHours, Reviewer, Rule
-from remit.agents.yaml import plain, read_file
+from remit.agents.yaml import Json, plain, read, read_file
 from remit.errors import SpecError, UserError
 from remit.gate.approval import unknown_groups
 from remit.gate.condition import constant, names
@@ -84,7 +84,7 @@ def _place(rules: Path | None, folder: Path) -> Path:
 def workspace_of(settings: Settings) -> Workspace:
     """What holds now. A file that is there and cannot be used raises SpecError: nothing may happen by half of the rules. So
     does one that the settings name and that is not there, as a UserError."""
-    path = _place(settings.rules, settings.data_dir)
+    path = place_of(settings)
     try:
         found = os.stat(
             path
@@ -104,9 +104,23 @@ def workspace_of(settings: Settings) -> Workspace:
 def load_workspace(path: Path) -> Workspace:
     """Raises SpecError with path and line for what cannot be meant, UserError where there is no such file."""
     try:
-        data = read_file(path)
+        return _made(read_file(path), path)
     except FileNotFoundError as error:
         raise UserError(f"there is no file {path}") from error
+
+
+def read_workspace(text: str, path: Path) -> Workspace:
+    """What the file would say if this text stood in it; an empty one says nothing. Raises SpecError with the line."""
+    data = read(text, str(path))
+    return Workspace(path) if data is None else _made(data, path)
+
+
+def place_of(settings: Settings) -> Path:
+    """Where the file stands, or would."""
+    return _place(settings.rules, settings.data_dir)
+
+
+def _made(data: Json, path: Path) -> Workspace:
     if not isinstance(data, dict):
         raise SpecError(
             "what holds for every agent is a mapping: `rules:`, and perhaps `groups:` and `reviewers:`",

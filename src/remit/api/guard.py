@@ -71,7 +71,7 @@ class Guarded:
                     what,
                     headers={"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'},
                 )
-            return Caller(token.who, frozenset(token.scopes), f"token:{token.id}")
+            return Caller(token.who, frozenset(token.holds), f"token:{token.id}")
         who = getattr(request.state, "who", None)
         if who is None:
             what = "send a token, as `Authorization: Bearer remit_…`; `remit tokens add --help` says how to make one"

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from psycopg import errors
 from psycopg.rows import class_row
 
-from remit.errors import UnknownName, UserError
-from remit.gate.approval import nobody
-from remit.roles import RIGHTS
+from remit.audit import record
+from remit.errors import Forbidden, UnknownName, UserError
+from remit.people import known
+from remit.roles import OF_ROLE, RIGHTS, Role
 from remit.store.store import Store
 
 PREFIX = "remit_"  # by which scanners of secrets know a token
@@ -23,7 +24,7 @@ LONGEST = 100  # characters of a name
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is kept of a token; not the token itself."""
+    """What is kept of a token; not the token itself. `role`: what its owner is, None where they may not come any more."""
 
     id: int
     name: str
@@ -32,17 +33,28 @@ class Token:
     created_at: datetime
     expires_at: datetime | None
     used_at: datetime | None
+    role: Role | None
+
+    @property
+    def holds(self) -> list[str]:
+        """For what it can be used: no more than what its owner may do now."""
+        return [] if self.role is None else [scope for scope in self.scopes if scope in OF_ROLE[self.role]]
 
 
-FIELDS = "id, name, who, scopes, created_at, expires_at, used_at"
+FIELDS = """
+    tokens.id, tokens.name, tokens.who, tokens.scopes, tokens.created_at, tokens.expires_at, tokens.used_at,
+    (select members.role from people join members on members.person = people.id
+     where lower(people.name) = lower(tokens.who) and members.disabled_at is null) as role
+"""
 
 
 async def add_token(
-    store: Store, name: str, who: str, scopes: Sequence[str], lasts: timedelta | None
+    store: Store, name: str, who: str, scopes: Sequence[str], lasts: timedelta | None, by: str = ""
 ) -> tuple[Token, str]:
-    """A new token that calls in the name of `who`; the second is what the caller sends, told this once.
+    """A new token that calls in the name of `who`, made `by` them or somebody else; the second is what the caller sends, told this once.
 
-    Raises UserError for a name that is taken or unusable, UnknownName for no such scope."""
+    Raises UserError for a name that is taken or unusable, UnknownName for no such scope or owner, Forbidden for a scope that
+    its owner's role does not have."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or len(name) > LONGEST:
         raise UserError(
             f"{name!r} is no name for a token: letters, digits, dots and dashes, {LONGEST} at most"
@@ -52,8 +64,9 @@ async def add_token(
     for scope in scopes:
         if scope not in RIGHTS:
             raise UnknownName("scope", scope, RIGHTS, "--scope")
-    if nobody(who):
-        raise UserError("say who you are, by REMIT_USER: a token calls in its owner's name")
+    owner = await known(store, who)
+    if beyond := sorted(set(scopes) - owner.rights):
+        raise Forbidden(f"{owner.name} is {owner.role} here: that does not allow {', '.join(beyond)}")
     if lasts is not None and lasts <= timedelta(0):
         raise UserError("--expires: a token lasts some time, as 90d, or `never` expires")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -61,16 +74,23 @@ async def add_token(
         insert into tokens (name, token, who, scopes, expires_at)
         values (%s, %s, %s, %s, clock_timestamp() + %s) returning {FIELDS}
     """
-    values = (name, hashed(secret), who, sorted(set(scopes)), lasts)
+    values = (name, hashed(secret), owner.name, sorted(set(scopes)), lasts)
     try:
         async with (
             store.pool.connection() as connection,
+            connection.transaction(),
             connection.cursor(row_factory=class_row(Token)) as cursor,
         ):
             made = await (await cursor.execute(query, values)).fetchone()
+            assert made is not None
+            detail = {
+                "for": owner.name,
+                "scopes": made.scopes,
+                "expires": made.expires_at and made.expires_at.isoformat(),
+            }
+            await record(connection, by or owner.name, "token.added", name, detail)
     except errors.UniqueViolation as error:
         raise UserError(f"there is a token {name!r} already; `remit tokens revoke {name}` ends it") from error
-    assert made is not None
     return made, secret
 
 
@@ -84,24 +104,27 @@ async def list_tokens(store: Store) -> list[Token]:
         return await (await cursor.execute(query)).fetchall()
 
 
-async def revoke_token(store: Store, name: str) -> Token:
+async def revoke_token(store: Store, name: str, by: str) -> Token:
     """End a token, at once and everywhere. Raises UnknownName."""
     query = f"""
         update tokens set revoked_at = clock_timestamp() where name = %s and revoked_at is null returning {FIELDS}
     """
     async with (
         store.pool.connection() as connection,
+        connection.transaction(),
         connection.cursor(row_factory=class_row(Token)) as cursor,
     ):
         gone = await (await cursor.execute(query, (name.replace("\x00", ""),))).fetchone()
+        if gone is not None:
+            await record(connection, by, "token.revoked", gone.name, {"for": gone.who})
     if gone is None:
         raise UnknownName("token", name, [one.name for one in await list_tokens(store)])
     return gone
 
 
 async def token_of(store: Store, secret: str) -> Token | None:
-    """Whose token it is; None where it is nobody's any more. When it was last used is kept to the minute: not each call of a
-    busy caller is worth a write."""
+    """Whose token it is; None where it is nobody's any more, or its owner may not come any more. When it was last used is kept
+    to the minute: not each call of a busy caller is worth a write."""
     query = f"""
         with found as (
             select {FIELDS} from tokens
@@ -110,7 +133,7 @@ async def token_of(store: Store, secret: str) -> Token | None:
             update tokens set used_at = clock_timestamp() from found
             where tokens.id = found.id and (found.used_at is null or found.used_at < clock_timestamp() - interval '1 minute')
         )
-        table found
+        select * from found where role is not null
     """
     async with (
         store.pool.connection() as connection,

@@ -51,6 +51,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "Test the rules, explain a verdict, try other rules on past runs",
         ),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
+        "people": ("remit.cli.people:people", "Who may come, and as what"),
         "tokens": ("remit.cli.tokens:tokens", "Who may call the API, and for what"),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
         "up": ("remit.cli.up:up", "The console in the browser, and a worker"),

@@ -15,6 +15,7 @@ from remit.api.tokens import Token, add_token, list_tokens, revoke_token
 from remit.app import open_app
 from remit.cli.common import Json, console, errors, listing, me, perform, print_json
 from remit.errors import UserError
+from remit.people import arrive
 from remit.roles import RIGHTS
 
 LONGEST = 3650  # days
@@ -69,7 +70,8 @@ def revoke(name: Name, as_json: Json = False) -> None:
 async def _add(name: str, scopes: list[str], expires: str, as_json: bool) -> None:
     lasts = _lasts(expires)
     async with open_app(settings.load()) as app:
-        made, secret = await add_token(app.store, name, me(), scopes, lasts)
+        owner = await arrive(app.store, me())
+        made, secret = await add_token(app.store, name, owner.name, scopes, lasts)
     if as_json:
         print_json({**asdict(made), "token": secret})
         return
@@ -115,7 +117,7 @@ def _until(token: Token) -> str:
 
 async def _revoke(name: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
-        gone = await revoke_token(app.store, name)
+        gone = await revoke_token(app.store, name, me())
     if as_json:
         print_json({"name": gone.name, "revoked": True})
     else:

@@ -20,6 +20,7 @@ from remit.cli.serve import at_work
 from remit.console.server import make_server
 from remit.console.session import Door
 from remit.errors import UserError
+from remit.people import arrive
 
 HOST = "127.0.0.1"
 
@@ -68,7 +69,7 @@ async def _up(port: int, concurrency: int, browser: bool, as_json: bool) -> None
     except OSError as error:
         raise UserError(f"port {port} cannot be used ({error.strerror}); try --port {port + 1}") from error
     async with open_app(settings.load()) as app:
-        door = Door(me())
+        door = Door((await arrive(app.store, me())).name)
         config = uvicorn.Config(
             make_server(app, door, port),
             log_level="warning",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID
 
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +14,7 @@ from rich.tree import Tree
 from remit.cli.common import console, listing
 from remit.cli.timeline import colour
 from remit.gate.explain import LOST, Explained, Look, named, state
-from remit.past import UNKNOWN, Again, Anew
+from remit.past import UNKNOWN, Again, Anew, Differing, in_groups, outcome
 from remit.said import brief
 
 Json = Any
@@ -154,14 +153,8 @@ def show_anew(found: Anew, of: str) -> None:
         return
     console.print(_table(found))
     console.print()
-    groups: dict[tuple[str, str, str, str], list[tuple[UUID, Again]]] = {}
-    for run, one in found.differing:
-        would = one.verdict.decision if one.verdict else UNKNOWN
-        groups.setdefault((one.past.call.call.tool, one.past.decision, would, _now_by(one)), []).append(
-            (run, one)
-        )
-    for (tool, was, would, why), several in sorted(groups.items(), key=lambda group: -len(group[1])):
-        _group(tool, was, would, why, several)
+    for group in in_groups(found):
+        _group(group)
     words = f"{_so_many(found.calls, 'call')} of {_so_many(found.runs, 'run')} of {of}: {found.same} decided the same"
     words += f", {len(found.changed)} otherwise"
     console.print(words + (f", {len(found.unknown)} not to be told" if found.unknown else "") + ".")
@@ -187,45 +180,27 @@ def _table(found: Anew) -> Table:
     return table
 
 
-def _group(tool: str, was: str, would: str, why: str, several: Sequence[tuple[UUID, Again]]) -> None:
-    """Calls of a tool that would be decided otherwise, for the same reason."""
+def _group(one: Differing) -> None:
     console.print(
         Text.assemble(
-            (tool, "bold"),
+            (one.tool, "bold"),
             "  ",
-            (was, colour(was)),
+            (one.was, colour(one.was)),
             " → ",
-            (would, "yellow" if would == UNKNOWN else colour(would)),
-            f"  {_so_many(len(several), 'call')}",
+            (one.would, "yellow" if one.would == UNKNOWN else colour(one.would)),
+            f"  {_so_many(len(one.calls), 'call')}",
         )
     )
-    before = {_because(one.past.rule, one.past.reasons) for _, one in several}
-    console.print(Text(f"  was:      {'; or '.join(sorted(before))}", "dim"))
-    console.print(Text(f"  would be: {why}", "dim"))
-    for run, one in several[:SHOWN]:
-        line = Text(
-            f"  {str(run)[:8]} {one.past.call.call.id:<5} {_what_came(one):<22} {brief(one.past.args, 200)}"
-        )
+    console.print(Text(f"  was:      {'; or '.join(one.before)}", "dim"))
+    console.print(Text(f"  would be: {one.now}", "dim"))
+    for run, call in one.calls[:SHOWN]:
+        made = call.past
+        line = Text(f"  {str(run)[:8]} {made.call.call.id:<5} {outcome(call):<22} {brief(made.args, 200)}")
         line.truncate(console.width, overflow="ellipsis")
         console.print(line)
-    if len(several) > SHOWN:
-        console.print(f"  … and {len(several) - SHOWN} more: --json has all", style="dim")
+    if len(one.calls) > SHOWN:
+        console.print(f"  … and {len(one.calls) - SHOWN} more: --json has all", style="dim")
     console.print()
-
-
-def _now_by(one: Again) -> str:
-    return one.why or (_because(one.verdict.rule, one.verdict.reasons) if one.verdict else "")
-
-
-def _because(rule: str, reasons: Sequence[str]) -> str:
-    return " ".join(("; ".join(reasons) or rule).split())
-
-
-def _what_came(one: Again) -> str:
-    """What became of the call: for a person who asks what the changed rules would have prevented, or let through."""
-    call = one.past.call
-    status = call.acted.status if call.acted else "open"
-    return f"{status}, {call.approved_by} approved" if call.approved else "done" if status == "ok" else status
 
 
 def _so_many(number: int, what: str) -> str:

@@ -49,9 +49,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Of a page."""
+    """Of a page; `decides`: whoever looks has a role that decides anything."""
 
     one: Waiting
+    decides: bool = True
 
     @property
     def key(self) -> str:
@@ -113,19 +114,21 @@ class Item:
     @property
     def not_you(self) -> str:
         """Why they may not say yes."""
+        if not self.decides:
+            return "your role looks on, and decides nothing"
         return "" if self.one.asks_in_words else bare(self.one.barred, self.ask)
 
     @property
     def may_approve(self) -> bool:
-        return not self.one.barred and not self.one.asks_in_words
+        return self.decides and not self.one.barred and not self.one.asks_in_words
 
     @property
     def may_reject(self) -> bool:
-        return not self.one.unheard and not self.one.asks_in_words
+        return self.decides and not self.one.unheard and not self.one.asks_in_words
 
     @property
     def may_answer(self) -> bool:
-        return not self.one.unheard and self.one.asked.kind == "question"
+        return self.decides and not self.one.unheard and self.one.asked.kind == "question"
 
     @property
     def may_remember(self) -> bool:
@@ -138,7 +141,7 @@ class Item:
     def may_delegate(self) -> bool:
         """Whether it was put to them, or to somebody for whom they speak."""
         asked = self.one.asked
-        if not asked.by:
+        if not asked.by or not self.decides:
             return False
         return self.may_reject or any(same(self.one.who, name) for name in (*asked.by, *asked.to))
 
@@ -184,9 +187,9 @@ class Note:
     tone: str = "good"
 
 
-def blocks(found: Sequence[Waiting]) -> list[Block]:
+def blocks(found: Sequence[Waiting], decides: bool = True) -> list[Block]:
     return [
-        Block(run, tuple(Item(one) for one in several))
+        Block(run, tuple(Item(one, decides) for one in several))
         for run, several in groupby(found, key=lambda one: one.row.run)
     ]
 

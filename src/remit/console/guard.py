@@ -53,8 +53,9 @@ async def _passed(request: Request, call_next: Next) -> Response:
         return PlainTextResponse("This request comes from another site.", 403)
     request.state.who, request.state.rights = None, frozenset()
     if token := request.cookies.get(COOKIE):
-        request.state.who = await signed_in(here(request).store, token)
-        request.state.rights = OF_ROLE["owner"]  # whoever started it
+        found = await signed_in(here(request).store, token)
+        if found is not None:
+            request.state.who, request.state.rights = found.who, OF_ROLE[found.role]
     if request.state.who is None and not api and not request.url.path.startswith(OPEN):
         if request.headers.get("HX-Request"):
             return Response(status_code=401, headers={"HX-Redirect": "/enter"})

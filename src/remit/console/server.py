@@ -10,11 +10,12 @@ from remit.api.problems import missing
 from remit.api.server import make_api
 from remit.app import App
 from remit.console.guard import guard
-from remit.console.pages import compare, decide, fork, inbox, live, runs, today, why
+from remit.console.pages import compare, decide, fork, inbox, live, policy, policy_edit, runs, today, why
 from remit.console.session import COOKIE, LASTS, Door, sign_in, sign_out
 from remit.console.show import HERE, page
 from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
+from remit.people import arrive
 
 
 def make_server(app: App, door: Door, port: int) -> FastAPI:
@@ -26,7 +27,7 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
     server.middleware("http")(guard)
     server.add_exception_handler(RemitError, _told)
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for pages in (today, inbox, decide, live, fork, compare, runs, why):
+    for pages in (today, inbox, decide, live, fork, compare, runs, why, policy, policy_edit):
         server.include_router(pages.router)
     server.mount("/api/v1", make_api(app))
 
@@ -40,7 +41,7 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
     async def enter(request: Request, key: str = "") -> Response:
         if key and door.open(key):
             response: Response = RedirectResponse("/", 303)
-            token = await sign_in(app.store, door.who)
+            token = await sign_in(app.store, (await arrive(app.store, door.who)).name)
             lasts = int(LASTS.total_seconds())
             response.set_cookie(COOKIE, token, max_age=lasts, httponly=True, samesite="strict")
             return response

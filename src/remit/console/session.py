@@ -7,6 +7,9 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from psycopg.rows import class_row
+
+from remit.roles import Role
 from remit.store.store import Store
 
 COOKIE = "remit_session"
@@ -38,22 +41,40 @@ async def sign_in(store: Store, who: str) -> str:
     return token
 
 
-async def signed_in(store: Store, token: str) -> str | None:
-    """Who has this token; None where nobody has it any more."""
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is signed in, and as what."""
+
+    who: str
+    role: Role
+
+
+async def signed_in(store: Store, token: str) -> Session | None:
+    """Who has this token; None where nobody has it any more, or whoever has it may not come any more."""
     query = """
-        update sessions set seen_at = clock_timestamp()
-        where token = %s and revoked_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %s
-        returning who
+        with seen as (
+            update sessions set seen_at = clock_timestamp()
+            where token = %s and revoked_at is null and expires_at > clock_timestamp()
+              and seen_at > clock_timestamp() - %s
+            returning who
+        )
+        select people.name as who, members.role from seen
+        join people on lower(people.name) = lower(seen.who)
+        join members on members.person = people.id and members.disabled_at is null
     """
-    async with store.pool.connection() as connection:
-        row = await (await connection.execute(query, (_hashed(token), IDLE))).fetchone()
-    return None if row is None else str(row[0])
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Session)) as cursor,
+    ):
+        return await (await cursor.execute(query, (_hashed(token), IDLE))).fetchone()
 
 
 async def holds(store: Store, token: str) -> bool:
     """Whether somebody is signed in by it still. Unlike a request, it keeps nobody signed in: a page asks while it is open."""
     query = """
         select true from sessions
+        join people on lower(people.name) = lower(sessions.who)
+        join members on members.person = people.id and members.disabled_at is null
         where token = %s and revoked_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %s
     """
     async with store.pool.connection() as connection:

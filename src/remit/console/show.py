@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -31,11 +31,11 @@ def ago(at: datetime, now: datetime | None = None) -> str:
     """`3 min ago`; of another year with the year."""
     seconds = ((now or datetime.now(UTC)) - at).total_seconds()
     if seconds < 0:
-        return "in " + _span(-seconds)
-    return "just now" if seconds < 10 else f"{_span(seconds)} ago"
+        return "in " + span(-seconds)
+    return "just now" if seconds < 10 else f"{span(seconds)} ago"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     for length, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= length:
             return f"{int(seconds // length)} {name}"
@@ -75,6 +75,7 @@ ENVIRONMENT = Environment(
 ENVIRONMENT.filters |= {
     "ago": ago,
     "exact": exact,
+    "span": span,
     "dollars": dollars,
     "plain": plain,
     "tone": tone,
@@ -94,7 +95,16 @@ def here(request: Request) -> App:
 def require(request: Request, right: str) -> None:
     """Raises Forbidden where whoever is signed in lacks a right of `roles.RIGHTS`."""
     if right not in request.state.rights:
-        raise Forbidden(f"your role does not allow this. It takes the right {right}: {RIGHTS[right]}")
+        raise Forbidden(f"Your role does not allow this: it takes the right {right}. {RIGHTS[right]}")
+
+
+def needs(right: str) -> Any:
+    """A dependency of a route, or of all routes of a router: whoever asks has the right, before anything else is looked at."""
+
+    async def has(request: Request) -> None:
+        require(request, right)
+
+    return Depends(has)
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:

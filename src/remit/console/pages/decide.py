@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 from remit.app import App
 from remit.console.asking import DONE, Block, Item, Note, bare, became, blocks, key_of, what
 from remit.console.pages.inbox import listed
-from remit.console.show import here, page
+from remit.console.show import here, needs, page
 from remit.dispatch import open_dispatch
 from remit.errors import NotWaiting, UserError
 from remit.gate.approval import Decision, seal
@@ -20,7 +20,7 @@ from remit.journal.events import Asked, Endorsed, Replied
 from remit.steering import Standing
 from remit.waiting import waiting
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs("approvals:write")])
 DECISIONS: dict[str, Decision] = {"approve": "approve", "reject": "reject", "answer": "answer"}
 
 UNSAID = "the page did not say what it showed: load it again"

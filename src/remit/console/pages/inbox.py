@@ -12,12 +12,12 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from remit.console.asking import Block, Item, Note, became, blocks, key_of, what
 from remit.console.session import COOKIE, holds
-from remit.console.show import here, page
+from remit.console.show import here, needs, page
 from remit.console.watch import Watch, look
 from remit.errors import UserError
 from remit.waiting import Waiting, waiting
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs("runs:read")])
 PAGE = 30  # things on one page: the journal of each of their runs is read for it
 
 
@@ -33,11 +33,12 @@ async def listed(
     app = here(request)
     found = await waiting(app, request.state.who, PAGE + 1, after=_place(after) if after else None)
     more = _named(found[PAGE - 1]) if len(found) > PAGE else ""
-    shown = _theirs(found[:PAGE], mine)
+    decides = "approvals:write" in request.state.rights
+    shown = _theirs(found[:PAGE], mine, decides)
     return page(
         request,
         "inbox.html",
-        blocks=blocks(shown),
+        blocks=blocks(shown, decides),
         seqs={one.row.run: one.state.seq for one in shown},
         mine=mine,
         after=after,
@@ -68,7 +69,7 @@ async def events(watch: Watch, token: str) -> AsyncGenerator[str]:
 @router.post("/inbox/fresh")
 async def fresh(request: Request) -> HTMLResponse:
     """What has changed since the page was made, piece by piece: what a person is typing elsewhere on it stays."""
-    app, who = here(request), request.state.who
+    app, who, decides = here(request), request.state.who, "approvals:write" in request.state.rights
     form = await request.form()
     mine, full = form.get("mine") == "1", form.get("full") == "1"
     have = [_had(str(text)) for text in form.getlist("have")]
@@ -78,10 +79,10 @@ async def fresh(request: Request) -> HTMLResponse:
     changed |= set() if full else {run for run, ask in now if (run, ask) not in known}
     gone, again, new, blocks_now, seqs = [], [], [], [], {}
     for run in sorted(changed):
-        found = _theirs(await waiting(app, who, run=run), mine)
+        found = _theirs(await waiting(app, who, run=run), mine, decides)
         state = found[0].state if found else await app.state(run)
         seqs[run] = state.seq
-        there = {one.row.ask_id: Item(one) for one in found}
+        there = {one.row.ask_id: Item(one, decides) for one in found}
         for (of, ask), (_, mark) in known.items():
             if of == run and ask not in there and ask not in state.waits:
                 gone.append((key_of(run, ask), run, what(state, ask), became(state, ask)))
@@ -107,8 +108,10 @@ async def fresh(request: Request) -> HTMLResponse:
     )
 
 
-def _theirs(found: Sequence[Waiting], mine: bool) -> list[Waiting]:
+def _theirs(found: Sequence[Waiting], mine: bool, decides: bool) -> list[Waiting]:
     """Only what somebody may decide themselves, where that is all that they want to see."""
+    if mine and not decides:
+        return []
     return [one for one in found if not mine or not one.barred or (one.asks_in_words and not one.unheard)]
 
 

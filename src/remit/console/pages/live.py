@@ -13,12 +13,12 @@ from remit.app import App
 from remit.console.pages.runs import standing
 from remit.console.pages.timeline import entries
 from remit.console.session import COOKIE, holds
-from remit.console.show import ENVIRONMENT, here
+from remit.console.show import ENVIRONMENT, here, needs
 from remit.feed import Feed
 from remit.journal.events import Event
 from remit.journal.state import State
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs("runs:read")])
 QUIET = 15.0  # seconds after which a line says that the connection still lives
 TOGETHER = 200  # events in one message
 END = "event: over\ndata:\n\n"  # the browser closes the stream on it, and does not come back

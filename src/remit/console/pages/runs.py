@@ -13,14 +13,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.agents.report import effects
 from remit.console.pages.timeline import chart, entries, part_of
-from remit.console.show import here, page, require
+from remit.console.show import here, needs, page, require
 from remit.errors import NotWaiting, UnknownName, UserError
 from remit.journal.events import Event
 from remit.journal.limits import in_line
 from remit.journal.search import OPEN, STATES, Wanted, agents_known, descendants, place, search
 from remit.journal.state import State, fold
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs("runs:read")])
 FIELDS = ("q", "agent", "status", "person", "from", "until")
 DEEDS = ("pause", "resume", "cancel")
 

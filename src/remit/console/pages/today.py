@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from remit.console.show import here, page
+from remit.console.show import here, needs, page
 from remit.journal.index import list_runs
 from remit.store.store import Store
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs("runs:read")])
 OPEN = ("running", "waiting", "paused")
 ENDED = ("met", "not met", "cannot verify", "refused", "cancelled", "failed")
 

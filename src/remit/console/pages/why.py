@@ -10,13 +10,13 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
 from remit.console.pages import timeline
-from remit.console.show import here, page
+from remit.console.show import here, needs, page
 from remit.gate.unseen import shown
 from remit.said import brief
 from remit.waiting import vouching
 from remit.why import Source, Value, Why, why
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs("runs:read")])
 ROW, TALL, WIDE, GAP = 56, 44, 240, 90  # of the graph's boxes, in its own units
 LINE = 32  # characters in a box
 MOST = 40  # sources, and values, that are drawn; the words below have all

@@ -1,0 +1,127 @@
+"""`remit people`: who may come to the console and the API, and as what. Whoever has this shell is an owner."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from remit import people as kept
+from remit import settings
+from remit.app import open_app
+from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.roles import MEANS
+
+people = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Who may come to the console and the API, and as what. Each prints JSON with --json, and what it changes is in the "
+    "audit log.\n\nExample: remit people add bo@shop.example --role approver\n\nRoles:\n\n"
+    + "\n\n".join(f"{role}: {what}" for role, what in MEANS.items()),
+)
+Name = Annotated[str, typer.Argument(help="A login name or an e-mail: bo@shop.example.")]
+
+
+@people.command()
+def add(
+    name: Name,
+    role: Annotated[str, typer.Option(help=f"One of {', '.join(MEANS)}.")] = "viewer",
+    shown: Annotated[str, typer.Option("--called", help="How they are called: 'Bo Lind'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Let somebody come.
+
+    Examples:
+
+    remit people add bo@shop.example --role approver --called "Bo Lind"
+
+    remit people add cleo --role builder
+    """
+    perform(_add(name, role, shown, as_json))
+
+
+@people.command("list")
+def list_(as_json: Json = False) -> None:
+    """Everybody who was ever added, and as what.
+
+    Example: remit people list
+    """
+    perform(_list(as_json))
+
+
+@people.command()
+def role(
+    name: Name,
+    role: Annotated[str, typer.Argument(help=f"One of {', '.join(MEANS)}.")],
+    as_json: Json = False,
+) -> None:
+    """Change what somebody may do, at once; their tokens can do no more than that either.
+
+    Example: remit people role bo@shop.example operator
+    """
+    perform(_role(name, role, as_json))
+
+
+@people.command()
+def disable(name: Name, as_json: Json = False) -> None:
+    """Let somebody come no more: their sessions end, and their tokens hold no longer. Their name stays on what they did.
+
+    Example: remit people disable bo@shop.example
+    """
+    perform(_allow(name, False, as_json))
+
+
+@people.command()
+def enable(name: Name, as_json: Json = False) -> None:
+    """Let somebody come again who was disabled, as what they were.
+
+    Example: remit people enable bo@shop.example
+    """
+    perform(_allow(name, True, as_json))
+
+
+async def _add(name: str, role: str, shown: str, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        by = await kept.arrive(app.store, me())
+        _told(await kept.add_member(app.store, by.name, name, role, shown), as_json)
+
+
+async def _role(name: str, role: str, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        _told(await kept.set_role(app.store, me(), name, role), as_json)
+
+
+async def _allow(name: str, yes: bool, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        change = kept.enable if yes else kept.disable
+        _told(await change(app.store, me(), name), as_json)
+
+
+def _told(one: kept.Member, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(one))
+    else:
+        how = "disabled" if one.disabled_at else f"{one.role}. {MEANS[one.role]}"
+        console.print(Text(f"{one.name}: {how}"))
+
+
+async def _list(as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        found = await kept.list_members(app.store)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    if not found:
+        console.print("Nobody has come yet: remit up lets you in, as owner.")
+        return
+    table = listing("name", "called", "may", "since", "", whole=("name", "may", "since"))
+    for one in found:
+        note = "disabled" if one.disabled_at else ""
+        table.add_row(
+            Text(one.name), Text(one.shown), one.role, f"{one.added_at.astimezone():%d %b %Y}", note
+        )
+    console.print(table)

@@ -1,0 +1,213 @@
+"""What each role may do on each route. A route that is not in the table fails here: say what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
+
+from remit.api.tokens import add_token
+from remit.app import App
+from remit.errors import Forbidden, UnknownName, UserError
+from remit.people import add_member, arrive, disable, enable, list_members, set_role
+from remit.roles import OF_ROLE, RIGHTS, ROLES, Role
+from tests.console.conftest import HERE, SignIn
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+ANYBODY = ""  # who is not signed in too
+# What each route takes. GET is said for HEAD too
+ROUTES: dict[tuple[str, str], str] = {
+    ("GET", "/healthz"): ANYBODY,
+    ("GET", "/enter"): ANYBODY,
+    ("POST", "/leave"): ANYBODY,
+    ("GET", "/"): "runs:read",
+    ("GET", "/inbox"): "runs:read",
+    ("GET", "/inbox/live"): "runs:read",
+    ("POST", "/inbox/fresh"): "runs:read",
+    ("POST", "/inbox/{run}"): "approvals:write",
+    ("POST", "/inbox/{run}/{ask}"): "approvals:write",
+    ("POST", "/inbox/{run}/{ask}/remember"): "approvals:write",
+    ("POST", "/inbox/{run}/{ask}/delegate"): "approvals:write",
+    ("GET", "/runs"): "runs:read",
+    ("GET", "/runs/{run}/live"): "runs:read",
+    ("GET", "/runs/{prefix}"): "runs:read",
+    ("GET", "/runs/{prefix}/fork"): "runs:write",
+    ("POST", "/runs/{prefix}/fork"): "runs:write",
+    ("GET", "/compare"): "runs:read",
+    ("GET", "/runs/{prefix}/{deed}/sure"): "runs:write",
+    ("POST", "/runs/{prefix}/{deed}"): "runs:write",
+    ("GET", "/runs/{prefix}/why/{step}"): "runs:read",
+    ("GET", "/policy"): "agents:read",
+    ("GET", "/policy/people"): "agents:read",
+    ("GET", "/policy/versions/{id}"): "agents:read",
+    ("POST", "/policy/forget/{id}"): "policy:write",
+    ("GET", "/policy/edit"): "policy:write",
+    ("POST", "/policy/edit"): "policy:write",
+}
+ENDLESS = {("GET", "/inbox/live"), ("GET", "/runs/{run}/live")}  # streams: asked only by who may not
+
+
+def routes(server: FastAPI) -> set[tuple[str, str]]:
+    """Each route with its method; those of the API, which is mounted, have a test of their own."""
+    return {
+        (method, route.path)
+        for route in iter_route_contexts(server.routes)
+        for method in (route.methods or {"GET"}) - {"HEAD"}
+        if route.path is not None and not isinstance(route.original_route, Mount)
+    }
+
+
+async def ask(browser: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
+    for name in ("run", "prefix"):
+        path = path.replace(f"{{{name}}}", NOWHERE)
+    for name in ("ask", "deed", "step", "id", "name"):
+        path = path.replace(f"{{{name}}}", "1")
+    return await browser.request(method, path)
+
+
+def test_every_route_is_in_the_table(server: FastAPI) -> None:
+    found = routes(server)
+    assert len(found) > 15
+    assert found == set(ROUTES)
+    assert set(ROUTES.values()) <= {ANYBODY, *RIGHTS}
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_opens_the_routes_that_it_has_the_right_to_and_no_other(
+    browser_of: SignIn, role: Role
+) -> None:
+    browser = await browser_of("bo", role)
+    for (method, path), right in ROUTES.items():
+        may = right == ANYBODY or right in OF_ROLE[role]
+        if (may and (method, path) in ENDLESS) or path == "/leave":
+            continue
+        answer = await ask(browser, method, path)
+        assert (answer.status_code == 403) == (not may), (method, path)
+        assert answer.status_code < 500, (method, path)
+        assert may or RIGHTS[right].split(",")[0] in answer.text, (method, path)
+
+
+async def test_without_any_right_every_route_is_shut(
+    browser_of: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OF_ROLE, "viewer", frozenset())
+    browser = await browser_of("bo", "viewer")
+    for (method, path), right in ROUTES.items():
+        if right != ANYBODY:
+            assert (await ask(browser, method, path)).status_code == 403, (method, path)
+
+
+async def test_a_stranger_is_sent_to_sign_in_from_every_route(stranger: httpx.AsyncClient) -> None:
+    for (method, path), right in ROUTES.items():
+        if right != ANYBODY:
+            answer = await ask(stranger, method, path)
+            assert (answer.status_code, answer.headers.get("location")) == (303, "/enter"), (method, path)
+
+
+async def test_a_change_of_role_holds_from_the_next_request_on(app: App, browser_of: SignIn) -> None:
+    browser = await browser_of("bo", "viewer")
+    path = f"/inbox/{NOWHERE}/a1"
+    form = {"decision": "reject", "seen": "x"}
+    assert (await browser.post(path, data=form)).status_code == 403
+    await set_role(app.store, "ann", "BO", "approver")
+    assert (await browser.post(path, data=form)).status_code != 403
+    await disable(app.store, "ann", "bo")
+    assert (await browser.get("/")).headers["location"] == "/enter"
+
+
+async def test_a_session_calls_the_api_with_the_rights_of_its_role(browser_of: SignIn) -> None:
+    browser = await browser_of("bo", "viewer")
+    assert (await browser.get("/api/v1/runs")).status_code == 200
+    for path in (f"/runs/{NOWHERE}/pause", f"/runs/{NOWHERE}/asks/a1/approve"):
+        answer = await browser.post(f"/api/v1{path}", json={})
+        assert (answer.status_code, "scope" in answer.json()["detail"]) == (403, True)
+
+
+async def test_a_token_does_no_more_than_its_owner_may_now(app: App, stranger: httpx.AsyncClient) -> None:
+    await add_member(app.store, "ann", "bo", "operator")
+    with pytest.raises(Forbidden, match="policy:write"):
+        await add_token(app.store, "much", "bo", ["runs:read", "policy:write"], None)
+    _, secret = await add_token(app.store, "crm", "Bo", ["runs:read", "runs:write"], None)
+    headers = {"authorization": f"Bearer {secret}"}
+    pause = f"{HERE}/api/v1/runs/{NOWHERE}/pause"
+    assert (await stranger.post(pause, headers=headers)).status_code == 404
+    await set_role(app.store, "ann", "bo", "viewer")
+    assert (await stranger.post(pause, headers=headers)).status_code == 403
+    assert (await stranger.get("/api/v1/runs", headers=headers)).status_code == 200
+    await disable(app.store, "ann", "bo")
+    assert (await stranger.get("/api/v1/runs", headers=headers)).status_code == 401
+    await enable(app.store, "ann", "bo")
+    assert (await stranger.get("/api/v1/runs", headers=headers)).status_code == 200
+
+
+async def test_whoever_starts_it_is_an_owner_once_and_keeps_the_role_they_have_later(app: App) -> None:
+    assert (await arrive(app.store, "Zoe")).role == "owner"
+    await set_role(app.store, "ann", "zoe", "viewer")
+    assert (await arrive(app.store, "ZOE")).role == "viewer"
+    await disable(app.store, "ann", "zoe")
+    with pytest.raises(Forbidden, match="remit people enable Zoe"):
+        await arrive(app.store, "zoe")
+
+
+async def test_there_is_always_an_owner(app: App) -> None:
+    for change in (set_role(app.store, "ann", "ann", "viewer"), disable(app.store, "ann", "ann")):
+        with pytest.raises(UserError, match="last owner"):
+            await change
+    await add_member(app.store, "ann", "bo", "owner")
+    await disable(app.store, "ann", "bo")
+    with pytest.raises(UserError, match="last owner"):
+        await set_role(app.store, "ann", "ann", "viewer")
+    assert [(one.name, one.role, bool(one.disabled_at)) for one in await list_members(app.store)] == [
+        ("ann", "owner", False),
+        ("bo", "owner", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "group:nobody", "an\u200bn", "\u202eann", "x" * 201, "a\x00b", "a\nb", "straße"]
+)
+async def test_a_name_that_is_nobodys_or_hides_something_is_refused(app: App, name: str) -> None:
+    with pytest.raises(UserError):
+        await add_member(app.store, "ann", name, "viewer")
+
+
+async def test_a_person_is_one_whatever_the_case_of_their_name(app: App) -> None:
+    with pytest.raises(UserError, match="here already"):
+        await add_member(app.store, "ann", "ANN", "viewer")
+    with pytest.raises(UnknownName, match="operator"):
+        await add_member(app.store, "ann", "bo", "operater")
+    with pytest.raises(UnknownName, match="'ann'"):
+        await set_role(app.store, "ann", "anm", "viewer")
+
+
+async def changes(app: App) -> list[tuple[str, str, str, Any]]:
+    async with app.store.pool.connection() as connection:
+        rows = await (
+            await connection.execute("select who, what, about, detail from audit order by id")
+        ).fetchall()
+    return [tuple(row) for row in rows]
+
+
+async def test_what_happens_to_people_and_tokens_is_in_the_audit_log_once(app: App) -> None:
+    await add_member(app.store, "ann", "bo", "viewer")
+    await set_role(app.store, "ann", "bo", "approver")
+    await set_role(app.store, "ann", "bo", "approver")
+    _, secret = await add_token(app.store, "crm", "bo", ["runs:read"], None)
+    found = await changes(app)
+    assert [(who, what, about) for who, what, about, _ in found] == [
+        ("ann", "person.added", "ann"),
+        ("ann", "person.added", "bo"),
+        ("ann", "role.changed", "bo"),
+        ("bo", "token.added", "crm"),
+    ]
+    assert found[2][3] == {"from": "viewer", "to": "approver"}
+    assert secret not in str(found)
+
+
+async def test_whoever_only_looks_is_shown_no_way_to_do_more(browser_of: SignIn) -> None:
+    assert '<body class="looks">' in (await (await browser_of("bo", "viewer")).get("/")).text
+    assert '<body class="looks">' not in (await (await browser_of("cleo", "operator")).get("/")).text
