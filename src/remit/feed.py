@@ -54,8 +54,11 @@ class Feed:
 
     @property
     def rests(self) -> bool:
-        """Whether it waits for a person and for nothing else, as far as it has been read."""
-        return bool(self.state.waits) and not self.state.children and self.state.status == "waiting"
+        """Whether it waits for a person and for nothing else, as far as it has been read: nothing of it is under way."""
+        state = self.state
+        if not state.waits or state.children or state.timers or state.paused:
+            return False
+        return all(call.asked is not None and call.replied is None for call in state.open.values())
 
     def take(self, fresh: list[Event]) -> None:
         self.events += fresh

@@ -169,6 +169,12 @@ async def _chosen(store: Store, caller: Caller, key: str, wanted: Begin, run: UU
     return found
 
 
+async def forget(store: Store, caller: Caller, key: str) -> None:
+    """Let a key be for another run from now on."""
+    async with store.pool.connection() as connection:
+        await connection.execute("delete from begun where caller = %s and key = %s", (caller.key, key))
+
+
 async def _release(store: Store, caller: Caller, key: str, run: UUID) -> None:
     """A key that began nothing may be used again, for what is mended. With the same body it stays with its run: another
     request with it may be beginning that one at this moment."""

@@ -10,7 +10,7 @@ from psycopg import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from remit.api.problems import Refused, problem, unreachable
+from remit.api.problems import Refused, tell, unreachable
 from remit.api.tokens import token_of
 from remit.app import App
 
@@ -52,10 +52,10 @@ class Guarded:
             try:
                 request.state.caller = await self.caller(request)
             except Refused as error:
-                await problem(error.status, error.detail, headers=error.headers)(scope, receive, send)
+                await tell(request, error.status, error.detail, headers=error.headers)(scope, receive, send)
                 return
             except OperationalError:
-                await unreachable()(scope, receive, send)
+                await unreachable(request)(scope, receive, send)
                 return
         await self.app(scope, _bounded(receive), send)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +29,7 @@ from remit.errors import (
 
 LOG = logging.getLogger(__name__)
 MEDIA = "application/problem+json"
+Sent = Mapping[str, str]  # headers
 MOST_WORDS = 1000  # of what was sent, as an error repeats it
 TITLES = {  # by status: what is said of it, and what the document says when it happens
     400: ("Bad request", "The request cannot be read."),
@@ -84,7 +85,7 @@ class Refused(Exception):
         status: int,
         detail: str,
         errors: Sequence[FieldError] = (),
-        headers: Mapping[str, str] | None = None,
+        headers: Sent | None = None,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.errors, self.headers = status, detail, errors, headers
@@ -96,12 +97,23 @@ def at(pointer: str, detail: str) -> Refused:
 
 
 def problem(
-    status: int, detail: str, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+    status: int, detail: str, errors: Sequence[FieldError] = (), headers: Sent | None = None
 ) -> JSONResponse:
     title = TITLES[status][0] if status in TITLES else HTTPStatus(status).phrase
     kind = "urn:remit:problem:" + title.lower().replace(" ", "-")
     body = Problem(type=kind, title=title, status=status, detail=printable(detail), errors=list(errors))
     return JSONResponse(body.model_dump(), status, dict(headers or {}), MEDIA)
+
+
+Tell = Callable[[int, str, Sequence[FieldError], Sent | None], JSONResponse]
+
+
+def tell(
+    request: Request, status: int, detail: str, errors: Sequence[FieldError] = (), headers: Sent | None = None
+) -> JSONResponse:
+    """A problem, in the shape that clients of this application know; RFC 9457 where it has none of its own."""
+    shape: Tell = getattr(request.app.state, "tell", problem)
+    return shape(status, detail, errors, headers)
 
 
 def printable(text: str) -> str:
@@ -117,29 +129,29 @@ def missing(request: Request, error: Exception) -> bool:
 
 async def refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
-    return problem(error.status, error.detail, error.errors, error.headers)
+    return tell(request, error.status, error.detail, error.errors, error.headers)
 
 
 async def told(request: Request, error: Exception) -> JSONResponse:
     """One of our own errors: by whose fault it is."""
     detail = str(error)
     if isinstance(error, NotWaiting | StaleWriter):
-        return problem(409, detail)
+        return tell(request, 409, detail)
     if isinstance(error, Overtaken):
-        return problem(412, detail)
+        return tell(request, 412, detail)
     if isinstance(error, Busy):
-        return problem(429, detail, headers={"Retry-After": str(max(1, round(error.retry_after)))})
+        return tell(request, 429, detail, headers={"Retry-After": str(max(1, round(error.retry_after)))})
     if isinstance(error, Forbidden):
-        return problem(403, detail)
+        return tell(request, 403, detail)
     if missing(request, error):
-        return problem(404, detail)
+        return tell(request, 404, detail)
     if isinstance(error, UserError):
-        return problem(422, detail)
+        return tell(request, 422, detail)
     if isinstance(error, StoreError | ModelError):
-        return problem(503, detail, headers={"Retry-After": "5"})
+        return tell(request, 503, detail, headers={"Retry-After": "5"})
     assert isinstance(error, RemitError)
     LOG.error("%s %s: %s", request.method, request.url.path, error)
-    return problem(500, detail)
+    return tell(request, 500, detail)
 
 
 async def invalid(request: Request, error: Exception) -> JSONResponse:
@@ -147,13 +159,16 @@ async def invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if found and found[0]["type"] == "json_invalid":
-        return problem(400, f"the body is not JSON: {found[0].get('ctx', {}).get('error', '')}")
+        return tell(request, 400, f"the body is not JSON: {found[0].get('ctx', {}).get('error', '')}")
     errors = [
         FieldError(pointer=pointer(one["loc"]), detail=printable(str(one["msg"]))) for one in found[:20]
     ]
     first = f"{errors[0].pointer}: {errors[0].detail}" if errors else "the input cannot be used"
-    return problem(
-        422, f"{first}; {request.scope.get('root_path', '')}/openapi.json says what is wanted", errors
+    return tell(
+        request,
+        422,
+        f"{first}; {request.scope.get('root_path', '')}/openapi.json says what is wanted",
+        errors,
     )
 
 
@@ -175,23 +190,23 @@ async def http(request: Request, error: Exception) -> JSONResponse:
         405: f"{request.method} is nothing that {path} knows; {root}/openapi.json lists what it does",
         413: "the body is too large; a run's inputs are meant to be facts, and files are for its folder",
     }
-    return problem(
-        error.status_code, details.get(error.status_code, str(error.detail)), headers=error.headers
+    return tell(
+        request, error.status_code, details.get(error.status_code, str(error.detail)), headers=error.headers
     )
 
 
 async def away(request: Request, error: Exception) -> JSONResponse:
     """The database cannot be reached."""
-    return unreachable()
+    return unreachable(request)
 
 
-def unreachable() -> JSONResponse:
+def unreachable(request: Request) -> JSONResponse:
     detail = (
         "the database cannot be reached; try again, and if it stays so, `remit doctor` on the server says why"
     )
-    return problem(503, detail, headers={"Retry-After": "5"})
+    return tell(request, 503, detail, headers={"Retry-After": "5"})
 
 
 async def fault(request: Request, error: Exception) -> JSONResponse:
     """Whatever nobody expected. It is raised on after the answer, so that the log has it."""
-    return problem(500, "a mistake of Remit's own; the server's log says more")
+    return tell(request, 500, "a mistake of Remit's own; the server's log says more")

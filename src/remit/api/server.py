@@ -19,6 +19,7 @@ from remit.api.problems import (
     FieldError,
     Problem,
     Refused,
+    Tell,
     away,
     fault,
     http,
@@ -48,26 +49,7 @@ a decimal in a string. Fields may be added to answers; what a body does not know
 
 def make_api(app: App) -> FastAPI:
     """The API over one App, to be mounted at /api/v1."""
-    api = FastAPI(
-        title="Remit",
-        version="1",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
-    )
-    api.state.remit = app
-    api.add_middleware(Guarded, remit=app)
-    for kind, tells in (
-        (Refused, refused),
-        (RequestValidationError, invalid),
-        (HTTPException, http),
-        (RemitError, told),
-        (OperationalError, away),
-        (Exception, fault),
-    ):
-        api.add_exception_handler(kind, tells)
+    api = guarded(app, "Remit", "1")
     for part in (runs, events, looking, asks, agents, catalog):
         api.include_router(part.router)
     document: dict[str, Any] = {}
@@ -77,6 +59,33 @@ def make_api(app: App) -> FastAPI:
         document.update(document or describe(api))
         return document
 
+    return api
+
+
+def guarded(app: App, title: str, version: str, tells: Tell | None = None) -> FastAPI:
+    """An application over one App for callers with a token, whose errors are told as `tells` shapes them."""
+    api = FastAPI(
+        title=title,
+        version=version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    api.state.remit = app
+    if tells is not None:
+        api.state.tell = tells
+    api.add_middleware(Guarded, remit=app)
+    for kind, handler in (
+        (Refused, refused),
+        (RequestValidationError, invalid),
+        (HTTPException, http),
+        (RemitError, told),
+        (OperationalError, away),
+        (Exception, fault),
+    ):
+        api.add_exception_handler(kind, handler)
     return api
 
 

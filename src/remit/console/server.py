@@ -16,6 +16,7 @@ from remit.console.show import HERE, page
 from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
 from remit.people import arrive
+from remit.protocols.chat.server import make_chat
 
 
 def make_server(app: App, door: Door, port: int) -> FastAPI:
@@ -30,6 +31,7 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
     for pages in (today, inbox, decide, live, fork, compare, runs, why, policy, policy_edit):
         server.include_router(pages.router)
     server.mount("/api/v1", make_api(app))
+    server.mount("/v1", make_chat(app))
 
     @server.get("/healthz")
     async def healthz() -> JSONResponse:
