@@ -15,8 +15,8 @@ from remit.api.schemas import Facts, Sent, Text
 from remit.app import App
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
-from remit.catalogue.find import Found, find_named, runs
-from remit.catalogue.kept import Kept, list_kept
+from remit.catalogue.find import Found, find_named, list_at_hand
+from remit.catalogue.kept import Kept
 from remit.catalogue.text import readable, written
 from remit.errors import UnknownName, UserError
 
@@ -126,17 +126,7 @@ class Publish(Sent):
 @router.get("/agents", summary="List agents", **documented("agents:read"))
 async def list_agents(app: Served, caller: Looks) -> AgentPage:
     """The agents that can be run by name: the workspace's that are published, and the library's."""
-    own = {one.name for one in await list_kept(app.store, archived=False) if runs(one)}
-    found = [await at_hand(app, name) for name in sorted({*own, *library.agents()})]
-    return AgentPage(agents=[AgentRow(**row(one)) for one in found if one is not None])
-
-
-async def at_hand(app: App, name: str) -> Found | None:
-    """None for one that cannot be run now: it is archived, or what it names is not there any more."""
-    try:
-        return await find_named(app.store, name)
-    except UserError:
-        return None
+    return AgentPage(agents=[AgentRow(**row(one)) for one in await list_at_hand(app.store)])
 
 
 @router.get("/agents/{name}", summary="See an agent", **documented("agents:read", 404))

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from remit.api.problems import Refused, tell, unreachable
 from remit.api.tokens import token_of
 from remit.app import App
+from remit.store.store import Store
 
 OPEN = ("/openapi.json",)  # the same everywhere, and what a client reads first
 LARGEST = 2_000_000  # bytes of a body
@@ -62,16 +63,7 @@ class Guarded:
     async def caller(self, request: Request) -> Caller:
         """Raises Refused. A token that does not hold is refused though there is a session: a caller means what it sends."""
         if (given := request.headers.get("authorization")) is not None:
-            kind, _, secret = given.partition(" ")
-            token = await token_of(self.remit.store, secret.strip()) if kind.lower() == "bearer" else None
-            if token is None:
-                what = "the token is not known, has expired or was revoked; `remit tokens list` shows those that hold"
-                raise Refused(
-                    401,
-                    what,
-                    headers={"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'},
-                )
-            return Caller(token.who, frozenset(token.holds), f"token:{token.id}")
+            return await by_token(self.remit.store, given)
         who = getattr(request.state, "who", None)
         if who is None:
             what = "send a token, as `Authorization: Bearer remit_…`; `remit tokens add --help` says how to make one"
@@ -79,6 +71,17 @@ class Guarded:
         if request.method not in LOOKS and not request.state.own:
             raise Refused(403, "with a session only pages of the console change something; use a token")
         return Caller(who, request.state.rights - NOT_OF_A_SESSION, f"session:{who}")
+
+
+async def by_token(store: Store, given: str) -> Caller:
+    """Whoever the header `Authorization` speaks for. Raises Refused."""
+    kind, _, secret = given.partition(" ")
+    token = await token_of(store, secret.strip()) if kind.lower() == "bearer" else None
+    if token is None:
+        what = "the token is not known, has expired or was revoked; `remit tokens list` shows those that hold"
+        challenge = {"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'}
+        raise Refused(401, what, headers=challenge)
+    return Caller(token.who, frozenset(token.holds), f"token:{token.id}")
 
 
 def _bounded(receive: Receive) -> Receive:

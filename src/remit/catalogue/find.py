@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -53,6 +54,17 @@ async def find_named(store: Store, name: str) -> Found:
         raise UserError(f"agent {name} is a draft: `remit agents publish {name}` lets it run")
     texts = await texts_of(store, team_of(kept.published))
     return Found(_assembled(kept.published, name, tuple(sorted(texts.items()))), "workspace", kept.version)
+
+
+async def list_at_hand(store: Store) -> list[Found]:
+    """Those that can be run by name: the workspace's that are published, and the library's. One that cannot be run now, since
+    what it names is not there any more, is left out."""
+    own = {one.name for one in await list_kept(store, archived=False) if runs(one)}
+    found = []
+    for name in sorted({*own, *library.agents()}):
+        with suppress(UserError):
+            found.append(await find_named(store, name))
+    return found
 
 
 def of_library(name: str, others: Iterable[str] = ()) -> Agent:

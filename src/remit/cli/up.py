@@ -17,7 +17,7 @@ from remit import settings
 from remit.app import open_app
 from remit.cli.common import Json, errors, me, perform, print_line
 from remit.cli.serve import at_work
-from remit.console.server import make_server
+from remit.console.server import close, make_server
 from remit.console.session import Door
 from remit.errors import UserError
 from remit.people import arrive
@@ -70,8 +70,9 @@ async def _up(port: int, concurrency: int, browser: bool, as_json: bool) -> None
         raise UserError(f"port {port} cannot be used ({error.strerror}); try --port {port + 1}") from error
     async with open_app(settings.load()) as app:
         door = Door((await arrive(app.store, me())).name)
+        pages = make_server(app, door, port)
         config = uvicorn.Config(
-            make_server(app, door, port),
+            pages,
             log_level="warning",
             server_header=False,
             lifespan="off",
@@ -91,5 +92,6 @@ async def _up(port: int, concurrency: int, browser: bool, as_json: bool) -> None
         if concurrency:
             await at_work(app, concurrency, "console", stop=stop)
         await stop.wait()
+        await close(pages)
         server.should_exit = True
         await serving

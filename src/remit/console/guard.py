@@ -14,7 +14,7 @@ from remit.console.show import here
 from remit.roles import OF_ROLE
 
 Next = Callable[[Request], Awaitable[Response]]
-API = ("/api/", "/v1/")  # have a guard of their own, that knows tokens as well
+API = ("/api/", "/v1/", "/mcp")  # have guards of their own, that know tokens as well
 OPEN = ("/enter", "/static/", "/healthz")  # what nobody need be signed in for
 LOOKS = ("GET", "HEAD", "OPTIONS")
 HEADERS = {

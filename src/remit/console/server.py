@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from remit.api.problems import missing
 from remit.api.server import make_api
@@ -17,6 +18,7 @@ from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
 from remit.people import arrive
 from remit.protocols.chat.server import make_chat
+from remit.protocols.mcp.http import McpDoor
 
 
 def make_server(app: App, door: Door, port: int) -> FastAPI:
@@ -32,6 +34,8 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
         server.include_router(pages.router)
     server.mount("/api/v1", make_api(app))
     server.mount("/v1", make_chat(app))
+    server.state.mcp = McpDoor(app)
+    server.router.routes.append(Route("/mcp", server.state.mcp))
 
     @server.get("/healthz")
     async def healthz() -> JSONResponse:
@@ -57,6 +61,11 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
         return response
 
     return server
+
+
+async def close(server: FastAPI) -> None:
+    """Before it stops: send away whoever waits for a run, which goes on."""
+    await server.state.mcp.close()
 
 
 async def _told(request: Request, error: Exception) -> HTMLResponse:
