@@ -47,9 +47,9 @@ async def arrive(store: Store, name: str) -> Member:
     shell can do everything already. Raises Forbidden for one who was disabled."""
     name = _usable(name)
     async with store.pool.connection() as connection, connection.transaction():
-        found = await _member(connection, name)
+        found = await _member(connection, store.workspace, name)
         if found is None:
-            found = await _insert(connection, name, name, "", "owner")
+            found = await _insert(connection, store.workspace, name, name, "", "owner")
             await record(
                 connection, name, "person.added", name, {"role": "owner", "at": "the machine's shell"}
             )
@@ -62,17 +62,17 @@ async def arrive(store: Store, name: str) -> Member:
 
 async def list_members(store: Store) -> list[Member]:
     """All who were ever added, by name."""
-    query = f"select {FIELDS} from {FROM} order by lower(people.name)"
+    query = f"select {FIELDS} from {FROM} where members.workspace = %s order by lower(people.name)"
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Member)) as cursor,
     ):
-        return await (await cursor.execute(query)).fetchall()
+        return await (await cursor.execute(query, (store.workspace,))).fetchall()
 
 
 async def member(store: Store, name: str) -> Member | None:
     async with store.pool.connection() as connection:
-        return await _member(connection, name)
+        return await _member(connection, store.workspace, name)
 
 
 async def known(store: Store, name: str) -> Member:
@@ -86,9 +86,9 @@ async def add_member(store: Store, by: str, name: str, role: str, shown: str = "
     """Raises UserError for a name that is taken or unusable, UnknownName for no such role."""
     name, role, shown = _usable(name), _role(role), _shown(shown)
     async with store.pool.connection() as connection, connection.transaction():
-        if await _member(connection, name) is not None:
+        if await _member(connection, store.workspace, name) is not None:
             raise UserError(f"{name} is here already; `remit people role` changes what they may do")
-        made = await _insert(connection, by, name, shown, role)
+        made = await _insert(connection, store.workspace, by, name, shown, role)
         await record(
             connection, by, "person.added", name, {"role": role} | ({"shown": shown} if shown else {})
         )
@@ -117,20 +117,24 @@ async def _change(
     async with store.pool.connection() as connection, connection.transaction():
         # Two owners who take each other's role at once would leave none
         await connection.execute("lock table members in share row exclusive mode")
-        before = await _member(connection, name)
+        before = await _member(connection, store.workspace, name)
         if before is None:
             raise await _unknown(store, name)
         query = """
             update members set role = coalesce(%(role)s, role),
                 disabled_at = case when %(disabled)s then coalesce(disabled_at, clock_timestamp())
                                    when not %(disabled)s then null else disabled_at end
-            where person = %(person)s
+            where person = %(person)s and workspace = %(workspace)s
         """
-        await connection.execute(query, {"role": role, "disabled": disabled, "person": before.id})
-        query = "select true from members where role = 'owner' and disabled_at is null limit 1"
-        if await (await connection.execute(query)).fetchone() is None:
+        await connection.execute(
+            query, {"role": role, "disabled": disabled, "person": before.id, "workspace": store.workspace}
+        )
+        query = (
+            "select true from members where workspace = %s and role = 'owner' and disabled_at is null limit 1"
+        )
+        if await (await connection.execute(query, (store.workspace,))).fetchone() is None:
             raise UserError(f"{before.name} is the last owner: make somebody else an owner first")
-        after = await _member(connection, name)
+        after = await _member(connection, store.workspace, name)
         assert after is not None
         if (after.role, after.disabled_at) != (before.role, before.disabled_at):
             detail = {"from": before.role, "to": after.role} if role else {}
@@ -138,25 +142,27 @@ async def _change(
     return after
 
 
-async def _insert(connection: AsyncConnection[Any], by: str, name: str, shown: str, role: Role) -> Member:
+async def _insert(
+    connection: AsyncConnection[Any], workspace: str, by: str, name: str, shown: str, role: Role
+) -> Member:
     """One who is known in another workspace keeps their name and password there."""
     query = """
-        insert into people (name, shown, added_by) values (%s, %s, %s)
+        insert into people (name, shown, added_by, home) values (%s, %s, %s, %s)
         on conflict (lower(name)) do update set name = people.name returning id
     """
-    row = await (await connection.execute(query, (name, shown, by))).fetchone()
+    row = await (await connection.execute(query, (name, shown, by, workspace))).fetchone()
     assert row is not None
-    query = "insert into members (person, role) values (%s, %s) on conflict do nothing"
-    await connection.execute(query, (row[0], role))
-    made = await _member(connection, name)
+    query = "insert into members (workspace, person, role) values (%s, %s, %s) on conflict do nothing"
+    await connection.execute(query, (workspace, row[0], role))
+    made = await _member(connection, workspace, name)
     assert made is not None
     return made
 
 
-async def _member(connection: AsyncConnection[Any], name: str) -> Member | None:
-    query = f"select {FIELDS} from {FROM} where lower(people.name) = lower(%s)"
+async def _member(connection: AsyncConnection[Any], workspace: str, name: str) -> Member | None:
+    query = f"select {FIELDS} from {FROM} where members.workspace = %s and lower(people.name) = lower(%s)"
     async with connection.cursor(row_factory=class_row(Member)) as cursor:
-        return await (await cursor.execute(query, (name.replace("\x00", "").strip(),))).fetchone()
+        return await (await cursor.execute(query, (workspace, name.replace("\x00", "").strip()))).fetchone()
 
 
 async def _unknown(store: Store, name: str) -> UnknownName:

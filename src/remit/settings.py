@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         None,
         description="Seals the secrets: 32 bytes in base64; unset: the file secret.key in the data folder.",
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$",
+        description="Where the console is reached from elsewhere, as https://remit.shop.example: what a proxy in front answers to.",
+    )
     pool_size: int = Field(
         8,
         ge=3,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from remit.cli.main import command
 from remit.settings import Settings
 from tests.cli.typed import data, remit
 
@@ -58,3 +62,16 @@ def test_a_token_is_made_for_whoever_is_at_the_shell_unless_they_were_disabled(
     remit("people", "disable", "bo")
     out = remit("tokens", "add", "other", "--scope", "runs:read")
     assert (out.exit_code, "remit people enable bo" in out.stderr) == (2, True)
+
+
+def test_a_password_is_piped_in_or_chosen_by_a_link(here: Settings) -> None:
+    remit("people", "add", "bo")
+    weak = CliRunner().invoke(command("people"), ["password", "bo"], input="password1234\n")
+    assert (weak.exit_code, "guessed early" in weak.stderr) == (2, True)
+    assert "no password" in remit("people", "list").stdout
+    done = CliRunner().invoke(command("people"), ["password", "bo", "--json"], input="seven tin whistles\n")
+    assert json.loads(done.stdout)["password"] is True
+    assert "seven" not in done.output
+    link = data("people", "password", "bo", "--link")["link"]
+    assert link.startswith("http://127.0.0.1:7700/join?key=")
+    assert remit("people", "password", "bo", "--link").stdout.strip() != link

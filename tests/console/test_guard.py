@@ -13,7 +13,7 @@ from tests.console.conftest import HERE, PORT
 async def test_the_printed_link_signs_one_browser_in_and_no_second(
     stranger: httpx.AsyncClient, door: Door
 ) -> None:
-    assert (await stranger.get("/")).headers["location"] == "/enter"
+    assert (await stranger.get("/")).headers["location"] == "/sign-in"
     assert (await stranger.get("/enter", params={"key": "wrong"})).status_code == 403
     assert (await stranger.get("/enter", params={"key": door.key})).headers["location"] == "/"
     assert "ann" in (await stranger.get("/")).text
@@ -25,7 +25,7 @@ async def test_who_signs_out_is_out_with_that_cookie_for_good(browser: httpx.Asy
     token = browser.cookies[COOKIE]
     await browser.post("/leave")
     browser.cookies.set(COOKIE, token, domain="127.0.0.1")
-    assert (await browser.get("/")).headers["location"] == "/enter"
+    assert (await browser.get("/")).headers["location"] == "/sign-in"
 
 
 async def test_the_database_does_not_hold_what_signs_in(app: App, browser: httpx.AsyncClient) -> None:

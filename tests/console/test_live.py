@@ -119,7 +119,7 @@ async def test_a_goal_with_blank_lines_does_not_break_a_message_off(
 
 async def test_nobody_watches_without_being_signed_in(app: App, stranger: httpx.AsyncClient) -> None:
     run = await done(app)
-    assert (await stranger.get(f"/runs/{run}/live")).headers["location"] == "/enter"
+    assert (await stranger.get(f"/runs/{run}/live")).headers["location"].partition("?")[0] == "/sign-in"
     assert (await stranger.get(f"/runs/{run}/live", headers={"hx-request": "true"})).status_code == 401
 
 

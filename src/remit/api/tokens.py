@@ -44,7 +44,7 @@ class Token:
 FIELDS = """
     tokens.id, tokens.name, tokens.who, tokens.scopes, tokens.created_at, tokens.expires_at, tokens.used_at,
     (select members.role from people join members on members.person = people.id
-     where lower(people.name) = lower(tokens.who) and members.disabled_at is null) as role
+     where lower(people.name) = lower(tokens.who) and members.workspace = tokens.workspace and members.disabled_at is null) as role
 """
 
 

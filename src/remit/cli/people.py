@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,8 +12,12 @@ from rich.text import Text
 from remit import people as kept
 from remit import settings
 from remit.app import open_app
-from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.common import Json, console, errors, listing, me, perform, print_json
+from remit.invitations import invite, set_password
+from remit.passwords import LONGEST
 from remit.roles import MEANS
+
+LOCAL = "http://127.0.0.1:7700"  # where remit up answers where nothing else is said
 
 people = typer.Typer(
     add_completion=False,
@@ -84,6 +89,53 @@ def enable(name: Name, as_json: Json = False) -> None:
     perform(_allow(name, True, as_json))
 
 
+@people.command()
+def password(
+    name: Name,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="Print a link instead, with which they choose it, once, within three days."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Set somebody's password: typed here, or piped in. Whoever is signed in as them is signed in no longer.
+
+    Examples:
+
+    remit people password ann
+
+    remit people password bo@shop.example --link
+    """
+    perform(_password(name, link, as_json))
+
+
+async def _password(name: str, link: bool, as_json: bool) -> None:
+    chosen = settings.load()
+    if link:
+        async with open_app(chosen) as app:
+            token = await invite(app.store, me(), name, anywhere=True)
+        address = f"{chosen.public_url or LOCAL}/join?key={token}"
+        if as_json:
+            print_json({"name": name, "link": address})
+        else:
+            errors.print(Text("It works once, for three days. Send it to them and to nobody else."))
+            print(address)
+        return
+    typed = _typed(name)
+    async with open_app(chosen) as app:
+        one = await kept.known(app.store, name)
+        await set_password(app.store, me(), one, typed)
+        _told(await kept.known(app.store, name), as_json)
+
+
+def _typed(name: str) -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"The password of {name}", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.read(LONGEST + 3).removesuffix("\n").removesuffix("\r")
+
+
 async def _add(name: str, role: str, shown: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
         by = await kept.arrive(app.store, me())
@@ -120,7 +172,7 @@ async def _list(as_json: bool) -> None:
         return
     table = listing("name", "called", "may", "since", "", whole=("name", "may", "since"))
     for one in found:
-        note = "disabled" if one.disabled_at else ""
+        note = "disabled" if one.disabled_at else "" if one.password else "no password"
         table.add_row(
             Text(one.name), Text(one.shown), one.role, f"{one.added_at.astimezone():%d %b %Y}", note
         )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from remit.api.problems import problem
-from remit.console.session import COOKIE, signed_in
+from remit.console.session import Session, signed_in
 from remit.console.show import here
+from remit.console.signing import session_of
 from remit.roles import OF_ROLE
 
 Next = Callable[[Request], Awaitable[Response]]
 API = ("/api/", "/v1/", "/mcp")  # have guards of their own, that know tokens as well
-OPEN = ("/enter", "/static/", "/healthz")  # what nobody need be signed in for
+OPEN = ("/enter", "/sign-in", "/join", "/leave", "/healthz")  # what nobody need be signed in for, nor for /static/
+LARGEST = {True: 8_000_000, False: 20_000}  # bytes of a form, of who is signed in and of who is not
 LOOKS = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "Content-Security-Policy": (
@@ -51,16 +53,33 @@ async def _passed(request: Request, call_next: Next) -> Response:
     request.state.own = _own(request, hosts)
     if request.method not in LOOKS and not request.state.own and not api:
         return PlainTextResponse("This request comes from another site.", 403)
-    request.state.who, request.state.rights = None, frozenset()
-    if token := request.cookies.get(COOKIE):
+    request.state.who, request.state.rights, request.state.session = None, frozenset(), None
+    if token := session_of(request):
         found = await signed_in(here(request).store, token)
         if found is not None:
             request.state.who, request.state.rights = found.who, OF_ROLE[found.role]
-    if request.state.who is None and not api and not request.url.path.startswith(OPEN):
-        if request.headers.get("HX-Request"):
-            return Response(status_code=401, headers={"HX-Redirect": "/enter"})
-        return RedirectResponse("/enter", 303)
+            request.state.session = found
+    if not api and (refused := _refused(request, request.state.session)):
+        return refused
     return await call_next(request)
+
+
+def _refused(request: Request, session: Session | None) -> Response | None:
+    """What the pages do not take: too much at once, or anything of somebody who is not signed in."""
+    said = request.headers.get("content-length", "")
+    if request.method not in LOOKS:
+        if not said.isascii() or not said.isdigit():
+            return PlainTextResponse("Say how long it is, by Content-Length.", 411)
+        if len(said) > 12 or int(said) > LARGEST[session is not None]:
+            return PlainTextResponse("That is too much at once.", 413)
+    path = request.url.path
+    if session is not None or path in OPEN or path.startswith("/static/"):
+        return None
+    if request.headers.get("HX-Request"):
+        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+    query = f"?{request.url.query}" if request.url.query else ""
+    onward = f"?{urlencode({'next': path + query})}" if request.method == "GET" and path != "/" else ""
+    return RedirectResponse(f"/sign-in{onward}", 303)
 
 
 def _own(request: Request, hosts: frozenset[str]) -> bool:

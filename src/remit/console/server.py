@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
 
@@ -11,26 +11,42 @@ from remit.api.problems import missing
 from remit.api.server import make_api
 from remit.app import App
 from remit.console.guard import guard
-from remit.console.pages import compare, decide, fork, inbox, live, policy, policy_edit, runs, today, why
-from remit.console.session import COOKIE, LASTS, Door, sign_in, sign_out
+from remit.console.pages import (
+    account,
+    compare,
+    decide,
+    fork,
+    inbox,
+    live,
+    policy,
+    policy_edit,
+    runs,
+    sign_in,
+    today,
+    why,
+)
+from remit.console.session import Door
 from remit.console.show import HERE, page
 from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
-from remit.people import arrive
 from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.http import McpDoor
+
+PAGES = (today, inbox, decide, live, fork, compare, runs, why, policy, policy_edit, sign_in, account)
 
 
 def make_server(app: App, door: Door, port: int) -> FastAPI:
     """The console, for browsers on this machine that name it by `localhost` or a loopback address and this port."""
     server = FastAPI(title="Remit", openapi_url=None, docs_url=None, redoc_url=None)
     server.state.remit = app
+    server.state.door = door
+    server.state.secure = False
     server.state.watch = Watch(app.store)
     server.state.hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
     server.middleware("http")(guard)
     server.add_exception_handler(RemitError, _told)
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for pages in (today, inbox, decide, live, fork, compare, runs, why, policy, policy_edit):
+    for pages in PAGES:
         server.include_router(pages.router)
     server.mount("/api/v1", make_api(app))
     server.mount("/v1", make_chat(app))
@@ -42,23 +58,6 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
         async with app.store.pool.connection() as connection:
             await connection.execute("select 1")
         return JSONResponse({"status": "ok"})
-
-    @server.get("/enter")
-    async def enter(request: Request, key: str = "") -> Response:
-        if key and door.open(key):
-            response: Response = RedirectResponse("/", 303)
-            token = await sign_in(app.store, (await arrive(app.store, door.who)).name)
-            lasts = int(LASTS.total_seconds())
-            response.set_cookie(COOKIE, token, max_age=lasts, httponly=True, samesite="strict")
-            return response
-        return page(request, "enter.html", 403 if key else 401)
-
-    @server.post("/leave")
-    async def leave(request: Request) -> Response:
-        await sign_out(app.store, request.cookies.get(COOKIE, ""))
-        response = RedirectResponse("/enter", 303)
-        response.delete_cookie(COOKIE)
-        return response
 
     return server
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from psycopg.rows import class_row
 
+from remit.audit import record
 from remit.roles import Role
 from remit.store.store import Store
 
 COOKIE = "remit_session"
+KNOWN = "remit_browser"  # the cookie of a browser in which somebody has signed in before
 LASTS = timedelta(days=14)
 IDLE = timedelta(hours=12)  # without a request, after which somebody is signed out
+FRESH = timedelta(minutes=15)  # since they showed that it is they, for what changes who may do what
+KNOWN_FOR = timedelta(days=180)
 
 
 @dataclass
@@ -32,21 +36,46 @@ class Door:
         return fits
 
 
-async def sign_in(store: Store, who: str) -> str:
-    """A new session; its token is told once."""
-    token = secrets.token_urlsafe(32)
-    query = "insert into sessions (token, who, expires_at) values (%s, %s, clock_timestamp() + %s)"
-    async with store.pool.connection() as connection:
-        await connection.execute(query, (_hashed(token), who, LASTS))
-    return token
-
-
 @dataclass(frozen=True, slots=True)
 class Session:
     """Somebody who is signed in, and as what."""
 
+    id: int
     who: str
     role: Role
+    password: bool  # whether they have one
+    fresh: bool  # whether they showed lately that it is they
+
+    @property
+    def sure(self) -> bool:
+        """Whether what changes who may do what can be done now. Who has no password has nothing to show but the link."""
+        return self.fresh or not self.password
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A session, as the person sees it who has it."""
+
+    id: int
+    how: str
+    browser: str
+    address: str
+    created_at: datetime
+    seen_at: datetime
+
+
+async def sign_in(store: Store, who: str, how: str = "link", browser: str = "", address: str = "") -> str:
+    """A new session; its token is told once."""
+    token = secrets.token_urlsafe(32)
+    query = """
+        insert into sessions (token, who, expires_at, how, browser, address)
+        values (%s, %s, clock_timestamp() + %s, %s, %s, %s)
+    """
+    values = (hashed(token), who, LASTS, how, browser.replace("\x00", "")[:300], address[:100])
+    async with store.pool.connection() as connection, connection.transaction():
+        await connection.execute(query, values)
+        await record(connection, who, "session.began", who, {"how": how, "address": address[:100]})
+    return token
 
 
 async def signed_in(store: Store, token: str) -> Session | None:
@@ -56,17 +85,19 @@ async def signed_in(store: Store, token: str) -> Session | None:
             update sessions set seen_at = clock_timestamp()
             where token = %s and revoked_at is null and expires_at > clock_timestamp()
               and seen_at > clock_timestamp() - %s
-            returning who
+            returning id, who, proved_at
         )
-        select people.name as who, members.role from seen
+        select seen.id, people.name as who, members.role, people.password is not null as password,
+            seen.proved_at > clock_timestamp() - %s as fresh
+        from seen
         join people on lower(people.name) = lower(seen.who)
-        join members on members.person = people.id and members.disabled_at is null
+        join members on members.person = people.id and members.workspace = %s and members.disabled_at is null
     """
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Session)) as cursor,
     ):
-        return await (await cursor.execute(query, (_hashed(token), IDLE))).fetchone()
+        return await (await cursor.execute(query, (hashed(token), IDLE, FRESH, store.workspace))).fetchone()
 
 
 async def holds(store: Store, token: str) -> bool:
@@ -74,19 +105,85 @@ async def holds(store: Store, token: str) -> bool:
     query = """
         select true from sessions
         join people on lower(people.name) = lower(sessions.who)
-        join members on members.person = people.id and members.disabled_at is null
+        join members on members.person = people.id and members.workspace = %s and members.disabled_at is null
         where token = %s and revoked_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %s
     """
     async with store.pool.connection() as connection:
-        return await (await connection.execute(query, (_hashed(token), IDLE))).fetchone() is not None
+        return (
+            await (await connection.execute(query, (store.workspace, hashed(token), IDLE))).fetchone()
+            is not None
+        )
 
 
 async def sign_out(store: Store, token: str) -> None:
     """End a session, at once and everywhere."""
     query = "update sessions set revoked_at = clock_timestamp() where token = %s and revoked_at is null"
     async with store.pool.connection() as connection:
-        await connection.execute(query, (_hashed(token),))
+        await connection.execute(query, (hashed(token),))
 
 
-def _hashed(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+async def sessions_of(store: Store, who: str) -> list[Listed]:
+    """Where somebody is signed in, last seen first."""
+    query = """
+        select id, how, browser, address, created_at, seen_at from sessions
+        where lower(who) = lower(%s) and revoked_at is null and expires_at > clock_timestamp()
+          and seen_at > clock_timestamp() - %s
+        order by seen_at desc
+    """
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Listed)) as cursor,
+    ):
+        return await (await cursor.execute(query, (who, IDLE))).fetchall()
+
+
+async def end_sessions(
+    store: Store, by: str, who: str, only: int | None = None, but: int | None = None
+) -> int:
+    """End the sessions of somebody: one of them, all but one, or all; how many there were."""
+    query = """
+        update sessions set revoked_at = clock_timestamp()
+        where lower(who) = lower(%(who)s) and revoked_at is null and expires_at > clock_timestamp()
+          and (%(only)s::bigint is null or id = %(only)s) and (%(but)s::bigint is null or id <> %(but)s)
+    """
+    async with store.pool.connection() as connection, connection.transaction():
+        ended = await connection.execute(query, {"who": who, "only": only, "but": but})
+        if ended.rowcount:
+            await record(connection, by, "session.ended", who, {"sessions": ended.rowcount})
+    return ended.rowcount
+
+
+async def proved(store: Store, session: int) -> None:
+    """They have just shown that it is they."""
+    async with store.pool.connection() as connection:
+        await connection.execute(
+            "update sessions set proved_at = clock_timestamp() where id = %s", (session,)
+        )
+
+
+async def know(store: Store, token: str, who: str) -> str:
+    """From now on this browser is known to the account; the mark that it keeps."""
+    token = token if 20 < len(token) < 100 else secrets.token_urlsafe(32)
+    query = """
+        insert into browsers (token, person) select %s, id from people where lower(name) = lower(%s)
+        on conflict (token, person) do update set seen_at = clock_timestamp()
+    """
+    async with store.pool.connection() as connection:
+        await connection.execute(query, (hashed(token), who))
+    return token
+
+
+async def knows(store: Store, token: str, who: str) -> str:
+    """By what tries from this browser are counted, where the account knows it; else empty."""
+    query = """
+        select true from browsers join people on people.id = browsers.person
+        where token = %s and lower(people.name) = lower(%s) and seen_at > clock_timestamp() - %s
+    """
+    values = (hashed(token), who.replace("\x00", ""), KNOWN_FOR)
+    async with store.pool.connection() as connection:
+        found = token and await (await connection.execute(query, values)).fetchone()
+    return hashed(f"{token} {who.casefold()}").hex()[:32] if found else ""
+
+
+def hashed(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

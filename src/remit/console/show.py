@@ -26,6 +26,14 @@ TONES = {  # of a state, a verdict or an outcome: which colour says it
     "cancelled": "off", "new": "off",
 }  # fmt: skip
 
+# By what browsers call themselves, the particular before what others say of themselves too
+BROWSERS = {
+    "Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari", "curl/": "curl",
+}  # fmt: skip
+SYSTEMS = {
+    "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS", "Linux": "Linux",
+}  # fmt: skip
+
 
 def ago(at: datetime, now: datetime | None = None) -> str:
     """`3 min ago`; of another year with the year."""
@@ -61,6 +69,13 @@ def plain(value: Any) -> str:
     )
 
 
+def browser(agent: str) -> str:
+    """What a browser calls itself, in two words: `Firefox on Linux`."""
+    which = next((name for mark, name in BROWSERS.items() if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS.items() if mark in agent), "")
+    return f"{which} on {system}" if which and system else which or agent[:60] or "not told"
+
+
 def tone(word: str) -> str:
     return TONES.get(word, "bad")
 
@@ -82,6 +97,7 @@ ENVIRONMENT.filters |= {
     "seen": shown,
     "said": said,
     "brief": brief,
+    "browser": browser,
     "first_line": first_line,
 }
 

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from remit.console.asking import Block, Item, Note, became, blocks, key_of, what
-from remit.console.session import COOKIE, holds
+from remit.console.session import holds
 from remit.console.show import here, needs, page
+from remit.console.signing import session_of
 from remit.console.watch import Watch, look
 from remit.errors import UserError
 from remit.waiting import Waiting, waiting
@@ -54,7 +55,7 @@ async def live(request: Request) -> StreamingResponse:
     watch: Watch = request.app.state.watch
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        events(watch, request.cookies[COOKIE]), media_type="text/event-stream", headers=headers
+        events(watch, session_of(request)), media_type="text/event-stream", headers=headers
     )
 
 

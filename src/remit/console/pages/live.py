@@ -12,8 +12,9 @@ from fastapi.responses import Response, StreamingResponse
 from remit.app import App
 from remit.console.pages.runs import standing
 from remit.console.pages.timeline import entries
-from remit.console.session import COOKIE, holds
+from remit.console.session import holds
 from remit.console.show import ENVIRONMENT, here, needs
+from remit.console.signing import session_of
 from remit.feed import Feed
 from remit.journal.events import Event
 from remit.journal.state import State
@@ -31,7 +32,7 @@ async def live(request: Request, run: UUID, after: int = 0) -> Response:
     last = request.headers.get("last-event-id", "")
     seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else after
     await app.find(str(run))
-    events = sent(app, run, seen, request.cookies.get(COOKIE, ""))
+    events = sent(app, run, seen, session_of(request))
     return StreamingResponse(events, media_type="text/event-stream")
 
 

@@ -1,0 +1,140 @@
+"""Signing in and out: by the link that `remit up` prints, by a password, and by an invitation to set one."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from remit.audit import record
+from remit.console.session import Door, knows, proved
+from remit.console.show import here, page
+from remit.console.signing import address_of, let_in, let_out, local, mark_of
+from remit.errors import Busy, UserError
+from remit.invitations import accept, invited
+from remit.passwords import fits, hashed, old
+from remit.people import arrive
+from remit.store.store import Store
+from remit.tries import forgive, try_once
+
+router = APIRouter()
+LOG = logging.getLogger(__name__)
+NO = "That name and password do not fit together, or may not come here."
+Typed = Annotated[str, Form()]
+
+
+@router.get("/enter")
+async def enter(request: Request, key: str = "") -> Response:
+    """The printed link, once."""
+    door: Door = request.app.state.door
+    if key and door.open(key):
+        return await let_in(request, (await arrive(here(request).store, door.who)).name, "link")
+    return page(request, "enter.html", 403, passwords=await any_password(here(request).store))
+
+
+@router.get("/sign-in")
+async def ask(request: Request, next: str = "/") -> Response:
+    if request.state.who is not None:
+        return RedirectResponse(local(next), 303)
+    if not await any_password(here(request).store):
+        return page(request, "enter.html", 401, passwords=False)
+    return page(request, "sign_in.html", 401, name="", next=local(next), wrong={})
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request, name: Typed = "", password: Typed = "", next: Typed = "/") -> Response:
+    """The same answer, as late, whether there is nobody of that name, or the password is another one."""
+    try:
+        if who := await prove(request, name, password):
+            return await let_in(request, who, "password", next)
+        wrong, status = NO, 401
+    except Busy as error:
+        wrong, status = str(error), 429
+    return page(request, "sign_in.html", status, name=name[:200], next=local(next), wrong={"": wrong})
+
+
+@router.get("/join")
+async def join(request: Request, key: str = "") -> Response:
+    return page(request, "join.html", name=await invited(here(request).store, key), key=key, wrong={})
+
+
+@router.post("/join")
+async def set_password(
+    request: Request, key: Typed = "", password: Typed = "", again: Typed = ""
+) -> Response:
+    store = here(request).store
+    name = await invited(store, key)
+    if password != again:
+        return page(request, "join.html", 422, name=name, key=key, wrong={"again": "That is another one."})
+    try:
+        who = await accept(store, key, password)
+    except UserError as error:
+        return page(request, "join.html", 422, name=name, key=key, wrong={"password": str(error)})
+    return await let_in(request, who, "invitation")
+
+
+@router.post("/leave")
+async def leave(request: Request) -> Response:
+    return await let_out(request)
+
+
+@router.get("/confirm")
+async def ask_again(request: Request, next: str = "/") -> Response:
+    return page(request, "confirm.html", next=local(next), wrong={})
+
+
+@router.post("/confirm")
+async def confirm(request: Request, password: Typed = "", next: Typed = "/") -> Response:
+    """Show that it is you still, before what changes who may do what."""
+    try:
+        if await prove(request, request.state.who, password):
+            await proved(here(request).store, request.state.session.id)
+            return RedirectResponse(local(next), 303)
+        wrong, status = "That is not your password.", 401
+    except Busy as error:
+        wrong, status = str(error), 429
+    return page(request, "confirm.html", status, next=local(next), wrong={"password": wrong})
+
+
+async def prove(request: Request, name: str, password: str) -> str:
+    """Who they are, where the password is theirs; else empty. Raises Busy after too many tries."""
+    store, name = here(request).store, name.strip().replace("\x00", "")
+    address, mark = address_of(request), await knows(store, mark_of(request), name)
+    tries = await try_once(store, name, mark, address)
+    query = """
+        select people.name, people.password, members.person is not null
+        from people left join members on members.person = people.id and members.disabled_at is null
+        where lower(people.name) = lower(%s)
+    """
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, (name,))).fetchone()
+    who, hash, may_come = row or ("", None, False)
+    if await fits(hash, password) and may_come:
+        await forgive(store, tries)
+        if old(hash):
+            await _rehash(store, who, hash, password)
+        return str(who)
+    LOG.warning("a sign-in was refused, from %s", address)
+    if row is not None:
+        async with store.pool.connection() as connection:
+            await record(connection, who, "session.refused", who, {"address": address})
+    return ""
+
+
+async def _rehash(store: Store, who: str, before: str, password: str) -> None:
+    hash = await hashed(password)
+    async with store.pool.connection() as connection:
+        query = "update people set password = %s where name = %s and password = %s"
+        await connection.execute(query, (hash, who, before))
+
+
+async def any_password(store: Store) -> bool:
+    """Whether anybody can sign in by one."""
+    query = """
+        select true from people join members on members.person = people.id
+        where people.password is not null and members.disabled_at is null limit 1
+    """
+    async with store.pool.connection() as connection:
+        return await (await connection.execute(query)).fetchone() is not None

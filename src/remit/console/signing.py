@@ -1,0 +1,69 @@
+"""What signing in does to the browser: a new session, never one that was there before, and cookies that only this server gets."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from remit.console.session import COOKIE, KNOWN, KNOWN_FOR, LASTS, know, sign_in, sign_out
+from remit.console.show import here
+
+
+def named(request: Request, cookie: str) -> str:
+    """By https a cookie's name says to the browser that only this very host may set it."""
+    return f"__Host-{cookie}" if request.app.state.secure else cookie
+
+
+def session_of(request: Request) -> str:
+    return request.cookies.get(named(request, COOKIE), "")
+
+
+def mark_of(request: Request) -> str:
+    """By which a browser is known again, after its session too."""
+    return request.cookies.get(named(request, KNOWN), "")
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+async def let_in(request: Request, who: str, how: str, onward: str = "/") -> Response:
+    """Sign somebody in, in place of whoever was signed in here."""
+    store = here(request).store
+    await sign_out(store, session_of(request))
+    token = await sign_in(store, who, how, request.headers.get("user-agent", ""), address_of(request))
+    response = RedirectResponse(local(onward), 303)
+    _set(request, response, COOKIE, token, int(LASTS.total_seconds()))
+    mark = await know(store, mark_of(request), who)
+    _set(request, response, KNOWN, mark, int(KNOWN_FOR.total_seconds()))
+    return response
+
+
+async def let_out(request: Request) -> Response:
+    await sign_out(here(request).store, session_of(request))
+    response = RedirectResponse("/sign-in", 303, headers={"Clear-Site-Data": '"cache", "storage"'})
+    response.delete_cookie(
+        named(request, COOKIE), secure=request.app.state.secure, httponly=True, samesite="strict"
+    )
+    return response
+
+
+def local(path: str) -> str:
+    """A path of this server and of no other, where to go on; else Today."""
+    parts = urlsplit(path)
+    here_only = path.startswith("/") and not path.startswith("//") and not parts.netloc and not parts.scheme
+    return path if here_only and "\\" not in path and path.isprintable() else "/"
+
+
+def _set(request: Request, response: Response, cookie: str, value: str, lasts: int) -> None:
+    response.set_cookie(
+        named(request, cookie),
+        value,
+        max_age=lasts,
+        httponly=True,
+        samesite="strict",
+        secure=request.app.state.secure,
+        path="/",
+    )
