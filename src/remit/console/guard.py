@@ -16,7 +16,13 @@ from remit.roles import OF_ROLE
 
 Next = Callable[[Request], Awaitable[Response]]
 API = ("/api/", "/v1/", "/mcp")  # have guards of their own, that know tokens as well
-OPEN = ("/enter", "/sign-in", "/join", "/leave", "/healthz")  # what nobody need be signed in for, nor for /static/
+OPEN = (
+    "/enter",
+    "/sign-in",
+    "/join",
+    "/leave",
+    "/healthz",
+)  # what nobody need be signed in for, nor for /static/
 LARGEST = {True: 8_000_000, False: 20_000}  # bytes of a form, of who is signed in and of who is not
 LOOKS = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
