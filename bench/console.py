@@ -28,14 +28,19 @@ from remit.settings import Settings
 
 PORT = 7700
 FILL = """
-    insert into runs (id, agent, goal, person, status, created_at, updated_at)
+    insert into runs (id, agent, goal, person, status, created_at, updated_at, cost, seconds, waited, answered, marks)
     select gen_random_uuid(),
         (array['support', 'support', 'support', 'billing', 'clerk'])[1 + n %% 5],
         'please look into order W' || n || case when n %% 1000 = 0 then ' about the parrot' else ' about a parcel' end,
         'person' || n %% 5000 || '@example.com',
         case when n %% 2000 = 0 then 'failed' when n %% 500 = 0 then 'waiting' when n %% 7 = 0 then 'not met' else 'met' end,
-        now() - n * interval '9 seconds', now() - n * interval '9 seconds'
-    from generate_series(1, %s) as n
+        now() - n * interval '9 seconds', now() - n * interval '9 seconds',
+        cost, 3 + n %% 40, case when n %% 9 = 0 then n %% 4000 end, case when n %% 9 = 0 then 1 end,
+        concat_ws(e'\\n', case when n %% 9 = 0 then 'asked' end, case when n %% 3000 = 0 then 'denied' end,
+            case when n %% 3 = 0 then 'acted' end, '@look_up', case when n %% 5000 = 0 then '@refund' end,
+            '$' || length((cost * 1000000)::bigint::bit(40)::text) - strpos((cost * 1000000)::bigint::bit(40)::text, '1') + 1)
+    from (select n, case when n %% 4000 = 0 then 2.5 else 0.001 + n %% 50 * 0.0013 end as cost
+          from generate_series(1, %s) as n) as filled
 """
 PAGES = {
     "newest": {},
@@ -52,6 +57,16 @@ PAGES = {
     "a word that stands nowhere": {"q": "zeppelin"},
     "a word and an agent": {"q": "parrot", "agent": "billing"},
     "a word and a state": {"q": "parrot", "status": "failed"},
+    "a common happening": {"happened": "asked"},
+    "a rare happening": {"happened": "denied"},
+    "what never happened": {"happened": "doubt"},
+    "a common tool": {"tool": "look_up"},
+    "a rare tool": {"tool": "refund"},
+    "a tool that none used": {"tool": "launch"},
+    "a common cost": {"least": "0.01", "most": "0.05"},
+    "a rare cost": {"least": "2"},
+    "a cost that none had": {"least": "100"},
+    "a tool, a happening, a cost": {"tool": "refund", "happened": "acted", "most": "0.05"},
     "a day": {"from": "2026-01-01", "until": "2026-01-01"},
 }
 

@@ -34,7 +34,8 @@ from remit.app import App
 from remit.errors import UserError
 from remit.journal.cut import take_over
 from remit.journal.events import Answered, AnyBody, Asked, Event, Finished, Replied, Screened, Started, Woken
-from remit.journal.state import fold
+from remit.journal.facts import facts_with
+from remit.journal.state import State, fold
 from remit.models.model import Model
 from remit.models.prices import require_price
 from remit.outfit import agent_at, agent_of, outfit
@@ -108,7 +109,8 @@ async def replay(
     finally:
         if live.state.finished is not None:
             new = [as_simulated(event.body) for event in draft.written]
-            await app.journal.append(live.run, 0, [begun, *kept, *new])
+            bodies = [begun, *kept, *new]
+            await app.journal.append(live.run, 0, bodies, facts_with(State(), bodies))
     return live.run
 
 

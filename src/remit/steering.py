@@ -39,6 +39,7 @@ from remit.journal.events import (
     Started,
     UndoWanted,
 )
+from remit.journal.facts import facts_with
 from remit.journal.journal import Journal
 from remit.journal.refs import given
 from remit.journal.retain import restore
@@ -288,11 +289,11 @@ class Steering(ABC):
         """The same for several, in one append."""
         for _ in range(RELOADS):
             state = await self.state(run)
-            bodies = make(state)
+            after, bodies = state.seq, make(state)
             if not bodies:
                 return []
             try:
-                await self.journal.append(run, state.seq, bodies)
+                await self.journal.append(run, after, bodies, facts_with(state, bodies))
             except StaleWriter:
                 continue
             return bodies

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -342,6 +343,26 @@ async def test_a_stream_ends_when_its_token_is_revoked(
         if len(told_before) == 2:
             await revoke_token(app.store, "t0", "ann")
     assert told_before == [": still here\n\n"] * 2
+
+
+async def test_runs_are_listed_by_what_happened_in_them_the_tool_and_the_cost(
+    app: App, client: Client
+) -> None:
+    ann = await client()
+    made = await begun(app, ann)
+    await app.cancel(UUID(made["id"]), "ann")
+    for query, found in {
+        "max_cost=0": 1,
+        "min_cost=0.01": 0,
+        "happened=denied": 0,
+        "tool=launch": 0,
+        "happened=asked&happened=denied": 0,
+    }.items():
+        assert len((await ann.get(f"/runs?{query}")).json()["runs"]) == found, query
+    (row,) = (await ann.get("/runs?max_cost=0")).json()["runs"]
+    assert Decimal(row["cost"]) == 0
+    for query in ("happened=nothing", "min_cost=-1", "max_cost=much"):
+        assert (await ann.get(f"/runs?{query}")).status_code == 422
 
 
 async def test_a_run_is_paused_resumed_cancelled_and_forked(app: App, client: Client) -> None:

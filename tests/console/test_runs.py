@@ -16,7 +16,10 @@ import pytest
 from remit.app import App
 from remit.console.pages import timeline
 from remit.journal.events import Answered, Event, Person
+from remit.journal.facts import facts_of
+from remit.journal.state import fold
 from remit.models.model import Answer, ToolCall, Usage
+from remit.replay import Terms, replay
 from remit.testing import ScriptedModel
 from tests.agents.test_loop import agent, call, finish
 
@@ -91,9 +94,85 @@ async def test_runs_are_found_by_agent_state_person_and_words(app: App, browser:
     assert '<option value="clerk">' in page
 
 
+async def test_runs_are_found_by_what_happened_in_them_the_tool_and_the_cost(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    plain = str(await begun(app, priced("0.02"), [finish()]))
+    acted = str(await begun(app, priced("1.5", call("charge", amount=5)), [finish()]))
+    denied = str(await begun(app, [call("cancel", order="W2")], [finish()]))
+    asked = await waiting(app)
+    refused = await waiting(app)
+    await app.answer(refused, "reject", "carol", "not now")
+    await app.advance(refused)
+    no = str(refused)
+    for query, found in {
+        "happened=asked": [no, str(asked)],
+        "happened=rejected": [no],
+        "happened=denied": [denied],
+        "happened=acted": [acted],
+        "happened=doubt": [],
+        "happened=asked&status=open": [str(asked)],
+        "tool=charge": [acted],
+        "tool=send": [],
+        "tool=charg": [],
+        "tool=%00charge": [acted],
+        "least=0.01": [acted, plain],
+        "least=0.02&most=%240%2C02": [plain],
+        "least=1&tool=charge&happened=acted": [acted],
+        "least=1.51": [],
+        "most=0": [no, str(asked), denied],
+        "q=cancel&least=1": [acted],
+    }.items():
+        assert listed(await text(browser, f"/runs?{query}")) == found, query
+    page = await text(browser, "/runs?tool=charge")
+    assert '<details class="more" open>' in page
+    assert '<td class="number">$1.50</td>' in page
+    assert '<details class="more">' in await text(browser, "/runs?agent=shop")
+
+
+async def test_an_amount_that_is_none_is_said_at_its_field(app: App, browser: httpx.AsyncClient) -> None:
+    await done(app)
+    for amount in ("much", "-1", "1e5", "\u0663", EVIL, "nan"):
+        answer = await browser.get("/runs", params={"least": amount, "agent": "shop"})
+        assert answer.status_code == 422
+        assert 'id="wrong-least"' in answer.text
+        assert f'name="least" value="{html.escape(amount)}"' in answer.text.replace("&#34;", "&quot;")
+        assert 'name="agent" value="shop"' in answer.text
+        assert listed(answer.text) == []
+
+
+async def test_what_runs_are_found_by_is_what_their_journals_say(app: App) -> None:
+    """Whoever wrote it: the loop, a person who cancelled, a replay."""
+    first = await begun(app, priced("0.25", call("charge", amount=5)), [finish()])
+    second = await waiting(app)
+    await app.answer(second, "approve", "carol")
+    await app.advance(second)
+    third = await waiting(app)
+    await app.cancel(third, "ann")
+    again = await replay(app, first, terms=Terms(recorded=True))
+    query = "select cost, seconds, waited, answered, marks from runs where id = %s"
+    for run in (first, second, third, again):
+        async with app.store.pool.connection() as connection:
+            row = await (await connection.execute(query, (run,))).fetchone()
+        assert row is not None
+        facts = facts_of(fold(await app.journal.read(run)))
+        assert (row[0], row[3], row[4]) == (facts.cost, facts.answered, facts.marks)
+        assert row[1:3] == tuple(
+            one if one is None else pytest.approx(one, rel=1e-5) for one in (facts.seconds, facts.waited)
+        )
+    assert "@charge" in facts.marks  # of the replay
+
+
 @pytest.mark.parametrize(
     "query",
-    ["status=wating", "from=yesterday", "until=2026-13-01", "older=nonsense", "newer=99999999999999999999-1"],
+    [
+        "status=wating",
+        "happened=nothing",
+        "from=yesterday",
+        "until=2026-13-01",
+        "older=nonsense",
+        "newer=99999999999999999999-1",
+    ],
 )
 async def test_a_filter_that_is_none_is_said_to_be_wrong(browser: httpx.AsyncClient, query: str) -> None:
     answer = await browser.get(f"/runs?{query}")
@@ -250,6 +329,12 @@ async def test_what_was_delegated_stands_below_its_run(app: App, browser: httpx.
     (delegated,) = (await app.state(run)).children.values()
     page = await text(browser, f"/runs/{run}")
     assert page.count(f'href="/runs/{delegated.child}"') >= 1
+
+
+def priced(cost: str, *calls: ToolCall) -> Answer:
+    return Answer(
+        calls=calls or (call("look_up", order="W1"),), usage=Usage(cost=Decimal(cost)), finish="calls"
+    )
 
 
 def used(tokens: int, *calls: ToolCall) -> Answer:

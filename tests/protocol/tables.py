@@ -16,8 +16,9 @@ from uuid import UUID
 import psycopg
 
 from remit.journal import lease
+from remit.journal.append import Append, status_after
 from remit.journal.events import Event
-from remit.journal.journal import Append, Journal, status_after, tell
+from remit.journal.journal import Journal, tell
 
 Rows = list[tuple[Any, ...]]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)  # by the clock on the wall of the simulated database

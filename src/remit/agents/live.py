@@ -17,8 +17,10 @@ from remit.gate.known import Known
 from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
 from remit.gate.standing import Hours
+from remit.journal.append import Append, status_after
 from remit.journal.events import AnyBody, Event, Started
-from remit.journal.journal import Append, Journal, status_after
+from remit.journal.facts import RESTS, facts_of
+from remit.journal.journal import Journal
 from remit.journal.lease import Leases
 from remit.journal.limits import Turns
 from remit.journal.state import State, apply
@@ -104,6 +106,8 @@ class Live:
             self.take(event)
             if self.watch:
                 self.watch(event)
+        if any(isinstance(body, RESTS) for body in bodies):
+            append.facts = facts_of(self.state)
 
     async def settled(self, ahead: int = 0) -> None:
         """Wait until all but the last `ahead` appends are durable. Raises StaleWriter or StoreError."""

@@ -18,6 +18,7 @@ from remit.agents.recheck import HERE
 from remit.agents.spec import Agent, Check
 from remit.errors import Mend
 from remit.gate.rules import Rules
+from remit.journal.append import Append
 from remit.journal.events import (
     Acted,
     Answered,
@@ -32,7 +33,8 @@ from remit.journal.events import (
     Replied,
     Started,
 )
-from remit.journal.journal import Append, Journal
+from remit.journal.facts import Facts
+from remit.journal.journal import Journal
 from remit.journal.lease import Leases
 from remit.journal.refs import given
 from remit.journal.state import State, apply
@@ -290,7 +292,9 @@ class Draft(Journal):
         done.set_result(events)
         return Append(run, [], events, {}, False, done)
 
-    async def append(self, run: UUID, after: int, bodies: Sequence[AnyBody]) -> list[Event]:
+    async def append(
+        self, run: UUID, after: int, bodies: Sequence[AnyBody], facts: Facts | None = None
+    ) -> list[Event]:
         """Instead of beginning a child run: find the recorded one."""
         started = bodies[0]
         assert isinstance(started, Started)

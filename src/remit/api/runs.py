@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from remit.api.begin import begin, rules_of
 from remit.api.guard import Reads, Served, Writes, documented, require
@@ -29,12 +30,18 @@ from remit.dispatch import open_dispatch
 from remit.errors import UserError
 from remit.forking import Otherwise, Unfit, fork
 from remit.journal.events import Event
+from remit.journal.facts import HAPPENED
 from remit.journal.limits import in_line
 from remit.journal.search import Wanted, descendants, place, search
 from remit.journal.state import fold
 
 router = APIRouter(tags=["runs"])
 KEY = r"^[!-~]+$"
+Happened = Literal["asked", "rejected", "denied", "acted", "doubt"]
+Cost = Annotated[Decimal, Field(ge=0, le=10**9)]
+HAPPENINGS = "Only runs in which this happened; repeatable, all of them. " + "; ".join(
+    f"`{mark}`: {words}" for mark, words in HAPPENED.items()
+)
 
 
 async def events_of(app: App, run: UUID, after: int = 0) -> list[Event]:
@@ -123,6 +130,12 @@ async def list_runs(
     words: Annotated[Sought, Query(description="Each stands somewhere in the goal; six at most count.")] = "",
     since: Annotated[AwareDatetime | None, Query(description="Begun then or later.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Begun earlier.")] = None,
+    happened: Annotated[list[Happened], Query(description=HAPPENINGS)] = [],  # noqa: B006
+    tool: Annotated[Sought, Query(description="Only runs that used this tool.")] = "",
+    min_cost: Annotated[
+        Cost | None, Query(description="In US dollars, as all of these: of runs at rest.")
+    ] = None,
+    max_cost: Annotated[Cost | None, Query(description="In US dollars.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
     cursor: Annotated[str, Query(max_length=100, description="`next` of the page before.")] = "",
 ) -> RunPage:
@@ -131,7 +144,8 @@ async def list_runs(
         older = place(cursor) if cursor else None
     except UserError as error:
         raise at("?cursor", "is none of ours: send `next` of the page before, or leave it out") from error
-    wanted = Wanted(tuple(status), agent, person, words, since, until)
+    cost = {"least": min_cost, "most": max_cost}
+    wanted = Wanted(tuple(status), agent, person, words, since, until, tuple(happened), tool, **cost)
     found = await search(app.store, wanted, older=older, limit=limit)
     rows = [RunRow.model_validate(row, from_attributes=True) for row in found.rows]
     return RunPage(runs=rows, next=str(found.older) if found.older else None)

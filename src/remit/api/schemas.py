@@ -161,6 +161,7 @@ class RunRow(BaseModel):
     status: Status
     created_at: datetime
     updated_at: datetime
+    cost: Decimal | None = Field(None, description="In US dollars; null until it ends or waits for a person.")
 
 
 class Child(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ class RunRow:
     status: str
     created_at: datetime
     updated_at: datetime
+    cost: Decimal | None = None  # in US dollars, once it has ended or waits for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ async def list_runs(
 ) -> list[RunRow]:
     """The newest runs first. `before` pages on from the last row's created_at."""
     query = """
-        select id, agent, goal, person, status, created_at, updated_at from runs
+        select id, agent, goal, person, status, created_at, updated_at, case when marks is not null then coalesce(cost, 0) end as cost
+        from runs
         where workspace = 'default' and (%(any)s or status = any(%(status)s)) and (%(agent)s = '' or agent = %(agent)s)
           and (%(before)s::timestamptz is null or created_at < %(before)s)
         order by created_at desc limit %(limit)s

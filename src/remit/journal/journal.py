@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -17,17 +17,29 @@ from uuid import UUID
 import psycopg
 
 from remit.errors import StaleWriter, StoreError
+from remit.journal.append import INDEXED, Append, index_of
 from remit.journal.archive import ARCHIVED, Blobs, fetch
-from remit.journal.body import decode, put_back, scrub, stored
-from remit.journal.events import AnyBody, Asked, Event, Finished, Replied, Slept, Started
+from remit.journal.body import decode, put_back, stored
+from remit.journal.events import AnyBody, Event
+from remit.journal.facts import Facts
 from remit.store import statement
 from remit.store.store import Connection, Store, seems_dead
 
 Json = Any
 
 COPY: LiteralString = "copy events (run, seq, at, type, body) from stdin"  # the fastest way in for many rows
+# Where runs begin. A guest's first statement: the database lets it write only about runs that it sees there already.
+BEGIN: LiteralString = """
+    insert into runs (id, workspace, agent, goal, person, parent, status, created_at,
+                      cost, seconds, waited, answered, marks, updated_at)
+    select t.id, workspace, agent, goal, person, parent, status, at, cost, seconds, waited, answered, marks, at
+    from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[],
+                %s::numeric[], %s::real[], %s::real[], %s::smallint[], %s::text[])
+         as t (id, workspace, agent, goal, person, parent, status, at, cost, seconds, waited, answered, marks)
+"""
 # Where an append also touches a blob, the index of runs or what waits, all of it is one statement all the same.
-EVENTS_AND_INDEX: LiteralString = """
+EVENTS_AND_INDEX: LiteralString = (
+    """
 with put as (
     insert into events (run, seq, at, type, body)
     select * from unnest(string_to_array(%s, e'\\n')::uuid[], string_to_array(%s, e'\\n')::int[],
@@ -39,13 +51,20 @@ with put as (
     from unnest(%s::bytea[], %s::bytea[], %s::uuid[], %s::text[]) as t (sha256, body, run, workspace)
     on conflict do nothing
 ), begun as (
-    insert into runs (id, workspace, agent, goal, person, parent, status, created_at, updated_at)
-    select *, t.at from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
-                               %s::timestamptz[]) as t (id, workspace, agent, goal, person, parent, status, at)
+"""
+    + BEGIN
+    + """
     returning parent, status
 ), moved as (
-    update runs set status = t.status, updated_at = t.at, seq = t.seq
-    from unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::int[]) as t (id, status, at, seq)
+    update runs set status = t.status, updated_at = t.at, seq = t.seq,
+        cost = case when t.marks is null then runs.cost else t.cost end,
+        seconds = case when t.marks is null then runs.seconds else t.seconds end,
+        waited = case when t.marks is null then runs.waited else t.waited end,
+        answered = case when t.marks is null then runs.answered else t.answered end,
+        marks = coalesce(t.marks, runs.marks)
+    from unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::int[],
+                %s::numeric[], %s::real[], %s::real[], %s::smallint[], %s::text[])
+         as t (id, status, at, seq, cost, seconds, waited, answered, marks)
     where runs.id = t.id and runs.seq <= t.seq
     returning runs.parent, runs.status
 ), asked as (
@@ -64,13 +83,8 @@ select parent, now() from (table begun union table moved) as child
 where parent is not null and status not in ('running', 'waiting', 'paused')
 on conflict do nothing
 """
-BEGUN = slice(4, 12)  # the columns of runs among those of `index_of`
-# A guest's first statement, where runs begin: the database lets it write only about runs that it sees there already.
-BEGIN: LiteralString = """
-    insert into runs (id, workspace, agent, goal, person, parent, status, created_at, updated_at)
-    select *, t.at from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
-                               %s::timestamptz[]) as t (id, workspace, agent, goal, person, parent, status, at)
-"""
+)
+BEGUN = slice(4, 17)  # the columns of runs among those of `index_of`
 # One plan for each statement: planning anew costs more than carrying out, the more so the fuller the store. Made while
 # the tables were small, it must not scan them when they are large.
 PLANS: LiteralString = """
@@ -84,36 +98,8 @@ FEW = tuple(  # for so few rows, plain values cost the server least
 READ: LiteralString = "select seq, at, type, body::text from events where run = %s and seq > %s order by seq"
 READ_BLOBS: LiteralString = "select sha256, body from blobs where sha256 = any(%s)"
 
-STATUS = {
-    "asked": "waiting",
-    "slept": "waiting",
-    "replied": "running",
-    "woken": "running",
-    "paused": "paused",
-}
-STATUS |= {"resumed": "running", "delegated": "waiting", "returned": "running", "undo_wanted": "running"}
-INDEXED = {*STATUS, "started", "finished"}  # events that touch more than their own row
 # Events in one commit, at the most: while the server writes one batch, this process makes the next
 BATCH = 128
-
-
-@dataclass(slots=True)
-class Append:
-    """One caller's events, encoded, waiting for their commit."""
-
-    run: UUID
-    rows: list[tuple[str, str, str, str, str]]  # run, seq, at, type, body
-    events: list[Event]
-    blobs: dict[bytes, bytes]
-    indexed: bool
-    done: asyncio.Future[list[Event]]
-    behind: Append | None = None  # what this one builds on
-
-    @property
-    def orphaned(self) -> bool:
-        """What it builds on was not written, so it must not be either."""
-        before = self.behind.done if self.behind else None
-        return before is not None and before.done() and (before.cancelled() or before.exception() is not None)
 
 
 @dataclass
@@ -126,12 +112,17 @@ class Journal:
     _connection: Connection | None = None
     _prepared: set[bytes] = field(default_factory=set)  # statements, on that connection
 
-    async def append(self, run: UUID, after: int, bodies: Sequence[AnyBody]) -> list[Event]:
-        """Write `bodies` as events after+1 …, durable when this returns.
+    async def append(
+        self, run: UUID, after: int, bodies: Sequence[AnyBody], facts: Facts | None = None
+    ) -> list[Event]:
+        """Write `bodies` as events after+1 …, durable when this returns. `facts`: what the run has come to with them, where it
+        rests then.
 
         Raises StaleWriter if another writer has appended after `after`; StoreError if the database is away.
         """
-        return await self.submit(run, after, bodies).done
+        append = self.submit(run, after, bodies)
+        append.facts = facts
+        return await append.done
 
     def submit(
         self, run: UUID, after: int, bodies: Sequence[AnyBody], behind: Append | None = None
@@ -319,69 +310,3 @@ def _explain(error: Exception) -> StoreError:
     if isinstance(error, psycopg.errors.DiskFull):
         return StoreError("the database's disk is full; nothing was lost. Free space, then `remit resume`")
     return StoreError(f"the journal could not be written: {str(error).strip() or type(error).__name__}")
-
-
-def status_after(body: AnyBody) -> str | None:
-    """The status that the index of runs gets with this event; None where it keeps what it has."""
-    return body.status if isinstance(body, Finished) else STATUS.get(body.type)
-
-
-def index_of(batch: Iterable[Append]) -> list[list[Any]]:
-    """The columns that EVENTS_AND_INDEX wants after the events'."""
-    blobs: dict[tuple[bytes, UUID | str], tuple[bytes, bytes, UUID, str | None]] = {}
-    begun: dict[UUID, list[Any]] = {}
-    moved: dict[UUID, tuple[str, datetime, int]] = {}
-    asked: dict[tuple[UUID, str], tuple[Any, ...]] = {}
-    taken: list[tuple[UUID, str]] = []
-    ended: list[tuple[UUID]] = []
-    timers: dict[tuple[UUID, datetime], None] = {}
-    for append in batch:
-        for event in append.events:
-            body, run = event.body, event.run
-            status = status_after(body)
-            if isinstance(body, Started):
-                who = body.person.email or body.person.id
-                goal = shown(body.goal[:200])
-                about = [body.workspace, shown(body.agent), goal, shown(who)]
-                begun[run] = [run, *about, body.parent, "running", event.at]
-            elif status and run in begun:
-                begun[run][6] = status
-            elif status:
-                moved[run] = (status, event.at, event.seq)
-            match body:
-                case Asked():
-                    text = shown(body.text)
-                    asked[run, body.ask_id] = (run, body.ask_id, body.kind, text, event.at, body.expires)
-                case Replied():  # asked in the same statement: neither sees the other's rows
-                    asked.pop((run, body.ask_id), None)
-                    taken.append((run, body.ask_id))
-                    timers[run, event.at] = None  # somebody should go on with it
-                case Slept():
-                    timers[run, body.until] = None
-                case Finished():
-                    asked = {key: row for key, row in asked.items() if key[0] != run}
-                    timers = {key: None for key in timers if key[0] != run}
-                    taken.append((run, ""))
-                    ended.append((run,))
-        whose = begun[append.run][1] if append.run in begun else None  # else the index of runs says it
-        for sha256, value in append.blobs.items():
-            blobs[sha256, whose or append.run] = (sha256, value, append.run, whose)
-    return [
-        *_columns(blobs.values(), 4),
-        *_columns(begun.values(), 8),
-        *_columns(((run, *rest) for run, rest in moved.items()), 4),
-        *_columns(asked.values(), 6),
-        *_columns(taken, 2),
-        *_columns(ended, 1),
-        *_columns(timers, 2),
-    ]
-
-
-def shown(text: str) -> str:
-    """Text as a column of the index can hold it: valid Unicode, without NUL."""
-    return str(scrub(text)).replace("\0", "\u2400")
-
-
-def _columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
-    found = [list(column) for column in zip(*rows, strict=True)]
-    return found or [[] for _ in range(width)]

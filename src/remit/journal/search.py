@@ -1,26 +1,33 @@
-"""Runs found by agent, state, person, time and words of the goal, a page at a time, among any number of them."""
+"""Runs found by what they are (agent, state, person, time, words of the goal) and by what they came to, a page at a time, among
+any number of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from remit.errors import UserError
+from remit.journal.facts import sizes
 from remit.journal.index import RunRow
 from remit.store.store import Store
 
 OPEN = ("running", "waiting", "paused")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_AGENTS = 200
-COLUMNS: LiteralString = "select id, agent, goal, person, status, created_at, updated_at from runs"
+COLUMNS: LiteralString = (
+    "select id, agent, goal, person, status, created_at, updated_at, "
+    "case when marks is not null then coalesce(cost, 0) end as cost from runs"
+)
 # As the index of words has it, letter by letter, so that the planner knows it again
 IS_OPEN: LiteralString = "status in ('running', 'waiting', 'paused')"
 HAS_ENDED: LiteralString = "status not in ('running', 'waiting', 'paused')"
+MARKS: LiteralString = "string_to_array(marks, e'\\n')"
 STATES: Mapping[str, LiteralString] = {
     "running": "status = 'running'",
     "waiting": "status = 'waiting'",
@@ -52,6 +59,10 @@ class Wanted:
     words: str = ""  # each stands somewhere in the goal
     since: datetime | None = None
     until: datetime | None = None
+    happened: tuple[str, ...] = ()  # all of these, of `facts.HAPPENED`
+    tool: str = ""  # that it used
+    least: Decimal | None = None  # what it cost, in US dollars, both included
+    most: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,16 @@ def query_of(
         for number, word in enumerate(wanted.words.split()[: len(WORDS)]):
             parts.append(WORDS[number])
             values[f"word{number}"] = f"%{_literally(word)}%"
+    if marks := [*wanted.happened, *([f"@{wanted.tool}"] if wanted.tool else [])]:
+        parts.append(f"{MARKS} @> %(marks)s::text[]")
+        values["marks"] = marks
+    if _costs(wanted):
+        parts.append(f"{MARKS} && %(sizes)s::text[] and coalesce(cost, 0) between %(least)s and %(most)s")
+        values |= {"sizes": sizes(wanted.least, wanted.most)}
+        values |= {
+            "least": wanted.least or Decimal(0),
+            "most": Decimal("infinity") if wanted.most is None else wanted.most,
+        }
     if at := newer or older:
         parts.append(
             "(created_at, id) > (%(at)s, %(id)s)" if newer else "(created_at, id) < (%(at)s, %(id)s)"
@@ -145,12 +166,17 @@ def query_of(
     return f"select * from ({' union all '.join(each)}) as found {order} limit %(limit)s", values
 
 
+def _costs(wanted: Wanted) -> bool:
+    return wanted.least is not None or wanted.most is not None
+
+
 def _states(wanted: Wanted) -> list[tuple[LiteralString, ...]]:
     """The conditions of each part of the question: a state a part, as only one at a time stands in order in its index. Words
-    have an index of what has ended, and none of what is open."""
+    and marks have an index of what has ended, and none of what is open."""
     if wanted.status:
         return [(STATES[one], *(() if one in OPEN else (HAS_ENDED,))) for one in dict.fromkeys(wanted.status)]
-    return [(IS_OPEN,), (HAS_ENDED,)] if wanted.words else [()]
+    sought = wanted.words or wanted.happened or wanted.tool or _costs(wanted)
+    return [(IS_OPEN,), (HAS_ENDED,)] if sought else [()]
 
 
 def _literally(word: str) -> str:

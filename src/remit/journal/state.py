@@ -102,6 +102,8 @@ class State:
     open: dict[str, CallState] = field(default_factory=dict)  # not yet acted
     waits: dict[str, Asked] = field(default_factory=dict)  # ask id -> not yet replied
     replies: dict[str, Replied] = field(default_factory=dict)
+    asked_at: dict[str, datetime] = field(default_factory=dict)  # ask id -> since when it waits
+    waited: float = 0.0  # seconds that people took to answer, all together
     handed: dict[str, dict[str, str]] = field(default_factory=dict)  # ask id -> by whom -> to whom
     asked: dict[str, Asked] = field(default_factory=dict)
     effects: list[CallState] = field(default_factory=list)  # egress and destroy that happened
@@ -171,6 +173,7 @@ def apply(state: State, event: Event) -> None:
             state.grant = body.grant
         case Asked() as body:
             state.waits[body.ask_id] = state.asked[body.ask_id] = body
+            state.asked_at[body.ask_id] = event.at
             if call := state.calls.get(body.call_id):
                 call.asked, call.replied = body, None
         case Endorsed() as body:
@@ -178,7 +181,7 @@ def apply(state: State, event: Event) -> None:
             if asked is not None and (call := state.calls.get(asked.call_id)):
                 call.endorsed += (body,)
         case Replied() as body:
-            _replied(state, body)
+            _replied(state, body, event.at)
         case HandedOver() as body:
             hands = state.handed.setdefault(body.ask_id, {})
             hands.pop(body.by, None)
@@ -218,6 +221,7 @@ def apply(state: State, event: Event) -> None:
         case Finished() as body:
             state.finished = body
             state.waits.clear()
+            state.asked_at.clear()
             state.timers.clear()
             state.children.clear()
 
@@ -261,10 +265,11 @@ def _acted(state: State, body: Acted) -> None:
             state.effects.append(call)
 
 
-def _replied(state: State, body: Replied) -> None:
+def _replied(state: State, body: Replied, at: datetime) -> None:
     asked = state.waits.pop(body.ask_id, None)
     if asked is None:
         return
+    state.waited += max((at - state.asked_at.pop(body.ask_id, at)).total_seconds(), 0.0)
     state.replies[body.ask_id] = body
     if call := state.calls.get(asked.call_id):
         call.replied = body

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,30 +19,37 @@ from remit.console.pages.timeline import chart, entries, part_of
 from remit.console.show import here, needs, page, require
 from remit.errors import NotWaiting, UnknownName, UserError
 from remit.journal.events import Event
+from remit.journal.facts import HAPPENED
 from remit.journal.limits import in_line
-from remit.journal.search import OPEN, STATES, Wanted, agents_known, descendants, place, search
+from remit.journal.search import OPEN, STATES, Found, Wanted, agents_known, descendants, place, search
 from remit.journal.state import State, fold
+from remit.tools.registry import installed, resolve
 
 router = APIRouter(dependencies=[needs("runs:read")])
-FIELDS = ("q", "agent", "status", "person", "from", "until")
+FIELDS = ("q", "agent", "status", "person", "from", "until", "happened", "tool", "least", "most")
+MORE = FIELDS[3:]  # of these, those that are folded away while nobody uses them
 DEEDS = ("pause", "resume", "cancel")
 
 
 @router.get("/runs")
 async def runs(request: Request, older: str = "", newer: str = "") -> HTMLResponse:
     app = here(request)
-    asked = {name: request.query_params.get(name, "").strip() for name in FIELDS}
-    found = await search(
-        app.store,
-        wanted(asked),
-        older=place(older) if older else None,
-        newer=place(newer) if newer else None,
-    )
+    asked = {name: request.query_params.get(name, "").replace("\0", "").strip() for name in FIELDS}
+    wrong = {name: why for name in ("least", "most") if (why := _unusable(asked[name]))}
+    found = Found(())
+    if not wrong:
+        at = (place(older) if older else None, place(newer) if newer else None)
+        found = await search(app.store, wanted(asked), older=at[0], newer=at[1])
     filters = {name: value for name, value in asked.items() if value}
     return page(
         request,
         "runs.html",
+        422 if wrong else 200,
         found=found,
+        wrong=wrong,
+        happened=HAPPENED,
+        tools=tools_known(),
+        more=any(asked[name] for name in MORE),
         asked=asked,
         filtered=bool(filters),
         states=("open", *STATES),
@@ -57,6 +67,8 @@ def wanted(asked: dict[str, str]) -> Wanted:
     status = asked["status"]
     if status and status != "open" and status not in STATES:
         raise UnknownName("state", status, STATES, "the filter")
+    if (happened := asked["happened"]) and happened not in HAPPENED:
+        raise UnknownName("happening", happened, HAPPENED, "the filter")
     until = day(asked["until"])
     return Wanted(
         status=OPEN if status == "open" else (status,) if status else (),
@@ -65,7 +77,34 @@ def wanted(asked: dict[str, str]) -> Wanted:
         words=asked["q"],
         since=day(asked["from"]),
         until=until + timedelta(days=1) if until else None,
+        happened=(happened,) if happened else (),
+        tool=asked["tool"],
+        least=money(asked["least"]),
+        most=money(asked["most"]),
     )
+
+
+def money(text: str) -> Decimal | None:
+    """US dollars as they are typed. Raises UserError for what is no amount."""
+    if not text:
+        return None
+    if not re.fullmatch(r"\$? ?\d{1,9}([.,]\d{1,9})?", text, re.ASCII):
+        raise UserError("write an amount in dollars, as 0.50")
+    return Decimal(text.lstrip("$ ").replace(",", "."))
+
+
+def _unusable(text: str) -> str:
+    try:
+        money(text)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+@cache
+def tools_known() -> list[str]:
+    """Names of tools that are installed; others are found too, when they are typed."""
+    return sorted(tool.name for tool in resolve(["*"], installed()))
 
 
 def day(text: str) -> datetime | None:
