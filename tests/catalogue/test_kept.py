@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
 from remit import audit, library
 from remit.app import App
@@ -218,3 +220,22 @@ async def test_who_changed_what_of_an_agent_is_in_the_audit_log(app: App) -> Non
     ]
     (back,) = await audit.entries(app.store, what="agent.rolled_back")
     assert back.detail == {"version": 3, "note": "back to version 1", "before": 2, "same_as": 1}
+
+
+async def test_agents_of_one_workspace_are_another_ones_neither_to_see_nor_to_change(app: App) -> None:
+    await published(app)
+    there = replace(app, store=app.store.within("acme"))
+    async with app.store.pool.connection() as connection:
+        await connection.execute("insert into workspaces (name, title) values ('acme', 'Acme')")
+    assert await store_of.list_kept(there.store) == []
+    with pytest.raises(UnknownName):
+        await find_named(there.store, "desk")
+    theirs = await work.save(there, "desk", DESK.replace("Help.", "Theirs."), "eve", None)
+    await work.publish(there, "desk", "eve", theirs.rev)
+    assert (await find_named(app.store, "desk")).agent.instructions == "Help."
+    assert (await find_named(there.store, "desk")).agent.instructions == "Theirs."
+    async with there.store.pool.connection() as connection:
+        row = await (await connection.execute("select count(*) from agent_versions")).fetchone()
+        assert row == (1,)
+        with pytest.raises(InsufficientPrivilege):
+            await connection.execute("update agent_versions set yaml = ''")

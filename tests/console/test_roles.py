@@ -52,6 +52,19 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/runs/{prefix}/{deed}/sure"): "runs:write",
     ("POST", "/runs/{prefix}/{deed}"): "runs:write",
     ("GET", "/runs/{prefix}/why/{step}"): "runs:read",
+    ("GET", "/agents"): "agents:read",
+    ("POST", "/agents"): "agents:write",
+    ("GET", "/agents/{name}"): "agents:read",
+    ("POST", "/agents/{name}"): "agents:write",
+    ("GET", "/agents/{name}/export"): "agents:read",
+    ("GET", "/agents/{name}/yaml"): "agents:read",
+    ("POST", "/agents/{name}/yaml"): "agents:write",
+    ("GET", "/agents/{name}/publish"): "agents:write",
+    ("POST", "/agents/{name}/publish"): "agents:write",
+    ("GET", "/agents/{name}/versions"): "agents:read",
+    ("GET", "/agents/{name}/versions/{version}"): "agents:read",
+    ("POST", "/agents/{name}/versions/{version}"): "agents:write",
+    ("POST", "/agents/{name}/{deed}"): "agents:write",
     ("GET", "/policy"): "agents:read",
     ("GET", "/policy/people"): "agents:read",
     ("GET", "/policy/versions/{id}"): "agents:read",
@@ -76,7 +89,7 @@ async def ask(browser: httpx.AsyncClient, method: str, path: str) -> httpx.Respo
     for name in ("run", "prefix"):
         path = path.replace(f"{{{name}}}", NOWHERE)
     path = path.replace("{id}", "999999")
-    for name in ("ask", "deed", "step", "name"):
+    for name in ("ask", "deed", "step", "name", "version"):
         path = path.replace(f"{{{name}}}", "1")
     return await browser.request(method, path)
 

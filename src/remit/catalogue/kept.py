@@ -71,17 +71,17 @@ class Version:
 
 async def list_kept(store: Store, archived: bool = True) -> list[Kept]:
     """By name."""
-    query = f"select {FIELDS} where a.archived_at is null or %s order by a.name"
+    query = f"select {FIELDS} where a.workspace = %s and (a.archived_at is null or %s) order by a.name"
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Kept)) as cursor,
     ):
-        return await (await cursor.execute(query, (archived,))).fetchall()
+        return await (await cursor.execute(query, (store.workspace, archived))).fetchall()
 
 
 async def find_kept(store: Store, name: str) -> Kept | None:
     async with store.pool.connection() as connection:
-        return await _read(connection, name)
+        return await _read(connection, store, name)
 
 
 async def kept(store: Store, name: str) -> Kept:
@@ -95,12 +95,15 @@ async def kept(store: Store, name: str) -> Kept:
 async def versions(store: Store, name: str) -> list[Version]:
     """The newest first. Raises UnknownName for an agent that is not kept here."""
     await kept(store, name)
-    query = "select version, yaml, note, who, at, same_as from agent_versions where agent = %s order by version desc"
+    query = """
+        select version, yaml, note, who, at, same_as from agent_versions
+        where workspace = %s and agent = %s order by version desc
+    """
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Version)) as cursor,
     ):
-        return await (await cursor.execute(query, (name,))).fetchall()
+        return await (await cursor.execute(query, (store.workspace, name))).fetchall()
 
 
 async def version_of(store: Store, name: str, version: int) -> Version:
@@ -115,22 +118,22 @@ async def save_draft(store: Store, name: str, text: str, who: str, base: int | N
     """Keep a text as the draft; one that says what is published already is none. `base`: the `rev` that it was made from,
     None for an agent that is to be new. Raises Overtaken, and UserError where it is there already."""
     async with store.pool.connection() as connection, connection.transaction():
-        now = await _read(connection, name, lock=True)
+        now = await _read(connection, store, name, lock=True)
         if now is None:
             if base is not None:
                 raise UnknownName("agent of the workspace", name, [])
             try:
                 await connection.execute(
-                    "insert into agents (name, draft, drafted_by, drafted_at, created_by)"
-                    " values (%s, %s, %s, clock_timestamp(), %s)",
-                    (name, text, who, who),
+                    "insert into agents (workspace, name, draft, drafted_by, drafted_at, created_by)"
+                    " values (%s, %s, %s, %s, clock_timestamp(), %s)",
+                    (store.workspace, name, text, who, who),
                 )
             except UniqueViolation as error:
                 raise Overtaken(
                     f"there is an agent {name} by now: look at it, or take another name"
                 ) from error
             await record(connection, who, "agent.created", name)
-            return await _told(connection, name)
+            return await _told(connection, store, name)
         if base is None:
             raise Overtaken(f"there is an agent {name} already: go on with that one, or take another name")
         _require(now, base)
@@ -138,13 +141,14 @@ async def save_draft(store: Store, name: str, text: str, who: str, base: int | N
         if draft == now.draft:
             return now
         query = """
-            update agents set draft = %s, drafted_by = %s, drafted_at = clock_timestamp(), rev = rev + 1 where name = %s
+            update agents set draft = %s, drafted_by = %s, drafted_at = clock_timestamp(), rev = rev + 1
+            where workspace = %s and name = %s
         """
-        await connection.execute(query, (draft, who, name))
+        await connection.execute(query, (draft, who, store.workspace, name))
         await record(
             connection, who, "agent.drafted" if draft else "agent.draft_dropped", name, {"rev": base + 1}
         )
-        return await _told(connection, name)
+        return await _told(connection, store, name)
 
 
 async def drop_draft(store: Store, name: str, who: str, base: int) -> Kept:
@@ -158,77 +162,88 @@ async def drop_draft(store: Store, name: str, who: str, base: int) -> Kept:
 async def publish(store: Store, name: str, who: str, base: int, note: str = "") -> Kept:
     """Make the draft the version that runs. Raises Overtaken, UserError where there is no draft."""
     async with store.pool.connection() as connection, connection.transaction():
-        now = await _read(connection, name, lock=True)
+        now = await _read(connection, store, name, lock=True)
         if now is None:
             raise UnknownName("agent of the workspace", name, [])
         _require(now, base)
         if now.draft is None:
             raise UserError(f"agent {name} has no draft: version {now.version} runs as it stands")
-        return await _put(connection, now, now.draft, who, note, None)
+        return await _put(connection, store, now, now.draft, who, note, None)
 
 
 async def roll_back(store: Store, name: str, version: int, who: str, base: int, note: str = "") -> Kept:
     """Let an old version run again, as a new one. A draft stays as it is. Raises Overtaken, UserError."""
     old = await version_of(store, name, version)
     async with store.pool.connection() as connection, connection.transaction():
-        now = await _read(connection, name, lock=True)
+        now = await _read(connection, store, name, lock=True)
         assert now is not None
         _require(now, base)
         if now.version == version:
             raise UserError(f"version {version} of agent {name} is the one that runs")
-        return await _put(connection, now, old.yaml, who, note or f"back to version {version}", version)
+        return await _put(
+            connection, store, now, old.yaml, who, note or f"back to version {version}", version
+        )
 
 
 async def archive(store: Store, name: str, who: str, base: int, archived: bool = True) -> Kept:
     """Take an agent out of use, or back into it. Nothing of it is lost, and its runs go on. Raises Overtaken."""
     async with store.pool.connection() as connection, connection.transaction():
-        now = await _read(connection, name, lock=True)
+        now = await _read(connection, store, name, lock=True)
         if now is None:
             raise UnknownName("agent of the workspace", name, [])
         _require(now, base)
         if (now.archived_at is not None) == archived:
             return now
         query = """
-            update agents set archived_at = case when %s then clock_timestamp() end, rev = rev + 1 where name = %s
+            update agents set archived_at = case when %s then clock_timestamp() end, rev = rev + 1
+            where workspace = %s and name = %s
         """
-        await connection.execute(query, (archived, name))
+        await connection.execute(query, (archived, store.workspace, name))
         await record(connection, who, "agent.archived" if archived else "agent.restored", name)
-        return await _told(connection, name)
+        return await _told(connection, store, name)
 
 
 async def _put(
-    connection: Connection, now: Kept, text: str, who: str, note: str, same_as: int | None
+    connection: Connection, store: Store, now: Kept, text: str, who: str, note: str, same_as: int | None
 ) -> Kept:
     """A new version, which runs from now on."""
     put = """
-        insert into agent_versions (agent, version, yaml, note, who, same_as)
-        select %(name)s, coalesce(max(version), 0) + 1, %(text)s, %(note)s, %(who)s, %(same_as)s
-        from agent_versions where agent = %(name)s returning version
+        insert into agent_versions (workspace, agent, version, yaml, note, who, same_as)
+        select %(here)s, %(name)s, coalesce(max(version), 0) + 1, %(text)s, %(note)s, %(who)s, %(same_as)s
+        from agent_versions where workspace = %(here)s and agent = %(name)s returning version
     """
-    values = {"name": now.name, "text": text, "note": note.strip(), "who": who, "same_as": same_as}
+    values = {
+        "here": store.workspace,
+        "name": now.name,
+        "text": text,
+        "note": note.strip(),
+        "who": who,
+        "same_as": same_as,
+    }
     row = await (await connection.execute(put, values)).fetchone()
     assert row is not None
     query = """
         update agents set published = %(version)s, rev = rev + 1, archived_at = null,
         draft = case when %(same_as)s::int is null or draft = %(text)s then null else draft end
-        where name = %(name)s
+        where workspace = %(here)s and name = %(name)s
     """
     await connection.execute(query, {**values, "version": row[0]})
     what = "agent.published" if same_as is None else "agent.rolled_back"
     detail = {"version": row[0], "note": note.strip(), "before": now.version}
     await record(connection, who, what, now.name, detail | ({"same_as": same_as} if same_as else {}))
-    return await _told(connection, now.name)
+    return await _told(connection, store, now.name)
 
 
-async def _read(connection: Connection, name: str, lock: bool = False) -> Kept | None:
+async def _read(connection: Connection, store: Store, name: str, lock: bool = False) -> Kept | None:
     end: LiteralString = " for update of a" if lock else ""
     async with connection.cursor(row_factory=class_row(Kept)) as cursor:
-        found = await cursor.execute(f"select {FIELDS} where a.name = %s{end}", (name.replace("\x00", ""),))
+        query = f"select {FIELDS} where a.workspace = %s and a.name = %s{end}"
+        found = await cursor.execute(query, (store.workspace, name.replace("\x00", "")))
         return await found.fetchone()
 
 
-async def _told(connection: Connection, name: str) -> Kept:
-    found = await _read(connection, name)
+async def _told(connection: Connection, store: Store, name: str) -> Kept:
+    found = await _read(connection, store, name)
     assert found is not None
     return found
 

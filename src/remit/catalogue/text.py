@@ -26,7 +26,7 @@ def document(text: str, where: str = "the agent") -> dict[str, Any]:
     return data
 
 
-def written(data: Mapping[str, Json]) -> str:
+def written(data: Mapping[str, Json] | Sequence[Json]) -> str:
     """A document as a text. Several lines are written as several lines."""
     yaml = YAML(typ="rt")
     yaml.width = WIDE

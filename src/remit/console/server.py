@@ -13,6 +13,8 @@ from remit.app import App
 from remit.console.guard import guard
 from remit.console.pages import (
     account,
+    agents,
+    builder,
     compare,
     decide,
     fork,
@@ -23,6 +25,7 @@ from remit.console.pages import (
     runs,
     sign_in,
     today,
+    versions,
     why,
 )
 from remit.console.session import Door
@@ -32,7 +35,23 @@ from remit.errors import Forbidden, RemitError, UserError
 from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.http import McpDoor
 
-PAGES = (today, inbox, decide, live, fork, compare, runs, why, policy, policy_edit, sign_in, account)
+PAGES = (
+    today,
+    inbox,
+    decide,
+    live,
+    fork,
+    compare,
+    runs,
+    why,
+    policy,
+    policy_edit,
+    sign_in,
+    account,
+    agents,
+    builder,
+    versions,
+)
 
 
 def make_server(app: App, door: Door, port: int) -> FastAPI:

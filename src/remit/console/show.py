@@ -21,6 +21,7 @@ from remit.said import brief, first_line, said
 HERE = Path(__file__).parent
 TONES = {  # of a state, a verdict or an outcome: which colour says it
     "met": "good", "ok": "good", "allow": "good", "approve": "good",
+    "published": "good", "runs": "good", "published, draft": "live", "draft": "live", "archived": "off",
     "running": "live", "queued": "live",
     "waiting": "wait", "paused": "wait", "ask": "wait", "mend": "wait", "cannot verify": "wait", "simulated": "wait",
     "cancelled": "off", "new": "off",

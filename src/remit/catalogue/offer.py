@@ -1,0 +1,122 @@
+"""The tools that can be ticked for an agent: those of the registry, those of the library's agents, and those that the agent has
+already. No code is loaded for a name that only stands in a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from remit import library
+from remit.agents.connected import connected, own_names
+from remit.agents.spec import Agent
+from remit.catalogue.find import of_library
+from remit.errors import UserError
+from remit.tools.mcp.offer import name_of
+from remit.tools.registry import Registry, installed, resolve
+from remit.tools.tool import Tool
+
+TITLES = {
+    "files": "Files in its own folder",
+    "sql": "Databases that it was given",
+    "http": "The web",
+    "sheet": "Spreadsheets in its own folder",
+    "python": "Computation",
+    "shell": "A shell in a sandbox",
+    "time": "Waiting",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tools that belong together."""
+
+    title: str
+    tools: tuple[Tool, ...]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What can be ticked, and how it is written in a spec."""
+
+    groups: tuple[Group, ...]
+    tools: Mapping[str, Tool]
+    entries: Mapping[str, str]  # tool -> as a spec names it
+    needs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # tool -> resources that go with it
+    several: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # entry of a spec -> the tools that it stands for
+
+    def stands_for(self, entry: str) -> tuple[str, ...]:
+        """Empty for an entry that nobody knows here."""
+        return self.several.get(entry, ())
+
+
+def offer_for(agent: Agent | None) -> Offer:
+    """`agent`: as it stands in the database, whose names are trusted."""
+    registry = installed()
+    found = _Gathered(registry)
+    for family, names in registry.families.items():
+        found.add(TITLES.get(family, family.capitalize()), [(name, registry.tools[name]) for name in names])
+        found.several[f"{family}.*"] = found.several[family] = names
+    found.several["*"] = tuple(registry.tools)
+    if agent is not None:
+        found.of(agent, f"Tools of {agent.name}")
+    for name in sorted(library.agents(), reverse=True):  # of one name, the shop's tools before the airline's
+        found.of(of_library(name), f"From the library: {name}")
+    return Offer(tuple(found.groups), found.tools, found.entries, found.needs, found.several)
+
+
+class _Gathered:
+    """What was found so far; a tool that was there already keeps its place."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.groups: list[Group] = []
+        self.tools: dict[str, Tool] = {}
+        self.entries: dict[str, str] = {}
+        self.several: dict[str, tuple[str, ...]] = {}
+        self.needs: dict[str, Mapping[str, str]] = {}
+
+    def add(self, title: str, named: Sequence[tuple[str, Tool]]) -> None:
+        fresh = [(entry, tool) for entry, tool in named if tool.name not in self.tools]
+        for entry, tool in fresh:
+            self.tools[tool.name], self.entries[tool.name] = tool, entry
+            self.several[entry] = (tool.name,)
+        if fresh:
+            self.groups.append(Group(title, tuple(tool for _, tool in fresh)))
+
+    def of(self, agent: Agent, title: str) -> None:
+        """The tools that an agent names beyond the registry."""
+        rows: list[tuple[str, Tool]] = []
+        for entry in own_names(agent):
+            if entry in self.several:
+                continue
+            try:
+                tools = resolve([entry], self.registry)
+            except UserError:
+                continue  # is not there any more; the form shows the entry as it stands
+            self.several[entry] = tuple(tool.name for tool in tools)
+            module = entry.partition(":")[0]
+            rows += [(entry if ":" in entry else f"{module}:{tool.name}", tool) for tool in tools]
+        self.needs |= {tool.name: agent.resources for _, tool in rows if tool.name not in self.tools}
+        self.add(title, rows)
+        try:
+            theirs = connected(agent)
+        except UserError:
+            return
+        for entry in agent.tools:
+            connection, colon, tool = entry.partition(":")
+            if colon and connection in agent.connections:
+                names = agent.connections[connection].pinned if tool == "*" else (tool,)
+                by_entry = {f"{connection}:{name}": name for name in names}
+                made = [
+                    (key, found)
+                    for key, name in by_entry.items()
+                    if (found := _made(theirs, connection, name))
+                ]
+                self.several[entry] = tuple(found.name for _, found in made)
+                self.add(f"Connection {connection}", made)
+
+
+def _made(theirs: Mapping[str, Tool], connection: str, name: str) -> Tool | None:
+    return theirs.get(name_of(connection, name))
