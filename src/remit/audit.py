@@ -41,22 +41,29 @@ async def entries(
     who: str = "",
     what: str = "",
     about: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> list[Entry]:
-    """The latest changes, newest first: by a person, of a kind (`agent` or `agent.published`), about one thing; those before
-    an entry's id for the next page."""
-    query = """
-        select id, at, who, what, about, detail from audit
-        where (%(who)s = '' or lower(who) = lower(%(who)s))
-          and (%(what)s = '' or what = %(what)s or starts_with(what, %(what)s || '.'))
-          and (%(about)s = '' or about = %(about)s)
-          and (%(before)s::bigint is null or id < %(before)s)
-        order by id desc limit %(limit)s
-    """
-    values = {"who": who, "what": what, "about": about, "before": before, "limit": limit}
+    """The latest changes, newest first: by a person, of a kind (`agent` or `agent.published`), about one thing, from a time on
+    and before another; those before an entry's id for the next page."""
+    # Only what is asked for stands in the query, so that the index for it is the one that is used
+    asked = {
+        "lower(who) = lower(%(who)s)": who,
+        "(what = %(what)s or starts_with(what, %(what)s || '.'))": what,
+        "about = %(about)s": about,
+        "at >= %(since)s": since,
+        "at < %(until)s": until,
+        "id < %(before)s": before,
+    }
+    where = " and ".join(["true", *(condition for condition, value in asked.items() if value)])
+    query = (
+        f"select id, at, who, what, about, detail from audit where {where} order by id desc limit %(limit)s"
+    )
+    values = {"who": who, "what": what, "about": about, "since": since, "until": until, "before": before}
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Entry)) as cursor,
     ):
-        return await (await cursor.execute(query, values)).fetchall()
+        return await (await cursor.execute(query.encode(), {**values, "limit": limit})).fetchall()

@@ -75,6 +75,19 @@ async def member(store: Store, name: str) -> Member | None:
         return await _member(connection, store.workspace, name)
 
 
+async def member_of(store: Store, id: int) -> Member:
+    """Raises UserError."""
+    query = f"select {FIELDS} from {FROM} where members.workspace = %s and people.id = %s"
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Member)) as cursor,
+    ):
+        found = await (await cursor.execute(query, (store.workspace, id))).fetchone()
+    if found is None:
+        raise UserError(f"there is no person {id} here")
+    return found
+
+
 async def known(store: Store, name: str) -> Member:
     """Raises UnknownName."""
     if (found := await member(store, name)) is None:

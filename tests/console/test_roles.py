@@ -12,6 +12,7 @@ from starlette.routing import Mount
 
 from remit.api.tokens import add_token
 from remit.app import App
+from remit.console.guard import API
 from remit.errors import Forbidden, UnknownName, UserError
 from remit.people import add_member, arrive, disable, enable, list_members, set_role
 from remit.roles import OF_ROLE, RIGHTS, ROLES, Role
@@ -32,6 +33,21 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/confirm"): SELF,
     ("POST", "/confirm"): SELF,
     ("GET", "/account"): SELF,
+    ("GET", "/settings"): SELF,
+    ("GET", "/settings/tokens"): SELF,
+    ("POST", "/settings/tokens"): SELF,
+    ("POST", "/settings/tokens/{name}/revoke"): SELF,
+    ("GET", "/settings/people"): "settings:read",
+    ("POST", "/settings/people"): "settings:write",
+    ("GET", "/settings/people/{id}"): "settings:read",
+    ("POST", "/settings/people/{id}/role"): "settings:write",
+    ("POST", "/settings/people/{id}/disable"): "settings:write",
+    ("POST", "/settings/people/{id}/enable"): "settings:write",
+    ("POST", "/settings/people/{id}/link"): "settings:write",
+    ("POST", "/settings/people/{id}/sessions/{session}/end"): "settings:write",
+    ("POST", "/settings/people/{id}/sessions/all/end"): "settings:write",
+    ("GET", "/settings/audit"): "settings:read",
+    ("GET", "/settings/audit/export"): "settings:read",
     ("POST", "/account/password"): SELF,
     ("POST", "/account/sessions/others"): SELF,
     ("POST", "/account/sessions/{id}/end"): SELF,
@@ -76,19 +92,21 @@ ENDLESS = {("GET", "/inbox/live"), ("GET", "/runs/{run}/live")}  # streams: aske
 
 
 def routes(server: FastAPI) -> set[tuple[str, str]]:
-    """Each route with its method; those of the API, which is mounted, have a test of their own."""
+    """Each route with its method; what programs call has guards of its own, and tests."""
     return {
         (method, route.path)
         for route in iter_route_contexts(server.routes)
         for method in (route.methods or {"GET"}) - {"HEAD"}
-        if route.path is not None and not isinstance(route.original_route, Mount)
+        if route.path is not None
+        and not isinstance(route.original_route, Mount)
+        and not route.path.startswith(API)
     }
 
 
 async def ask(browser: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
     for name in ("run", "prefix"):
         path = path.replace(f"{{{name}}}", NOWHERE)
-    path = path.replace("{id}", "999999")
+    path = path.replace("{id}", "999999").replace("{session}", "999999")
     for name in ("ask", "deed", "step", "name", "version"):
         path = path.replace(f"{{{name}}}", "1")
     return await browser.request(method, path)

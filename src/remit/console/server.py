@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
 
@@ -14,22 +16,25 @@ from remit.console.guard import guard
 from remit.console.pages import (
     account,
     agents,
+    audit,
     builder,
     compare,
     decide,
     fork,
     inbox,
     live,
+    members,
     policy,
     policy_edit,
     runs,
     sign_in,
     today,
+    tokens,
     versions,
     why,
 )
 from remit.console.session import Door
-from remit.console.show import HERE, page
+from remit.console.show import HERE, Unsure, page
 from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
 from remit.protocols.chat.server import make_chat
@@ -51,6 +56,9 @@ PAGES = (
     agents,
     builder,
     versions,
+    members,
+    tokens,
+    audit,
 )
 
 
@@ -86,8 +94,10 @@ async def close(server: FastAPI) -> None:
     await server.state.mcp.close()
 
 
-async def _told(request: Request, error: Exception) -> HTMLResponse:
+async def _told(request: Request, error: Exception) -> Response:
     """What was wrong, in words: a person's mistake and what is not there are no faults of the server."""
+    if isinstance(error, Unsure):
+        return RedirectResponse(f"/confirm?{urlencode({'next': request.url.path})}", 303)
     status = 404 if missing(request, error) else 400
     status = 403 if isinstance(error, Forbidden) else status
     return page(request, "problem.html", status if isinstance(error, UserError) else 503, message=str(error))

@@ -103,6 +103,10 @@ ENVIRONMENT.filters |= {
 }
 
 
+class Unsure(Forbidden):
+    """Whoever asks may, but has to show first that it is they."""
+
+
 def here(request: Request) -> App:
     """The App that a request is about."""
     app: App = request.app.state.remit
@@ -122,6 +126,12 @@ def needs(right: str) -> Any:
         require(request, right)
 
     return Depends(has)
+
+
+def require_sure(request: Request) -> None:
+    """Raises Unsure where whoever is signed in did not show lately that it is they, though they have a password to show."""
+    if not request.state.session.sure:
+        raise Unsure("Confirm first that it is you.")
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
