@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$",
         description="Where the console is reached from elsewhere, as https://remit.shop.example: what a proxy in front answers to.",
     )
+    webhook_allow: tuple[str, ...] = Field(
+        (),
+        description="Hosts, addresses and networks of your own that webhooks may reach beside the public internet; a host "
+        'that is named in full by http:// too: ["hooks.internal", "10.1.0.0/16"].',
+    )
     pool_size: int = Field(
         8,
         ge=3,

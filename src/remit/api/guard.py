@@ -122,6 +122,7 @@ Reads = Annotated[Caller, may("runs:read")]
 Writes = Annotated[Caller, may("runs:write")]
 Approves = Annotated[Caller, may("approvals:write")]
 Looks = Annotated[Caller, may("agents:read")]
+Connects = Annotated[Caller, may("connections:write")]
 Builds = Annotated[Caller, may("agents:write")]
 
 

@@ -53,6 +53,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
         "people": ("remit.cli.people:people", "Who may come, and as what"),
         "tokens": ("remit.cli.tokens:tokens", "Who may call the API, and for what"),
+        "webhooks": ("remit.cli.webhooks:webhooks", "Who is told over HTTP of what happens"),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
         "up": ("remit.cli.up:up", "The console in the browser, and a worker"),
         "worker": ("remit.cli.serve:worker", "Advance runs until stopped"),

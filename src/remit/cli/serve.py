@@ -23,6 +23,7 @@ from remit.models.registry import known_models
 from remit.outfit import find_agent
 from remit.store.doctor import Finding, examine
 from remit.tools.sandbox import try_sandbox
+from remit.webhooks.deliver import deliver
 
 LOG = logging.getLogger(__name__)
 
@@ -83,7 +84,10 @@ async def at_work(
                 await dispatch.wake_in(run, ttl / 3)
 
         tune_collector()
-        beside = [asyncio.create_task(crew.sweep(stop)), asyncio.create_task(_keep(app, stop))]
+        beside = [
+            asyncio.create_task(work)
+            for work in (crew.sweep(stop), _keep(app, stop), deliver(app.store, stop))
+        ]
         await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name, agents=agents)
         await asyncio.gather(*beside)
         await crew.drain()

@@ -108,7 +108,7 @@ async def _fetch(context: ToolContext, method: str, url: str, headers: Mapping[s
     if method != "GET":
         sent.setdefault("idempotency-key", context.key)
     try:
-        async with asyncio.timeout(SECONDS), _client() as client:
+        async with asyncio.timeout(SECONDS), bare_client() as client:
             got = await _follow(client, method, url, sent, content, context)
     except TimeoutError as error:
         raise TimeoutError(f"{_shown(url)} did not answer within {SECONDS:g} s") from error
@@ -117,7 +117,7 @@ async def _fetch(context: ToolContext, method: str, url: str, headers: Mapping[s
     return await in_thread(lambda: _answer(context, got))
 
 
-def _client() -> httpx.AsyncClient:
+def bare_client() -> httpx.AsyncClient:
     """Without the environment's proxies: a proxy would resolve the name again, to an address nobody checked."""
     import httpx
 
@@ -136,7 +136,7 @@ async def _follow(
 
     allowed = _allowed(context)
     for _ in range(REDIRECTS + 1):
-        got = await _once(client, method, url, headers | _granted(context, url), content, allowed)
+        got = await once(client, method, url, headers | _granted(context, url), content, allowed)
         target = got.headers.get("location")
         if method != "GET" or got.status not in (301, 302, 303, 307, 308) or not target:
             return got
@@ -152,7 +152,7 @@ async def _follow(
     raise Mend(f"more than {REDIRECTS} redirects, the last to {_shown(url)}")
 
 
-async def _once(
+async def once(
     client: httpx.AsyncClient,
     method: str,
     url: str,
@@ -163,7 +163,7 @@ async def _once(
     """One request, to an address that has been checked and is the one connected to."""
     import httpx
 
-    target = _checked(url)
+    target = checked(url)
     host = target.raw_host.decode("ascii").lower()
     port = target.port or (443 if target.scheme == "https" else 80)
     failure: httpx.TransportError | None = None
@@ -208,12 +208,12 @@ def _granted(context: ToolContext, url: str) -> dict[str, str]:
 
 def _site(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port, the port also where it goes without saying."""
-    target = _checked(url)
+    target = checked(url)
     default = 443 if target.scheme == "https" else 80
     return target.scheme, target.raw_host.decode("ascii").lower(), target.port or default
 
 
-def _checked(url: str) -> httpx.URL:
+def checked(url: str) -> httpx.URL:
     import httpx
 
     if len(url) > 8_000:

@@ -1,0 +1,1 @@
+"""Telling others over HTTP of what happens in runs: at least once, signed, and nothing that a model or a stranger wrote."""
