@@ -37,6 +37,7 @@ from remit.console.session import Door
 from remit.console.show import HERE, Unsure, page
 from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
+from remit.lately import Lately
 from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.http import McpDoor
 
@@ -69,6 +70,7 @@ def make_server(app: App, door: Door, port: int) -> FastAPI:
     server.state.door = door
     server.state.secure = False
     server.state.watch = Watch(app.store)
+    server.state.lately = Lately()
     server.state.hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
     server.middleware("http")(guard)
     server.add_exception_handler(RemitError, _told)

@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from remit.app import App
 from remit.console.pages.runs import standing
-from remit.console.pages.timeline import entries
+from remit.console.pages.timeline import chart, entries
 from remit.console.session import holds
 from remit.console.show import ENVIRONMENT, here, needs
 from remit.console.signing import session_of
@@ -68,4 +68,5 @@ def _fragment(event: Event, state: State) -> str:
 
 def _head(feed: Feed) -> str:
     values = standing(feed.run, feed.events, feed.state, feed.queued)
-    return ENVIRONMENT.get_template("standing.html").render({**values, "oob": True})
+    values |= {"oob": True, "chart": chart(feed.events)}
+    return "".join(ENVIRONMENT.get_template(name).render(values) for name in ("standing.html", "steps.html"))

@@ -163,13 +163,12 @@ def _verdict(body: Judged) -> Iterator[Detail]:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A step, or several side by side, of a chart: shares of the highest, from 0 to 100."""
+    """A step of a chart, or several side by side."""
 
     name: str
     tokens: int
     cost: Decimal
     seconds: float
-    tall: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +178,10 @@ class Chart:
     @property
     def most(self) -> int:
         return max((bar.tokens for bar in self.bars), default=0)
+
+    @property
+    def cost(self) -> Decimal:
+        return sum((bar.cost for bar in self.bars), Decimal(0))
 
 
 def chart(events: Sequence[Event]) -> Chart:
@@ -200,15 +203,13 @@ def chart(events: Sequence[Event]) -> Chart:
             steps[-1] = (tokens, cost, seconds + body.seconds)
     wide = -(-len(steps) // BARS) or 1
     groups = [(at + 1, steps[at : at + wide]) for at in range(0, len(steps), wide)]
-    most = max((sum(step[0] for step in group) for _, group in groups), default=0)
     return Chart(
         [
             Bar(
                 f"step {first}" if len(group) == 1 else f"steps {first} to {first + len(group) - 1}",
-                tokens := sum(step[0] for step in group),
+                sum(step[0] for step in group),
                 sum((step[1] for step in group), Decimal(0)),
                 sum(step[2] for step in group),
-                100 * tokens / most if most else 0,
             )
             for first, group in groups
         ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from decimal import Decimal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs, page, tone
 from remit.journal.index import list_runs
+from remit.lately import Lately, Tally, days_until, standing_still, unusual
 from remit.store.store import Store
 
 router = APIRouter(dependencies=[needs("runs:read")])
@@ -17,30 +21,93 @@ OPEN = ("running", "waiting", "paused")
 ENDED = ("met", "not met", "cannot verify", "refused", "cancelled", "failed")
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """Of one day: how many runs began, by how they stand now."""
+MOST_AGENTS = 5  # with a colour of their own; the others share one
 
-    day: datetime
-    counts: dict[str, int]
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a chart draws and a table tells: a row a day."""
+
+    heads: Sequence[tuple[str, str]]  # of each column its name, and the tone of its colour
+    rows: Sequence[tuple[datetime, Sequence[float]]]
 
     @property
-    def total(self) -> int:
-        return sum(self.counts.values())
+    def total(self) -> float:
+        return sum(sum(values) for _, values in self.rows)
 
 
 @router.get("/")
 async def today(request: Request) -> HTMLResponse:
     app = here(request)
     now = await app.now()
+    lately: Lately = request.app.state.lately
+    tallies = await lately.tallies(app.store, now)
+    days = days_until(now)
     return page(
         request,
         "today.html",
-        days=await began(app.store, now - timedelta(days=13)),
+        states=by_state(tallies, days),
+        costs=by_agent(tallies, days),
+        waits=waits(tallies, days),
+        spent=sum((one.cost for one in tallies if one.day == days[-1]), Decimal(0)),
+        notices=[*await standing_still(app.store), *unusual(tallies, now)],
         open=await list_runs(app.store, status=OPEN, limit=8),
         latest=await list_runs(app.store, status=ENDED, limit=8),
         counts=await standing(app.store),
     )
+
+
+def by_state(tallies: Sequence[Tally], days: Sequence[datetime]) -> Table:
+    """How many runs began on each day, by how they stand now."""
+    states = [state for state in (*OPEN, *ENDED) if any(one.status == state for one in tallies)]
+    return Table(
+        [(state, tone(state)) for state in states],
+        [
+            (
+                day,
+                [
+                    sum(one.runs for one in tallies if (one.day, one.status) == (day, state))
+                    for state in states
+                ],
+            )
+            for day in days
+        ],
+    )
+
+
+def by_agent(tallies: Sequence[Tally], days: Sequence[datetime]) -> Table:
+    """What the runs that began on each day have cost, by agent."""
+    spent: Counter[str] = Counter()
+    for one in tallies:
+        spent[one.agent] += float(one.cost)  # type: ignore[assignment]
+    named = [agent for agent, cost in spent.most_common(MOST_AGENTS) if cost]
+    heads = [(agent, "") for agent in named]
+    others = any(cost for agent, cost in spent.items() if agent not in named)
+
+    def cost(day: datetime, agent: str | None) -> float:
+        mine = (
+            one
+            for one in tallies
+            if one.day == day and (one.agent == agent if agent else one.agent not in named)
+        )
+        return float(sum((one.cost for one in mine), Decimal(0)))
+
+    columns: list[str | None] = [*named, *([None] if others else [])]
+    return Table(
+        [*heads, *([("others", "off")] if others else [])],
+        [(day, [cost(day, one) for one in columns]) for day in days],
+    )
+
+
+def waits(tallies: Sequence[Tally], days: Sequence[datetime]) -> Table:
+    """For how many minutes, on average, what runs asked waited for a person."""
+
+    def mean(day: datetime) -> float:
+        mine = [one for one in tallies if one.day == day]
+        answered = sum(one.answered for one in mine)
+        return sum(one.waited for one in mine) / answered / 60 if answered else 0.0
+
+    return Table([("minutes", "wait")], [(day, [mean(day)]) for day in days])
 
 
 async def standing(store: Store) -> dict[str, int]:
@@ -52,20 +119,3 @@ async def standing(store: Store) -> dict[str, int]:
         found: dict[str, int] = dict(await (await connection.execute(query)).fetchall())
         asks = await (await connection.execute("select count(*) from asks")).fetchone()
     return {**dict.fromkeys(OPEN, 0), **found, "asks": asks[0] if asks else 0}
-
-
-async def began(store: Store, since: datetime) -> list[Day]:
-    """Runs by the day on which they began, oldest first, days without any included."""
-    query = """
-        select day, status, count(runs.id)
-        from generate_series(date_trunc('day', %(since)s::timestamptz), clock_timestamp(), interval '1 day') as day
-        left join runs on runs.created_at >= day and runs.created_at < day + interval '1 day'
-        group by day, status order by day
-    """
-    days: dict[datetime, dict[str, int]] = {}
-    async with store.pool.connection() as connection:
-        for day, status, count in await (await connection.execute(query, {"since": since})).fetchall():
-            found = days.setdefault(day, {})
-            if status is not None:
-                found[status] = count
-    return [Day(day, counts) for day, counts in days.items()]
