@@ -20,6 +20,7 @@ from remit.agents.spec import Agent
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
 from remit.agents.workspace import hours, workspace_of
+from remit.connections import resolved
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.feed import Feed, Feeds
 from remit.journal.cut import take_over
@@ -109,7 +110,7 @@ class App(Steering):
             self.models[model.name] = model
             agent = agent.model_copy(update={"model": model.name})
         workspace = workspace_of(self.settings)
-        agent = workspace.over(agent)
+        agent = workspace.over(await resolved(agent, self.store))
         made = outfit(agent)
         if unknown := set(grant or {}) - set(made.tools):
             raise UnknownName("tool", min(unknown), made.tools, "grant")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from uuid import uuid4
 from remit.agents.connected import named
 from remit.agents.load import load_agent
 from remit.agents.lock import Lock, read_lock, write_lock
-from remit.agents.spec import Agent, Connection
+from remit.agents.spec import Agent
 from remit.app import open_app
 from remit.errors import Mend, UnknownName, UserError
 from remit.outfit import find_agent
@@ -72,7 +72,13 @@ async def look(file: Path, settings: Settings, only: str = "") -> list[Seen]:
     try:
         async with _secrets(agent, settings) as secrets:
             return [
-                await _seen(agent, name, one, locks.get(name, Lock()), sessions, secrets)
+                await seen_at(
+                    Where(name, one.mcp, one.headers, one.env, tuple(agent.remit.destinations)),
+                    locks.get(name, Lock()),
+                    sessions,
+                    secrets,
+                    {tool for connection, _, tool in named(agent) if connection == name},
+                )
                 for name, one in servers.items()
                 if only in ("", name)
             ]
@@ -96,24 +102,24 @@ async def _secrets(agent: Agent, settings: Settings) -> AsyncIterator[Secrets | 
         yield await open_secrets(agent, {}, None, "default")
 
 
-async def _seen(
-    agent: Agent, name: str, one: Connection, pinned: Lock, sessions: Sessions, secrets: Secrets | None
+async def seen_at(
+    where: Where, pinned: Lock, sessions: Sessions, secrets: Secrets | None, wanted: Collection[str] = ("*",)
 ) -> Seen:
-    where = Where(name, one.mcp, one.headers, one.env, tuple(agent.remit.destinations))
+    """A server as it is now, of the tools that are wanted. Raises UserError where it cannot be asked, UnknownName for a tool
+    that it does not offer."""
     try:
         async with sessions.use(uuid4(), where, secrets) as session:
             offered, server = await session.tools(), session.server
     except (OSError, ServerError, Mend, UserError) as error:
         words = secrets.hide(str(error)) if secrets else str(error)
         raise UserError(re.sub(r"\s+", " ", words)) from None
-    wanted = {tool for connection, _, tool in named(agent) if connection == name}
     if wanted and "*" not in wanted:
-        if missing := wanted - set(offered):
-            raise UnknownName("tool", min(missing), offered, f"the MCP server {name!r}")
+        if missing := set(wanted) - set(offered):
+            raise UnknownName("tool", min(missing), offered, f"the MCP server {where.name!r}")
         offered = {tool: offered[tool] for tool in offered if tool in wanted}
     refused = {tool: why for tool, definition in offered.items() if (why := unusable(definition))}
     kept = {tool: definition for tool, definition in offered.items() if tool not in refused}
-    return Seen(name, pinned, Lock(server=_named(server), tools=kept), refused)
+    return Seen(where.name, pinned, Lock(server=_named(server), tools=kept), refused)
 
 
 def _named(server: Server) -> Server:

@@ -87,8 +87,11 @@ async def save(store: Store, settings: Settings, text: str, note: str, who: str,
         before = text_of(settings)
         if mark_of(before) != base:
             raise Changed("somebody has changed the rules meanwhile; look at what differs, and save again")
-        query = "insert into rule_versions (text, note, who) values (%s, %s, %s) returning id, text, note, who, at"
-        saved = await (await cursor.execute(query, (text, note, who))).fetchone()
+        query = """
+            insert into rule_versions (workspace, text, note, who) values (%s, %s, %s, %s)
+            returning id, text, note, who, at
+        """
+        saved = await (await cursor.execute(query, (store.workspace, text, note, who))).fetchone()
         assert saved is not None
         changes = {"version": saved.id, "note": note, "changes": list(differences(before, text))}
         await record(connection, who, "rules.changed", path.name, changes)
@@ -119,14 +122,16 @@ def _write(path: Path, text: str) -> None:
 async def versions(store: Store, before: int | None = None, limit: int = 20) -> list[Version]:
     """As they were saved, the newest first; those before an id for the next page."""
     query = """
-        select id, text, note, who, at from rule_versions where %(before)s::bigint is null or id < %(before)s
+        select id, text, note, who, at from rule_versions
+        where workspace = %(workspace)s and (%(before)s::bigint is null or id < %(before)s)
         order by id desc limit %(limit)s
     """
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Version)) as cursor,
     ):
-        return await (await cursor.execute(query, {"before": before, "limit": limit})).fetchall()
+        values = {"workspace": store.workspace, "before": before, "limit": limit}
+        return await (await cursor.execute(query, values)).fetchall()
 
 
 async def version(store: Store, id: int) -> tuple[Version, Version | None]:

@@ -81,6 +81,17 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/agents/{name}/versions/{version}"): "agents:read",
     ("POST", "/agents/{name}/versions/{version}"): "agents:write",
     ("POST", "/agents/{name}/{deed}"): "agents:write",
+    ("GET", "/connections"): "agents:read",
+    ("GET", "/connections/new"): "connections:write",
+    ("POST", "/connections/new"): "connections:write",
+    ("GET", "/connections/{name}"): "agents:read",
+    ("GET", "/connections/{name}/change"): "connections:write",
+    ("POST", "/connections/{name}/change"): "connections:write",
+    ("POST", "/connections/{name}/try"): "connections:write",
+    ("POST", "/connections/{name}/pin"): "connections:write",
+    ("POST", "/connections/{name}/remove"): "connections:write",
+    ("POST", "/secrets"): "connections:write",
+    ("POST", "/secrets/{name}/remove"): "connections:write",
     ("GET", "/policy"): "agents:read",
     ("GET", "/policy/people"): "agents:read",
     ("GET", "/policy/versions/{id}"): "agents:read",
@@ -93,6 +104,7 @@ ENDLESS = {("GET", "/inbox/live"), ("GET", "/runs/{run}/live")}  # streams: aske
 
 def routes(server: FastAPI) -> set[tuple[str, str]]:
     """Each route with its method; what programs call has guards of its own, and tests."""
+    """Each route with its method; those of the API, which is mounted, and of MCP have tests of their own."""
     return {
         (method, route.path)
         for route in iter_route_contexts(server.routes)
@@ -100,6 +112,7 @@ def routes(server: FastAPI) -> set[tuple[str, str]]:
         if route.path is not None
         and not isinstance(route.original_route, Mount)
         and not route.path.startswith(API)
+        if route.path not in (None, "/mcp") and not isinstance(route.original_route, Mount)
     }
 
 

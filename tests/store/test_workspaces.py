@@ -40,6 +40,8 @@ ROWS: dict[str, str] = {
     "begun": "insert into begun (workspace, caller, key, request, run, expires_at)"
     " values (%(w)s, %(w)s, 'k' || %(n)s, 'x', %(run)s, now())",
     "audit": "insert into audit (workspace, who, what, about) values (%(w)s, 'ann', 'x', 'y')",
+    "rule_versions": "insert into rule_versions (workspace, text, note, who) values (%(w)s, '', '', 'ann')",
+    "connections": "insert into connections (workspace, name, body, by) values (%(w)s, 'c' || %(n)s, '{}', 'ann')",
     "workspaces": "insert into workspaces (name, title) values (%(w)s, %(w)s)",
     "webhooks": "insert into webhooks (id, workspace, url, events, secret, by)"
     " values (%(run)s, %(w)s, 'x', '{}', 'x', 'ann')",

@@ -31,6 +31,10 @@ def named(agent: Agent) -> Iterator[tuple[str, Connection, str]]:
     for name in agent.tools:
         connection, colon, tool = name.partition(":")
         if connection in agent.connections:
+            if agent.connections[connection].use:
+                raise SpecError(
+                    f"agent {agent.name}: what the workspace's connection {connection!r} is, only a run of it knows"
+                )
             if not colon or not agent.connections[connection].mcp:
                 raise SpecError(
                     f"agent {agent.name}: tools: write {connection}:* for the tools of an MCP server"

@@ -184,10 +184,11 @@ class Check(Part):
 
 
 class Connection(Part):
-    """An outside system, one of three kinds. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
+    """An outside system, one of three kinds, or by `use` one of the workspace's, by its name. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
     its command, which gets `env`, or by its address, which gets `headers`. `sql`: the resource that is the database;
     statements run as `role`, and its policies are told that field of the person. Secrets are references."""
 
+    use: str = ""
     http: str = Field("", pattern=r"^$|^https?://[^/?#@\s]+/?$")
     mcp: str = ""
     headers: dict[str, str] = {}
@@ -203,10 +204,10 @@ class Connection(Part):
     def _of_one_kind(self) -> Self:
         if (self.role or self.person) and not self.sql:
             raise ValueError("role and person are for a database: say with sql which resource it is")
-        if sum(map(bool, (self.http, self.mcp, self.sql))) != 1:
+        if sum(map(bool, (self.use, self.http, self.mcp, self.sql))) != 1:
             kinds = "http, the origin of a service, mcp, a server of tools, and sql, a database among the resources"
-            raise ValueError(f"a connection has one of {kinds}")
-        if self.declare and not self.mcp:
+            raise ValueError(f"a connection has one of {kinds}; or use, the name of one of the workspace's")
+        if self.declare and not (self.mcp or self.use):
             raise ValueError("declare is for the tools of an MCP server")
         by_address = bool(self.http) or self.mcp.startswith(("http://", "https://"))
         if (self.headers and not by_address) or (self.env and (by_address or not self.mcp)):

@@ -23,10 +23,15 @@ Limits = Callable[[Agent], Iterable[Wrong]]
 
 
 def examine(
-    text: str, name: str, find: Callable[[str], Agent], within: Limits = lambda agent: ()
+    text: str,
+    name: str,
+    find: Callable[[str], Agent],
+    within: Limits = lambda agent: (),
+    connect: Callable[[Agent], Agent] = lambda agent: agent,
 ) -> tuple[Agent | None, list[Wrong]]:
     """The agent that a text describes, and what keeps it from being used; nothing: it can be. `find` gives the members of its
-    team, `within` says what whoever wrote it may not name. No code that it names is loaded before `within` has looked."""
+    team, `within` says what whoever wrote it may not name, `connect` puts the workspace's connections in. No code that it names
+    is loaded before `within` has looked."""
     try:
         data = plain(document(text))
         agent = Agent.model_validate(with_team(data, "", find))
@@ -45,16 +50,17 @@ def examine(
         for loc, what, key in literals(agent)
     ]
     wrong += within(agent)
-    return (agent, wrong) if wrong else (agent, list(_used(agent)))
+    return (agent, wrong) if wrong else (agent, list(_used(agent, connect)))
 
 
-def _used(agent: Agent) -> Iterator[Wrong]:
+def _used(agent: Agent, connect: Callable[[Agent], Agent]) -> Iterator[Wrong]:
     """What is wrong once its names are looked up."""
     try:
         split_names(agent.model)
-        made = outfit(agent)
+        connected = connect(agent)
+        made = outfit(connected)
         check(made.rules, made.tools)
-        require_forms(agent)
+        require_forms(connected)
     except UnknownName as error:
         yield Wrong(_place(agent, str(error)), str(error))
     except (UserError, ToolFault) as error:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from remit.agents.connected import own_names
-from remit.agents.spec import Agent
+from remit.agents.spec import Agent, Connection
 from remit.models.registry import AUTO, LOCAL, PROVIDERS, split_names
 from remit.tools.registry import Registry
 
@@ -64,9 +64,10 @@ def _one(agent: Agent, known: list[Agent], registry: Registry, models: Collectio
                 ("tools", number), f"{name} is none of the tools that are offered here; {HOW} name code"
             )
     for key, connection in agent.connections.items():
-        if all(one.connections.get(key) != connection for one in known):
+        of_workspace = connection == Connection(use=connection.use) if connection.use else False
+        if not of_workspace and all(one.connections.get(key) != connection for one in known):
             yield Wrong(
-                ("connections", key), f"a connection cannot be added or changed in the browser; {HOW}"
+                ("connections", key), f"only a connection of the workspace can be added in the browser; {HOW}"
             )
     for key, resource in agent.resources.items():
         if all(one.resources.get(key) != resource for one in known):

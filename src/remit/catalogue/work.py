@@ -20,6 +20,7 @@ from remit.catalogue.find import finder, of_library, texts_of
 from remit.catalogue.kept import Kept, find_kept
 from remit.catalogue.offered import Wrong, beyond
 from remit.catalogue.text import document, team_of, written
+from remit.connections import known_connections, with_connections
 from remit.errors import SpecError, UserError
 from remit.outfit import find_agent, require_groups
 from remit.tools.registry import installed
@@ -54,7 +55,8 @@ async def judged(
         team = ()
     find = finder(await texts_of(app.store, (*team, *(team_of(base) if base else ()))), name)
     within = _within(app, name, base, team, find) if browser else _anything
-    agent, wrong = examine(text, name, find, within)
+    known = await known_connections(app.store)
+    agent, wrong = examine(text, name, find, within, lambda made: with_connections(made, known))
     if agent is not None and not wrong:
         try:
             require_groups(agent, workspace_of(app.settings).groups)

@@ -54,6 +54,10 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "people": ("remit.cli.people:people", "Who may come, and as what"),
         "tokens": ("remit.cli.tokens:tokens", "Who may call the API, and for what"),
         "webhooks": ("remit.cli.webhooks:webhooks", "Who is told over HTTP of what happens"),
+        "connections": (
+            "remit.cli.connections:connections",
+            "Outside systems that agents may be connected to",
+        ),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
         "up": ("remit.cli.up:up", "The console in the browser, and a worker"),
         "worker": ("remit.cli.serve:worker", "Advance runs until stopped"),

@@ -19,6 +19,7 @@ from remit.console.pages import (
     audit,
     builder,
     compare,
+    connections,
     decide,
     fork,
     inbox,
@@ -60,6 +61,7 @@ PAGES = (
     members,
     tokens,
     audit,
+    connections,
 )
 
 

@@ -1,0 +1,156 @@
+"""`remit connections`: outside systems that the workspace's agents may be connected to, by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from remit import settings
+from remit.app import open_app
+from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.connections import (
+    CALLED,
+    Row,
+    connection_of,
+    linked_of,
+    list_connections,
+    remove_connection,
+    set_connection,
+)
+from remit.gate.unseen import shown
+from remit.trial import Trial, try_out
+
+connections = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Outside systems that agents may be connected to: MCP servers, HTTP APIs, databases. An agent's file names one as "
+    "`connections: {crm: {use: crm}}`. Each prints JSON with --json.\n\n"
+    "Example: remit connections add crm --mcp https://crm.example/mcp --header 'Authorization=Bearer secret:CRM_KEY'",
+)
+Name = Annotated[str, typer.Argument(help="What it is called: crm.")]
+Pairs = Annotated[
+    list[str], typer.Option("--header", help="NAME=VALUE that goes along; a key as secret:NAME.")
+]
+
+
+@connections.command("add")
+def add(
+    name: Name,
+    mcp: Annotated[
+        str, typer.Option("--mcp", help="An MCP server: its address, or the command that starts it.")
+    ] = "",
+    http: Annotated[str, typer.Option("--http", help="An HTTP API: its origin.")] = "",
+    sql: Annotated[
+        str, typer.Option("--sql", help="A database: its address; with a password: secret:NAME.")
+    ] = "",
+    header: Pairs = [],  # noqa: B006
+    env: Annotated[list[str], typer.Option("--env", help="NAME=VALUE for a command.")] = [],  # noqa: B006
+    role: Annotated[str, typer.Option(help="Of a database: the role as which statements run.")] = "",
+    person: Annotated[
+        str, typer.Option(help="Of a database: `id` or `email`, whose rows its policies show.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Describe an outside system, in place of the one of that name. It is tried at once; it is kept either way.
+
+    Example: remit connections add crm --mcp https://crm.example/mcp --header 'Authorization=Bearer secret:CRM_KEY'
+
+    Example: remit connections add shop --sql secret:SHOP_URL --role remit_reader
+    """
+    given = {"mcp": mcp, "http": http, "url": sql, "role": role, "person": person}
+    perform(_add(name, {**given, "headers": _pairs(header), "env": _pairs(env)}, as_json))
+
+
+@connections.command("list")
+def list_(as_json: Json = False) -> None:
+    """The connections, and whether they worked when they were last tried.
+
+    Example: remit connections list
+    """
+    perform(_list(as_json))
+
+
+@connections.command("try")
+def try_(name: Name, as_json: Json = False) -> None:
+    """Reach the system as a run would; exit code 1 where that does not work.
+
+    Example: remit connections try crm
+    """
+    perform(_try(name, as_json))
+
+
+@connections.command("rm")
+def rm(name: Name, as_json: Json = False) -> None:
+    """Forget a connection. Runs that have begun keep it; new ones of agents that use it are refused.
+
+    Example: remit connections rm crm
+    """
+    perform(_rm(name, as_json))
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    found = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"{one!r}: write NAME=VALUE")
+        found[name.strip()] = value.strip()
+    return found
+
+
+async def _add(name: str, given: dict[str, Any], as_json: bool) -> None:
+    linked = linked_of(name, given)
+    async with open_app(settings.load()) as app:
+        await set_connection(app.store, name, linked, me())
+        trial = await try_out(app, name, linked)
+    _say(name, trial, as_json)
+
+
+async def _try(name: str, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        trial = await try_out(app, name, (await connection_of(app.store, name)).linked)
+    _say(name, trial, as_json)
+    if not trial.works:
+        raise typer.Exit(1)
+
+
+def _say(name: str, trial: Trial, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": name, "works": trial.works, "words": trial.words})
+    else:
+        mark, style = ("✓", "green") if trial.works else ("✗", "red")
+        console.print(Text.assemble((f"{mark} ", style), f"{name}: {shown(trial.words)}"))
+
+
+async def _list(as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        found = await list_connections(app.store)
+    if as_json:
+        print_json([_data(one) for one in found])
+        return
+    if not found:
+        console.print("There are no connections; `remit connections add` describes one.")
+        return
+    table = listing("name", "what", "where", "tried", whole=("name",))
+    for one in found:
+        tried = "never" if one.works is None else f"{'✓' if one.works else '✗'} {shown(one.tried)}"
+        table.add_row(one.name, CALLED[one.linked.kind], Text(shown(one.linked.where)), Text(tried))
+    console.print(table)
+
+
+def _data(one: Row) -> dict[str, object]:
+    kept = {"name": one.name, "kind": one.linked.kind, "where": one.linked.where, "by": one.by, "at": one.at}
+    return {**kept, "works": one.works, "tried": one.tried, "tried_at": one.tried_at}
+
+
+async def _rm(name: str, as_json: bool) -> None:
+    async with open_app(settings.load()) as app:
+        await remove_connection(app.store, name, me())
+    if as_json:
+        print_json({"name": name})
+    else:
+        console.print(Text(f"gone: {name}"))

@@ -1,0 +1,161 @@
+"""What people say of a connection in a browser: an address, a key, and which of a server's tools may be used.
+
+A browser is a weaker door than a shell (decision 0012): it starts no program, reads no file of the server, and sends a key
+nowhere but where it was given for. So a key is typed together with the address, is kept as a secret of this connection alone,
+and is asked for again when the address changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from remit.agents.lock import Lock
+from remit.connections import CALLED, Linked, linked_of, list_connections, literal, set_connection
+from remit.errors import UserError
+from remit.pinning import Seen
+from remit.store.secrets import set_secret
+from remit.store.store import Store
+from remit.tools.mcp.definition import Declaration
+
+EFFECTS = {  # what a person says that a tool does, in words
+    "destroy": "changes something there",
+    "egress": "looks, at a system of somebody else",
+    "read": "looks, at a system of ours",
+}
+
+
+class Field(UserError):
+    """Something is wrong with one field of a form."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was typed. `key` is never shown again."""
+
+    name: str = ""
+    kind: str = "mcp"
+    address: str = ""
+    header: str = "Authorization"
+    key: str = ""
+    role: str = ""
+    person: str = ""
+
+
+def form_of(name: str, linked: Linked) -> Form:
+    """What a form begins from; without the key."""
+    one = linked.connection
+    header = next(iter(one.headers), "Authorization")
+    address = "" if linked.url.startswith("secret:") else linked.where
+    return Form(name, linked.kind, address, header, "", one.role, one.person)
+
+
+async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
+    """Keep the connection that a form says, and its key as a secret. `within`: whoever says it may have the server reach into
+    its own network. Raises Field."""
+    before = next((row.linked for row in await list_connections(store) if row.name == form.name), None)
+    if form.kind not in CALLED:
+        raise Field("kind", f"one of {', '.join(CALLED)}")
+    if before is not None and before.kind != form.kind:
+        raise Field("name", f"is the name of a connection to an {CALLED[before.kind]} already")
+    data, key = _database(form, before) if form.kind == "sql" else _service(form, before)
+    if not within and (form.kind == "sql" or literal(form.address)):
+        what = (
+            "a database is for an owner to add"
+            if form.kind == "sql"
+            else "is in the server's own network: an owner can add that"
+        )
+        raise Field("address", what)
+    try:
+        linked = linked_of(form.name, data)
+    except UserError as error:
+        raise Field("name" if "no name for" in str(error) else "address", str(error)) from error
+    if before is not None and before.where == linked.where:  # the same server: what was read of it stays read
+        kept = {name: getattr(before.connection, name) for name in ("declare", "server", "pinned")}
+        linked = linked.model_copy(update={"connection": linked.connection.model_copy(update=kept)})
+    if key:
+        try:
+            await set_secret(store, secret_of(form.name, form.kind), key, who)
+        except UserError as error:
+            raise Field("key", str(error)) from error
+    await set_connection(store, form.name, linked, who)
+    return linked
+
+
+def secret_of(name: str, kind: str) -> str:
+    """What the key of a connection is kept as."""
+    return f"{name}.{'url' if kind == 'sql' else 'key'}"
+
+
+def _service(form: Form, before: Linked | None) -> tuple[dict[str, object], str]:
+    """Of an API or a server of tools: the data of the connection, and the key to keep."""
+    parts = urlsplit(form.address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Field(
+            "address", "write an address with https://; a program is started by `remit connections add` only"
+        )
+    if parts.username or parts.password:
+        raise Field("address", "has a password in it: give it as the key")
+    moved = before is not None and before.where != form.address
+    had = bool(before and before.connection.headers)
+    if moved and had and not form.key:
+        raise Field("key", "the address is another one: give the key again, which is sent there")
+    if not form.key and not had:
+        return {form.kind: form.address}, ""
+    if not form.header.strip():
+        raise Field("header", "say in which header the key is sent: Authorization")
+    bearer = "Bearer " if form.header.strip().lower() == "authorization" else ""
+    headers = {form.header.strip(): f"{bearer}secret:{secret_of(form.name, form.kind)}"}
+    return {form.kind: form.address, "headers": headers}, form.key
+
+
+def _database(form: Form, before: Linked | None) -> tuple[dict[str, object], str]:
+    """Of a database: its address has its password in it, and is the key."""
+    secret = f"secret:{secret_of(form.name, form.kind)}"
+    more = {"role": form.role, "person": form.person}
+    if not form.address and before is not None and before.url == secret:
+        return {"url": secret, **more}, ""  # as it is
+    if not urlsplit(form.address).hostname:
+        raise Field(
+            "address", "write it as postgresql://user:password@host/name; a file is named by a shell only"
+        )
+    return {"url": secret, **more}, form.address
+
+
+async def pin(
+    store: Store,
+    name: str,
+    linked: Linked,
+    seen: Seen,
+    read: Mapping[str, str],
+    effects: Mapping[str, str],
+    who: str,
+) -> int:
+    """Let the tools that a person has read be used. `read`: tool -> hash of what was shown; `effects`: what each does. Raises
+    UserError where the server says something else by now."""
+    if other := [
+        tool for tool, sha in read.items() if tool not in seen.now.tools or seen.now.tools[tool].sha256 != sha
+    ]:
+        raise UserError(f"the server has changed {_listed(other)} since you read it; look again")
+    tools = {tool: seen.now.tools[tool] for tool in read}
+    declare = {}
+    for tool in tools:
+        was = linked.connection.declare.get(tool, Declaration())
+        effect = effects.get(tool, was.effect)
+        if effect not in EFFECTS:
+            raise UserError(f"{tool}: say what it does: {', '.join(EFFECTS)}")
+        declare[tool] = was.model_copy(update={"effect": effect})
+    lock = Lock(server=seen.now.server, tools=tools)
+    changes = {"server": lock.server, "pinned": lock.tools, "declare": declare}
+    made = linked.model_copy(update={"connection": linked.connection.model_copy(update=changes)})
+    await set_connection(store, name, made, who)
+    return len(tools)
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = sorted(names)[:3]
+    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

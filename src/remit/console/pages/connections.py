@@ -1,0 +1,204 @@
+"""Connections: outside systems that agents may use, whether they work, and who uses them; and secrets, which are only written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi import Form as FormField
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from remit.catalogue.kept import list_kept
+from remit.catalogue.text import document
+from remit.connecting import EFFECTS, Field, Form, form_of, keep, pin
+from remit.connections import CALLED, Row, connection_of, list_connections, remove_connection
+from remit.console.show import here, needs, page
+from remit.errors import SpecError, UserError
+from remit.pinning import Seen
+from remit.store.secrets import list_secrets, remove_secret, set_secret
+from remit.store.store import Store
+from remit.trial import Trial, try_out
+
+router = APIRouter(dependencies=[needs("agents:read")])
+CHANGES = [needs("connections:write")]
+Text = Annotated[str, FormField()]
+
+
+@router.get("/connections")
+async def connections(request: Request) -> HTMLResponse:
+    app = here(request)
+    return page(
+        request,
+        "connections.html",
+        rows=await list_connections(app.store),
+        users=await users(app.store),
+        called=CALLED,
+        secrets=await list_secrets(app.store),
+        wrong="",
+    )
+
+
+async def users(store: Store) -> dict[str, list[str]]:
+    """Which agents use which connection, drafts too."""
+    found: dict[str, list[str]] = {}
+    for agent in await list_kept(store, archived=False):
+        for name in sorted(_used(text for text in (agent.draft, agent.published) if text)):
+            found.setdefault(name, []).append(agent.name)
+    return found
+
+
+def _used(texts: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for text in texts:
+        try:
+            given = document(text).get("connections")
+        except SpecError:
+            continue
+        if isinstance(given, dict):
+            found |= {str(one["use"]) for one in given.values() if isinstance(one, dict) and "use" in one}
+    return found
+
+
+@router.get("/connections/new", dependencies=CHANGES)
+async def new(request: Request, kind: str = "mcp") -> HTMLResponse:
+    return form_page(request, Form(kind=kind if kind in CALLED else "mcp"), "")
+
+
+@router.post("/connections/new", dependencies=CHANGES)
+async def add(request: Request) -> Response:
+    return await _kept(request, "")
+
+
+@router.get("/connections/{name}")
+async def one(request: Request, name: str) -> HTMLResponse:
+    app = here(request)
+    return await one_page(request, await connection_of(app.store, name))
+
+
+@router.get("/connections/{name}/change", dependencies=CHANGES)
+async def change(request: Request, name: str) -> HTMLResponse:
+    row = await connection_of(here(request).store, name)
+    return form_page(request, form_of(name, row.linked), name)
+
+
+@router.post("/connections/{name}/change", dependencies=CHANGES)
+async def changed(request: Request, name: str) -> Response:
+    await connection_of(here(request).store, name)
+    return await _kept(request, name)
+
+
+async def _kept(request: Request, name: str) -> Response:
+    """Keep what the form says, and try it."""
+    app = here(request)
+    given = {key: str(value).strip() for key, value in (await request.form()).items()}
+    form = Form(**{key: given.get(key, "") for key in Form.__slots__} | ({"name": name} if name else {}))
+    within = "settings:write" in request.state.rights
+    if not name and form.name in {row.name for row in await list_connections(app.store)}:
+        return form_page(request, form, name, Field("name", "is taken already"))
+    try:
+        linked = await keep(app.store, form, request.state.who, within)
+    except Field as error:
+        return form_page(request, form, name, error)
+    await try_out(app, form.name, linked, within)
+    return RedirectResponse(f"/connections/{form.name}", 303)
+
+
+@router.post("/connections/{name}/try", dependencies=CHANGES)
+async def try_(request: Request, name: str) -> HTMLResponse:
+    app = here(request)
+    row = await connection_of(app.store, name)
+    trial = await try_out(app, name, row.linked, "settings:write" in request.state.rights)
+    return await one_page(request, await connection_of(app.store, name), trial)
+
+
+@router.post("/connections/{name}/pin", dependencies=CHANGES)
+async def pin_tools(request: Request, name: str) -> Response:
+    """`tool:NAME` is the hash of a tool that was read and ticked, `effect:NAME` what it does."""
+    app = here(request)
+    row = await connection_of(app.store, name)
+    given = {key: str(value) for key, value in (await request.form()).items()}
+    trial = await try_out(app, name, row.linked, "settings:write" in request.state.rights)
+    if trial.seen is None:
+        return await one_page(request, await connection_of(app.store, name), trial)
+    try:
+        await pin(
+            app.store,
+            name,
+            row.linked,
+            trial.seen,
+            _named(given, "tool:"),
+            _named(given, "effect:"),
+            request.state.who,
+        )
+    except UserError as error:
+        return await one_page(request, await connection_of(app.store, name), trial, str(error), 409)
+    return RedirectResponse(f"/connections/{name}", 303)
+
+
+def _named(given: dict[str, str], prefix: str) -> dict[str, str]:
+    return {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+
+
+@router.post("/connections/{name}/remove", dependencies=CHANGES)
+async def remove(request: Request, name: str) -> Response:
+    await remove_connection(here(request).store, name, request.state.who)
+    return RedirectResponse("/connections", 303)
+
+
+@router.post("/secrets", dependencies=CHANGES)
+async def write_secret(request: Request, name: Text = "", value: Text = "") -> Response:
+    app, who = here(request), request.state.who
+    try:
+        await set_secret(app.store, name.strip(), value, who)
+    except UserError as error:
+        return page(
+            request,
+            "connections.html",
+            422,
+            rows=await list_connections(app.store),
+            users=await users(app.store),
+            called=CALLED,
+            secrets=await list_secrets(app.store),
+            wrong=str(error),
+        )
+    return RedirectResponse("/connections#secrets", 303)
+
+
+@router.post("/secrets/{name}/remove", dependencies=CHANGES)
+async def forget_secret(request: Request, name: str) -> Response:
+    await remove_secret(here(request).store, name)
+    return RedirectResponse("/connections#secrets", 303)
+
+
+def form_page(request: Request, form: Form, name: str, wrong: Field | None = None) -> HTMLResponse:
+    return page(
+        request,
+        "connection_form.html",
+        422 if wrong else 200,
+        form=form,
+        name=name,
+        wrong={wrong.field: str(wrong)} if wrong else {},
+        called=CALLED,
+        owner="settings:write" in request.state.rights,
+    )
+
+
+async def one_page(
+    request: Request, row: Row, trial: Trial | None = None, wrong: str = "", status: int = 200
+) -> HTMLResponse:
+    linked = row.linked
+    seen: Seen | None = trial.seen if trial else None
+    return page(
+        request,
+        "connection.html",
+        status,
+        row=row,
+        linked=linked,
+        called=CALLED,
+        users=(await users(here(request).store)).get(row.name, []),
+        seen=seen,
+        changes={change.tool: change for change in seen.changes} if seen else {},
+        effects=EFFECTS,
+        wrong=wrong,
+    )
