@@ -42,9 +42,12 @@ HEADERS = {
 async def guard(request: Request, call_next: Next) -> Response:
     """Middleware. A page of another site can name this host by a name of its own (DNS rebinding) or send a form to it
     (CSRF): the first is told by the host, the second by where the browser says that the request comes from."""
+    secure = request.app.state.secure  # afterwards the app is perhaps one that is mounted
     response = await _passed(request, call_next)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
     if not request.url.path.startswith("/static/"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -65,15 +65,18 @@ PAGES = (
 )
 
 
-def make_server(app: App, door: Door, port: int) -> FastAPI:
-    """The console, for browsers on this machine that name it by `localhost` or a loopback address and this port."""
+def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAPI:
+    """The console, for browsers on this machine that name it by `localhost` or a loopback address and this port, and for those
+    that reach it by the name in `public_url`, through a proxy in front."""
     server = FastAPI(title="Remit", openapi_url=None, docs_url=None, redoc_url=None)
     server.state.remit = app
     server.state.door = door
-    server.state.secure = False
+    server.state.public_url = public_url
+    server.state.secure = public_url.startswith("https://")
     server.state.watch = Watch(app.store)
     server.state.lately = Lately()
-    server.state.hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+    local = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+    server.state.hosts = frozenset(local | {urlsplit(public_url).netloc.lower()} - {""})
     server.middleware("http")(guard)
     server.add_exception_handler(RemitError, _told)
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")

@@ -108,7 +108,8 @@ async def _changed(request: Request, id: int, what: str, role: str = "") -> Resp
 
 async def _link(request: Request, one: Member) -> str:
     token = await invite(here(request).store, request.state.who, one.name)
-    return f"{request.url.scheme}://{request.headers['host']}/join?key={token}"
+    at = request.app.state.public_url or f"{request.url.scheme}://{request.headers['host']}"
+    return f"{at}/join?key={token}"
 
 
 async def _list(
