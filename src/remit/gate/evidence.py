@@ -19,11 +19,11 @@ Values are compared in the canonical form of the sink's kind; what is no value o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from remit.gate.known import Known, flat, leaves
+from remit.gate.known import TEXTUAL, Known, leaves, worth
 from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.unseen import shown
@@ -45,7 +45,64 @@ LEVELS = (
 )  # weakest first
 ADDRESSES = ("email", "url", "phone", "account")  # kinds that lead somewhere
 CHOICE = 16.0  # bits that a run may tell the world by choosing among the addresses that others have named
+BRIEF = 60  # characters; of texts that are longer few records have any
+_OF_NUMBERS = "0123456789.-"
 _TOLD = 3  # values of one argument that are told of
+
+
+@dataclass(slots=True)
+class Group:
+    """The scalars of what is known beforehand, as a record: the forms of each kind are worked out when one is asked for."""
+
+    texts: list[str]  # names of fields come again and again: each once
+    others: list[Json]
+    forms: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def has(self, kind: str, form: str) -> bool:
+        """Whether a value (canonical) is one of them."""
+        found = self.forms.get(kind)
+        if found is None:
+            if (
+                kind == "text" and len(form) > BRIEF and form.strip(_OF_NUMBERS)
+            ):  # no number, and few are as long
+                least = len(form)
+                longer = [one for one in self.texts if len(one) >= least or not one.isascii()]
+                return any(canonical(kind, one) == form for one in longer)
+            every = worth(kind, self.texts)
+            if kind not in TEXTUAL:
+                every = [*every, *self.others]
+            found = self.forms[kind] = frozenset(form for leaf in every for form in spellings(kind, leaf))
+        return form in found and form != ""
+
+
+def group(values: Json) -> Group:
+    texts: dict[Json, Json] = {}
+    others: list[Json] = []
+    _gather(values, texts, others)
+    return Group([one for one in texts if isinstance(one, str)], others)
+
+
+def _gather(value: Json, texts: dict[Json, Json], others: list[Json]) -> None:
+    """Scalars, names of fields included. All of a record is gone through whenever one is judged by: what is commonest comes first."""
+    if isinstance(value, dict):
+        texts |= value  # for its names
+        value = value.values()
+    elif not isinstance(value, list):
+        value = leaves(value)
+    for item in value:
+        its = item.__class__
+        if its is str:
+            texts[item] = None
+        elif its is dict or its is list:
+            _gather(item, texts, others)
+        elif its is float or its is int or its is bool:
+            others.append(item)
+        elif isinstance(item, Mapping | list | tuple):
+            _gather(item, texts, others)
+        elif isinstance(item, str):
+            texts[str(item)] = None
+        elif item is not None:
+            others.append(item)
 
 
 @dataclass(slots=True)
@@ -53,16 +110,19 @@ class Witness:
     """The facts, with what was worked out of them: several sinks ask the same."""
 
     facts: Facts
-    forms: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    flat: dict[str, list[Json]] = field(default_factory=dict)  # the leaves of each group
+    groups: dict[str, Group] = field(default_factory=dict)
+    parts: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # of each text
 
     def level(self, kind: str, value: Json, pointed: Pointed = ()) -> str:
         """The evidence for one value, or the weakest of several. `pointed`: what was taken by reference."""
-        if isinstance(value, Mapping | list | tuple):
+        if isinstance(value, str):
+            if not value or value.isspace():
+                return "grant"  # nothing is passed
+        elif isinstance(value, Mapping | list | tuple):
             return weakest(self.level(kind, leaf, pointed) for leaf in leaves(value))
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return "grant"  # nothing is passed
-        return self._level(kind, value, _said(kind, value, pointed))
+        elif value is None:
+            return "grant"
+        return self._level(kind, value, _said(kind, value, pointed) if pointed else None)
 
     def _level(self, kind: str, value: Json, said: bool | None) -> str:
         """Of a scalar. `said`: whether the very place that it was taken from is a trusted source's; None: it was spelled out,
@@ -74,13 +134,13 @@ class Witness:
                 return weakest(self._level(kind, one, said) for one in several)
             return "directory" if said else "unvouched"
         facts = self.facts
-        if form in self._forms("inputs", facts.inputs, kind) or stands(kind, form, facts.goal):
+        if stands(kind, form, facts.goal) or self._has("inputs", facts.inputs, kind, form):
             return "grant"
-        if form in self._forms("person", facts.person, kind):
+        if self._has("person", facts.person, kind, form):
             return "person"
         if said or (said is None and facts.known is not None and facts.known.vouches(kind, form)):
             return "directory"
-        return "record" if form in self._forms("records", facts.records, kind) else "unvouched"
+        return "record" if self._has("records", facts.records, kind, form) else "unvouched"
 
     def pointed(self, kind: str, pointers: Iterable[Pointer]) -> Pointed:
         """What references point to, leaf by leaf, and whether a trusted source says it."""
@@ -92,7 +152,7 @@ class Witness:
         whole = self.level("text", value, pointed)
         if whole not in ("unvouched", "directory"):
             return whole
-        parts = [(kind, self.part(kind, part)) for text in _texts(value) for kind, part in parts_of(text)]
+        parts = [(kind, self.part(kind, part)) for kind, part in self._parts(value)]
         if whole == "directory":
             return "unvouched" if ("account", "unvouched") in parts else whole
         return weakest([self._wording(_texts(value)), *(level for _, level in parts)])
@@ -101,7 +161,7 @@ class Witness:
         """The evidence for the words of a text, whatever leads somewhere in it."""
         goal, known, levels = self.facts.goal, self.facts.known, set[str]()
         for text in texts:
-            level = worded(text, goal, known.words if known is not None else frozenset)
+            level = worded(text, goal, known.says if known is not None else _nobody)
             if level == "written":
                 return level
             levels.add(level)
@@ -122,17 +182,14 @@ class Witness:
         level = self.level(kind, value)
         if kind != "account" or level != "directory":
             return level
-        return (
-            "record"
-            if canonical(kind, value) in self._forms("records", self.facts.records, kind)
-            else "unvouched"
-        )
+        form = canonical(kind, value)
+        there = form is not None and self._has("records", self.facts.records, kind, form)
+        return "record" if there else "unvouched"
 
     def told(self, kind: str, value: Json, free: bool, pointed: Pointed = ()) -> str:
         """In words, the values of an argument that nothing vouches for, and where each was read."""
         if free:
-            parts = (part for text in _texts(value) for part in parts_of(text))
-            doubtful = [(k, one) for k, one in parts if self.part(k, one) == "unvouched"]
+            doubtful = [(k, one) for k, one in self._parts(value) if self.part(k, one) == "unvouched"]
         else:
             items = leaves(value) if isinstance(value, Mapping | list | tuple) else (value,)
             doubtful = [
@@ -161,53 +218,59 @@ class Witness:
             return f"{name}, found in {' and '.join(said)}"
         return f"{name}, read nowhere in this run"
 
-    def _forms(self, group: str, values: Json, kind: str) -> frozenset[str]:
-        forms = self.forms.get((group, kind))
-        if forms is None:
-            if (found := self.flat.get(group)) is None:
-                every = flat(values)
-                texts = dict.fromkeys(
-                    one for one in every if isinstance(one, str)
-                )  # names of fields come again and again
-                found = self.flat[group] = [*texts, *(one for one in every if not isinstance(one, str))]
-            forms = frozenset(form for leaf in found for form in spellings(kind, leaf)) - {""}
-            self.forms[group, kind] = forms
-        return forms
+    def _has(self, name: str, values: Mapping[str, Json], kind: str, form: str) -> bool:
+        """Whether a value (canonical) stands among what is known beforehand."""
+        if not values:
+            return False
+        known = self.groups.get(name)
+        if known is None:
+            known = self.groups[name] = group(values)
+        return known.has(kind, form)
+
+    def _parts(self, value: Json) -> list[tuple[str, str]]:
+        """What leads somewhere in the texts of a value."""
+        found = []
+        for text in _texts(value):
+            parts = self.parts.get(text)
+            if parts is None:
+                parts = self.parts[text] = parts_of(text)
+            found += parts
+        return found
+
+    def evidence(self, proposal: Proposal) -> tuple[dict[str, str], dict[str, str]]:
+        """The level of each sink argument that is given, and in words where the unvouched ones come from."""
+        levels: dict[str, str] = {}
+        told: dict[str, str] = {}
+        fetches = fetches_only(proposal)
+        for name, kind in proposal.sinks.items():
+            if name not in proposal.args:
+                continue
+            value, free = proposal.args[name], kind == "text" and proposal.effect == "egress"
+            refs = proposal.refs.get(name)
+            pointed = self.pointed(kind, refs) if refs else ()
+            if free:
+                levels[name] = self.free(value, pointed)
+            elif fetches:
+                levels[name] = self.fetched(kind, value)
+            else:
+                levels[name] = self.level(kind, value, pointed)
+            if levels[name] == "unvouched" and (words := self.told(kind, value, free, pointed)):
+                told[name] = words
+        return levels, told
+
+    def unheard(self, proposal: Proposal, name: str) -> bool:
+        """Whether an address or an account among the values of an argument was named by nobody at all: the model made it up."""
+        kind, value, known = proposal.sinks[name], proposal.args[name], self.facts.known
+        if known is None or (kind not in ADDRESSES and kind != "text"):
+            return False
+        found = self._parts(value) if kind == "text" else [(kind, one) for one in leaves(value)]
+        doubtful = [(k, one) for k, one in found if k in ADDRESSES and self.level(k, one) == "unvouched"]
+        return any(not _heard(k, one, self.facts.goal, known) for k, one in doubtful)
 
 
 def evidence(proposal: Proposal, facts: Facts) -> tuple[dict[str, str], dict[str, str]]:
     """The level of each sink argument that is given, and in words where the unvouched ones come from."""
-    if not proposal.sinks:
-        return {}, {}
-    witness, levels, told = Witness(facts), {}, {}
-    fetches = fetches_only(proposal)
-    for name, kind in proposal.sinks.items():
-        if name not in proposal.args:
-            continue
-        value, free = proposal.args[name], kind == "text" and proposal.effect == "egress"
-        pointed = witness.pointed(kind, proposal.refs.get(name, ()))
-        if free:
-            levels[name] = witness.free(value, pointed)
-        elif fetches:
-            levels[name] = witness.fetched(kind, value)
-        else:
-            levels[name] = witness.level(kind, value, pointed)
-        if levels[name] == "unvouched" and (words := witness.told(kind, value, free, pointed)):
-            told[name] = words
-    return levels, told
-
-
-def unheard(proposal: Proposal, facts: Facts, name: str) -> bool:
-    """Whether an address or an account among the values of an argument was named by nobody at all: the model made it up."""
-    kind, value = proposal.sinks[name], proposal.args[name]
-    if facts.known is None or (kind not in ADDRESSES and kind != "text"):
-        return False
-    given = _texts(value) if kind == "text" else leaves(value)
-    found = (
-        [part for text in given for part in parts_of(text)] if kind == "text" else [(kind, v) for v in given]
-    )
-    doubtful = [(k, one) for k, one in found if k in ADDRESSES and vouch(one, facts, k) == "unvouched"]
-    return any(not _heard(k, one, facts.goal, facts.known) for k, one in doubtful)
+    return Witness(facts).evidence(proposal)
 
 
 def _heard(kind: str, value: Json, goal: str, known: Known) -> bool:
@@ -217,6 +280,11 @@ def _heard(kind: str, value: Json, goal: str, known: Known) -> bool:
     ):  # a name in place of an account, or something odd: then the person must have written it so
         return isinstance(value, str) and stands("text", canonical("text", value) or "", goal)
     return bool(known.who(kind, form).untrusted)
+
+
+def _nobody(several: Set[str]) -> bool:
+    """Where nothing was read, nobody said anything."""
+    return not several
 
 
 def fetches_only(proposal: Proposal) -> bool:
@@ -260,6 +328,8 @@ def _several(kind: str, value: Json) -> list[str]:
     return items if all(canonical(kind, item) is not None for item in items) else []
 
 
-def _texts(value: Json) -> Iterator[str]:
+def _texts(value: Json) -> Iterable[str]:
+    if isinstance(value, str):
+        return (value,)
     items = leaves(value) if isinstance(value, Mapping | list | tuple) else (value,)
     return (item for item in items if isinstance(item, str))

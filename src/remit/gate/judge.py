@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from remit.gate.evidence import evidence as evidence_of
-from remit.gate.evidence import mentions, unheard, vouch
+from remit.gate.evidence import Witness, mentions, vouch
 from remit.gate.leaving import breaches, stopped
 from remit.gate.leaving import labels as labels_of
 from remit.gate.proposal import Facts, Proposal, Verdict, both
 from remit.gate.remembered import UNDECIDED, Remembered, recalled
-from remit.gate.rules import Rule, Rules
+from remit.gate.rules import BUILT_IN, Rule, Rules
 from remit.gate.sums import facts as sums_as_facts
 from remit.journal.body import DEEPEST, unkept
 
@@ -38,37 +37,43 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
         levels, words = dict.fromkeys(sinks, "unvouched"), dict.fromkeys(sinks, odd)
         why = (f"the arguments cannot be judged: {odd}",)
         return Verdict("deny", "no such call", why, levels, provenance=words)
-    if any(unkept(record) for record in facts.records.values()):
+    if facts.records and any(unkept(record) for record in facts.records.values()):
         facts = replace(facts, records={name: _certain(record, 0) for name, record in facts.records.items()})
-    evidence, told = evidence_of(proposal, facts)
+    witness = Witness(facts)
+    evidence, told = witness.evidence(proposal) if proposal.sinks else ({}, {})
     if proposal.tool not in facts.tools:
         why = (f"{proposal.tool} is not among the tools of this remit",)
         return Verdict("deny", "the remit", why, evidence, provenance=told)
-    if (beyond := _beyond_the_grant(proposal, facts, evidence)) is not None:
+    if (beyond := _beyond_the_grant(proposal, witness, evidence)) is not None:
         return Verdict("deny", GRANT, (beyond,), evidence, provenance=told)
     verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
     if rules.workspace and (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
         verdict = stricter(narrowing, verdict)
     if verdict.decision != "deny" and (wrong := breaches(proposal, facts, evidence)):
-        return replace(stopped(verdict, facts.autonomy, wrong), provenance=told)
+        return _with(stopped(verdict, facts.autonomy, wrong), told)
     if verdict.decision == "ask" and remembered and not _denied(proposal, facts, rules, evidence):
         verdict = recalled(proposal, verdict, remembered) or verdict
-    return replace(verdict, provenance=told) if told else verdict
+    return _with(verdict, told) if told else verdict
 
 
-def _beyond_the_grant(proposal: Proposal, facts: Facts, evidence: Mapping[str, str]) -> str | None:
+def _with(one: Verdict, told: Mapping[str, str]) -> Verdict:
+    return Verdict(one.decision, one.rule, one.reasons, one.evidence, one.records, told, one.terms)
+
+
+def _beyond_the_grant(proposal: Proposal, witness: Witness, evidence: Mapping[str, str]) -> str | None:
     """Why a call is outside what the goal was read to ask for; None where it is inside, or nothing was frozen. To look is
     inside, and so is what others have named: a person decides on that. What nobody has named is nobody's wish."""
-    if facts.left is None or proposal.effect == "self":
+    left = witness.facts.left
+    if left is None or proposal.effect == "self":
         return None
     if proposal.effect != "read":
-        times = facts.left.get(proposal.tool)
+        times = left.get(proposal.tool)
         if times is None:
             return f"the goal does not ask for {proposal.tool}"
         if times < 1:
             return f"the goal asks for no more of {proposal.tool} than was done"
     doubtful = (name for name, level in evidence.items() if level == "unvouched")
-    invented = next((name for name in doubtful if unheard(proposal, facts, name)), None)
+    invented = next((name for name in doubtful if witness.unheard(proposal, name)), None)
     return f"nobody has named what stands in {invented}" if invented else None
 
 
@@ -77,10 +82,13 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
     if not matching and proposal.effect in ("read", "self"):
         return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
     known = _known(proposal, facts, rules, evidence) if matching else {}
-    first = rules.first(proposal.tool, known) if len(matching) > 1 else None
+    first = rules.first(proposal.tool, known) if matching else None
     missed: list[str] = []  # what would have allowed it
     for place, compiled in enumerate(matching):
-        rule, held = compiled.rule, compiled.holds(known) if first is None else place == first
+        rule = compiled.rule
+        if first is not None and place != first and rule.decision != "allow":
+            continue  # it does not hold
+        held = compiled.holds(known) if first is None else place == first
         # What cannot be decided stops: an allow does not hold, an ask or a deny does.
         doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
         if rule.decision == "allow":
@@ -140,19 +148,31 @@ def looks_allowed(effect: str) -> str:
 
 
 def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Mapping[str, Json]:
-    """What a condition may ask about, by the names that it uses."""
-    known: dict[str, Json] = {name: {} for name in rules.records}
-    known |= {name: value for name, value in facts.records.items() if isinstance(value, dict)}
+    """What the conditions of the tool's rules may ask about, by the names that they use: to hand over more takes time."""
+    asked = rules.asked_of(proposal.tool)
+    names = asked if asked is not None else {*BUILT_IN, *rules.records, *facts.records, "run.*"}
+    known: dict[str, Json] = {name: {} for name in rules.records if name in names}
+    for name, value in facts.records.items():
+        if name in names and isinstance(value, dict):
+            known[name] = value
     if rules.sums:
         known |= sums_as_facts(facts.sums)
-    return known | {
-        "args": dict(proposal.args),
-        "person": dict(facts.person),
-        "inputs": dict(facts.inputs),
-        "evidence": dict(evidence),
-        "run": {"untrusted": facts.untrusted, "goal": facts.goal, "counts": dict(facts.counts)},
-        "labels": dict(labels_of(proposal, facts)) if rules.asks_about_labels(proposal.tool) else {},
-    }
+    known["args"] = dict(proposal.args)
+    run: dict[str, Json] = {"untrusted": facts.untrusted}
+    known["run"] = run
+    if "run.goal" in names or "run.*" in names:
+        run["goal"] = facts.goal
+    if "run.counts" in names or "run.*" in names:
+        run["counts"] = dict(facts.counts)
+    if "person" in names:
+        known["person"] = dict(facts.person)
+    if "inputs" in names:
+        known["inputs"] = dict(facts.inputs)
+    if "evidence" in names:
+        known["evidence"] = dict(evidence)
+    if "labels" in names:
+        known["labels"] = dict(labels_of(proposal, facts))
+    return known
 
 
 def _certain(value: Json, depth: int) -> Json:

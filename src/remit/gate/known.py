@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import log2
@@ -22,6 +23,12 @@ Json = Any
 SOURCES = 3  # of one value that are remembered, on either side
 _ALIKE: Mapping[str, str] = MappingProxyType({})  # all of a result has one integrity
 LONG = 2_000  # characters; a leaf that is longer is no value, though values may stand in it
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9](?:[\w+.-]{0,60}\w)?@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?", re.A
+)
+_OF_NUMBERS = "0123456789.-"
+MOST_UNWORDED = 4_000  # characters
+TEXTUAL = ("email", "url")  # kinds that no number is one of
 PICKED = ("email", "url", "phone", "account", "amount")  # kinds that are told from the words around them
 
 
@@ -46,6 +53,7 @@ class _Read:
     _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
     _vouched: list[Json] | None = None
     _told: list[Json] | None = None
+    _spoken: tuple[list[str], list[Json]] | None = None
 
     def told(self) -> list[Json]:
         """Every scalar that the model gave to the call, names of arguments included."""
@@ -63,6 +71,15 @@ class _Read:
                     [leaf for leaf, trusted in self.leaves() if trusted] if self.fields else flat(self.result)
                 )
         return self._vouched
+
+    def spoken(self) -> tuple[list[str], list[Json]]:
+        """The same, but for long texts: texts, and others."""
+        if self._spoken is None:
+            every = self.vouched()
+            texts = [one for one in every if isinstance(one, str)]
+            others = [one for one in every if not isinstance(one, str)] if len(texts) < len(every) else []
+            self._spoken = [one for one in texts if len(one) <= LONG], others
+        return self._spoken
 
     def leaves(self) -> Iterable[tuple[Json, bool]]:
         """Every scalar in the result, and whether a trusted source says it."""
@@ -94,6 +111,36 @@ class _Index:
 
 
 @dataclass(slots=True)
+class _Texts:
+    """Whether a trusted source has said a text, be it the model's own word or not: few texts are, so it is asked first."""
+
+    upto: int = 0
+    longest: int = 0  # characters of a form that one of those unfolded may have, at the most
+    unfolded: list[str] = field(default_factory=list)
+    numbers: list[Json] = field(default_factory=list)
+    forms: set[str] = field(default_factory=set)
+
+    def learn(self, reads: Sequence[_Read]) -> None:
+        for read in reads[self.upto :]:
+            texts, others = read.spoken()
+            self.numbers += others
+            if texts:
+                self.unfolded += texts
+                longest = max(map(len, texts))
+                self.longest = max(self.longest, longest if "".join(texts).isascii() else 20 * longest)
+        self.upto = len(reads)
+
+    def may_vouch(self, value: str) -> bool:
+        if len(value) <= self.longest:
+            self.forms.update(form for leaf in self.unfolded for form in spellings("text", leaf))
+            self.unfolded, self.longest = [], 0
+        if not value.strip(_OF_NUMBERS) or value in ("true", "false"):
+            self.forms.update(form for leaf in self.numbers for form in spellings("text", leaf))
+            self.numbers = []
+        return value in self.forms
+
+
+@dataclass(slots=True)
 class Known:
     """What the run has read, in order. Learning keeps a reference; the work is done when somebody asks, once for a kind.
 
@@ -104,12 +151,11 @@ class Known:
 
     _reads: list[_Read] = field(default_factory=list)
     _indexes: dict[str, _Index] = field(default_factory=dict)
-    _said: dict[str, tuple[set[str], int]] = field(
-        default_factory=dict
-    )  # by trusted sources, in so many results
+    _texts: _Texts = field(default_factory=_Texts)
     _words: set[str] = field(default_factory=set)  # of what trusted sources said
     _told: set[str] = field(default_factory=set)  # that the model wrote before
     _worded: int = 0  # results that are in them
+    _unworded: list[str] = field(default_factory=list)  # what trusted sources said in those that are not
     labelled: bool = False  # something was read of which a tool says who may have it
     _held: dict[bool, Held] = field(default_factory=dict)
 
@@ -146,18 +192,11 @@ class Known:
 
     def vouches(self, kind: str, value: str) -> bool:
         """Whether a trusted source has said a value (canonical)."""
-        if kind == "text" and not self._may_vouch(kind, value):
-            return False  # what leads somewhere in each text need not be looked for
+        if kind == "text":  # what leads somewhere in each text is only looked for where it may matter
+            self._texts.learn(self._reads)
+            if not self._texts.may_vouch(value):
+                return False
         return value in self._index(kind).trusted
-
-    def _may_vouch(self, kind: str, value: str) -> bool:
-        """Whether a trusted source has said it, be it the model's own word or not: few values are, so it is asked first."""
-        said, upto = self._said.get(kind, (set[str](), 0))
-        for read in self._reads[upto:]:
-            for leaf in read.vouched():
-                said.update(_whole(kind, leaf))
-        self._said[kind] = said, len(self._reads)
-        return value in said
 
     def who(self, kind: str, value: str) -> Evidence:
         """Who has said a value (canonical)."""
@@ -172,15 +211,31 @@ class Known:
             untrusted = [read.source for read in self._reads if _said(kind, value, read)]
         return Evidence(tuple(index.trusted.get(value, ())), tuple(dict.fromkeys(untrusted))[:SOURCES])
 
+    def says(self, several: Set[str]) -> bool:
+        """Whether each of several words is one of those that trusted sources said, but that the model had not written before."""
+        for read in self._reads[self._worded + len(self._unworded) :]:
+            texts, others = read.spoken()
+            self._unworded.append(" ".join((*texts, *map(str, others))))
+        if several <= self._words:
+            return True
+        plain = "\n".join(self._unworded)
+        if (
+            plain.isascii() and len(plain) < MOST_UNWORDED
+        ):  # most words are nowhere in it, and that is seen sooner
+            plain = plain.lower()
+            if not all(word in self._words or word in plain for word in several) and not has_unseen(plain):
+                return False
+        return several <= self.words()
+
     def words(self) -> Set[str]:
         """The words of what trusted sources said, but those that the model had written before."""
         for read in self._reads[self._worded :]:
-            own = {word for leaf in read.told() if isinstance(leaf, str) for word in words(leaf)}
-            self._told |= own - self._words
-            for leaf in read.vouched():
-                if len(text := str(leaf)) <= LONG:
-                    self._words.update(word for word in words(text) if word not in self._told)
-        self._worded = len(self._reads)
+            own = words(" ".join(leaf for leaf in read.told() if isinstance(leaf, str)))
+            self._told |= {word for word in own if word not in self._words}
+            texts, others = read.spoken()
+            if said := [*texts, *(text for one in others if len(text := str(one)) <= LONG)]:
+                self._words |= {word for word in words(" ".join(said)) if word not in self._told}
+        self._worded, self._unworded = len(self._reads), []
         return self._words
 
     def choice(self, kind: str, value: str, beside: Sequence[Json] = ()) -> float | None:
@@ -235,11 +290,11 @@ class Known:
     def _index(self, kind: str) -> _Index:
         index = self._indexes.setdefault(kind, _Index())
         for read in self._reads[index.upto :]:
-            for leaf in _worth(kind, read.told()):
+            for leaf in worth(kind, read.told()):
                 index.written |= _written(kind, leaf) - index.trusted.keys()
                 if kind == "text" and isinstance(leaf, str):
                     index.leads.update(_plain(lead) for _, lead in parts_of(leaf))
-            for leaf in _worth(kind, read.vouched()):
+            for leaf in worth(kind, read.vouched()):
                 if index.leads and isinstance(leaf, str):
                     plain = _plain(leaf)
                     if any(lead in plain for lead in index.leads):
@@ -288,11 +343,13 @@ def _flatten(value: Json, found: list[Json]) -> None:
         found.append(value)
 
 
-def _worth(kind: str, several: list[Json]) -> list[Json]:
+def worth(kind: str, several: list[Json]) -> list[Json]:
     """Those in which a value of the kind may stand, where that is seen at once."""
-    if kind != "email":
-        return several
-    return [one for one in several if isinstance(one, str) and ("@" in one or not one.isascii())]
+    if kind == "email":
+        return [one for one in several if isinstance(one, str) and ("@" in one or not one.isascii())]
+    if kind == "url":
+        return [one for one in several if isinstance(one, str) and ("." in one or ":" in one)]
+    return several
 
 
 def _told(given: Json) -> Iterator[Json]:
@@ -310,6 +367,8 @@ def _values(kind: str, leaf: Json) -> frozenset[str]:
     if kind == "email" and isinstance(leaf, str) and leaf.isascii() and "@" not in leaf:
         return frozenset()  # so many texts hold no address that it is worth a look
     whole = frozenset(_whole(kind, leaf))
+    if kind == "email" and isinstance(leaf, str) and _ADDRESS.fullmatch(leaf):
+        return whole  # nothing else can be picked out of it
     return whole | found(kind, leaf) if kind in PICKED and isinstance(leaf, str) else whole
 
 

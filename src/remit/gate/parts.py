@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from remit.gate.accounts import ibans_in
 from remit.gate.addresses import emails_in, urls_in
 from remit.gate.numbers import digits
-from remit.gate.unseen import as_seen, hidden
+from remit.gate.unseen import as_seen, has_unseen, hidden
 
 # Cards, and the wallets that money is most often asked to; and a number after a word that says what it is.
 _WALLET = re.compile(
@@ -32,18 +32,27 @@ def parts_of(text: str) -> list[tuple[str, str]]:
     Kinds: `url`, `email`, `account`, and `hidden`, whose value is the character as `U+200B`. A link that no program
     would read in one way is among them too: it has no canonical form, so nothing can vouch for it.
     """
-    seen = digits(as_seen(text))
+    unseen = has_unseen(text)
+    seen = digits(as_seen(text) if unseen else text)
     found = [("url", link) for link in urls_in(seen)]
-    found += [("url", link) for link in _without_host(seen)]
-    found += [("email", one) for one in emails_in(seen) if "." in one.partition("@")[2]]
-    if _FOUR_DIGITS.search(seen):
-        found += [("account", one) for one in ibans_in(seen)]
-        found += [("account", match[0]) for match in _CARD.finditer(seen) if _luhn(match[0])]
-        found += [("account", match[1]) for match in _NAMED.finditer(seen)]
-    if _LONG_WORD.search(seen):
-        found += [("account", match[0]) for match in _WALLET.finditer(seen)]
-    found += [("hidden", mark) for mark in hidden(text)]
+    if ":" in seen:
+        found += [("url", link) for link in _without_host(seen)]
+    if "@" in seen:
+        found += [("email", one) for one in emails_in(seen) if "." in one.partition("@")[2]]
+    if any(map(seen.__contains__, "0123456789")):
+        found += [("account", one) for one in _accounts_in(seen)]
+    if unseen:
+        found += [("hidden", mark) for mark in hidden(text)]
     return list(dict.fromkeys(found))
+
+
+def _accounts_in(text: str) -> Iterator[str]:
+    if _FOUR_DIGITS.search(text):
+        yield from ibans_in(text)
+        yield from (match[0] for match in _CARD.finditer(text) if _luhn(match[0]))
+        yield from (match[1] for match in _NAMED.finditer(text))
+    if _LONG_WORD.search(text):
+        yield from (match[0] for match in _WALLET.finditer(text))
 
 
 def _without_host(text: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ what vouches for it), `labels` (of what was read, and of what stands in each arg
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from cel_expr_python import cel
 
 from remit.errors import SpecError
+from remit.gate.chain import Chain, asked
 from remit.gate.condition import ITEM, Node, names, paths, tree
 from remit.gate.proposal import Terms
 from remit.gate.sums import SUMS, WHY, amount, as_written, find, resolve
@@ -82,15 +83,13 @@ class Rules:
     workspace: tuple[Compiled, ...] = ()  # asks and denies that hold for every agent, whatever their order
     env: Any = field(default=None, compare=False, repr=False)  # that they were compiled in
     _found: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
-    _chains: dict[str, tuple[Any, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _chains: dict[str, Chain] = field(default_factory=dict, compare=False, repr=False)
+    _asked: dict[str, frozenset[str] | None] = field(default_factory=dict, compare=False, repr=False)
     _narrowing: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def asks_about(self, tool: str, record: str) -> bool:
         """Whether a rule for the tool may depend on that record: evidence may come from any."""
         return any(record in c.asks or "evidence" in c.asks for c in self.all_for(tool))
-
-    def asks_about_labels(self, tool: str) -> bool:
-        return any("labels" in c.asks for c in (*self.for_tool(tool), *self.of_workspace(tool)))
 
     def without_terms(self) -> Rules:
         """The same, where whoever is asked may answer alone."""
@@ -103,7 +102,14 @@ class Rules:
     def with_compiled(self, compiled: tuple[Compiled, ...], workspace: tuple[Compiled, ...]) -> Rules:
         """These rules in place of its own, about the same records and sums. Each is asked in its turn."""
         return replace(
-            self, compiled=compiled, workspace=workspace, env=None, _found={}, _chains={}, _narrowing={}
+            self,
+            compiled=compiled,
+            workspace=workspace,
+            env=None,
+            _found={},
+            _chains={},
+            _asked={},
+            _narrowing={},
         )
 
     def sums_of(self, tool: str) -> tuple[Sum, ...]:
@@ -137,40 +143,22 @@ class Rules:
 
     def first(self, tool: str, facts: Mapping[str, Json]) -> int | None:
         """The place among the tool's rules of the first whose condition holds, their number where none does; None where one
-        before it could not be decided. As if each were asked in turn, in few evaluations: handing the facts over to CEL is
-        what takes time."""
-        if self.env is None:
-            return None
+        before it could not be decided."""
         chain = self._chains.get(tool)
         if chain is None:
-            chain = tuple(self._chain([*enumerate(self.for_tool(tool))]))
+            chain = Chain(self.for_tool(tool), self.env)
             if len(self._chains) < KNOWN:
                 self._chains[tool] = chain
-        for program in chain:
-            if program is None:
-                return None
-            try:
-                place = program.eval(data=facts).plain_value()
-            except (RuntimeError, ValueError, TypeError):
-                return None
-            if not isinstance(place, int):
-                return None
-            if place >= 0:
-                return place
-        return len(self.for_tool(tool))
+        return chain.first(facts)
 
-    def _chain(self, several: Sequence[tuple[int, Compiled]]) -> Iterator[Any]:
-        """`a ? 0 : b ? 1 : -1` for as many conditions at a time as CEL lets stand in each other; None for one that is too deep
-        for even that."""
-        text = " : ".join(f"({one.condition}\n) ? {place}" for place, one in several) + " : -1"
-        try:
-            yield self.env.compile(text)
-        except RuntimeError:
-            if len(several) == 1:
-                yield None
-                return
-            half = len(several) // 2
-            yield from (*self._chain(several[:half]), *self._chain(several[half:]))
+    def asked_of(self, tool: str) -> frozenset[str] | None:
+        """What all the rules for a tool ask about (`chain.asked`)."""
+        found = self._asked.get(tool, ...)
+        if found is ...:
+            found = asked(self.all_for(tool))
+            if len(self._asked) < KNOWN:
+                self._asked[tool] = found
+        return found
 
 
 def compile_rules(

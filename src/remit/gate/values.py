@@ -16,6 +16,7 @@ from remit.gate.unseen import as_seen, has_unseen, hidden
 
 Json = Any
 REMEMBERED = 300  # characters of a value whose form is worth remembering
+FOLDED = 4_000  # and of a text that is searched
 
 
 def canonical(kind: str, value: Json) -> str | None:
@@ -45,7 +46,7 @@ def found(kind: str, text: str) -> frozenset[str]:
     text = as_seen(text)
     text = _MARKER.sub(" ", text) if kind == "amount" else text
     pick = _PICKED.get(kind)
-    forms = {_form(kind, one) for one in pick(text)} if pick else {_form(kind, text)}
+    forms = {canonical(kind, one) for one in pick(text)} if pick else {_form(kind, text)}
     values = {form for form in forms if form is not None}
     if kind == "amount":
         values |= {value.partition(" ")[0] for value in values}
@@ -60,9 +61,9 @@ def stands(kind: str, value: str, text: str) -> bool:
     id no part of a time or date, and not the number of an item in a list."""
     if kind in _PICKED and kind not in ("path", "id"):
         return value in _found(kind, text)
+    kind = "id" if kind.startswith("id:") else kind
+    where = (_remembered_where if len(text) <= FOLDED else _where)(kind, text)
     edge = _EDGES.get(kind.partition(":")[0], _EDGES["text"])
-    where = _MARKER.sub(" ", as_seen(text)) if edge is _EDGES["id"] else as_seen(text)
-    where = unicodedata.normalize("NFC", where) if kind == "path" else _folded(kind, where)
     at = where.find(value) if value else -1
     while at >= 0:
         around = where[max(0, at - 2) : at], where[at + len(value) : at + len(value) + 2]
@@ -83,6 +84,18 @@ def spellings(kind: str, value: Json) -> tuple[str, ...]:
 @lru_cache(maxsize=8_192)
 def _remembered(kind: str, text: str) -> str | None:
     return _form(kind, text)
+
+
+def _where(kind: str, text: str) -> str:
+    """A text as values of a kind are looked for in it."""
+    if kind == "path":
+        return unicodedata.normalize("NFC", as_seen(text))
+    return _folded(kind, _MARKER.sub(" ", as_seen(text)) if kind == "id" else as_seen(text))
+
+
+@lru_cache(maxsize=64)
+def _remembered_where(kind: str, text: str) -> str:
+    return _where(kind, text)
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +131,7 @@ def _folded(kind: str, text: str) -> str:
     if not text.isascii():
         if kind == "person":
             text = unicodedata.normalize("NFKC", text)
-        elif kind == "id" or kind.startswith("id:"):
+        elif kind == "id":
             text = numbers.digits(text)
         text = unicodedata.normalize("NFKC" if kind == "person" else "NFC", text.casefold())
     else:

@@ -23,9 +23,9 @@ _ENGLISH = """a an the this that these those there here it its i me my mine you 
 _PLAIN = frozenset(_ENGLISH.split())
 
 
-def worded(text: str, goal: str, trusted: Callable[[], Set[str]]) -> str:
-    """`grant` for a text that restates the goal, `composed` for one whose words stand in the goal or among the trusted, else
-    `written`. `trusted` is asked only where the goal is not enough."""
+def worded(text: str, goal: str, trusted: Callable[[Set[str]], bool]) -> str:
+    """`grant` for a text that restates the goal, `composed` for one whose words stand in the goal or are all trusted, else
+    `written`. `trusted` is asked only where the goal is not enough, and about the others."""
     if len(text) > MOST:
         return "written"
     every = words(text)
@@ -35,19 +35,19 @@ def worded(text: str, goal: str, trusted: Callable[[], Set[str]]) -> str:
     if telling and f" {' '.join(telling)} " in f" {_goal(goal)} ":
         return "grant"
     others = set(telling) - _goal_words(goal)
-    return "composed" if not others or others <= trusted() else "written"
+    return "composed" if not others or trusted(others) else "written"
 
 
 def restates(text: str, goal: str) -> bool:
     """Whether a text is a passage of the goal in other grammar: its words, but for the plain ones, numbers of two digits and
     single letters, follow each other in the goal as they do in the text. "I have seen it there" for "say that you've seen it
     there". No word of the goal is left out between them, so that a "not" cannot be."""
-    return worded(text, goal, frozenset) == "grant"
+    return worded(text, goal, lambda others: False) == "grant"
 
 
 def composed(text: str, goal: str, trusted: Set[str]) -> bool:
     """Whether each word that tells something stands in the goal or among `trusted`, in whatever order."""
-    return worded(text, goal, lambda: trusted) != "written"
+    return worded(text, goal, lambda others: others <= trusted) != "written"
 
 
 def words(text: str) -> list[str]:

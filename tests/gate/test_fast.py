@@ -1,0 +1,244 @@
+"""What is passed over because it is seen at once to be nothing, is nothing: the quick ways say what the plain ones do."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from remit.gate import addresses, parts, unseen
+from remit.gate.accounts import ibans_in
+from remit.gate.evidence import group
+from remit.gate.known import _ADDRESS, LONG, Known, flat, worth
+from remit.gate.numbers import digits
+from remit.gate.rules import Rule, compile_rules
+from remit.gate.values import canonical, found, spellings, stands
+from remit.gate.wording import words
+
+PIECES = (
+    "a", "Dora", "x.example", "www.shop.com", "dora@x.example", "@", "://", "https", ":", "//", "/", ".", "-", "_", " ", "\n", ".com",
+    "shop.com.They", "a.b.c", "x." * 9, "l" * 64, "tel:", "+49 30 1234567", "0x" + "a1" * 20, "4111 1111 1111 1111", "DE89370400440532013000",
+    "account 12345", "1", "50,00", "$", "\u200b", "\x00", "\x7f", "\t", "\uff20", "\uff0e", "\uff1a", "\u0130", "ß", "ü", "é", "\u0301", "\u0958",
+    "\ud800", "<", ">", '"', "'", "(", ")", "mailto:", "javascript:", "data:", "https://localhost", "http:\u200b//a", "?q=1", "#", "\\", "K", "ı", "²", "１",
+)  # fmt: skip
+texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=14).map("".join)
+long = texts.map(lambda text: text * 9)
+scalars = texts | st.integers() | st.floats() | st.booleans() | st.none()
+trees = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=10,
+)
+KINDS = st.sampled_from(
+    ["email", "url", "text", "phone", "account", "amount", "person", "path", "id:order", "other"]
+)
+MANY = settings(max_examples=400)
+
+_ATOM = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]", re.IGNORECASE)
+
+
+def _in_local(c: str) -> bool:
+    return bool(_ATOM.match(c)) if c.isascii() else unicodedata.category(c)[0] in "LMN"
+
+
+def _in_host(c: str) -> bool:
+    return c in ".-_" or c.isalnum() or unicodedata.category(c)[0] == "M"
+
+
+def addresses_letter_by_letter(text: str) -> Iterator[str]:
+    for at in (place for place, c in enumerate(text) if c == "@"):
+        first, last = at, at + 1
+        while first > 0 and at - first < 80 and _in_local(text[first - 1]):
+            first -= 1
+        while last < len(text) and last - at < 260 and _in_host(text[last]):
+            last += 1
+        local, domain = text[first:at], text[at + 1 : last].rstrip(".-_")
+        around = text[first - 1 : first] + text[last : last + 1]
+        if "//" not in local and "@" not in around and domain:
+            local = local.lstrip("'`*|~{=?&!#$/^.")
+            if local:
+                yield f"{local}@{domain}"
+
+
+@MANY
+@given(texts)
+def test_addresses_are_found_as_letter_by_letter(text: str) -> None:
+    assert list(addresses.emails_in(text)) == list(addresses_letter_by_letter(text))
+
+
+@MANY
+@given(texts)
+def test_names_of_hosts_are_found_as_if_looked_for_everywhere(text: str) -> None:
+    quick = [(one.span(), one[0]) for one in addresses._bare(text)]
+    assert quick == [(one.span(), one[0]) for one in addresses._BARE.finditer(text)]
+
+
+def test_a_name_of_many_long_labels_is_found_wherever_it_begins() -> None:
+    for many in range(1, 12):
+        for label in ("l", "1", "l" * 62, "1" * 63, "1" * 64):
+            for before in ("", " ", "//", "@", "x/", "." * 70, "a" * 600, "x.com:1234567", "x.com/a "):
+                text = before + f"{label}." * many + "com and so on"
+                quick = [one.span() for one in addresses._bare(text)]
+                assert quick == [one.span() for one in addresses._BARE.finditer(text)]
+
+
+def test_an_address_is_as_long_as_it_may_be() -> None:
+    for local in (1, 79, 80, 81, 200):
+        for domain in (1, 258, 259, 260, 400):
+            text = f"<{'a' * local}@{'b' * domain}>"
+            assert list(addresses.emails_in(text)) == list(addresses_letter_by_letter(text))
+
+
+@MANY
+@given(texts)
+def test_unseen_characters_are_seen_as_by_looking_at_each(text: str) -> None:
+    assert unseen.has_unseen(text) == (unseen._UNSEEN.search(text) is not None)
+
+
+@MANY
+@given(texts)
+def test_what_leads_somewhere_is_found_without_looking_for_signs_of_it_first(text: str) -> None:
+    seen = digits(unseen._UNSEEN.sub("", text))
+    every = [("url", link) for link in (*addresses.urls_in(seen), *parts._without_host(seen))]
+    every += [("email", one) for one in addresses_letter_by_letter(seen) if "." in one.partition("@")[2]]
+    every += [("account", one) for one in ibans_in(seen) if parts._FOUR_DIGITS.search(seen)]
+    every += [("account", one[0]) for one in parts._CARD.finditer(seen) if parts._luhn(one[0])]
+    every += [("account", one[1]) for one in parts._NAMED.finditer(seen)]
+    every += [("account", one[0]) for one in parts._WALLET.finditer(seen) if len(one[0]) > 24]
+    every += [("hidden", mark) for mark in unseen.hidden(text)]
+    assert parts.parts_of(text) == list(dict.fromkeys(every))
+
+
+@MANY
+@given(KINDS, st.lists(scalars, max_size=6))
+def test_what_is_passed_over_has_no_form_and_holds_nothing(kind: str, several: list[Any]) -> None:
+    kept = {id(one) for one in worth(kind, several)}
+    for one in several:
+        if id(one) not in kept:
+            assert spellings(kind, one) == ()
+            assert not isinstance(one, str) or not found(kind, one)
+
+
+@MANY
+@given(KINDS, trees | st.lists(long), scalars | long)
+def test_a_value_is_among_those_of_a_record_exactly_if_one_of_them_has_its_form(
+    kind: str, tree: Any, one: Any
+) -> None:
+    forms = {form for leaf in flat(tree) for form in spellings(kind, leaf)} - {""}
+    asked = [form for leaf in (one, *flat(tree)) if (form := canonical(kind, leaf)) is not None]
+    for first in (asked, asked[::-1]):
+        several = group(tree)
+        assert [several.has(kind, form) for form in first] == [form in forms for form in first]
+
+
+@MANY
+@given(st.text("abB9_+.-@ ", max_size=12) | texts)
+def test_nothing_can_be_picked_out_of_an_address_but_itself(text: str) -> None:
+    if _ADDRESS.fullmatch(text):
+        assert found("email", text) == frozenset(spellings("email", text))
+
+
+def test_an_address_without_a_dot_may_be_one() -> None:
+    several = ["https://localhost", "http:\u200b//a", "a.b"]
+    assert worth("url", [*several, "nothing", 5]) == several
+
+
+def test_a_long_text_is_among_those_of_a_record_that_has_it() -> None:
+    for text in ("a" * 61, "A long text. " * 5, "\u0130" * 61, "1" * 61, "1.5" * 30):
+        form = canonical("text", text)
+        assert form is not None
+        assert group({"note": text}).has("text", form)
+        assert not group({"note": text[1:], "other": f"{text}!"}).has("text", form)
+
+
+@MANY
+@given(st.lists(st.tuples(trees, trees, st.booleans()), max_size=3), st.lists(scalars, max_size=3))
+def test_what_trusted_sources_said_is_what_one_by_one_they_said(reads: Any, others: list[Any]) -> None:
+    known, plain = Known(), set[str]()
+    said, told = set[str](), set[str]()
+    for count, (result, given_, trusted) in enumerate(reads):
+        known.learn(result, trusted, "a source", given_)
+        told |= {w for leaf in flat(given_) if isinstance(leaf, str) for w in words(leaf)} - said
+        for leaf in flat(result) if trusted else ():
+            if not isinstance(leaf, str) or len(leaf) <= LONG:
+                plain.update(spellings("text", leaf))
+            if len(str(leaf)) <= LONG:
+                said |= {word for word in words(str(leaf)) if word not in told}
+        for leaf in (*others, *flat([one for one, _, _ in reads])):
+            if (form := canonical("text", leaf)) is not None:
+                known._texts.learn(known._reads)
+                assert known._texts.may_vouch(form) == (form in plain)
+        spoken = [
+            set(words(str(leaf))) for leaf in (*others, *flat([[one, given_] for one, given_, _ in reads]))
+        ]
+        for several in (*spoken, said, said | {"nowhere"}, *({word} for word in said)):
+            assert known.says(several) == (several <= said)
+            if count % 2:
+                assert known.words() == said
+
+
+def test_words_are_those_that_a_reader_sees() -> None:
+    known = Known()
+    known.learn("He\x7fllo there", True, "a source")
+    assert known.says({"hello"})
+    assert not known.says({"he"})
+
+
+@MANY
+@given(KINDS, texts, texts)
+def test_a_text_that_was_searched_before_is_searched_the_same(kind: str, text: str, other: str) -> None:
+    for value in (canonical(kind, text), canonical(kind, other)):
+        if value is not None:
+            assert stands(kind, value, text) == stands(kind, value, text + " " * 5_000)
+
+
+CONDITIONS = (
+    "has(args.amount) && args.amount > 5", "run.untrusted && args.missing == 1", "!run.untrusted", "!has(args.note) && run.goal == 'g'",
+    "args.amount && has(args.note)", "(run.untrusted && has(args.note)) && args.note == 'b'", "has(args.note) || run.untrusted", "true", "false",
+    "'note' in args && args.amount == 7", "run.counts.pay > 1", "run.counts[args.note] > 1", "size(run) == 3", "person.id == 'ann'",
+    "order.total > 5", "inputs.mail == 'm'", "evidence.note == 'grant'", "size(labels.read) == 0", "has(args.amount) && !has(args.amount)",
+    "args.exists(run, run == 'note')", "run.untrusted && run.untrusted == false", "has(order.total) && has(args.amount)",
+)  # fmt: skip
+values = st.sampled_from([1, 2.5, 7, "five", "b", "pay", True, None])
+facts = st.fixed_dictionaries(
+    {
+        "args": st.dictionaries(st.sampled_from(["amount", "note"]), values),
+        "run": st.fixed_dictionaries(
+            {
+                "untrusted": st.booleans(),
+                "goal": st.just("g"),
+                "counts": st.dictionaries(st.just("pay"), st.integers(0, 3)),
+            }
+        ),
+        "person": st.just({"id": "ann"}),
+        "inputs": st.just({"mail": "m"}),
+        "evidence": st.just({"note": "grant"}),
+        "labels": st.just({"read": []}),
+        "order": st.dictionaries(st.just("total"), values),
+    }
+)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=9), st.lists(facts, min_size=1, max_size=30)
+)
+def test_rules_that_are_left_out_unasked_would_not_have_held(conditions: list[str], several: Any) -> None:
+    rules = compile_rules([Rule(("t",), "ask", one) for one in conditions], ["order"])
+    for given_ in several:
+        each = [one.holds(given_) for one in rules.for_tool("t")]
+        first = rules.first("t", given_)
+        if first is None:
+            assert any(isinstance(held, str) for held in each)
+        else:
+            assert each[:first] == [False] * first
+            assert first == len(each) or each[first] is True
+        asked = rules.asked_of("t")
+        assert asked is not None
+        run = {name: value for name, value in given_["run"].items() if {f"run.{name}", "run.*"} & asked}
+        named = {name: value for name, value in given_.items() if name in asked} | {"run": run}
+        assert [one.holds(named) for one in rules.for_tool("t")] == each
