@@ -1,5 +1,5 @@
-"""What the gate adds to the CPU of a step: runs of 100 steps with the gate, and the same where whatever is proposed is allowed
-and nothing that is read is remembered for evidence.
+"""What the gate adds to the CPU of a step: runs of 100 steps with the gate, and the same where whatever is proposed happens, no
+verdict is written down, and nothing that is read is remembered for evidence.
 
 A step is one answer of the model and the call in it. In the first run each looks up a contact, as most steps do; in the second
 two of four do, one reads a stranger's page and one sends a mail, whose address and text are sinks. CPU is that of this process, which the database is not a part of; the two
@@ -23,6 +23,7 @@ from bench.database import drop, fresh, running
 from remit.agents.spec import Agent, Budget, RemitSpec, Rule
 from remit.app import App, open_app
 from remit.crew import tune_collector
+from remit.gate.judge import looks_allowed
 from remit.gate.proposal import Verdict
 from remit.models.model import Answer, Request, ToolCall
 from remit.settings import Settings
@@ -30,7 +31,9 @@ from remit.testing import ScriptedModel
 from remit.tools.decorate import tool
 
 GOAL = "Please tell Dora (dora@x.example) what the page https://x.example/blog says, and the colleagues too."
-ALLOWED = Verdict("allow", "no gate")
+ALLOWED = {
+    effect: Verdict("allow", looks_allowed(effect)) for effect in ("read", "self", "egress", "destroy")
+}
 
 
 @tool(effect="read", integrity="system")
@@ -103,7 +106,7 @@ def scripted(steps: int, mixed: bool) -> ScriptedModel:
 @contextmanager
 def without_gate() -> Iterator[None]:
     with (
-        patch("remit.agents.act.judge", lambda *_, **__: ALLOWED),
+        patch("remit.agents.act.judge", lambda proposal, *_, **__: ALLOWED[proposal.effect]),
         patch("remit.agents.live.learn", lambda *_: None),
     ):
         yield
