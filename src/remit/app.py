@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -16,10 +15,11 @@ from uuid import UUID, uuid4
 from remit.agents.connected import withdrawn
 from remit.agents.live import Live
 from remit.agents.loop import advance
+from remit.agents.settle import outcomes, still_open
 from remit.agents.spec import Agent
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
-from remit.agents.workspace import hours, workspace_of
+from remit.agents.workspace import Workspace, hours, workspace_of
 from remit.connections import resolved
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.feed import Feed, Feeds
@@ -44,10 +44,10 @@ from remit.models.prices import require_price
 from remit.models.registry import close_model, open_model
 from remit.outfit import agent_at, narrowed_by, outfit, require_forms, require_groups
 from remit.remembered import list_remembered
+from remit.resources import resources_of
 from remit.secrets import open_secrets, require_secrets
 from remit.settings import Settings
 from remit.steering import Steering
-from remit.store.sibling import sibling
 from remit.store.store import Store, open_store
 from remit.tools.mcp.session import Sessions
 from remit.tools.secrets import Resources
@@ -78,13 +78,42 @@ class App(Steering):
     turns: Turns = field(init=False)
     openings: Openings = field(init=False)
     feeds: Feeds = field(init=False)  # of runs that somebody watches
+    host: App | None = (
+        None  # None: it is in Remit's own hands; else this is a guest's, and that one advances its runs
+    )
     _begun: dict[UUID, tuple[list[Event], float]] = field(default_factory=dict)  # just begun here, and when
 
+    _guests: dict[str, App] = field(default_factory=dict)  # by workspace
+
     def __post_init__(self) -> None:
+        self.feeds = Feeds(self.store, self.journal)
+        if self.host is not None:
+            self.turns, self.openings = self.host.turns, self.host.openings
+            return
         self.turns = Turns(self.store, self.leases)
         self.openings = Openings(self.store, self.settings.max_open_runs)
-        self.feeds = Feeds(self.store, self.journal)
         self.leases.interrupt = self._interrupt
+
+    def within(self, workspace: str) -> App:
+        """The same in the hands of people of a workspace: nothing of another is seen or written by it, as the database has
+        it. Raises UserError for what is no name of one."""
+        root = self.host or self
+        if workspace not in root._guests:
+            store = root.store.within(workspace)
+            root._guests[workspace] = replace(
+                root,
+                settings=root.settings.within(workspace),
+                store=store,
+                journal=Journal(store),
+                host=root,
+                _guests={},
+            )
+        return root._guests[workspace]
+
+    @property
+    def root(self) -> App:
+        """That which advances runs, whoever's they are."""
+        return self.host or self
 
     async def start(
         self,
@@ -120,7 +149,7 @@ class App(Steering):
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
             require_price(engine)
-        await self.openings.admit(agent.name, agent.limits.queue)
+        await self.openings.admit(agent.name, agent.limits.queue, self.store.workspace)
         run = run or uuid4()
         started = Started(
             goal=goal,
@@ -131,6 +160,7 @@ class App(Steering):
             inputs=dict(inputs or {}),
             quoted=quoted,
             grant=None if grant is None else dict(grant),
+            workspace=self.store.workspace,
         )
         self._begun[run] = (await self.journal.append(run, 0, [started]), monotonic())
         while len(self._begun) > BEGUN:
@@ -150,6 +180,9 @@ class App(Steering):
 
         Raises StaleWriter if another worker has it, StoreError if the database is away.
         """
+        if self.host is not None:
+            await self.state(run)  # theirs, or there is none
+            return await self.host.advance(run, watch=watch, stream=stream, urgent=urgent)
         async with self.leases.hold(run) as deaths, self.turns.left(run):
             lost: dict[str, tuple[Acted, Intended | None]] = {}
             for _ in range(RELOADS):
@@ -199,11 +232,14 @@ class App(Steering):
 
     def _narrow(self, live: Live) -> None:
         """Put the run under the rules that the workspace has by now. Those that it has are never taken away."""
-        if live.state.finished is None and (new := workspace_of(self.settings).missing(live.spec)):
+        if live.state.finished is None and (new := self._rules_of(live).missing(live.spec)):
             self.leases.check(live.run)
             live.write(Narrowed(rules=[rule.model_dump(mode="json", exclude_defaults=True) for rule in new]))
             live.spec = narrowed_by(live.spec, live.state.narrowed)
             live.rules = outfit(live.spec).rules
+
+    def _rules_of(self, live: Live) -> Workspace:
+        return workspace_of(self.settings.within(live.workspace))
 
     async def _interrupt(self, held: Collection[UUID]) -> None:
         """Break off what runs of ours are doing that were cancelled meanwhile."""
@@ -296,10 +332,11 @@ class App(Steering):
         if model.small:
             kept = (t for t in offered if t.name not in OWN)
             offered = (*kept, finish_tool(agent.output, SMALL_REPORT))
-        given = await self._resources(agent) if resources is None else resources
-        if (secrets := await open_secrets(agent, given, self.store, first.workspace)) is not None:
+        store = self.store.as_owner(first.workspace)
+        given = await resources_of(agent, self.resources, store) if resources is None else resources
+        if (secrets := await open_secrets(agent, given, store)) is not None:
             given = Resources(given, secrets)
-        workspace = workspace_of(self.settings)
+        workspace = workspace_of(self.settings.within(first.workspace))
         live = Live(
             run=run,
             spec=agent,
@@ -312,10 +349,10 @@ class App(Steering):
             turns=self.turns,
             guardian=guardian,
             airlock=airlock,
-            recall=partial(list_remembered, self.store),
+            recall=partial(list_remembered, store),
             groups=workspace.groups,
             hours=hours(workspace),
-            limits=limits_of(agent, fitted.tools, self.settings.tool_limits),
+            limits=limits_of(agent, fitted.tools, self.settings.tool_limits, first.workspace),
             root=self.settings.data_dir / "runs" / str(run),
             resources=given,
             secrets=secrets,
@@ -331,28 +368,6 @@ class App(Steering):
         """A model beside the agent's own; None where it is that one."""
         return await self.model(named) if named else None
 
-    async def _resources(self, agent: Agent) -> dict[str, Any]:
-        """The agent's resources by name. `$NAME` becomes the reference `env:NAME`, so that no secret is journaled;
-        `remit:name` is a database of that name beside Remit's own; `A or B` is B where A's variable is not set."""
-        found: dict[str, Any] = {"http_allow": agent.remit.destinations, **self.resources}
-        for name, wanted in agent.resources.items():
-            if name in found:
-                continue
-            for choice in (part.strip() for part in wanted.split(" or ")):
-                given = f"env:{choice[1:]}" if os.environ.get(choice[1:]) else ""
-                value = given if choice.startswith("$") else choice
-                if value:
-                    local = value.removeprefix("remit:")
-                    found[name] = await self.beside(local) if local != value else value
-                    break
-            else:
-                raise UserError(f"agent {agent.name}: resource {name!r} needs {wanted} in the environment")
-        return found
-
-    async def beside(self, name: str) -> str:
-        """The URL of the database `remit_<name>` on Remit's own server, made where it is missing."""
-        return await sibling(self.store, f"remit_{name}")
-
 
 def _heard(live: Live, feed: Feed) -> None:
     """Let those who watch the run hear what it does here at once, unless somebody else listens."""
@@ -360,22 +375,6 @@ def _heard(live: Live, feed: Feed) -> None:
         live.stream = lambda piece: feed.speak(live.state.steps, piece)
     if live.watch is None:
         live.watch = lambda event: feed.written.set()
-
-
-def outcomes(live: Live) -> dict[str, tuple[Acted, Intended | None]]:
-    """The outcomes of effects that were not written because somebody appended meanwhile, each with its intent."""
-    bodies = [event.body for append in live.under_way for event in append.events]
-    done = [b for b in bodies if isinstance(b, Acted) and b.effect in ("egress", "destroy")]
-    return {b.call_id: (b, call.intended) for b in done if (call := live.state.calls.get(b.call_id))}
-
-
-def still_open(state: State, lost: Mapping[str, tuple[Acted, Intended | None]]) -> list[Acted]:
-    """Those of the outcomes that are to be written now: of the very attempt that the journal still knows no end of."""
-    return [
-        acted
-        for name, (acted, intended) in lost.items()
-        if (call := state.open.get(name)) is not None and call.intended == intended
-    ]
 
 
 @asynccontextmanager
@@ -393,7 +392,8 @@ async def open_app(
             yield app
         finally:
             await app.sessions.close()
-            await app.journal.close()
+            for one in (*app._guests.values(), app):
+                await one.journal.close()
             await app.leases.close()
             for model in app.models.values():
                 await close_model(model)

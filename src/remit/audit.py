@@ -57,11 +57,14 @@ async def entries(
         "at < %(until)s": until,
         "id < %(before)s": before,
     }
-    where = " and ".join(["true", *(condition for condition, value in asked.items() if value)])
+    where = " and ".join(
+        ["workspace = %(workspace)s", *(condition for condition, value in asked.items() if value)]
+    )
     query = (
         f"select id, at, who, what, about, detail from audit where {where} order by id desc limit %(limit)s"
     )
     values = {"who": who, "what": what, "about": about, "since": since, "until": until, "before": before}
+    values |= {"workspace": store.workspace}
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Entry)) as cursor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from psycopg.rows import class_row
 
@@ -31,14 +32,14 @@ class Away:
 async def list_away(store: Store) -> list[Away]:
     """Who is away now, first who said so first."""
     query = """
-        select id, who, deputy, since, until from away where revoked_at is null and until > clock_timestamp()
-        order by id
+        select id, who, deputy, since, until from away
+        where workspace = %s and revoked_at is null and until > clock_timestamp() order by id
     """
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Away)) as cursor,
     ):
-        return await (await cursor.execute(query)).fetchall()
+        return await (await cursor.execute(query, (store.workspace,))).fetchall()
 
 
 async def go_away(store: Store, who: str, deputy: str, until: datetime) -> Away:
@@ -56,17 +57,22 @@ async def go_away(store: Store, who: str, deputy: str, until: datetime) -> Away:
         assert row is not None
         if until <= row[0]:
             raise UserError(f"{until:%d %B %Y %H:%M} is over; --until is when you are back")
-        query = "update away set revoked_at = clock_timestamp() where lower(who) = lower(%s) and revoked_at is null"
-        await connection.execute(query, (who,))
-        query = "select id, who, deputy, since, until from away where revoked_at is null and until > %s"
-        others = await (await cursor.execute(query, (row[0],))).fetchall()
+        query: LiteralString = """
+            update away set revoked_at = clock_timestamp()
+            where workspace = %s and lower(who) = lower(%s) and revoked_at is null
+        """
+        await connection.execute(query, (store.workspace, who))
+        query = """
+            select id, who, deputy, since, until from away where workspace = %s and revoked_at is null and until > %s
+        """
+        others = await (await cursor.execute(query, (store.workspace, row[0]))).fetchall()
         if why := loops(who, deputy, [one.handover for one in others], row[0]):
             raise UserError(f"{deputy} cannot decide in your place: {why}")
         query = """
-            insert into away (who, deputy, since, until) values (%s, %s, %s, %s)
+            insert into away (workspace, who, deputy, since, until) values (%s, %s, %s, %s, %s)
             returning id, who, deputy, since, until
         """
-        made = await (await cursor.execute(query, (who, deputy, row[0], until))).fetchone()
+        made = await (await cursor.execute(query, (store.workspace, who, deputy, row[0], until))).fetchone()
     assert made is not None
     return made
 
@@ -75,14 +81,14 @@ async def come_back(store: Store, who: str) -> Away:
     """From now on nobody decides in their place any more. Raises UserError where nobody did."""
     query = """
         update away set revoked_at = clock_timestamp()
-        where lower(who) = lower(%s) and revoked_at is null and until > clock_timestamp()
+        where workspace = %s and lower(who) = lower(%s) and revoked_at is null and until > clock_timestamp()
         returning id, who, deputy, since, until
     """
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Away)) as cursor,
     ):
-        found = await (await cursor.execute(query, (who,))).fetchone()
+        found = await (await cursor.execute(query, (store.workspace, who))).fetchone()
     if found is None:
         raise UserError(f"{who} is not away; `remit away` lists who is")
     return found

@@ -97,9 +97,9 @@ async def _secrets(agent: Agent, settings: Settings) -> AsyncIterator[Secrets | 
     """The agent's secrets; the database is needed only for those that are kept in it."""
     if any(one.startswith(KEPT) for one in named_in(agent)):
         async with open_app(settings) as app:
-            yield await open_secrets(agent, {}, app.store, app.store.workspace)
+            yield await open_secrets(agent, {}, app.store)
     else:
-        yield await open_secrets(agent, {}, None, "default")
+        yield await open_secrets(agent, {}, None)
 
 
 async def seen_at(

@@ -19,12 +19,13 @@ async def remember(
     store: Store, agent: str, tool: str, rule: str, bounds: Sequence[Bound], by: str, run: UUID, ask: str
 ) -> Remembered:
     query = """
-        insert into remembered (agent, tool, rule, bounds, by, run, ask) values (%s, %s, %s, %s, %s, %s, %s)
-        returning id, at
+        insert into remembered (workspace, agent, tool, rule, bounds, by, run, ask)
+        values (%s, %s, %s, %s, %s, %s, %s, %s) returning id, at
     """
     written = json.dumps([asdict(bound) for bound in bounds])
     async with store.pool.connection() as connection:
-        row = await (await connection.execute(query, (agent, tool, rule, written, by, run, ask))).fetchone()
+        values = (store.workspace, agent, tool, rule, written, by, run, ask)
+        row = await (await connection.execute(query, values)).fetchone()
     assert row is not None
     return Remembered(row[0], agent, tool, rule, tuple(bounds), by, row[1], run, ask)
 
@@ -33,11 +34,13 @@ async def list_remembered(store: Store, agent: str = "", tool: str = "") -> list
     """Those that hold, the oldest first; only an agent's, or a tool's, where it is named."""
     query = """
         select id, agent, tool, rule, bounds, by, at, run, ask from remembered
-        where revoked_at is null and (%(agent)s = '' or agent = %(agent)s) and (%(tool)s = '' or tool = %(tool)s)
+        where workspace = %(workspace)s and revoked_at is null
+          and (%(agent)s = '' or agent = %(agent)s) and (%(tool)s = '' or tool = %(tool)s)
         order by id
     """
     async with store.pool.connection() as connection:
-        rows = await (await connection.execute(query, {"agent": agent, "tool": tool})).fetchall()
+        values = {"workspace": store.workspace, "agent": agent, "tool": tool}
+        rows = await (await connection.execute(query, values)).fetchall()
     return [_of(row) for row in rows]
 
 
@@ -57,28 +60,29 @@ class Once:
 async def list_ever(store: Store) -> list[Once]:
     """All that was ever remembered, the oldest first."""
     query = """
-        select id, agent, tool, rule, bounds, by, at, run, ask, revoked_at from remembered order by id
+        select id, agent, tool, rule, bounds, by, at, run, ask, revoked_at from remembered
+        where workspace = %s order by id
     """
     async with store.pool.connection() as connection:
-        rows = await (await connection.execute(query)).fetchall()
+        rows = await (await connection.execute(query, (store.workspace,))).fetchall()
     return [Once(_of(row[:-1]), row[-1]) for row in rows]
 
 
 async def forget(store: Store, id: int, by: str) -> Remembered:
     """From now on it is asked again. Raises UserError where there is no such one, or it is forgotten already."""
     query = """
-        update remembered set revoked_at = now(), revoked_by = %s where id = %s and revoked_at is null
+        update remembered set revoked_at = now(), revoked_by = %s
+        where id = %s and workspace = %s and revoked_at is null
         returning id, agent, tool, rule, bounds, by, at, run, ask
     """
     async with store.pool.connection() as connection:
-        row = await (await connection.execute(query, (by, id))).fetchone()
+        row = await (await connection.execute(query, (by, id, store.workspace))).fetchone()
         if row is not None:
             one = _of(row)
             await record(connection, by, "remembered.revoked", one.agent, {"id": id, "words": one.words})
             return one
-        before = await (
-            await connection.execute("select revoked_by, revoked_at from remembered where id = %s", (id,))
-        ).fetchone()
+        query = "select revoked_by, revoked_at from remembered where id = %s and workspace = %s"
+        before = await (await connection.execute(query, (id, store.workspace))).fetchone()
     if before is None:
         raise UserError(f"nothing is remembered as {id}; `remit remembered` lists what is")
     raise UserError(f"{id} was forgotten by {before[0]} on {before[1]:%d %B %Y}")

@@ -24,10 +24,8 @@ def named_in(agent: Agent) -> Iterator[str]:
             yield from references(text)
 
 
-async def open_secrets(
-    agent: Agent, resources: Mapping[str, Any], store: Store | None, workspace: str
-) -> Secrets | None:
-    """What the agent's tools may ask for, of its run's workspace; nothing is unsealed before they do. None: it names none.
+async def open_secrets(agent: Agent, resources: Mapping[str, Any], store: Store | None) -> Secrets | None:
+    """What the agent's tools may ask for, of the store's workspace; nothing is unsealed before they do. None: it names none.
     Without a store those that are kept in it are missing."""
     perhaps = {
         value for value in resources.values() if isinstance(value, str) and value.startswith("env:")
@@ -38,18 +36,18 @@ async def open_secrets(
     kept = [one.removeprefix(KEPT) for one in named if one.startswith(KEPT)]
     if store is None or not kept:
         return Secrets(named, perhaps=frozenset(perhaps))
-    settings = store.settings
+    settings, workspace = store.settings, store.workspace
 
     def open_one(name: str, value: bytes) -> str:
         return unseal(key_of(settings), bound_to(workspace, name), value)
 
-    return Secrets(named, await sealed_secrets(store, workspace, kept), open_one, frozenset(perhaps))
+    return Secrets(named, await sealed_secrets(store, kept), open_one, frozenset(perhaps))
 
 
 async def require_secrets(agent: Agent, store: Store) -> None:
     """Raises UserError for a secret that the agent or its team names and nobody has set."""
     kept = [one.removeprefix(KEPT) for one in named_in(agent) if one.startswith(KEPT)]
-    if kept and (missing := sorted(set(kept) - set(await sealed_secrets(store, store.workspace, kept)))):
+    if kept and (missing := sorted(set(kept) - set(await sealed_secrets(store, kept)))):
         name = missing[0]
         raise UserError(f"agent {agent.name}: there is no secret {name!r}: remit secrets set {name}")
     for member in agent.team:

@@ -82,6 +82,11 @@ class Settings(BaseSettings):
         None,
         description="The file of rules that hold for every agent; unset: rules.yaml in the data folder, if there.",
     )
+    workspace: str = Field(
+        "default",
+        pattern="^[a-z0-9][a-z0-9-]{0,39}$",
+        description="The workspace of commands; workers and the console serve all.",
+    )
     secret_key: SecretStr | None = Field(
         None,
         description="Seals the secrets: 32 bytes in base64; unset: the file secret.key in the data folder.",
@@ -102,6 +107,14 @@ class Settings(BaseSettings):
         le=100,
         description="Database connections a process may hold; two are the journal's and the leases'.",
     )
+
+    def within(self, workspace: str) -> Settings:
+        """The settings of another workspace. Rules and groups of the environment are the first one's."""
+        first = workspace == "default"
+        if workspace == self.workspace and (first or not (self.groups or self.rules)):
+            return self
+        own: dict[str, object] = {} if first else {"groups": {}, "rules": None}
+        return self.model_copy(update={"workspace": workspace, **own})
 
 
 @cache

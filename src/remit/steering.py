@@ -242,7 +242,8 @@ class Steering(ABC):
                 raise UserError(f"{call_id} of run {run} is undone already")
             return None if f"undo:{call_id}" in state.open else UndoWanted(call_id=call_id, by=by)
 
-        await restore(self.store, run)  # where it lies in the archive
+        await self.state(run)  # theirs, or there is none
+        await restore(self.store.as_owner(), run)  # where it lies in the archive
         await self._append_outside(run, want)
         return await self.advance(run)
 

@@ -237,7 +237,8 @@ async def test_of_calls_that_are_judged_at_the_same_moment_each_sees_those_befor
         await connection.execute(SLOW)
     amounts = {"amount": {"n": "1", "unit": ""}}
     calls = [
-        Aside(uuid4(), "1.1", "refund", agents[n % len(agents)], *who[n // 2 % 2], amounts) for n in range(16)
+        Aside("default", uuid4(), "1.1", "refund", agents[n % len(agents)], *who[n // 2 % 2], amounts)
+        for n in range(16)
     ]
     found = await asyncio.gather(*(set_aside(app.journal, each, [one], lambda _: True) for each in calls))
     assert sorted(sums[0].total for sums in found) == list(range(16))

@@ -52,7 +52,9 @@ async def test_no_filter_reads_the_whole_table(store: Store, wanted: Wanted) -> 
     async with store.pool.connection() as connection:
         for older, newer in ((None, None), (far, None), (None, far)):
             query, values = query_of(wanted, older, newer)
-            rows = await connection.execute("explain " + query, {**values, "limit": 51})
+            rows = await connection.execute(
+                "explain " + query, {**values, "workspace": "default", "limit": 51}
+            )
             plan = "\n".join(row[0] for row in await rows.fetchall())
             assert "Seq Scan on runs" not in plan, plan
             assert "Index" in plan

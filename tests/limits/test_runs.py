@@ -211,7 +211,7 @@ async def test_open_runs_are_counted_now_and_then_and_not_at_each_start(
 ) -> None:
     counted: list[int] = []
 
-    async def count(store: Any, most: int, agent: str = "") -> int:
+    async def count(store: Any, most: int, agent: str, workspace: str) -> int:
         counted.append(most)
         return 0
 

@@ -272,7 +272,7 @@ async def test_tools_and_agents_without_a_limit_ask_the_database_nothing(
 async def test_the_operators_limit_stands_in_place_of_the_tools_own_and_the_agents_beside_it() -> None:
     tools = {made.name: made for made in world.TOOLS}
     spec = agent(limits={"tools": {"pair": {"rate": "5/s"}}})
-    found = turns.limits_of(spec, tools, {"pair": Limit(concurrent=7)})
+    found = turns.limits_of(spec, tools, {"pair": Limit(concurrent=7)}, "default")
     assert found["pair"] == (("tool:pair", Limit(7)), ("tool:pair@limited", Limit(None, "5/s")))
     assert "free" not in found
 

@@ -180,6 +180,9 @@ class SimulatedStore:
     def own(self) -> SimulatedStore:
         return self
 
+    def as_owner(self, workspace: str) -> SimulatedStore:
+        return self
+
     def connection(self) -> Connection:
         return Connection(self.tables, self.ask)
 

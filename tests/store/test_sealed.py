@@ -28,7 +28,7 @@ VALUE = "canary-0815"
 
 
 async def opened(store: Store, name: str) -> str:
-    return unseal(key_of(store.settings), name, (await sealed_secrets(store, "default", [name]))[name])
+    return unseal(key_of(store.settings), name, (await sealed_secrets(store, [name]))[name])
 
 
 async def test_a_secret_is_kept_sealed_and_opens_with_the_key(store: Store, database_url: str) -> None:
@@ -112,10 +112,10 @@ async def test_secrets_of_workspaces_do_not_mix_and_open_in_no_other(store: Stor
     await set_secret(b, "PAY", "of workspace b", "bo")
     await set_secret(store, "PAY", "of the first one", "cy")
     for name, given in (("a", "of workspace a"), ("b", "of workspace b"), ("default", "of the first one")):
-        sealed = (await sealed_secrets(store, name, ["PAY"]))["PAY"]
+        sealed = (await sealed_secrets(store.as_owner(name), ["PAY"]))["PAY"]
         assert unseal(key_of(store.settings), bound_to(name, "PAY"), sealed) == given
-        assert await sealed_secrets(a, name, ["PAY"]) == ({"PAY": sealed} if name == "a" else {})
-    taken = (await sealed_secrets(store, "a", ["PAY"]))["PAY"]
+        assert name == "default" or await sealed_secrets(store.within(name), ["PAY"]) == {"PAY": sealed}
+    taken = (await sealed_secrets(a, ["PAY"]))["PAY"]
     with pytest.raises(UserError, match="damaged"):  # by whoever can write to the table
         unseal(key_of(store.settings), bound_to("b", "PAY"), taken)
     await remove_secret(a, "PAY")

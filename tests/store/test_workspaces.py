@@ -42,6 +42,9 @@ ROWS: dict[str, str] = {
     "audit": "insert into audit (workspace, who, what, about) values (%(w)s, 'ann', 'x', 'y')",
     "rule_versions": "insert into rule_versions (workspace, text, note, who) values (%(w)s, '', '', 'ann')",
     "connections": "insert into connections (workspace, name, body, by) values (%(w)s, 'c' || %(n)s, '{}', 'ann')",
+    "agents": "insert into agents (workspace, name, created_by) values (%(w)s, 'x' || %(n)s, 'ann')",
+    "agent_versions": "insert into agent_versions (workspace, agent, version, yaml, who)"
+    " values (%(w)s, 'x1', %(n)s, '', 'ann')",
     "workspaces": "insert into workspaces (name, title) values (%(w)s, %(w)s)",
     "webhooks": "insert into webhooks (id, workspace, url, events, secret, by)"
     " values (%(run)s, %(w)s, 'x', '{}', 'x', 'ann')",

@@ -202,6 +202,7 @@ async def delegate(live: Live, call: CallState) -> None:
             confidential=labels,
             values=values,
             grant=delegated.grant,
+            workspace=live.workspace,
         ),
     )
 

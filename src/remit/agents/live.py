@@ -26,6 +26,7 @@ from remit.journal.limits import Turns
 from remit.journal.state import State, apply
 from remit.models.model import Model, ToolSpec
 from remit.rate import Limit
+from remit.store.guest import DEFAULT
 from remit.tools.mcp.session import Sessions
 from remit.tools.secrets import Secrets
 from remit.tools.tool import Tool, ToolContext
@@ -87,6 +88,11 @@ class Live:
         self.connections = {
             name: one.model_dump(mode="json", exclude=hidden) for name, one in self.spec.connections.items()
         }
+
+    @property
+    def workspace(self) -> str:
+        """Whose run it is."""
+        return self.state.started.workspace if self.state.started else DEFAULT
 
     def take(self, event: Event) -> None:
         """Take in an event that is in the journal."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from remit.agents.live import Live
@@ -14,7 +15,7 @@ from remit.gate.confidentiality import unscoped
 from remit.gate.fields import REST
 from remit.journal.events import Acted, Asked, Intended, Json, Judged, Person, Replied
 from remit.journal.refs import given
-from remit.journal.state import CallState
+from remit.journal.state import CallState, State
 from remit.tools.call import call as call_tool
 from remit.tools.result import is_kept
 from remit.tools.tool import Tool
@@ -227,3 +228,19 @@ def undo_of(tool: Tool, call: CallState) -> Tool:
         return await take_back(context, args, result)  # type: ignore[arg-type]
 
     return replace(tool, call=call_it, undo=None)
+
+
+def outcomes(live: Live) -> dict[str, tuple[Acted, Intended | None]]:
+    """The outcomes of effects that were not written because somebody appended meanwhile, each with its intent."""
+    bodies = [event.body for append in live.under_way for event in append.events]
+    done = [b for b in bodies if isinstance(b, Acted) and b.effect in ("egress", "destroy")]
+    return {b.call_id: (b, call.intended) for b in done if (call := live.state.calls.get(b.call_id))}
+
+
+def still_open(state: State, lost: Mapping[str, tuple[Acted, Intended | None]]) -> list[Acted]:
+    """Those of the outcomes that are to be written now: of the very attempt that the journal still knows no end of."""
+    return [
+        acted
+        for name, (acted, intended) in lost.items()
+        if (call := state.open.get(name)) is not None and call.intended == intended
+    ]

@@ -79,7 +79,14 @@ def _approved(call: CallState, proposal: Proposal) -> bool:
 def _aside(live: Live, call: CallState, tool: str, amounts: Mapping[str, Mapping[str, str]]) -> Aside:
     person, email = str(live.person.get("id") or ""), str(live.person.get("email") or "")
     return Aside(
-        live.run, call.call.id, tool, live.spec.name, person, canonical("email", email) or email, amounts
+        live.workspace,
+        live.run,
+        call.call.id,
+        tool,
+        live.spec.name,
+        person,
+        canonical("email", email) or email,
+        amounts,
     )
 
 

@@ -18,19 +18,24 @@ from remit.journal.events import Slept
 from remit.journal.limits import Place
 from remit.journal.state import CallState, State
 from remit.rate import Limit, parse_rate
+from remit.store.guest import DEFAULT
 from remit.tools.tool import Tool
 
 MOMENT = 1.0  # seconds that a call waits here: a sleep in the journal is not worth it
 
 
-def limits_of(agent: Agent, tools: Mapping[str, Tool], settings: Mapping[str, Limit]) -> dict[str, Named]:
-    """The limits of the agent's tools that have any: the tool's own, or the operator's in its place, and the agent's."""
+def limits_of(
+    agent: Agent, tools: Mapping[str, Tool], settings: Mapping[str, Limit], workspace: str
+) -> dict[str, Named]:
+    """The limits of the agent's tools that have any: the tool's own, or the operator's in its place, and the agent's. Each
+    workspace has its own: what one of them does is not felt in another."""
+    within = "" if workspace == DEFAULT else f"{workspace}/"
     found: dict[str, Named] = {}
     for name, tool in tools.items():
         shared, own = settings.get(name, tool.limit), agent.limits.tools.get(name)
-        limits: list[tuple[str, Limit]] = [(f"tool:{name}", shared)] if shared else []
+        limits: list[tuple[str, Limit]] = [(f"tool:{within}{name}", shared)] if shared else []
         if own:
-            limits.append((f"tool:{name}@{agent.name}", Limit(own.concurrent, own.rate)))
+            limits.append((f"tool:{within}{name}@{agent.name}", Limit(own.concurrent, own.rate)))
         if limits:
             found[name] = tuple(limits)
     return found
@@ -94,7 +99,7 @@ def _sleep(live: Live, call: CallState, pause: float, name: str, why: str) -> Sl
 
 def place_of(live: Live) -> Place:
     """Where a run stands in its agent's line."""
-    return f"agent:default/{live.spec.name}", live.run, ""
+    return f"agent:{live.workspace}/{live.spec.name}", live.run, ""
 
 
 async def may_run(live: Live, urgent: bool) -> bool:
@@ -106,7 +111,7 @@ async def may_run(live: Live, urgent: bool) -> bool:
         await live.turns.forget(live.run)
         return True
     if limits.starts is not None and _unbegun(state) and not urgent:
-        place = (f"starts:default/{live.spec.name}", live.run, "")
+        place = (f"starts:{live.workspace}/{live.spec.name}", live.run, "")
         if await live.turns.turn(place, parse_rate(limits.starts)):
             return False
     if limits.runs is None:

@@ -23,6 +23,7 @@ from remit.gate.rules import Rule as Compilable
 from remit.gate.rules import compile_rules
 from remit.gate.standing import EVERYBODY, GROUP, Hours, Limit
 from remit.settings import Settings
+from remit.store.guest import DEFAULT
 
 FILE = "rules.yaml"
 
@@ -77,8 +78,8 @@ _LOADED: dict[
 
 
 @cache
-def _place(rules: Path | None, folder: Path) -> Path:
-    return rules or folder / FILE
+def _place(rules: Path | None, folder: Path, workspace: str) -> Path:
+    return rules or (folder if workspace == DEFAULT else folder / "workspaces" / workspace) / FILE
 
 
 def workspace_of(settings: Settings) -> Workspace:
@@ -117,7 +118,7 @@ def read_workspace(text: str, path: Path) -> Workspace:
 
 def place_of(settings: Settings) -> Path:
     """Where the file stands, or would."""
-    return _place(settings.rules, settings.data_dir)
+    return _place(settings.rules, settings.data_dir, settings.workspace)
 
 
 def _made(data: Json, path: Path) -> Workspace:

@@ -25,6 +25,7 @@ from remit.journal.state import State
 from remit.library.support import demo as support
 from remit.library.support import shop
 from remit.outfit import find_agent
+from remit.resources import beside
 from remit.said import brief
 
 
@@ -57,7 +58,7 @@ def demo(
 async def _demo(model: str | None, chosen: list[support.Case], picture: Path | None, as_json: bool) -> None:
     out = errors if as_json else console
     async with open_app(settings.load(), progress=Download()) as app:
-        url = await app.beside("shop")
+        url = await beside(app.store, "shop")
         agent = find_agent("support")
         agent = agent.model_copy(update={"model": model}) if model else agent
         out.print("Opening the shop: 500 customers, 1,000 orders, 50 products …", style="dim")

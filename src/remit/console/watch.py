@@ -73,8 +73,8 @@ async def look(store: Store) -> Asks:
     """What waits now."""
     query = """
         select run, ask_id, (select max(seq) from events where events.run = asks.run)
-        from asks order by at limit %s
+        from asks join runs on runs.id = asks.run where runs.workspace = %s order by at limit %s
     """
     async with store.pool.connection() as connection:
-        rows = await (await connection.execute(query, (MOST,))).fetchall()
+        rows = await (await connection.execute(query, (store.workspace, MOST))).fetchall()
     return {(run, ask): seq for run, ask, seq in rows}

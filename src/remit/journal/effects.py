@@ -22,7 +22,7 @@ Outcome = Literal["in doubt", "ok", "undone", "failed", "mend", "rejected", "unk
 
 NEWEST = """
     select run from events as intent
-    where type = 'intended' and (not %(doubtful)s or not exists (
+    where type = 'intended' and (select workspace from runs where runs.id = intent.run) = %(workspace)s and (not %(doubtful)s or not exists (
         select from events as outcome
         where outcome.run = intent.run and outcome.seq > intent.seq and outcome.type = 'acted'
           and remit_field(outcome.body, 'call_id') = remit_field(intent.body, 'call_id')
@@ -101,7 +101,9 @@ async def list_effects(
 ) -> list[Effect]:
     """The newest effects of all runs, newest first; `doubtful`: only those whose outcome is not known."""
     async with store.pool.connection() as connection:
-        found = await connection.execute(NEWEST, {"doubtful": doubtful, "limit": limit})
+        found = await connection.execute(
+            NEWEST, {"workspace": store.workspace, "doubtful": doubtful, "limit": limit}
+        )
         runs = [row[0] for row in await found.fetchall()]
     effects = [effect for run in runs for effect in ledger(await journal.read(run))]
     if doubtful:

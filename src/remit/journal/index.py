@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -51,11 +51,12 @@ async def list_runs(
     query = """
         select id, agent, goal, person, status, created_at, updated_at, case when marks is not null then coalesce(cost, 0) end as cost
         from runs
-        where workspace = 'default' and (%(any)s or status = any(%(status)s)) and (%(agent)s = '' or agent = %(agent)s)
+        where workspace = %(workspace)s and (%(any)s or status = any(%(status)s)) and (%(agent)s = '' or agent = %(agent)s)
           and (%(before)s::timestamptz is null or created_at < %(before)s)
         order by created_at desc limit %(limit)s
     """
     values: dict[str, Any] = {
+        "workspace": store.workspace,
         "any": not status,
         "status": list(status),
         "agent": agent,
@@ -81,13 +82,13 @@ async def list_asks(
     query = """
         select a.run, a.ask_id, a.kind, a.text, a.at, a.expires, r.agent, r.goal
         from asks a join runs r on r.id = a.run
-        where (%(run)s::uuid is null or a.run = %(run)s)
+        where r.workspace = %(workspace)s and (%(run)s::uuid is null or a.run = %(run)s)
           and (%(at)s::timestamptz is null
                or a.at >= %(at)s and (a.at, a.run, a.ask_id) > (%(at)s, %(last)s::uuid, %(ask)s))
         order by a.at, a.run, a.ask_id limit %(limit)s
     """
     at, last, ask = after or (None, None, None)
-    values = {"run": run, "at": at, "last": last, "ask": ask, "limit": limit}
+    values = {"workspace": store.workspace, "run": run, "at": at, "last": last, "ask": ask, "limit": limit}
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(AskRow)) as cursor,
@@ -98,7 +99,8 @@ async def list_asks(
 async def count_archived(store: Store) -> int:
     """Runs in the archive: what is read from events passes over them."""
     async with store.pool.connection() as connection:
-        row = await (await connection.execute("select count(*) from archives")).fetchone()
+        query = "select count(*) from archives join runs on runs.id = archives.run where runs.workspace = %s"
+        row = await (await connection.execute(query, (store.workspace,))).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -199,20 +201,23 @@ async def find_run(store: Store, prefix: str) -> UUID:
     several do."""
     async with store.pool.connection() as connection:
         if prefix == "last":
-            cursor = await connection.execute(
-                "select id from runs where parent is null order by created_at desc limit 1"
-            )
+            query: LiteralString = """
+                select id from runs where workspace = %s and parent is null order by created_at desc limit 1
+            """
+            cursor = await connection.execute(query, (store.workspace,))
         elif not prefix or set(prefix.lower()) - set("0123456789abcdef-"):
             raise UserError(f"{prefix!r} is not a run's id; `remit runs` lists them")
         else:
             low = prefix.lower().replace("-", "")[:32]
-            bounds = (UUID(low.ljust(32, "0")), UUID(low.ljust(32, "f")))
-            cursor = await connection.execute(
-                "select id from runs where id between %s and %s limit 2", bounds
-            )
+            bounds = (store.workspace, UUID(low.ljust(32, "0")), UUID(low.ljust(32, "f")))
+            query = "select id from runs where workspace = %s and id between %s and %s limit 2"
+            cursor = await connection.execute(query, bounds)
         rows = await cursor.fetchall()
         if not rows and prefix != "last":
-            query = "select run, deleted_at, policy from tombstones where run between %s and %s limit 1"
+            query = """
+                select run, deleted_at, policy from tombstones
+                where workspace = %s and run between %s and %s limit 1
+            """
             for run, at, policy in await (await connection.execute(query, bounds)).fetchall():
                 raise NoSuchRun(f"run {run} was deleted on {at:%d %B %Y} by the policy {policy!r}")
     if not rows:

@@ -23,6 +23,7 @@ import psycopg
 from remit.errors import Busy
 from remit.journal.lease import Leases
 from remit.rate import Rate
+from remit.store.guest import DEFAULT
 from remit.store.store import Store
 
 RECOUNT = 2.0  # seconds that a count of open runs is believed
@@ -175,11 +176,11 @@ def words(name: str, most: int, due: datetime, busy: int) -> str:
     return f"queued: {busy} of {most} runs of {agent} are running"
 
 
-async def open_runs(store: Store, most: int, agent: str = "") -> int:
-    """How many runs are open, of an agent or at all; not counted further than `most`."""
+async def open_runs(store: Store, most: int, agent: str = "", workspace: str = DEFAULT) -> int:
+    """How many runs are open, of an agent or in all workspaces; not counted further than `most`."""
     some: LiteralString = "select from runs where status in ('running', 'waiting', 'paused')"
-    one: LiteralString = some + " and workspace = 'default' and agent = %s"
-    values: Sequence[object] = (agent, most) if agent else (most,)
+    one: LiteralString = some + " and workspace = %s and agent = %s"
+    values: Sequence[object] = (workspace, agent, most) if agent else (most,)
     query: LiteralString = f"select count(*) from ({one if agent else some} limit %s) as found"
     async with store.pool.connection() as connection:
         row = await (await connection.execute(query, values)).fetchone()
@@ -194,25 +195,26 @@ class Openings:
 
     store: Store
     most: int
-    _known: dict[str, tuple[int, float]] = field(
+    _known: dict[tuple[str, str], tuple[int, float]] = field(
         default_factory=dict
-    )  # agent, "" is all -> open, counted when
+    )  # workspace and agent, "" is all -> open, counted when
 
-    async def admit(self, agent: str, queue: int | None) -> None:
+    async def admit(self, agent: str, queue: int | None, workspace: str) -> None:
         """Count one more in. Raises Busy."""
-        limits = [("", self.most)] if queue is None else [("", self.most), (agent, queue)]
+        limits = [(("", ""), self.most)]
+        limits += [] if queue is None else [((workspace, agent), queue)]
         for name, most in limits:
             if await self._open(name, most) >= most:
-                raise Busy(full(name, most))
+                raise Busy(full(name[1], most))
         for name, _ in limits:
             count, at = self._known[name]
             self._known[name] = (count + 1, at)
 
-    async def _open(self, name: str, most: int) -> int:
+    async def _open(self, name: tuple[str, str], most: int) -> int:
         count, at = self._known.get(name, (0, 0.0))
         age = monotonic() - at
         if age > RECOUNT or most <= EXACT or (count >= most and age > RECOUNT / 4):
-            count = await open_runs(self.store, most, name)
+            count = await open_runs(self.store, most, name[1], name[0])
             self._known[name] = (count, monotonic())
         return count
 

@@ -51,6 +51,7 @@ async def list_reviewers(store: Store, since: timedelta | None = None) -> list[R
                  and remit_field(asked.body, 'kind') = 'approval'
             join events as first on first.run = word.run and first.seq = 1
             where word.type in ('replied', 'endorsed')
+              and (select workspace from runs where runs.id = word.run) = %(workspace)s
               and (%(since)s::interval is null or word.at >= now() - %(since)s::interval)
               and not (remit_field(first.body, 'fork_of') is not null and word.at = first.at)
               and not (remit_field(word.body, 'by') = 'expiry'
@@ -74,4 +75,6 @@ async def list_reviewers(store: Store, since: timedelta | None = None) -> list[R
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Reviewer)) as cursor,
     ):
-        return await (await cursor.execute(query, {"since": since, "quick": QUICK})).fetchall()
+        return await (
+            await cursor.execute(query, {"workspace": store.workspace, "since": since, "quick": QUICK})
+        ).fetchall()

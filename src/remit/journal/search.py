@@ -105,11 +105,16 @@ async def search(
     """The newest, or the page just `older` or just `newer` than a place."""
     upward = newer is not None
     query, values = query_of(wanted, older, newer)
+    values = {**values, "workspace": store.workspace, "limit": limit + 1}
+    # Found by Remit itself, and seen by whoever asks: conditions on words and the like may not be tried on rows before it is
+    # known that these may be seen, so that an index of them is no help to a guest.
     async with (
-        store.pool.connection() as connection,
+        store.as_owner().pool.connection() as connection,
         connection.cursor(row_factory=class_row(RunRow)) as cursor,
     ):
-        rows = await (await cursor.execute(query, {**values, "limit": limit + 1}, prepare=False)).fetchall()
+        rows = await (await cursor.execute(query, values, prepare=False)).fetchall()
+    if store.guest:
+        rows = await _seen(store, rows)
     more, rows = len(rows) > limit, rows[:limit]
     if upward:
         rows.reverse()
@@ -123,11 +128,21 @@ async def search(
     )
 
 
+async def _seen(store: Store, rows: Sequence[RunRow]) -> list[RunRow]:
+    """Those that whoever has the store may see, in their order."""
+    async with store.pool.connection() as connection:
+        found = await connection.execute(
+            "select id from runs where id = any(%s)", ([row.id for row in rows],)
+        )
+        seen = {run for (run,) in await found.fetchall()}
+    return [row for row in rows if row.id in seen]
+
+
 def query_of(
     wanted: Wanted, older: Place | None, newer: Place | None
 ) -> tuple[LiteralString, Mapping[str, Any]]:
     """Only what is asked for stands in it, so that each question is planned for the index that answers it."""
-    parts: list[LiteralString] = ["workspace = 'default'"]
+    parts: list[LiteralString] = ["workspace = %(workspace)s"]
     values: dict[str, Any] = {}
     if wanted.agent:
         parts.append("agent = %(agent)s")
@@ -187,15 +202,16 @@ async def agents_known(store: Store) -> list[str]:
     """Names of agents that ever had a run, from one to the next by the index."""
     query = """
         with recursive known as (
-            (select agent from runs where workspace = 'default' order by agent limit 1)
+            (select agent from runs where workspace = %(workspace)s order by agent limit 1)
             union all
-            select (select agent from runs where workspace = 'default' and agent > known.agent order by agent limit 1)
+            select (select agent from runs where workspace = %(workspace)s and agent > known.agent order by agent limit 1)
             from known where known.agent is not null
         )
-        select agent from known where agent is not null limit %s
+        select agent from known where agent is not null limit %(limit)s
     """
+    values = {"workspace": store.workspace, "limit": MOST_AGENTS}
     async with store.pool.connection() as connection:
-        return [row[0] for row in await (await connection.execute(query, (MOST_AGENTS,))).fetchall()]
+        return [row[0] for row in await (await connection.execute(query, values)).fetchall()]
 
 
 async def descendants(store: Store, run: UUID, limit: int = 200) -> list[tuple[UUID, RunRow]]:

@@ -32,13 +32,13 @@ LONG = (
 
 SET_ASIDE: LiteralString = """
     select place, number, total, unread, units
-    from remit_set_aside(%s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s::text[])
+    from remit_set_aside(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s::text[])
 """
 # Not settled, and nobody is about to: the run has ended, or it is long ago and no living process has the run. What was
 # looked up once is looked up again only when its journal has grown.
 LEFT: LiteralString = """
     select s.run, s.call, s.tool, s.at from sums as s join runs on runs.id = s.run
-    where not s.settled and s.tool = any(%(tools)s) and s.run <> %(run)s
+    where not s.settled and s.workspace = %(workspace)s and s.tool = any(%(tools)s) and s.run <> %(run)s
       and (runs.status not in ('running', 'waiting', 'paused') or (
                s.at < now() - make_interval(secs => %(long)s)
                and not exists (select from leases join workers on workers.id = leases.worker where leases.run = s.run)))
@@ -67,6 +67,7 @@ SETTLE: LiteralString = """
 class Aside:
     """A call that is to be judged, as far as sums go by it."""
 
+    workspace: str
     run: UUID
     call: str
     tool: str
@@ -107,12 +108,12 @@ async def set_aside(
     about = (call.run, call.call, call.tool, call.agent, call.person, call.email, Jsonb(call.amounts))
     columns = zip(*((one.tool, one.argument, float(one.seconds), one.scope) for one in sums), strict=True)
     asked = [list(column) for column in columns] or [[], [], [], []]
-    values = (decide is not None, *about, *asked)
+    values = (call.workspace, decide is not None, *about, *asked)
     try:
         if decide is None:
-            await tidy(journal, asked[0], call.run)
+            await tidy(journal, call, asked[0])
         found, kept = await _set_aside(journal.store, values, decide)
-        if not kept and decide is not None and await tidy(journal, asked[0], call.run):
+        if not kept and decide is not None and await tidy(journal, call, asked[0]):
             found, _ = await _set_aside(journal.store, values, decide)
     except (psycopg.Error, OSError) as error:
         raise StoreError(f"sums could not be read: {str(error).strip() or type(error).__name__}") from error
@@ -161,10 +162,11 @@ async def settle(store: Store, *several: Settled) -> None:
         ) from error
 
 
-async def tidy(journal: Journal, tools: Sequence[str], run: UUID) -> bool:
+async def tidy(journal: Journal, call: Aside, tools: Sequence[str]) -> bool:
     """Settle from the journal what other runs have left; whether there was any."""
+    values = {"workspace": call.workspace, "tools": list(tools), "run": call.run, "long": LONG}
     async with journal.store.pool.connection() as connection:
-        found = await connection.execute(LEFT, {"tools": list(tools), "run": run, "long": LONG}, prepare=True)
+        found = await connection.execute(LEFT, values, prepare=True)
         rows = await found.fetchall()
     for left in {row[0] for row in rows}:
         await settle(journal.store, *await _looked_up(journal, [row for row in rows if row[0] == left]))

@@ -82,11 +82,11 @@ async def remove_secret(store: Store, name: str) -> None:
     raise UnknownName("secret", name, [row[0] for row in rows])
 
 
-async def sealed_secrets(store: Store, workspace: str, names: Collection[str]) -> dict[str, bytes]:
-    """Those of the names that are there in a workspace, as they are kept."""
+async def sealed_secrets(store: Store, names: Collection[str]) -> dict[str, bytes]:
+    """Those of the names that are there, as they are kept."""
     query = "select name, sealed from secrets where workspace = %s and name = any(%s)"
     async with store.pool.connection() as connection:
-        rows = await (await connection.execute(query, (workspace, list(names)))).fetchall()
+        rows = await (await connection.execute(query, (store.workspace, list(names)))).fetchall()
     return {name: bytes(sealed) for name, sealed in rows}
 
 

@@ -44,6 +44,7 @@ class Store:
     settings: Settings
     pooler: Pooler | None = None  # between us and the server
     workspace: str = DEFAULT  # whose things are listed and made by it
+    owner: Pool | None = field(default=None, repr=False)  # connections that see every workspace
     guests: AsyncConnectionPool[GuestConnection] | None = field(default=None, repr=False)
 
     @property
@@ -53,10 +54,19 @@ class Store:
 
     @property
     def own(self) -> Pool:
-        """The pool of connections that see every workspace."""
-        if not isinstance(self.pool, AsyncConnectionPool):
+        """The owner's pool, for what holds a connection or hands it on. A guest has none."""
+        if self.owner is None or self.guest:
             raise TypeError("a guest of the database has no pool of its own")
-        return self.pool
+        return self.owner
+
+    def as_owner(self, workspace: str = "") -> Store:
+        """This workspace, or another, in the hands of Remit itself: for whoever advances a run of it, and for what no policy can
+        decide, as who may come in. Whoever uses it names the workspace in each query."""
+        if workspace in ("", self.workspace) and not self.guest:
+            return self
+        if self.owner is None:
+            raise TypeError("this store has no connections of the owner")
+        return replace(self, pool=self.owner, workspace=workspace or self.workspace)
 
     def within(self, workspace: str) -> Store:
         """The same database in the hands of people of one workspace. Raises UserError for what is no name of one."""
@@ -99,7 +109,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         )
         await held.enter_async_context(pool)
         await held.enter_async_context(guests)
-        yield Store(url, pool, settings, pooler, guests=guests)
+        yield Store(url, pool, settings, pooler, owner=pool, guests=guests)
 
 
 async def prepare(url: str) -> Pooler | None:

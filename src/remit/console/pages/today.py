@@ -113,9 +113,11 @@ def waits(tallies: Sequence[Tally], days: Sequence[datetime]) -> Table:
 async def standing(store: Store) -> dict[str, int]:
     """How many runs are open, by state; ended ones are counted by nobody, there may be millions."""
     query = """
-        select status, count(*) from runs where status in ('running', 'waiting', 'paused') group by status
+        select status, count(*) from runs
+        where workspace = %s and status in ('running', 'waiting', 'paused') group by status
     """
+    asking = "select count(*) from asks join runs on runs.id = asks.run where runs.workspace = %s"
     async with store.pool.connection() as connection:
-        found: dict[str, int] = dict(await (await connection.execute(query)).fetchall())
-        asks = await (await connection.execute("select count(*) from asks")).fetchone()
+        found: dict[str, int] = dict(await (await connection.execute(query, (store.workspace,))).fetchall())
+        asks = await (await connection.execute(asking, (store.workspace,))).fetchone()
     return {**dict.fromkeys(OPEN, 0), **found, "asks": asks[0] if asks else 0}
