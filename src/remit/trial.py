@@ -42,7 +42,7 @@ async def try_out(app: App, name: str, linked: Linked, within: bool = True) -> T
         connections={name: linked.connection},
         resources={name: linked.url} if linked.url else {},
     )
-    secrets = await open_secrets(alone, {}, app.store, app.store.workspace)
+    secrets = await open_secrets(alone, {}, app.store)
     try:
         match linked.kind:
             case "mcp":
