@@ -166,6 +166,16 @@ async def test_a_stranger_is_sent_to_sign_in_from_every_route(stranger: httpx.As
             )
 
 
+async def test_what_somebody_tried_without_the_right_is_logged(
+    browser_of: SignIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = await browser_of("bo", "viewer")
+    await browser.get("/settings/people/1%0Aforged")
+    await browser.post("/settings/people")
+    assert "'bo' may not POST '/settings/people'" in caplog.text
+    assert "\nforged" not in caplog.text
+
+
 async def test_a_change_of_role_holds_from_the_next_request_on(app: App, browser_of: SignIn) -> None:
     browser = await browser_of("bo", "viewer")
     path = f"/inbox/{NOWHERE}/a1"

@@ -308,9 +308,12 @@ async def test_what_is_confirmed_is_confirmed_by_the_password(
     await app_earlier(app, "sessions", "proved_at")
     assert not await one(app, "select proved_at > clock_timestamp() - interval '15 min' from sessions")
     assert (await stranger.post("/confirm", data={"password": OTHER})).status_code == 401
+    before = stranger.cookies[COOKIE]
     done = await stranger.post("/confirm", data={"password": WORDS, "next": "/account"})
     assert (done.status_code, done.headers["location"]) == (303, "/account")
-    assert await one(app, "select proved_at > clock_timestamp() - interval '15 min' from sessions")
+    assert stranger.cookies[COOKIE] != before
+    query = "select proved_at > clock_timestamp() - interval '15 min' from sessions where revoked_at is null"
+    assert await one(app, query)
 
 
 async def test_sign_ins_and_refusals_are_in_the_audit_log_with_where_they_came_from(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI, Request
@@ -42,6 +43,7 @@ from remit.lately import Lately
 from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.http import McpDoor
 
+LOG = logging.getLogger(__name__)
 PAGES = (
     today,
     inbox,
@@ -105,6 +107,8 @@ async def _told(request: Request, error: Exception) -> Response:
     """What was wrong, in words: a person's mistake and what is not there are no faults of the server."""
     if isinstance(error, Unsure):
         return RedirectResponse(f"/confirm?{urlencode({'next': request.url.path})}", 303)
+    if isinstance(error, Forbidden):
+        LOG.warning("%r may not %s %r", request.state.who, request.method, request.url.path)
     status = 404 if missing(request, error) else 400
     status = 403 if isinstance(error, Forbidden) else status
     return page(request, "problem.html", status if isinstance(error, UserError) else 503, message=str(error))

@@ -153,14 +153,6 @@ async def end_sessions(
     return ended.rowcount
 
 
-async def proved(store: Store, session: int) -> None:
-    """They have just shown that it is they."""
-    async with store.pool.connection() as connection:
-        await connection.execute(
-            "update sessions set proved_at = clock_timestamp() where id = %s", (session,)
-        )
-
-
 async def know(store: Store, token: str, who: str) -> str:
     """From now on this browser is known to the account; the mark that it keeps."""
     token = token if 20 < len(token) < 100 else secrets.token_urlsafe(32)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.audit import record
-from remit.console.session import Door, knows, proved
+from remit.console.session import Door, knows
 from remit.console.show import here, page
 from remit.console.signing import address_of, let_in, let_out, local, mark_of
 from remit.errors import Busy, UserError
@@ -89,9 +89,8 @@ async def ask_again(request: Request, next: str = "/") -> Response:
 async def confirm(request: Request, password: Typed = "", next: Typed = "/") -> Response:
     """Show that it is you still, before what changes who may do what."""
     try:
-        if await prove(request, request.state.who, password):
-            await proved(here(request).store, request.state.session.id)
-            return RedirectResponse(local(next), 303)
+        if who := await prove(request, request.state.who, password):
+            return await let_in(request, who, "password", next)
         wrong, status = "That is not your password.", 401
     except Busy as error:
         wrong, status = str(error), 429
