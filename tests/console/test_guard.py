@@ -68,3 +68,10 @@ async def test_every_answer_has_the_headers_that_keep_foreign_code_out(stranger:
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert "server" not in headers
+
+
+async def test_an_address_that_no_page_has_is_answered_by_a_page(browser: httpx.AsyncClient) -> None:
+    for path, status in (("/nowhere", 404), ("/inbox/fresh", 405), ("/runs/1/fork?at=x", 400)):
+        answer = await browser.get(path)
+        assert answer.status_code == status
+        assert "That did not work" in answer.text

