@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any, TypedDict
 from urllib.parse import urlencode
@@ -14,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from remit.audit import Entry, entries, record
+from remit.console.cells import row
 from remit.console.pages.runs import day
 from remit.console.show import here, needs, page
 from remit.errors import UnknownName
@@ -24,7 +23,6 @@ PAGE = 50
 AT_ONCE = 1_000  # entries read for a piece of a file
 FIELDS = ("who", "what", "about", "from", "until")
 FORMS = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
-COMPUTED = "=+-@\t\r\n"  # a spreadsheet takes a cell that begins with one of these for a formula
 
 
 class Asked(TypedDict, total=False):
@@ -69,7 +67,7 @@ async def export(request: Request, form: str = "jsonl") -> StreamingResponse:
 
 async def written(store: Store, asked: Asked, form: str) -> AsyncGenerator[str]:
     if form == "csv":
-        yield _row(["id", "at", "who", "what", "about", "detail"])
+        yield row(["id", "at", "who", "what", "about", "detail"])
     before: int | None = None
     while found := await entries(store, **asked, before=before, limit=AT_ONCE):
         before = found[-1].id
@@ -83,14 +81,7 @@ def _json(one: Entry) -> str:
 
 def _csv(one: Entry) -> str:
     detail = json.dumps(one.detail, ensure_ascii=False) if one.detail else ""
-    return _row([str(one.id), one.at.isoformat(), one.who, one.what, one.about, detail])
-
-
-def _row(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    safe = [f"'{cell}" if cell.startswith(tuple(COMPUTED)) else cell for cell in cells]
-    csv.writer(out, lineterminator="\r\n").writerow(safe)
-    return out.getvalue()
+    return row([str(one.id), one.at.isoformat(), one.who, one.what, one.about, detail])
 
 
 def _asked(typed: dict[str, str]) -> Asked:

@@ -15,8 +15,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.agents.report import effects
+from remit.app import App
 from remit.console.pages.timeline import chart, entries, part_of
 from remit.console.show import here, needs, page, require
+from remit.dispatch import open_dispatch
 from remit.errors import NotWaiting, UnknownName, UserError
 from remit.journal.events import Event
 from remit.journal.facts import HAPPENED
@@ -34,7 +36,7 @@ DEEDS = ("pause", "resume", "cancel")
 @router.get("/runs")
 async def runs(request: Request, older: str = "", newer: str = "") -> HTMLResponse:
     app = here(request)
-    asked = {name: request.query_params.get(name, "").replace("\0", "").strip() for name in FIELDS}
+    asked = asked_for(request)
     wrong = {name: why for name in ("least", "most") if (why := _unusable(asked[name]))}
     found = Found(())
     if not wrong:
@@ -55,11 +57,17 @@ async def runs(request: Request, older: str = "", newer: str = "") -> HTMLRespon
         states=("open", *STATES),
         agents=await agents_known(app.store),
         queued=await in_line(app.store, [row.id for row in found.rows if row.status == "running"]),
+        export="/runs.csv" + (f"?{urlencode(filters)}" if filters else ""),
         first="/runs" + (f"?{urlencode(filters)}" if filters else ""),
         at_first=not older and not newer,
         to_newer=found.newer and f"/runs?{urlencode({**filters, 'newer': found.newer})}",
         to_older=found.older and f"/runs?{urlencode({**filters, 'older': found.older})}",
     )
+
+
+def asked_for(request: Request) -> dict[str, str]:
+    """The filters as they were typed."""
+    return {name: request.query_params.get(name, "").replace("\0", "").strip() for name in FIELDS}
 
 
 def wanted(asked: dict[str, str]) -> Wanted:
@@ -176,14 +184,20 @@ async def steer(request: Request, prefix: str, deed: str, why: Annotated[str, Fo
     require(request, "runs:write")
     app = here(request)
     found = await app.find(prefix)
-    who: str = request.state.who
+    await do(app, found, deed, request.state.who, why)
+    return RedirectResponse(f"/runs/{found}", 303)
+
+
+async def do(app: App, run: UUID, deed: str, who: str, why: str = "") -> None:
+    """Raises NotWaiting where the run has ended, UnknownName for what nobody can do to a run."""
     match deed:
         case "pause":
-            await app.pause(found, who)
+            await app.pause(run, who)
         case "resume":
-            await app.resume(found, who)
+            await app.resume(run, who)
+            async with open_dispatch(app.store) as dispatch:
+                await dispatch.enqueue(run)
         case "cancel":
-            await app.cancel(found, who, why.strip()[:500])
+            await app.cancel(run, who, why.strip()[:500])
         case _:
             raise UnknownName("deed", deed, DEEDS, "the page of a run")
-    return RedirectResponse(f"/runs/{found}", 303)

@@ -1,0 +1,82 @@
+"""A run as a file: its journal for programs, or a page to read and keep; and what a search found, as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+
+from remit.agents.report import effects
+from remit.console.cells import row
+from remit.console.pages.runs import asked_for, wanted
+from remit.console.pages.timeline import entries
+from remit.console.show import ENVIRONMENT, here, needs
+from remit.gate.unseen import shown
+from remit.journal.events import Event
+from remit.journal.index import RunRow
+from remit.journal.search import Place, Wanted, search
+from remit.journal.state import fold
+from remit.store.store import Store
+
+router = APIRouter(dependencies=[needs("runs:read")])
+AT_ONCE = 500  # runs read in one go
+HEADS = ("run", "goal", "state", "agent", "for", "cost in $", "begun", "changed")
+
+
+@router.get("/runs.csv")
+async def listed(request: Request) -> StreamingResponse:
+    """All that the filters find, newest first. Raises UserError for a filter that is none."""
+    rows = _table(here(request).store, wanted(asked_for(request)))
+    return StreamingResponse(rows, headers=_named("runs.csv"), media_type="text/csv; charset=utf-8")
+
+
+async def _table(store: Store, sought: Wanted) -> AsyncGenerator[str]:
+    yield row(HEADS)
+    older: Place | None = None
+    while True:
+        found = await search(store, sought, older=older, limit=AT_ONCE)
+        yield "".join(row(_cells(one)) for one in found.rows)
+        older = found.older
+        if older is None:
+            return
+
+
+def _cells(one: RunRow) -> list[str]:
+    cost = "" if one.cost is None else f"{one.cost:f}"
+    times = (one.created_at.isoformat(), one.updated_at.isoformat())
+    return [str(one.id), shown(one.goal), one.status, shown(one.agent), shown(one.person), cost, *times]
+
+
+@router.get("/runs/{prefix}/export")
+async def export(request: Request, prefix: str, form: Literal["jsonl", "html"] = "jsonl") -> Response:
+    """Its journal, an event a line; or a page by itself, that needs nothing else to be read."""
+    app = here(request)
+    run = await app.find(prefix)
+    events = await app.journal.read(run)
+    name = _named(f"run-{str(run)[:8]}.{form}")
+    if form == "jsonl":
+        return StreamingResponse(_lines(events), headers=name, media_type="application/jsonl")
+    state = fold(events)
+    text = ENVIRONMENT.get_template("export.html").render(
+        run=run,
+        state=state,
+        started=state.started,
+        events=events,
+        entries=entries(events, state),
+        did=effects(state),
+    )
+    return Response(text, headers=name, media_type="text/html; charset=utf-8")
+
+
+async def _lines(events: Sequence[Event]) -> AsyncGenerator[str]:
+    for event in events:
+        said = {"run": str(event.run), "seq": event.seq, "at": event.at.isoformat()}
+        body = event.body.model_dump(mode="json", exclude={"big"})
+        yield json.dumps({**said, "body": body}, ensure_ascii=False) + "\n"
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
