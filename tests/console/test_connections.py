@@ -10,8 +10,11 @@ import httpx
 import pytest
 
 from remit.agents.load import parse_agent
+from remit.agents.yaml import plain
 from remit.app import App
 from remit.audit import entries
+from remit.catalogue.kept import kept
+from remit.catalogue.text import document
 from remit.catalogue.work import judged, publish, save
 from remit.connections import linked_of, list_connections, resolved, set_connection
 from remit.errors import SpecError, UserError
@@ -21,6 +24,7 @@ from remit.testing import ScriptedModel
 from remit.trial import try_out
 from tests.agents.test_loop import ANN, call, finish
 from tests.console.conftest import SignIn
+from tests.console.test_agents import begun, saved
 from tests.console.test_inbox import EVIL, SAFE, words
 from tests.mcp.conftest import site  # noqa: F401
 from tests.tools.test_http import reply, serving
@@ -68,8 +72,8 @@ async def test_a_server_of_tools_is_added_read_and_used_by_an_agent_that_names_i
     assert "nobody has read" in wrong[0].what
     assert (await pinned(browser, find_customer="read")).status_code == 303
     assert "find_customer looks, at a system of ours" in words(await browser.get("/connections/crm"))
-    kept = await save(app, "desk", DESK, "ann", None, browser=True)
-    await publish(app, "desk", "ann", kept.rev)
+    draft = await save(app, "desk", DESK, "ann", None, browser=True)
+    await publish(app, "desk", "ann", draft.rev)
     assert "desk" in words(await browser.get("/connections"))
     model = ScriptedModel([[call("crm_find_customer", email="ann@a.example")], finish()], by_turn=True)
     run = await app.start(parse_agent(DESK), "look at ann@a.example", person=ANN, model=model)
@@ -86,6 +90,33 @@ async def test_a_server_of_tools_is_added_read_and_used_by_an_agent_that_names_i
         "connection.changed",
         "connection.added",
     ]
+
+
+async def test_a_builder_gives_an_agent_connections_by_ticks_and_takes_them_away(
+    app: App,
+    browser: httpx.AsyncClient,
+    site: str,  # noqa: F811
+) -> None:
+    await add(browser, site)
+    await pinned(browser, find_customer="read", wipe="destroy")
+    await set_connection(app.store, "api", linked_of("api", {"http": "https://api.example"}), "ann")
+    page = await begun(browser)
+    assert "Connection crm" in page
+    assert "HTTP API, requests to it get its key" in page
+    page = await saved(
+        browser, page, tools=["crm_find_customer", "crm_wipe"], systems=["api"], instructions=["x"]
+    )
+    data = document((await kept(app.store, "desk")).text)
+    assert plain(data["connections"]) == {"api": {"use": "api"}, "crm": {"use": "crm"}}
+    assert plain(data["tools"]) == ["crm:find_customer", "crm:wipe"]
+    text = (await kept(app.store, "desk")).text
+    page = await saved(browser, page)
+    assert (await kept(app.store, "desk")).text == text, "as it is shown it stays"
+    page = await saved(browser, page, tools=["crm_wipe"], systems=[])
+    data = document((await kept(app.store, "desk")).text)
+    assert plain(data["connections"]) == {"crm": {"use": "crm"}}
+    await saved(browser, page, tools=["files_read"])
+    assert "connections" not in document((await kept(app.store, "desk")).text)
 
 
 async def test_only_what_was_read_is_pinned(browser: httpx.AsyncClient, app: App, site: str) -> None:  # noqa: F811

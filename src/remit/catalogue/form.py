@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from remit.agents.yaml import plain
-from remit.catalogue.offer import Offer
+from remit.catalogue.offer import Offer, Use
 from remit.catalogue.offered import Loc
 from remit.catalogue.plain import Choice, blocks
 from remit.catalogue.text import written
@@ -62,6 +62,7 @@ def shown(data: Mapping[str, Json], offer: Offer) -> dict[str, list[str]]:
     found["tools"] = list(dict.fromkeys(name for entry in entries for name in offer.stands_for(entry)))
     found["entries"] = [entry for entry in entries if not offer.stands_for(entry)]
     found["team"] = [member_name(one) for one in listed(data.get("team"))]
+    found["systems"] = [name for name, one in offer.systems.items() if _uses(data, one.use)]
     found["output"] = [json.dumps(data["output"], indent=2) if data.get("output") is not None else ""]
     known = blocks(listed(data.get("rules")))
     taken = {place for block in known.values() for place in block.places}
@@ -85,6 +86,10 @@ def shown(data: Mapping[str, Json], offer: Offer) -> dict[str, list[str]]:
             found[f"check:{place}:name"] = [str(check.get("name") or "")]
             found[f"check:{place}:text"] = [str(check.get(check_kind(check)) or "").strip()]
     return found
+
+
+def _uses(data: Mapping[str, Json], use: Use) -> bool:
+    return bool(value_at(data, ("connections", use.name, "use")) == use.of)
 
 
 def check_kind(check: Mapping[str, Json]) -> str:

@@ -1,15 +1,17 @@
-"""The tools that can be ticked for an agent: those of the registry, those of the library's agents, and those that the agent has
-already. No code is loaded for a name that only stands in a text."""
+"""What can be ticked for an agent: the tools of the registry, of the workspace's connections and of the library's agents, those
+that the agent has already, and systems that it may reach. No code is loaded for a name that only stands in a text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from remit import library
 from remit.agents.connected import connected, own_names
 from remit.agents.spec import Agent
 from remit.catalogue.find import of_library
+from remit.connections import CALLED, Linked
 from remit.errors import UserError
 from remit.tools.mcp.offer import name_of
 from remit.tools.registry import Registry, installed, resolve
@@ -34,6 +36,22 @@ class Group:
     tools: tuple[Tool, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A connection of the workspace, under the name that the agent has for it."""
+
+    name: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One that is reached by tools for any such system: an HTTP API, a database."""
+
+    use: Use
+    words: str
+
+
 @dataclass(frozen=True)
 class Offer:
     """What can be ticked, and how it is written in a spec."""
@@ -45,14 +63,16 @@ class Offer:
     several: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # entry of a spec -> the tools that it stands for
+    connects: Mapping[str, Use] = field(default_factory=dict)  # tool -> the connection that it is of
+    systems: Mapping[str, System] = field(default_factory=dict)  # without tools of their own, by name
 
     def stands_for(self, entry: str) -> tuple[str, ...]:
         """Empty for an entry that nobody knows here."""
         return self.several.get(entry, ())
 
 
-def offer_for(agent: Agent | None) -> Offer:
-    """`agent`: as it stands in the database, whose names are trusted."""
+def offer_for(agent: Agent | None, linked: Mapping[str, Linked] = MappingProxyType({})) -> Offer:
+    """`agent`: as it stands in the database, whose names are trusted; `linked`: the workspace's connections."""
     registry = installed()
     found = _Gathered(registry)
     for family, names in registry.families.items():
@@ -61,9 +81,22 @@ def offer_for(agent: Agent | None) -> Offer:
     found.several["*"] = tuple(registry.tools)
     if agent is not None:
         found.of(agent, f"Tools of {agent.name}")
+    given = {key: one.use for key, one in agent.connections.items() if one.use in linked} if agent else {}
+    for name in linked:
+        given |= {} if name in given.values() else {name: name}
+    for name, use in given.items():
+        found.link(Use(name, use), linked[use])
     for name in sorted(library.agents(), reverse=True):  # of one name, the shop's tools before the airline's
         found.of(of_library(name), f"From the library: {name}")
-    return Offer(tuple(found.groups), found.tools, found.entries, found.needs, found.several)
+    return Offer(
+        tuple(found.groups),
+        found.tools,
+        found.entries,
+        found.needs,
+        found.several,
+        found.connects,
+        found.systems,
+    )
 
 
 class _Gathered:
@@ -76,6 +109,8 @@ class _Gathered:
         self.entries: dict[str, str] = {}
         self.several: dict[str, tuple[str, ...]] = {}
         self.needs: dict[str, Mapping[str, str]] = {}
+        self.connects: dict[str, Use] = {}
+        self.systems: dict[str, System] = {}
 
     def add(self, title: str, named: Sequence[tuple[str, Tool]]) -> None:
         fresh = [(entry, tool) for entry, tool in named if tool.name not in self.tools]
@@ -84,6 +119,22 @@ class _Gathered:
             self.several[entry] = (tool.name,)
         if fresh:
             self.groups.append(Group(title, tuple(tool for _, tool in fresh)))
+
+    def link(self, use: Use, linked: Linked) -> None:
+        """The tools of a connection of the workspace that somebody has read, or the system itself."""
+        if linked.kind != "mcp":
+            by = "requests to it get its key" if linked.kind == "http" else "for the tools of databases"
+            self.systems[use.name] = System(use, f"{CALLED[linked.kind]}, {by}")
+            return
+        entry = f"{use.name}:*"
+        try:
+            theirs = connected(Agent(name="offer", tools=(entry,), connections={use.name: linked.connection}))
+        except UserError:
+            return  # nobody has read its tools yet
+        made = [(f"{use.name}:{name}", theirs[name_of(use.name, name)]) for name in linked.connection.pinned]
+        self.connects |= {tool.name: use for _, tool in made if tool.name not in self.tools}
+        self.several[entry] = tuple(tool.name for _, tool in made)
+        self.add(f"Connection {use.name}", made)
 
     def of(self, agent: Agent, title: str) -> None:
         """The tools that an agent names beyond the registry."""

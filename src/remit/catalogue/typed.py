@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from remit.agents.yaml import read
@@ -24,7 +24,7 @@ from remit.catalogue.form import (
     strings,
     value_at,
 )
-from remit.catalogue.offer import Offer
+from remit.catalogue.offer import Offer, Use
 from remit.catalogue.offered import Wrong
 from remit.catalogue.plain import Choice, about, blocks, set_choice
 from remit.catalogue.text import lines
@@ -59,6 +59,9 @@ def apply(data: dict[str, Json], sent: Sent, offer: Offer) -> list[Wrong]:
     _special(data, sent, before)  # first: by the places at which rules were shown
     if "tools" in has:
         _tools(data, sent, before, offer)
+    if "systems" in has:
+        ticked = sent.get("systems", ())
+        _connect(data, [one.use for name, one in offer.systems.items() if name in ticked], offer.systems)
     if "team" in has:
         _team(data, sent, before)
     wrong = _choices(data, sent, before, offer)
@@ -131,6 +134,11 @@ def _tools(data: dict[str, Json], sent: Sent, before: Sent, offer: Offer) -> Non
     for name in wanted:
         for key, resource in offer.needs.get(name, {}).items() if name not in before["tools"] else ():
             data.setdefault("resources", {}).setdefault(key, resource)
+    _connect(
+        data,
+        [offer.connects[name] for name in wanted if name in offer.connects],
+        {use.name for use in offer.connects.values()},
+    )
     gone = set(before["tools"]) - set(wanted)
     rules = data.get("rules")
     if isinstance(rules, list):
@@ -141,6 +149,19 @@ def _tools(data: dict[str, Json], sent: Sent, before: Sent, offer: Offer) -> Non
                 del rules[place]
         if not rules:
             del data["rules"]
+
+
+def _connect(data: dict[str, Json], wanted: Sequence[Use], known: Collection[str]) -> None:
+    """Give the agent these connections of the workspace, and of those `known` no others."""
+    names = {use.name for use in wanted}
+    given = data.get("connections")
+    for name in [name for name in known if name not in names and isinstance(given, dict) and name in given]:
+        if given is not None and set(given[name]) == {"use"}:  # what else is said of it was not said here
+            del given[name]
+    for use in wanted:
+        data.setdefault("connections", {}).setdefault(use.name, {"use": use.of})
+    if data.get("connections") == {}:
+        del data["connections"]
 
 
 def _team(data: dict[str, Json], sent: Sent, before: Sent) -> None:

@@ -133,6 +133,7 @@ async def view(
         "fields": {key: values[0] if values else "" for key, values in fields.items()},
         "entries": fields["entries"],
         "groups": rows,
+        "systems": [(name, one.words, name in fields["systems"]) for name, one in offer.systems.items()],
         "special": special,
         "checks": checks,
         "team": team,

@@ -22,6 +22,7 @@ from remit.catalogue.offer import Offer, offer_for
 from remit.catalogue.offered import Wrong
 from remit.catalogue.text import document, team_of, written
 from remit.catalogue.typed import apply
+from remit.connections import known_connections
 from remit.console.building import view
 from remit.console.show import here, needs, page
 from remit.errors import Overtaken, SpecError, UserError
@@ -120,14 +121,15 @@ def base_of(form: FormData) -> int:
 
 async def offered(app: App, name: str, kept: Kept | None) -> Offer:
     """What can be ticked for an agent; what it names itself is trusted as it is kept."""
+    linked = await known_connections(app.store)
     if kept is None:
-        return offer_for(of_library(name))
+        return offer_for(of_library(name), linked)
     try:
         texts = await texts_of(app.store, team_of(kept.text))
     except SpecError:
-        return offer_for(None)
+        return offer_for(None, linked)
     found, _ = examine(kept.text, name, finder(texts, name))
-    return offer_for(found)
+    return offer_for(found, linked)
 
 
 async def form_page(
