@@ -18,6 +18,7 @@ BREACHES = {  # contract -> module, and the line that breaks it
     "Only dispatch knows the queue engine": ("journal/events.py", "import procrastinate"),
     "Only models knows a provider's library": ("tools/tool.py", "def lazy() -> None:\n    import openai"),
     "Judging and folding are pure: no SQL, no network": ("gate/judge.py", "import remit.store.store"),
+    "The client is light: nothing of the server comes with it": ("client/wire.py", "import remit.settings"),
 }
 
 
