@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import psycopg
 import pytest
 
 from remit.audit import entries, record
+from remit.away import come_back, go_away
+from remit.store.secrets import remove_secret, set_secret
 from remit.store.store import Store
 
 
@@ -40,3 +44,18 @@ async def test_nothing_is_taken_out_of_it(store: Store, change: str) -> None:
         async with store.pool.connection() as connection:
             await connection.execute(change)
     assert len(await entries(store)) == 1
+
+
+async def test_secrets_and_who_is_away_are_in_it_and_no_value_of_a_secret(store: Store) -> None:
+    await set_secret(store, "CRM", "hunter2hunter2", "ann")
+    await remove_secret(store, "CRM", "bo")
+    await go_away(store, "ann", "bo", datetime.now(UTC) + timedelta(days=1))
+    await come_back(store, "ann")
+    found = await entries(store)
+    assert [(one.who, one.what, one.about) for one in reversed(found)] == [
+        ("ann", "secret.set", "CRM"),
+        ("bo", "secret.removed", "CRM"),
+        ("ann", "away.set", "ann"),
+        ("ann", "away.ended", "ann"),
+    ]
+    assert "hunter2" not in str(found)

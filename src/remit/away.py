@@ -8,6 +8,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
+from remit.audit import record
 from remit.errors import UserError
 from remit.gate.approval import nobody
 from remit.gate.standing import Handover, loops
@@ -73,7 +74,8 @@ async def go_away(store: Store, who: str, deputy: str, until: datetime) -> Away:
             returning id, who, deputy, since, until
         """
         made = await (await cursor.execute(query, (store.workspace, who, deputy, row[0], until))).fetchone()
-    assert made is not None
+        assert made is not None
+        await record(connection, who, "away.set", who, {"deputy": deputy, "until": until.isoformat()})
     return made
 
 
@@ -86,9 +88,12 @@ async def come_back(store: Store, who: str) -> Away:
     """
     async with (
         store.pool.connection() as connection,
+        connection.transaction(),
         connection.cursor(row_factory=class_row(Away)) as cursor,
     ):
         found = await (await cursor.execute(query, (store.workspace, who))).fetchone()
+        if found is not None:
+            await record(connection, who, "away.ended", who, {"deputy": found.deputy})
     if found is None:
         raise UserError(f"{who} is not away; `remit away` lists who is")
     return found

@@ -75,7 +75,7 @@ async def forget(store: Store, id: int, by: str) -> Remembered:
         where id = %s and workspace = %s and revoked_at is null
         returning id, agent, tool, rule, bounds, by, at, run, ask
     """
-    async with store.pool.connection() as connection:
+    async with store.pool.connection() as connection, connection.transaction():
         row = await (await connection.execute(query, (by, id, store.workspace))).fetchone()
         if row is not None:
             one = _of(row)

@@ -49,10 +49,10 @@ async def test_setting_it_again_replaces_it_and_removing_it_ends_it(store: Store
     await set_secret(store, "CRM", "another-one", "bob")
     assert await opened(store, "CRM") == "another-one"
     assert [(one.name, one.by, one.readable) for one in await list_secrets(store)] == [("CRM", "bob", True)]
-    await remove_secret(store, "CRM")
+    await remove_secret(store, "CRM", "ann")
     assert await list_secrets(store) == []
     with pytest.raises(UnknownName):
-        await remove_secret(store, "CRM")
+        await remove_secret(store, "CRM", "ann")
 
 
 async def test_a_sealed_value_under_another_name_or_changed_does_not_open(store: Store) -> None:
@@ -118,6 +118,6 @@ async def test_secrets_of_workspaces_do_not_mix_and_open_in_no_other(store: Stor
     taken = (await sealed_secrets(a, ["PAY"]))["PAY"]
     with pytest.raises(UserError, match="damaged"):  # by whoever can write to the table
         unseal(key_of(store.settings), bound_to("b", "PAY"), taken)
-    await remove_secret(a, "PAY")
+    await remove_secret(a, "PAY", "ann")
     assert [one.by for one in await list_secrets(b)] == ["bo"]
     assert await list_secrets(a) == []

@@ -92,7 +92,7 @@ async def _list(as_json: bool) -> None:
 
 async def _rm(name: str, as_json: bool) -> None:
     async with open_app(settings.load()) as app:
-        await remove_secret(app.store, name)
+        await remove_secret(app.store, name, me())
     if as_json:
         print_json({"name": name})
     else:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
+from remit.audit import record
 from remit.errors import UnknownName, UserError
 from remit.settings import Settings
 from remit.store.guest import DEFAULT
@@ -57,8 +58,9 @@ async def set_secret(store: Store, name: str, value: str, by: str) -> None:
         insert into secrets (workspace, name, sealed, by) values (%s, %s, %s, %s)
         on conflict (workspace, name) do update set sealed = excluded.sealed, by = excluded.by, set_at = now()
     """
-    async with store.pool.connection() as connection:
+    async with store.pool.connection() as connection, connection.transaction():
         await connection.execute(query, (store.workspace, name, sealed, by))
+        await record(connection, by, "secret.set", name)
 
 
 async def list_secrets(store: Store) -> list[Kept]:
@@ -71,11 +73,12 @@ async def list_secrets(store: Store) -> list[Kept]:
     return [Kept(name, by, at, bytes(sealed[:_MARK]) == mark) for name, by, at, sealed in rows]
 
 
-async def remove_secret(store: Store, name: str) -> None:
+async def remove_secret(store: Store, name: str, by: str) -> None:
     """Raises UnknownName where there is none of that name."""
-    async with store.pool.connection() as connection:
+    async with store.pool.connection() as connection, connection.transaction():
         query: LiteralString = "delete from secrets where workspace = %s and name = %s"
         if (await connection.execute(query, (store.workspace, name))).rowcount:
+            await record(connection, by, "secret.removed", name)
             return
         query = "select name from secrets where workspace = %s"
         rows = await (await connection.execute(query, (store.workspace,))).fetchall()

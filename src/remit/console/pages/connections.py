@@ -167,7 +167,7 @@ async def write_secret(request: Request, name: Text = "", value: Text = "") -> R
 
 @router.post("/secrets/{name}/remove", dependencies=CHANGES)
 async def forget_secret(request: Request, name: str) -> Response:
-    await remove_secret(here(request).store, name)
+    await remove_secret(here(request).store, name, request.state.who)
     return RedirectResponse("/connections#secrets", 303)
 
 
