@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from mcp_types import Tool
 from mcp import Client
 from remit.api.tokens import add_token
 from remit.app import App, open_app
+from remit.catalogue import kept
 from remit.people import arrive
 from remit.protocols.mcp.host import TASKS
 from remit.protocols.mcp.shelf import Shelf, Works
@@ -50,6 +52,15 @@ SENDS = (SEND, finish("It is sent."))
 
 def scripted(app: App, *turns: Any) -> None:
     app.models["scripted:desk"] = ScriptedModel([*turns], name="scripted:desk", by_turn=True)
+
+
+async def published(app: App) -> None:
+    """The agent, in the workspace."""
+    await arrive(app.store, "ann")
+    made = await kept.save_draft(
+        app.store, "desk", json.dumps(SPEC | {"description": "Sends mail."}), "ann", None
+    )
+    await kept.publish(app.store, "desk", "ann", made.rev)
 
 
 def desk() -> Works:

@@ -45,6 +45,8 @@ ROWS: dict[str, str] = {
     "agents": "insert into agents (workspace, name, created_by) values (%(w)s, 'x' || %(n)s, 'ann')",
     "agent_versions": "insert into agent_versions (workspace, agent, version, yaml, who)"
     " values (%(w)s, 'x1', %(n)s, '', 'ann')",
+    "threads": "insert into threads (run, workspace, who, agent, context, message)"
+    " values (%(run)s, %(w)s, 'ann', 'x', 'c', 'm')",
     "workspaces": "insert into workspaces (name, title) values (%(w)s, %(w)s)",
     "webhooks": "insert into webhooks (id, workspace, url, events, secret, by)"
     " values (%(run)s, %(w)s, 'x', '{}', 'x', 'ann')",

@@ -58,7 +58,7 @@ class Guarded:
             except OperationalError:
                 await unreachable(request)(scope, receive, send)
                 return
-        await self.app(scope, _bounded(receive), send)
+        await self.app(scope, bounded(receive), send)
 
     async def caller(self, request: Request) -> Caller:
         """Raises Refused. A token that does not hold is refused though there is a session: a caller means what it sends."""
@@ -84,7 +84,7 @@ async def by_token(store: Store, given: str) -> Caller:
     return Caller(token.who, frozenset(token.holds), f"token:{token.id}")
 
 
-def _bounded(receive: Receive) -> Receive:
+def bounded(receive: Receive) -> Receive:
     """A body that ends at the limit, whatever it says of its length."""
     read = 0
 

@@ -44,6 +44,7 @@ from remit.console.show import HERE, Unsure, page
 from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
 from remit.lately import Lately
+from remit.protocols.a2a.http import A2aDoor
 from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.http import McpDoor
 
@@ -96,6 +97,8 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.mount("/v1", make_chat(app))
     server.state.mcp = McpDoor(app)
     server.router.routes.append(Route("/mcp", server.state.mcp))
+    server.state.a2a = A2aDoor(app)
+    server.mount("/a2a", server.state.a2a)
 
     @server.get("/healthz")
     async def healthz() -> JSONResponse:
@@ -109,6 +112,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
 async def close(server: FastAPI) -> None:
     """Before it stops: send away whoever waits for a run, which goes on."""
     await server.state.mcp.close()
+    await server.state.a2a.close()
 
 
 async def _not_there(request: Request, error: Exception) -> HTMLResponse:
