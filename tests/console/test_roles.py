@@ -46,6 +46,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/settings/people/{id}/link"): "settings:write",
     ("POST", "/settings/people/{id}/sessions/{session}/end"): "settings:write",
     ("POST", "/settings/people/{id}/sessions/all/end"): "settings:write",
+    ("GET", "/settings/models"): "agents:read",
+    ("GET", "/settings/workspace"): "settings:read",
     ("GET", "/settings/audit"): "settings:read",
     ("GET", "/settings/audit/export"): "settings:read",
     ("POST", "/account/password"): SELF,

@@ -9,12 +9,15 @@ import re
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from remit.api.tokens import add_token, list_tokens
 from remit.app import App
 from remit.audit import entries, record
+from remit.console.pages.house import settled
 from remit.invitations import set_password
 from remit.people import add_member, known, list_members, member, set_role
+from remit.settings import Settings
 from tests.console.conftest import HERE, SignIn
 
 WORDS = "seven tin whistles of Arklow"
@@ -242,3 +245,39 @@ async def test_no_name_on_the_pages_of_settings_is_more_than_text(
         assert "<img src=x" not in text
         assert "<script>x" not in text
     assert (await browser.get("/settings/people/999")).status_code in (400, 404)
+
+
+async def test_models_are_shown_with_their_prices_and_what_it_takes_to_use_them(
+    browser: httpx.AsyncClient,
+) -> None:
+    text = (await browser.get("/settings/models")).text
+    assert "A million tokens" in text
+    assert "more that could be" in text
+
+
+def test_no_key_and_no_password_is_among_the_settings_that_are_shown() -> None:
+    shown = {
+        one.variable: one
+        for one in settled(
+            Settings(
+                database_url="postgresql://remit:hunter2@db.example/remit?password=hunter2",
+                model="http://me:hunter2@llm.example/v1#big, openai:gpt-5",
+                endpoint_key=SecretStr("hunter2"),
+                max_open_runs=7,
+            )
+        )
+    }
+    assert "hunter2" not in str(shown)
+    assert (shown["REMIT_MAX_OPEN_RUNS"].value, shown["REMIT_MAX_OPEN_RUNS"].chosen) == ("7", True)
+    assert (shown["REMIT_ENDPOINT_KEY"].value, shown["REMIT_SECRET_KEY"].value) == (
+        "set, and not shown",
+        "not set",
+    )
+    assert "db.example" in shown["REMIT_DATABASE_URL"].value
+    assert not shown["REMIT_POOL_SIZE"].chosen
+
+
+async def test_the_settings_that_hold_are_shown_to_owners(browser: httpx.AsyncClient) -> None:
+    text = (await browser.get("/settings/workspace")).text
+    assert "REMIT_MAX_OPEN_RUNS" in text
+    assert "postgresql://" not in text

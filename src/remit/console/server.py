@@ -26,6 +26,7 @@ from remit.console.pages import (
     decide,
     export,
     fork,
+    house,
     inbox,
     live,
     members,
@@ -71,6 +72,7 @@ PAGES = (
     tokens,
     audit,
     connections,
+    house,
 )
 
 
