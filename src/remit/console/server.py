@@ -37,6 +37,7 @@ from remit.console.pages import (
     sign_in,
     today,
     tokens,
+    tryout,
     versions,
     why,
 )
@@ -67,6 +68,7 @@ PAGES = (
     account,
     agents,
     builder,
+    tryout,
     versions,
     members,
     tokens,

@@ -25,6 +25,7 @@ from remit.catalogue.typed import apply
 from remit.connections import known_connections
 from remit.console.building import view
 from remit.console.show import here, needs, page
+from remit.console.trying import pane
 from remit.errors import Overtaken, SpecError, UserError
 
 router = APIRouter(dependencies=[needs("agents:read")])
@@ -144,7 +145,8 @@ async def form_page(
     **more: Any,
 ) -> HTMLResponse:
     values = await view(request, app, name, kept, text, offer, wrong)
-    return page(request, "builder.html", status, **values, tab="form", **more)
+    beside = await pane(app, name, request.query_params.get("try", "")) if kept else {}
+    return page(request, "builder.html", status, **values, **beside, tab="form", **more)
 
 
 def yaml_page(

@@ -56,13 +56,13 @@ async def sent(app: App, run: UUID, seen: int, token: str) -> AsyncGenerator[str
 
 def _message(feed: Feed, fresh: list[Event]) -> str:
     """The events, and how the run stands after all of them."""
-    lines = "".join(feed.fragment(event, _fragment) for event in fresh)
+    lines = "".join(feed.fragment(event, fragment) for event in fresh)
     stands = feed.head(_head)
     data = "\n".join(f"data: {line}" for line in (lines + stands).splitlines() if line.strip())
     return f"id: {fresh[-1].seq}\n{data}\n\n"
 
 
-def _fragment(event: Event, state: State) -> str:
+def fragment(event: Event, state: State) -> str:
     return ENVIRONMENT.get_template("timeline.html").render(entries=entries([event], state))
 
 

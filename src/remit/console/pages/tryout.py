@@ -1,0 +1,164 @@
+"""Trying an agent beside its form: as the form says now, saved or not, in shadow, with its trace as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.datastructures import FormData
+
+from remit.agents.spec import Agent
+from remit.api.begin import hand_to_workers
+from remit.app import App
+from remit.catalogue import kept as store_of
+from remit.catalogue import work
+from remit.catalogue.trying import shadow_of
+from remit.catalogue.work import beyond_a_browser
+from remit.console.pages.builder import FIELDS, form_page, read_form
+from remit.console.pages.live import END, QUIET, TOGETHER, fragment
+from remit.console.session import holds
+from remit.console.show import ENVIRONMENT, here, needs, page, require
+from remit.console.signing import session_of
+from remit.console.trying import head, trial
+from remit.errors import NotWaiting, RemitError, UserError
+from remit.feed import Feed
+from remit.gate.approval import Decision
+from remit.journal.events import Event, Person, Started
+from remit.models.model import Message
+from remit.models.model import Request as Ask
+from remit.outfit import outfit
+
+router = APIRouter(dependencies=[needs("agents:write")])
+DECISIONS: dict[str, Decision] = {"approve": "approve", "reject": "reject", "answer": "answer"}
+
+
+@router.post("/agents/{name}/model")
+async def try_model(request: Request, name: str) -> HTMLResponse:
+    """Whether a model answers, how fast, and for how much."""
+    app, form = here(request), await request.form(max_fields=FIELDS)
+    wanted = str(form.get("model", "")).strip() or "auto"
+    names = wanted.split(",") if "," in wanted else wanted
+    agent = Agent(name="probe", model=names if isinstance(names, str) else tuple(names))
+    kept = await store_of.kept(app.store, name)
+    before, _ = await work.judged(app, name, kept.text)
+    for wrong in beyond_a_browser(app, agent, [before] if before else []):
+        return page(request, "model_tried.html", 422, name=name, why=wrong.what, answer=None, seconds=0.0)
+    began = time.monotonic()
+    try:
+        model = await app.model(agent.model)
+        question = Message("user", "Say in five words or fewer that you are ready.")
+        answer = await model.request(Ask("Answer shortly.", [question], max_tokens=60))
+    except RemitError as error:
+        return page(request, "model_tried.html", name=name, why=str(error), answer=None, seconds=0.0)
+    seconds = time.monotonic() - began
+    return page(request, "model_tried.html", name=name, why="", answer=answer, seconds=seconds)
+
+
+@router.post("/agents/{name}/try", dependencies=[needs("runs:write")])
+async def begin(request: Request, name: str) -> Response:
+    """Begin a run in shadow of what the form says. Without scripts the draft is saved before, so that it is not lost."""
+    app, form = here(request), await request.form(max_fields=FIELDS)
+    scripted = bool(request.headers.get("HX-Request"))
+    sent = await read_form(app, name, form)
+    if sent.wrong and not scripted:
+        return await form_page(request, app, name, sent.kept, sent.text, sent.offer, sent.wrong, 422)
+    try:
+        if sent.wrong:
+            raise work.Unusable(sent.wrong)
+        if not scripted:
+            await store_of.save_draft(app.store, name, sent.text, request.state.who, sent.base)
+        run = await _begun(app, name, sent.text, form, request.state.who)
+    except RemitError as error:
+        why = f"Mend this first: {error}" if isinstance(error, work.Unusable) else str(error)
+        return page(request, "try_not.html", 422, name=name, why=why)
+    if not scripted:
+        return RedirectResponse(f"/agents/{name}?try={run}#try", 303)
+    return page(request, "try_run.html", **await trial(app, name, run))
+
+
+async def _begun(app: App, name: str, text: str, form: FormData, who: str) -> UUID:
+    """Raises UserError where there is nothing to try it on, or it cannot be begun."""
+    agent, _ = await work.judged(app, name, text)
+    assert agent is not None
+    goal, past = (str(form.get(key, "")).strip() for key in ("goal", "past"))
+    first: Started | None = None
+    if past:
+        events = await app.journal.read(await app.find(past))
+        first = events[0].body if events and isinstance(events[0].body, Started) else None
+    if not goal and first is None:
+        raise UserError("say what it should do, or choose a past run")
+    tried = shadow_of(agent, outfit(agent).tools)
+    me = Person(id=who, name=who, verified=True)
+    if first is None:
+        run = await app.start(tried, goal, person=me)
+    else:  # for whom it was, as what they may see is what the agent then saw
+        run = await app.start(
+            tried, goal or first.goal, person=first.person, inputs=first.inputs, quoted=first.quoted
+        )
+    await hand_to_workers(app, run)
+    return run
+
+
+@router.get("/agents/{name}/tries/{run}/live", dependencies=[needs("runs:read")])
+async def live(request: Request, name: str, run: UUID, after: int = 0) -> Response:
+    """Server-sent events of a try: its trace, and how it stands."""
+    app = here(request)
+    await trial(app, name, run)
+    last = request.headers.get("last-event-id", "")
+    seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else after
+    told = _sent(app, name, run, seen, session_of(request))
+    return StreamingResponse(told, media_type="text/event-stream")
+
+
+async def _sent(app: App, name: str, run: UUID, seen: int, token: str) -> AsyncGenerator[str]:
+    async with app.feeds.watched(run) as feed:
+        yield "retry: 1000\n\n"
+        while await holds(app.store, token):
+            changed = feed.changed
+            if fresh := feed.events[seen : seen + TOGETHER]:
+                seen = fresh[-1].seq
+                yield _message(name, feed, fresh)
+                continue
+            if feed.over:
+                yield END
+                return
+            try:
+                await asyncio.wait_for(changed.wait(), QUIET)
+            except TimeoutError:
+                yield ": still here\n\n"
+
+
+def _message(name: str, feed: Feed, fresh: list[Event]) -> str:
+    lines = "".join(feed.fragment(event, fragment) for event in fresh)
+    stands = ENVIRONMENT.get_template("try_head.html").render(
+        {**head(name, feed.run, feed.state), "oob": True}
+    )
+    data = "\n".join(f"data: {line}" for line in (lines + stands).splitlines() if line.strip())
+    return f"id: {fresh[-1].seq}\n{data}\n\n"
+
+
+@router.post("/agents/{name}/tries/{run}/{ask}")
+async def say(request: Request, name: str, run: UUID, ask: str) -> Response:
+    """Answer what a try asks. It is a try: whatever is said, nothing is sent or changed."""
+    require(request, "approvals:write")
+    app, form = here(request), await request.form()
+    await trial(app, name, run)
+    state = await app.state(run)
+    assert state.started is not None
+    if state.started.spec.get("remit", {}).get("autonomy") != "shadow":
+        raise UserError("this run is no try: what it asks is decided in the inbox")
+    decision = DECISIONS.get(str(form.get("decision", "")))
+    if decision is None:
+        raise UserError("say approve, reject or answer")
+    try:
+        await app.answer(run, decision, request.state.who, str(form.get("text", "")).strip(), ask)
+        await hand_to_workers(app, run)
+    except NotWaiting:
+        pass  # somebody was first, or it has ended: what is shown now says so
+    if not request.headers.get("HX-Request"):
+        return RedirectResponse(f"/agents/{name}?try={run}#try", 303)
+    return page(request, "try_head.html", **head(name, run, await app.state(run)))
