@@ -60,6 +60,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
         "up": ("remit.cli.up:up", "The console in the browser, and a worker"),
+        "mcp": ("remit.cli.mcp:mcp", "Agents as tools of an MCP client"),
         "worker": ("remit.cli.serve:worker", "Advance runs until stopped"),
         "retain": ("remit.cli.retain:retain", "Archive old runs, delete very old ones"),
         "doctor": ("remit.cli.serve:doctor", "What is wrong, and how to mend it"),
