@@ -6,13 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from math import comb
 from statistics import median
 from time import monotonic
 from urllib.parse import urlencode
 
+from pydantic import TypeAdapter
+
+from remit.agents.spec import Duration
+from remit.agents.yaml import plain, read
+from remit.catalogue.kept import list_kept
 from remit.store.store import Store
 
+SAVES: TypeAdapter[timedelta | None] = TypeAdapter(Duration | None)
 DAYS = 14
 KEPT = 600.0  # seconds for which what began on days gone by is not counted again
 FAILED = ("not met", "failed", "refused")
@@ -40,6 +47,19 @@ class Notice:
 
     text: str
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A person's time that runs saved, by what their agent's owner estimates of each."""
+
+    agent: str
+    runs: int  # that reached their goal
+    each: timedelta
+
+    @property
+    def time(self) -> timedelta:
+        return self.runs * self.each
 
 
 @dataclass
@@ -76,6 +96,23 @@ def days_until(now: datetime) -> list[datetime]:
     """The last days, by their midnight here, oldest first."""
     today = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     return [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+
+
+async def savings(store: Store, tallies: Sequence[Tally]) -> list[Saving]:
+    """Of the published agents that say what a run saves."""
+    found = []
+    for kept in await list_kept(store, archived=False):
+        met = _count((one for one in tallies if one.agent == kept.name), ("met",))
+        each = _saves(kept.published) if met and kept.published and "saves:" in kept.published else None
+        if each is not None:
+            found.append(Saving(kept.name, met, each))
+    return found
+
+
+@lru_cache(256)
+def _saves(text: str) -> timedelta | None:
+    data = plain(read(text, "agent"))
+    return SAVES.validate_python(data.get("saves")) if isinstance(data, dict) else None
 
 
 def unusual(tallies: Sequence[Tally], now: datetime) -> Iterator[Notice]:

@@ -8,8 +8,11 @@ from decimal import Decimal
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
+from remit.agents.spec import Agent
 from remit.app import App
+from remit.catalogue.kept import publish, save_draft
 from remit.lately import Lately, Tally, days_until, standing_still, unusual
 from tests.console.test_runs import EVIL, begun, call, finish, priced, text, waiting
 
@@ -130,3 +133,28 @@ async def test_markup_in_an_agents_name_is_shown_and_never_taken(
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert "\u202e" not in page
+
+
+async def test_what_was_saved_is_what_an_agents_owner_estimates_and_says_so(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    run = await begun(app, [finish()])
+    async with app.store.pool.connection() as connection:
+        await connection.execute("update runs set status = 'met' where id = %s", (run,))
+    assert "Saved today" not in await text(browser, "/")
+    kept = await save_draft(app.store, "shop", "name: shop\nsaves: 40m\n", "ann", None)
+    assert "Saved today" not in await text(browser, "/")
+    await publish(app.store, "shop", "ann", kept.rev)
+    page = await text(browser, "/")
+    assert "<strong>40 min</strong>" in page
+    assert "1 run of shop that met the goal, 40 min of a person's time each" in page
+    async with app.store.pool.connection() as connection:
+        await connection.execute("update runs set status = 'not met' where id = %s", (run,))
+    assert "Saved today" not in await text(browser, "/")
+
+
+def test_an_estimate_is_a_time() -> None:
+    assert Agent(name="a", saves="90s").saves == timedelta(seconds=90)  # type: ignore[arg-type]
+    for wrong in ("much", "0s", "-5m"):
+        with pytest.raises(ValidationError):
+            Agent(name="a", saves=wrong)  # type: ignore[arg-type]

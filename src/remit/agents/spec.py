@@ -288,6 +288,8 @@ class Agent(Part):
     # Effects that a run may have: all that its tools have, or those that its goal asks for, frozen before anything is read
     grant: Literal["tools", "goal"] = "tools"
     reflect: bool = True  # look back once before finishing
+    # Of a person's time, by each run that reached its goal: what its owner estimates, shown as that and used for nothing else
+    saves: Duration | None = Field(None, gt=timedelta(0))
 
     @model_validator(mode="after")
     def _reads_as_it_says(self) -> Agent:

@@ -44,6 +44,7 @@ FIELDS = (
     Field("reading", ("reading",), "choice", "open"),
     Field("airlock_names", ("airlock", "names"), "list"),
     Field("watch", ("guardian", "watch")),
+    Field("saves", ("saves",)),
     Field("plan", ("plan",), "yes", "yes"),
     Field("reflect", ("reflect",), "yes", "yes"),
     Field("limit_runs", ("limits", "runs"), "number"),

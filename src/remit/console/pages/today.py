@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from remit.console.show import here, needs, page, tone
 from remit.journal.index import list_runs
-from remit.lately import Lately, Tally, days_until, standing_still, unusual
+from remit.lately import Lately, Tally, days_until, savings, standing_still, unusual
 from remit.store.store import Store
 
 router = APIRouter(dependencies=[needs("runs:read")])
@@ -50,6 +50,7 @@ async def today(request: Request) -> HTMLResponse:
         costs=by_agent(tallies, days),
         waits=waits(tallies, days),
         spent=sum((one.cost for one in tallies if one.day == days[-1]), Decimal(0)),
+        saved=await savings(app.store, [one for one in tallies if one.day == days[-1]]),
         notices=[*await standing_still(app.store), *unusual(tallies, now)],
         open=await list_runs(app.store, status=OPEN, limit=8),
         latest=await list_runs(app.store, status=ENDED, limit=8),
