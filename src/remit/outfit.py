@@ -63,12 +63,14 @@ def outfit(agent: Agent) -> Outfit:
     _OUTFITS[key] = Outfit(tools, _rules(agent, tools), (*offered, *own))
     return _OUTFITS[key]
 
+UNASKED = "what this rule asks about is not known here, so it holds"
+
 
 def _rules(agent: Agent, tools: Mapping[str, Tool]) -> Rules:
     records = {name for tool in tools.values() for name in tool.records}
     inherited = [_fitted(rule, records, tools) for rule in agent.inherited if _matches(rule, tools)]
     workspace = [_fitted(rule, records, tools) for rule in agent.workspace if _matches(rule, tools)]
-    return compile_rules([*inherited, *map(compilable, agent.rules)], records, tools, workspace)
+    return compile_rules([*inherited, *map(compilable, agent.rules)], records, tools, workspace, len(inherited))
 
 
 def _matches(rule: RuleSpec, tools: Collection[str]) -> bool:
@@ -84,7 +86,9 @@ def _fitted(spec: RuleSpec, records: Collection[str], tools: Collection[str]) ->
     try:
         compile_rules([rule], records, tools)
     except SpecError:
-        return replace(rule, condition="true")
+        return replace(
+            rule, condition="true", written=rule.condition, because=rule.because or f"{UNASKED}: {rule.name}"
+        )
     return rule
 
 

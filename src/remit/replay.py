@@ -90,6 +90,10 @@ async def replay(
     if status == "running":
         raise UserError(f"run {run} is still going: wait for it to end, or `remit pause {str(run)[:8]}`")
     agent = await _judged_by(app, events, changes)
+    if (at or 1) > 1 and agent.reading != agent_at(events).reading:
+        raise UserError(
+            "a run is read one way from its beginning: `reading` cannot change on the way. Replay it from there, without --at"
+        )
     model = await _model(app, agent, changes, terms, events, at or 1)
     kept = [_open_to_all(body) for body in take_over(events, at or 1, datetime.now(UTC))]
     spec = agent if terms.recorded else agent.model_copy(update={"model": model.name})

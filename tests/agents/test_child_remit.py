@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from remit.agents.delegate import LADDER, narrow
 from remit.agents.spec import Agent
 from remit.gate.judge import judge
-from remit.gate.proposal import Facts, Proposal
+from remit.gate.proposal import Facts, Proposal, Verdict
 from remit.journal.state import State
 from remit.outfit import outfit
 from tests.agents import world
@@ -97,6 +97,38 @@ def test_what_no_rule_allows_the_parent_its_child_may_not_do_though_its_own_rule
     assert judge(send, facts, outfit(inside).rules).reasons == (
         "no rule of desk, which delegated, allows it",
     )
+
+
+def test_what_the_parent_would_be_asked_about_the_childs_own_rules_may_still_deny() -> None:
+    parent = agent({"autonomy": "act", "rules": [{"tool": "cancel", "ask": "true", "by": ["boss"]}]}, "desk")
+    rules = [
+        {"tool": "cancel", "deny": "order.owner != person.id"},
+        {"tool": "cancel", "ask": "run.untrusted", "by": ["ann"]},
+        {"tool": "cancel", "allow": "true"},
+    ]
+    inside = narrow(
+        parent, agent({"autonomy": "act", "rules": rules}, "worker"), State(), outfit(parent).tools.values()
+    )
+
+    def verdict(owner: str, untrusted: bool) -> Verdict:
+        record = {"owner": owner} if owner else {}
+        facts = Facts(
+            autonomy="act",
+            tools={"cancel"},
+            person={"id": "ann"},
+            records={"order": record},
+            untrusted=untrusted,
+        )
+        return judge(Proposal("cancel", {"order": "W1"}, "destroy"), facts, outfit(inside).rules)
+
+    assert (verdict("bob", False).decision, verdict("bob", True).decision) == ("deny", "deny")
+    assert verdict("", False).decision == "deny"  # it cannot be decided
+    assert (verdict("ann", False).decision, verdict("ann", False).rule) == ("ask", "ask cancel if true")
+    both = verdict("ann", True)
+    assert both.decision == "ask"
+    assert both.terms is not None
+    assert both.terms.also is not None
+    assert {both.terms.by, both.terms.also.by} == {("ann",), ("boss",)}
 
 
 def test_what_the_parent_has_no_tool_for_is_for_the_childs_rules() -> None:

@@ -15,6 +15,8 @@ from remit.agents.workspace import Workspace, is_workspace, load_workspace, work
 from remit.app import App, open_app
 from remit.errors import SpecError, UserError
 from remit.journal.events import Asked, Delegated, Narrowed
+from remit.gate.judge import judge
+from remit.gate.proposal import Facts, Proposal
 from remit.outfit import agent_at, outfit
 from remit.replay import Changes, Terms, replay
 from remit.settings import Settings
@@ -227,6 +229,10 @@ def test_a_rule_about_a_record_that_the_agents_tools_do_not_offer_holds(tmp_path
     path.write_text("rules: [{tool: charge, ask: \"customer.blocked\"}, {tool: nothing_here, deny: 'true'}]")
     made = outfit(load_workspace(path).over(agent()))
     assert [(one.rule.decision, one.rule.condition) for one in made.rules.workspace] == [("ask", "true")]
+    facts = Facts(autonomy="act", tools={"charge"})
+    verdict = judge(Proposal("charge", {"amount": 5}, "egress"), facts, made.rules)
+    assert verdict.rule == "workspace: ask charge if customer.blocked"
+    assert "what this rule asks about is not known here, so it holds" in verdict.reasons[0]
 
 
 def test_a_file_of_rules_is_told_from_an_agents(tmp_path: Path) -> None:

@@ -118,6 +118,14 @@ async def test_another_policy_shows_what_it_would_have_denied(app: App) -> None:
     assert (found.b.denied, found.b.simulated) == (1, 1)
 
 
+async def test_a_replay_from_the_middle_reads_as_the_run_had_read(app: App) -> None:
+    run_id = await original(app, [LOOK, CANCEL, finish()])
+    behind = agent(rules=RULES, reading="airlock")
+    with pytest.raises(UserError, match="read one way from its beginning.*without --at"):
+        await replay(app, run_id, Changes(agent=behind), RECORDED, at=4)
+    assert await replay(app, run_id, Changes(agent=behind), RECORDED, at=1)
+
+
 async def test_another_policy_shows_what_it_would_have_asked_and_ends_there_or_goes_on(app: App) -> None:
     run_id = await original(app, [call("charge", amount=5), finish()])
     asking = Changes(rules=(Rule(tool="charge", ask="true", because="charges are asked about"),))

@@ -22,7 +22,7 @@ INSTRUCTIONS = (
     "what the request itself asks for; leave out what it does not. Looking things up needs no leave and is not listed. An "
     "empty list is right where nothing is to be changed or sent."
 )
-CAME_TO_NOTHING = ("denied", "rejected", "failed", "mend")
+CAME_TO_NOTHING = ("denied", "rejected", "mend")
 
 
 def needed(live: Live) -> bool:
@@ -83,16 +83,21 @@ def granted(data: Json, effects: Mapping[str, Json]) -> dict[str, int]:
 
 def left(state: State, call: CallState | None) -> Mapping[str, int] | None:
     """How often each effect may still happen, as `call` is judged; None where there is no grant. What was called before it
-    counts unless it came to nothing, so that calls side by side cannot all be the last; what children were given is theirs."""
+    counts unless it came to nothing, so that calls side by side cannot all be the last; what children were given is theirs.
+    That it failed is what its tool says, who may be wrong: what fails can be tried again as often as was granted, no more."""
     if state.grant is None:
         return None
     remaining = dict(state.grant)
+    failures = dict(state.grant)  # that do not count
     for earlier in state.calls.values():
         if earlier is call:
             break
         if earlier.undoes is None and not (earlier.acted and earlier.acted.status in CAME_TO_NOTHING):
-            if earlier.call.tool in remaining:
-                remaining[earlier.call.tool] -= 1
+            name = earlier.call.tool
+            if earlier.acted and earlier.acted.status == "failed" and failures.get(name, 0) > 0:
+                failures[name] -= 1
+            elif name in remaining:
+                remaining[name] -= 1
             for name, times in (earlier.delegated.grant or {} if earlier.delegated else {}).items():
                 remaining[name] = remaining.get(name, 0) - times
     return {name: max(0, times) for name, times in remaining.items()}

@@ -11,7 +11,7 @@ from remit.gate.leaving import breaches, stopped
 from remit.gate.leaving import labels as labels_of
 from remit.gate.proposal import Facts, Proposal, Verdict, both
 from remit.gate.remembered import UNDECIDED, Remembered, recalled
-from remit.gate.rules import BUILT_IN, Rule, Rules
+from remit.gate.rules import BUILT_IN, Compiled, Rule, Rules
 from remit.gate.sums import facts as sums_as_facts
 from remit.journal.body import DEEPEST, unkept
 
@@ -96,11 +96,29 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
                 return Verdict("allow", rule.name, (), evidence)
             missed.append(" ".join(["not allowed:", _why_not(rule), *(f"({words})" for words in doubt)]))
         elif held is not False:
-            return Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence, terms=rule.terms)
+            found = Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence, terms=rule.terms)
+            if compiled.inherited and rule.decision == "ask":
+                return _and_its_own(found, [one for one in matching if not one.inherited], known)
+            return found
     reasons = tuple(missed) or ("no rule allows it",)
     if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
         return Verdict("deny", "no rule matches", reasons, evidence)
     return Verdict("ask", "no rule matches", reasons, evidence)
+
+
+def _and_its_own(asked: Verdict, own: Sequence[Compiled], known: Mapping[str, Json]) -> Verdict:
+    """What the agent that delegated asks about is denied or asked about by the agent's own rules too, where the first of
+    them that holds says so."""
+    for compiled in own:
+        rule, held = compiled.rule, compiled.holds(known)
+        if held is False or (isinstance(held, str) and rule.decision == "allow"):
+            continue
+        if rule.decision == "allow":
+            return asked
+        doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
+        terms, why = rule.terms, (_why(rule), *doubt)
+        return stricter(Verdict(rule.decision, rule.name, why, asked.evidence, terms=terms), asked)
+    return asked
 
 
 def _by_workspace(

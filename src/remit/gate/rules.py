@@ -44,10 +44,11 @@ class Rule:
     condition: str
     because: str = ""
     terms: Terms | None = None  # of an ask: who must say yes
+    written: str = ""  # the condition as somebody wrote it, where it cannot be asked here and holds always
 
     @property
     def name(self) -> str:
-        return f"{self.decision} {', '.join(self.tools)} if {self.condition}"
+        return f"{self.decision} {', '.join(self.tools)} if {self.written or self.condition}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Compiled:
     asks: frozenset[str] = frozenset()  # the variables in its condition, and the sums by their names
     sums: tuple[Sum, ...] = ()
     condition: str = ""  # as it was compiled: the rule's, with each sum by its name
+    inherited: bool = False  # from the agent that delegated
 
     def holds(self, facts: Mapping[str, Json]) -> bool | str:
         """True or False; a str says why it could not be decided (which field is not there, wrong types)."""
@@ -166,8 +168,9 @@ def compile_rules(
     records: Iterable[str] = (),
     tools: Iterable[str] = (),
     workspace: Sequence[Rule] = (),
+    inherited: int = 0,
 ) -> Rules:
-    """Compile and check. `records`: names the tools offer; `tools`: the agent's, and where they are given with what they
+    """Compile and check. The first `inherited` rules are those of the agent that delegated. `records`: names the tools offer; `tools`: the agent's, and where they are given with what they
     declare, the sums are checked against that. `workspace`: rules that narrow all of these, and may be of other tools.
 
     Raises SpecError for a condition that does not parse, names what does not exist, or is no yes-or-no, and
@@ -185,7 +188,8 @@ def compile_rules(
     compiled = []
     for number, rule in enumerate(rules, 1):
         try:
-            compiled.append(_compile(env, rule, variables, declared))
+            made = _compile(env, rule, variables, declared)
+            compiled.append(replace(made, inherited=True) if number <= inherited else made)
         except SpecError as error:
             raise SpecError(f"rule {number} ({rule.name}): {error}") from error
         if known and not any(fnmatchcase(tool, p) for tool in known for p in rule.tools):
