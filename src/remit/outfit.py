@@ -36,6 +36,7 @@ class Outfit:
     offered: tuple[ToolSpec, ...]
 
 
+UNASKED = "what this rule asks about is not known here, so it holds"
 _OUTFITS: dict[str, Outfit] = {}  # by the spec's own text: compiled once in a process
 
 
@@ -63,14 +64,14 @@ def outfit(agent: Agent) -> Outfit:
     _OUTFITS[key] = Outfit(tools, _rules(agent, tools), (*offered, *own))
     return _OUTFITS[key]
 
-UNASKED = "what this rule asks about is not known here, so it holds"
-
 
 def _rules(agent: Agent, tools: Mapping[str, Tool]) -> Rules:
     records = {name for tool in tools.values() for name in tool.records}
     inherited = [_fitted(rule, records, tools) for rule in agent.inherited if _matches(rule, tools)]
     workspace = [_fitted(rule, records, tools) for rule in agent.workspace if _matches(rule, tools)]
-    return compile_rules([*inherited, *map(compilable, agent.rules)], records, tools, workspace, len(inherited))
+    return compile_rules(
+        [*inherited, *map(compilable, agent.rules)], records, tools, workspace, len(inherited)
+    )
 
 
 def _matches(rule: RuleSpec, tools: Collection[str]) -> bool:

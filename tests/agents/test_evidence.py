@@ -175,3 +175,27 @@ async def test_pages_that_colleagues_name_are_fetched_until_the_choice_would_tel
     state = await app.advance(await start(app, *script, rules=rules))
     done = [one.acted.status for one in state.calls.values() if one.acted and one.call.tool == "fetch"]
     assert done == ["ok"] * 4 + ["denied"] * 2  # each tells log2(15 + 1) = 4 bits
+
+
+async def test_a_child_counts_on_from_what_its_parent_did_and_the_parent_from_what_its_child_did(
+    app: App,
+) -> None:
+    child = ScriptedModel(
+        [to("bob@corp.example"), to("carl@corp.example"), finish()], name="scripted:child", by_turn=True
+    )
+    app.models[child.name] = child
+    twice = [
+        {"tool": "send", "deny": '"send" in run.counts && run.counts.send >= 2'},
+        {"tool": "send", "allow": "true"},
+    ]
+    spec = agent(name="mate", model=child.name, rules=[{"tool": "send", "allow": "true"}])
+    member = spec.model_dump(mode="json", by_alias=True)
+    task = call("delegate", agent="mate", task="write to Ann")
+    run = await start(app, to("ann@corp.example"), task, to("dora@corp.example"), team=[member], rules=twice)
+    state = await Crew(app).see_through(run)
+    delegated = state.calls["2.1"].delegated
+    assert delegated is not None
+    below = await app.state(delegated.child)
+    assert [one.decision for one in await judged(app, below)] == ["allow", "deny"]
+    assert [one.decision for one in await judged(app, state)] == ["allow", "deny"]
+    assert state.counts["send"] == below.counts["send"] == 2

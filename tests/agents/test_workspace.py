@@ -14,9 +14,9 @@ import yaml
 from remit.agents.workspace import Workspace, is_workspace, load_workspace, workspace_of
 from remit.app import App, open_app
 from remit.errors import SpecError, UserError
-from remit.journal.events import Asked, Delegated, Narrowed
 from remit.gate.judge import judge
 from remit.gate.proposal import Facts, Proposal
+from remit.journal.events import Asked, Delegated, Narrowed
 from remit.outfit import agent_at, outfit
 from remit.replay import Changes, Terms, replay
 from remit.settings import Settings

@@ -121,7 +121,7 @@ async def test_another_policy_shows_what_it_would_have_denied(app: App) -> None:
 async def test_a_replay_from_the_middle_reads_as_the_run_had_read(app: App) -> None:
     run_id = await original(app, [LOOK, CANCEL, finish()])
     behind = agent(rules=RULES, reading="airlock")
-    with pytest.raises(UserError, match="read one way from its beginning.*without --at"):
+    with pytest.raises(UserError, match=r"read one way from its beginning.*without --at"):
         await replay(app, run_id, Changes(agent=behind), RECORDED, at=4)
     assert await replay(app, run_id, Changes(agent=behind), RECORDED, at=1)
 

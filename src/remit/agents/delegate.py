@@ -198,6 +198,7 @@ async def delegate(live: Live, call: CallState) -> None:
             inputs=started.inputs if started else {},
             parent=live.run,
             task=str(args["task"]),
+            counts=live.state.counts,
             untrusted=live.state.untrusted,
             confidential=labels,
             values=values,
@@ -205,6 +206,16 @@ async def delegate(live: Live, call: CallState) -> None:
             workspace=live.workspace,
         ),
     )
+
+
+def counted(child: State) -> dict[str, int]:
+    """How often its own tools, and those of its children, succeeded: its counts went on from its parent's."""
+    before = child.started.counts if child.started else {}
+    return {
+        tool: times - before.get(tool, 0)
+        for tool, times in child.counts.items()
+        if times > before.get(tool, 0)
+    }
 
 
 async def collect(live: Live, call: CallState) -> None:
@@ -231,6 +242,7 @@ async def collect(live: Live, call: CallState) -> None:
             money=child.money + child.reserved,
             tokens=child.tokens,
             seconds=child.seconds,
+            counts=counted(child),
         ),
         Acted(
             call_id=call.call.id,

@@ -68,6 +68,9 @@ class Started(Body):
     grant: dict[str, int] | None = (
         None  # effects that may happen, and how often: from the trigger, or of the parent's
     )
+    counts: dict[str, int] = Field(
+        default_factory=dict
+    )  # how often the parent's tools had succeeded, but for reading
     untrusted: bool = False  # the parent had read words of somebody unverified
     confidential: list[str] = Field(
         default_factory=list
@@ -282,6 +285,7 @@ class Returned(Body):
     money: Decimal = Decimal(0)
     tokens: int = 0
     seconds: float = 0.0
+    counts: dict[str, int] = Field(default_factory=dict)  # how often its tools succeeded, but for reading
 
 
 class UndoWanted(Body):

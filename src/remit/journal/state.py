@@ -171,6 +171,7 @@ def apply(state: State, event: Event) -> None:
             state.started = body
             state.untrusted = bool(body.quoted) or body.untrusted
             state.grant = body.grant
+            state.counts = dict(body.counts)
         case Asked() as body:
             state.waits[body.ask_id] = state.asked[body.ask_id] = body
             state.asked_at[body.ask_id] = event.at
@@ -288,6 +289,8 @@ def _returned(state: State, body: Returned) -> None:
     state.money += body.money
     state.tokens += body.tokens
     state.seconds += body.seconds
+    for tool, times in body.counts.items():
+        state.counts[tool] = state.counts.get(tool, 0) + times
     if call := state.calls.get(body.call_id):
         call.returned = body
 
