@@ -5,6 +5,7 @@ A page that is missing here fails a test: add it to SIGHTS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,12 @@ from uuid import UUID
 
 from playwright.async_api import Page, expect
 
+from remit.agents.spec import Connection
 from remit.api.tokens import add_token
 from remit.app import App
 from remit.away import go_away
 from remit.catalogue import work
+from remit.connections import Linked, set_connection
 from remit.gate.remembered import Bound
 from remit.invitations import invite, set_password
 from remit.journal.events import Person
@@ -24,6 +27,7 @@ from remit.models.model import Answer, ToolCall, Usage
 from remit.people import add_member, known
 from remit.remembered import remember
 from remit.rulebook import mark_of, save, text_of
+from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel
 from tests.journeys.console import ANN, call, clerk, finish
 
@@ -53,6 +57,8 @@ NOT_PAGES = {
     "/healthz": "for whoever watches over the server",
     "/inbox/live": "a stream",
     "/agents/{name}/export": "a file",
+    "/runs.csv": "a file",
+    "/runs/{prefix}/export": "a file",
     "/settings/audit/export": "a file",
     "/runs/{run}/live": "a stream",
 }
@@ -89,6 +95,18 @@ def sent(button: str, **fields: str) -> Callable[[Page], Awaitable[None]]:
     return send
 
 
+def ticked(deed: str) -> Callable[[Page], Awaitable[None]]:
+    """Two runs of the list are picked, and something is to be done to both."""
+
+    async def tick(page: Page) -> None:
+        for at in (0, 1):
+            await page.get_by_role("checkbox").nth(at).check()
+        await page.get_by_role("button", name=deed).click()
+        await expect(page).to_have_url(re.compile("/runs/several"))
+
+    return tick
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """A page in one of its states."""
@@ -113,6 +131,7 @@ SIGHTS = (
     Sight("runs, found none", "/runs", "/runs?q=zeppelin"),
     Sight("runs, none yet", "/runs", "/runs", empty=True),
     Sight("runs, a filter that is none", "/runs", "/runs?status=wating"),
+    Sight("several runs, cancel?", "", "/runs", ticked("Cancel")),
     Sight("run, done", "/runs/{prefix}", "/runs/{done}"),
     Sight("run, unfolded", "/runs/{prefix}", "/runs/{done}", opened("main details")),
     Sight("run, waits", "/runs/{prefix}", "/runs/{waiting}"),
@@ -146,6 +165,18 @@ SIGHTS = (
     Sight("agent, to be published", "/agents/{name}/publish", "/agents/desk/publish"),
     Sight("agent, its versions", "/agents/{name}/versions", "/agents/desk/versions"),
     Sight("agent, a version", "/agents/{name}/versions/{version}", "/agents/desk/versions/1"),
+    Sight("connections", "/connections", "/connections"),
+    Sight("connections, none", "/connections", "/connections", empty=True),
+    Sight("a connection", "/connections/{name}", "/connections/crm"),
+    Sight("a connection, tried", "/connections/{name}", "/connections/crm", sent("Try it")),
+    Sight("a new connection", "/connections/new", "/connections/new"),
+    Sight(
+        "a new connection, with a mistake",
+        "/connections/new",
+        "/connections/new",
+        sent("Keep", Name="x", Address="?"),
+    ),
+    Sight("a connection, changed", "/connections/{name}/change", "/connections/crm/change"),
     Sight("settings", "/settings", "/settings"),
     Sight("people", "/settings/people", "/settings/people"),
     Sight("a person", "/settings/people/{id}", "/settings/people/{yan}"),
@@ -226,6 +257,11 @@ async def seed(app: App) -> dict[str, str]:
     await work.save(app, "desk", DESK.replace("Look first.", f"Look twice. {LONG}"), "yan", kept.rev)
     await add_token(app.store, "crm", "ann", ["runs:read"], timedelta(days=3))
     runs = {"done": done, "waiting": waiting, "paused": paused, "parent": parent, "forked": forked}
+    crm = Linked(
+        connection=Connection(http="http://127.0.0.1:9", headers={"Authorization": "secret:CRM_KEY"})
+    )
+    await set_secret(app.store, "CRM_KEY", "a key that nobody knows", "ann")
+    await set_connection(app.store, "crm", crm, "ann")
     more = {
         "version": str(version.id),
         "yan": str(yan.id),
