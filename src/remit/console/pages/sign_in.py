@@ -40,7 +40,7 @@ async def ask(request: Request, next: str = "/") -> Response:
         return RedirectResponse(local(next), 303)
     if not await any_password(here(request).store):
         return page(request, "enter.html", 401, passwords=False)
-    return page(request, "sign_in.html", 401, name="", next=local(next), wrong={})
+    return page(request, "sign_in.html", name="", next=local(next), wrong={})
 
 
 @router.post("/sign-in")
