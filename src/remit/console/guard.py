@@ -15,7 +15,7 @@ from remit.console.signing import session_of
 from remit.roles import OF_ROLE
 
 Next = Callable[[Request], Awaitable[Response]]
-API = ("/api/", "/v1/", "/mcp", "/a2a/")  # have guards of their own, that know tokens as well
+API = ("/api/", "/v1/", "/mcp", "/a2a/", "/ag-ui/")  # have guards of their own, that know tokens as well
 OPEN = (
     "/enter",
     "/sign-in",

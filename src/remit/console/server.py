@@ -47,6 +47,7 @@ from remit.console.watch import Watch
 from remit.errors import Forbidden, RemitError, UserError
 from remit.lately import Lately
 from remit.protocols.a2a.http import A2aDoor
+from remit.protocols.agui.server import make_agui
 from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.http import McpDoor
 
@@ -99,6 +100,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
         server.include_router(pages.router)
     server.mount("/api/v1", make_api(app))
     server.mount("/v1", make_chat(app))
+    server.mount("/ag-ui", make_agui(app))
     server.state.mcp = McpDoor(app)
     server.router.routes.append(Route("/mcp", server.state.mcp))
     server.state.a2a = A2aDoor(app)
