@@ -86,6 +86,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/agents/{name}/versions/{version}"): "agents:read",
     ("POST", "/agents/{name}/versions/{version}"): "agents:write",
     ("POST", "/agents/{name}/{deed}"): "agents:write",
+    ("POST", "/agents/{name}/describe"): "agents:write",
     ("POST", "/agents/{name}/model"): "agents:write",
     ("POST", "/agents/{name}/try"): "agents:write",
     ("GET", "/agents/{name}/tries/{run}/live"): "agents:write",

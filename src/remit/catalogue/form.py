@@ -155,6 +155,6 @@ def field_of(where: Loc, data: Mapping[str, Json]) -> str:
             return f"rule:{place}"
         case ("checks", int(place), *_):
             return f"check:{place}"
-        case ("tools" | "team" | "output" | "guardian" | "airlock" as one, *_):
+        case ("words" | "tools" | "team" | "output" | "guardian" | "airlock" as one, *_):
             return {"airlock": "reading"}.get(one, one)
     return ""

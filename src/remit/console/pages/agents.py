@@ -17,6 +17,7 @@ from remit.catalogue.activity import activity
 from remit.catalogue.find import of_library
 from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.text import document, split_pinned, written
+from remit.console.pages.describe import propose
 from remit.console.show import here, needs, page
 from remit.errors import SpecError, UnknownName, UserError
 
@@ -38,13 +39,15 @@ async def begin(request: Request) -> Response:
         if typed["from"] == "file":
             name, text = await _of_file(form, typed["text"])
         else:
-            text = await _copied(app, typed["from"], name)
+            text = await _copied(app, "" if typed["from"] == "words" else typed["from"], name)
         if await store_of.find_kept(app.store, name) is not None:
             raise UserError(f"there is an agent {name} already: take another name, or go on with that one")
         await work.save(app, name, text, request.state.who, None, browser=True)
     except UserError as error:
         field = typed["from"] or "nothing"
         return await _listed(request, typed, {field: str(error)})
+    if typed["from"] == "words":
+        return await propose(request, name, typed["text"])
     return RedirectResponse(f"/agents/{name}", 303)
 
 
