@@ -63,6 +63,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/inbox/{run}/{ask}/delegate"): "approvals:write",
     ("GET", "/runs"): "runs:read",
     ("GET", "/runs.csv"): "runs:read",
+    ("GET", "/runs/newer"): "runs:read",
     ("POST", "/runs/several"): "runs:write",
     ("GET", "/runs/{run}/live"): "runs:read",
     ("GET", "/runs/{prefix}"): "runs:read",

@@ -212,6 +212,28 @@ async def test_pages_go_older_and_back_without_losing_or_repeating_a_run(
     assert "agent=shop" in html.unescape(re.search(r'rel="next" href="([^"]+)"', page)[1])  # type: ignore[index]
 
 
+async def test_an_open_list_tells_how_many_runs_began_since(app: App, browser: httpx.AsyncClient) -> None:
+    async def newer(page: str) -> str:
+        found = re.search(r'id="newer"[^>]* hx-get="([^"]+)"', page)
+        assert found is not None
+        return await text(browser, html.unescape(found[1]))
+
+    await done(app, goal="first")
+    page = await text(browser, "/runs?agent=shop")
+    before = await newer(page)
+    assert "<a" not in before
+    await done(app, name="clerk")
+    assert "<a" not in await newer(page)
+    await done(app)
+    assert "1 new run<" in await newer(page)
+    await done(app)
+    told = await newer(before)
+    assert "2 new runs" in told
+    assert 'href="/runs?agent=shop"' in told
+    assert 'id="newer"' not in await text(browser, "/runs?agent=nobody")
+    assert (await browser.get("/runs/newer?since=never")).status_code == 400
+
+
 async def test_a_run_shows_what_it_did_by_whose_yes_and_each_event(
     app: App, browser: httpx.AsyncClient
 ) -> None:

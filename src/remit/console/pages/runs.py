@@ -23,7 +23,7 @@ from remit.errors import NotWaiting, UnknownName, UserError
 from remit.journal.events import Event
 from remit.journal.facts import HAPPENED
 from remit.journal.limits import in_line
-from remit.journal.search import OPEN, STATES, Found, Wanted, agents_known, descendants, place, search
+from remit.journal.search import OPEN, STATES, Found, Place, Wanted, agents_known, descendants, place, search
 from remit.journal.state import State, fold
 from remit.tools.registry import installed, resolve
 
@@ -60,6 +60,8 @@ async def runs(request: Request, older: str = "", newer: str = "") -> HTMLRespon
         export="/runs.csv" + (f"?{urlencode(filters)}" if filters else ""),
         first="/runs" + (f"?{urlencode(filters)}" if filters else ""),
         at_first=not older and not newer,
+        filters=filters,
+        since=Place(found.rows[0].created_at, found.rows[0].id) if found.rows else None,
         to_newer=found.newer and f"/runs?{urlencode({**filters, 'newer': found.newer})}",
         to_older=found.older and f"/runs?{urlencode({**filters, 'older': found.older})}",
     )
@@ -123,6 +125,22 @@ def day(text: str) -> datetime | None:
         return datetime.combine(date.fromisoformat(text), time()).astimezone()
     except (ValueError, OverflowError) as error:
         raise UserError(f"{text!r} is no day: write it as 2026-11-21") from error
+
+
+@router.get("/runs/newer")
+async def newer_runs(request: Request, since: str) -> HTMLResponse:
+    """How many runs that the filters find began since the list was shown: asked now and then by a page that is open."""
+    app, asked = here(request), asked_for(request)
+    found = await search(app.store, wanted(asked), newer=place(since))
+    filters = {name: value for name, value in asked.items() if value}
+    return page(
+        request,
+        "newer.html",
+        since=since,
+        filters=filters,
+        count=len(found.rows),
+        more=found.newer is not None,
+    )
 
 
 @router.get("/runs/{prefix}")
