@@ -25,8 +25,13 @@ from remit.tools.addresses import public
 from remit.tools.secrets import references
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
-Kind = Literal["mcp", "http", "sql"]
-CALLED: Mapping[Kind, str] = {"mcp": "MCP server", "http": "HTTP API", "sql": "database"}
+Kind = Literal["mcp", "openapi", "http", "sql"]
+CALLED: Mapping[Kind, str] = {
+    "mcp": "MCP server",
+    "openapi": "API that describes itself",
+    "http": "HTTP API",
+    "sql": "database",
+}
 
 
 class Linked(Part):
@@ -47,12 +52,13 @@ class Linked(Part):
 
     @property
     def kind(self) -> Kind:
-        return "mcp" if self.connection.mcp else "http" if self.connection.http else "sql"
+        one = self.connection
+        return "mcp" if one.mcp else "openapi" if one.openapi else "http" if one.http else "sql"
 
     @property
     def where(self) -> str:
         """The address or the command, or the reference to it."""
-        return self.connection.mcp or self.connection.http or self.url
+        return self.connection.mcp or self.connection.openapi or self.connection.http or self.url
 
     @property
     def names(self) -> list[str]:

@@ -1,27 +1,34 @@
-"""What an agent's MCP servers offer, beside what a person has pinned of it; and the pin itself."""
+"""What an agent's MCP servers and described APIs offer, beside what a person has pinned of it; and the pin itself."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from remit.agents.connected import named
 from remit.agents.load import load_agent
 from remit.agents.lock import Lock, read_lock, write_lock
-from remit.agents.spec import Agent
+from remit.agents.spec import Agent, Connection
+from remit.agents.yaml import plain, read
 from remit.app import open_app
 from remit.errors import Mend, UnknownName, UserError
 from remit.outfit import find_agent
 from remit.secrets import KEPT, named_in, open_secrets
 from remit.settings import Settings
+from remit.tools.addresses import reachable
+from remit.tools.http import bare_client, once
 from remit.tools.mcp.definition import Definition, Server, difference, differences
 from remit.tools.mcp.schema import unusable
 from remit.tools.mcp.session import ServerError, Sessions, Where
+from remit.tools.openapi.read import Described, described
 from remit.tools.secrets import Secrets
+from remit.tools.thread import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +70,23 @@ async def look(file: Path, settings: Settings, only: str = "") -> list[Seen]:
     """What the servers of the agent in a file offer now, of the tools that it names. Raises UserError where it has no such
     connection, or a server cannot be asked."""
     agent = load_agent(file, find_agent)
-    servers = {name: one for name, one in agent.connections.items() if one.mcp}
+    servers = {name: one for name, one in agent.connections.items() if one.mcp or one.openapi}
     if only and only not in servers:
         raise UnknownName("connection", only, servers, str(file))
     if not servers:
-        raise UserError(f"{file}: agent {agent.name} has no connection to an MCP server")
+        raise UserError(
+            f"{file}: agent {agent.name} has no connection to an MCP server, or to an API that describes itself"
+        )
     locks, sessions = read_lock(file), Sessions()
     try:
         async with _secrets(agent, settings) as secrets:
-            return [
-                await seen_at(
-                    Where(name, one.mcp, one.headers, one.env, tuple(agent.remit.destinations)),
-                    locks.get(name, Lock()),
-                    sessions,
-                    secrets,
-                    {tool for connection, _, tool in named(agent) if connection == name},
-                )
-                for name, one in servers.items()
-                if only in ("", name)
-            ]
+            found = []
+            for name, one in servers.items():
+                if only in ("", name):
+                    pinned, destinations = locks.get(name, Lock()), tuple(agent.remit.destinations)
+                    wanted = {tool for connection, _, tool in named(agent) if connection == name}
+                    found.append(await look_at(name, one, pinned, sessions, secrets, destinations, wanted))
+            return found
     finally:
         await sessions.close()
 
@@ -102,24 +107,63 @@ async def _secrets(agent: Agent, settings: Settings) -> AsyncIterator[Secrets | 
         yield await open_secrets(agent, {}, None)
 
 
-async def seen_at(
-    where: Where, pinned: Lock, sessions: Sessions, secrets: Secrets | None, wanted: Collection[str] = ("*",)
+async def look_at(
+    name: str,
+    one: Connection,
+    pinned: Lock,
+    sessions: Sessions,
+    secrets: Secrets | None,
+    destinations: Sequence[str] = (),
+    wanted: Collection[str] = ("*",),
 ) -> Seen:
-    """A server as it is now, of the tools that are wanted. Raises UserError where it cannot be asked, UnknownName for a tool
-    that it does not offer."""
+    """What a connection offers now, of the tools that are wanted. Raises UserError where it cannot be asked, UnknownName for a
+    tool that it does not offer."""
+    refused: dict[str, str] = {}
     try:
-        async with sessions.use(uuid4(), where, secrets) as session:
-            offered, server = await session.tools(), session.server
+        if one.openapi:
+            api = await fetch_described(one.openapi, one.headers, secrets, destinations)
+            offered, server, refused = dict(api.tools), api.server, dict(api.refused)
+        else:
+            where = Where(name, one.mcp, one.headers, one.env, tuple(destinations))
+            async with sessions.use(uuid4(), where, secrets) as session:
+                offered, server = await session.tools(), session.server
     except (OSError, ServerError, Mend, UserError) as error:
         words = secrets.hide(str(error)) if secrets else str(error)
         raise UserError(re.sub(r"\s+", " ", words)) from None
     if wanted and "*" not in wanted:
         if missing := set(wanted) - set(offered):
-            raise UnknownName("tool", min(missing), offered, f"the MCP server {where.name!r}")
+            raise UnknownName("tool", min(missing), offered, f"the connection {name!r}")
         offered = {tool: offered[tool] for tool in offered if tool in wanted}
-    refused = {tool: why for tool, definition in offered.items() if (why := unusable(definition))}
+        refused = {tool: why for tool, why in refused.items() if tool in wanted}
+    refused |= {tool: why for tool, definition in offered.items() if (why := unusable(definition))}
     kept = {tool: definition for tool, definition in offered.items() if tool not in refused}
-    return Seen(where.name, pinned, Lock(server=_named(server), tools=kept), refused)
+    return Seen(name, pinned, Lock(server=_named(server), tools=kept), refused)
+
+
+async def fetch_described(
+    address: str, headers: Mapping[str, str], secrets: Secrets | None, destinations: Sequence[str]
+) -> Described:
+    """An API by its description. Raises UserError, Mend, OSError."""
+    import httpx
+
+    opened = {key: secrets.expand(value) if secrets else value for key, value in headers.items()}
+    try:
+        async with bare_client() as client:
+            got = await once(client, "GET", address, opened, b"", reachable(address, destinations))
+    except httpx.TransportError as error:
+        raise ConnectionError(f"{address} could not be read: {error or type(error).__name__}") from error
+    if got.status != 200 or got.cut:
+        what = "is too long to be read" if got.cut else f"answers {got.status}"
+        raise UserError(f"{address} {what}; name the address of the description itself (openapi.json)")
+    text = got.data.decode("utf-8", "replace")
+    return await in_thread(lambda: described(_parsed(text, address), address))
+
+
+def _parsed(text: str, address: str) -> Any:
+    if text.lstrip().startswith("{"):
+        with suppress(ValueError, RecursionError):
+            return json.loads(text)
+    return plain(read(text, address))
 
 
 def _named(server: Server) -> Server:

@@ -14,10 +14,9 @@ from remit.agents.spec import Agent
 from remit.app import App
 from remit.connections import Linked, literal, note_trial
 from remit.errors import Mend, UserError
-from remit.pinning import Seen, seen_at
+from remit.pinning import Seen, look_at
 from remit.secrets import open_secrets
 from remit.tools.http import http_get
-from remit.tools.mcp.session import Where
 from remit.tools.secrets import Secrets
 from remit.tools.thread import in_thread
 from remit.tools.tool import ToolContext
@@ -45,8 +44,8 @@ async def try_out(app: App, name: str, linked: Linked, within: bool = True) -> T
     secrets = await open_secrets(alone, {}, app.store)
     try:
         match linked.kind:
-            case "mcp":
-                trial = await _mcp(app, name, linked, secrets)
+            case "mcp" | "openapi":
+                trial = await _offering(app, name, linked, secrets, within)
             case "http":
                 trial = await _http(name, linked, secrets, within)
             case "sql":
@@ -58,10 +57,11 @@ async def try_out(app: App, name: str, linked: Linked, within: bool = True) -> T
     return trial
 
 
-async def _mcp(app: App, name: str, linked: Linked, secrets: Secrets | None) -> Trial:
+async def _offering(app: App, name: str, linked: Linked, secrets: Secrets | None, within: bool) -> Trial:
     one = linked.connection
     pinned = Lock(server=one.server, tools=one.pinned)
-    seen = await seen_at(Where(name, one.mcp, one.headers, one.env), pinned, app.sessions, secrets)
+    host = urlsplit(linked.where).hostname or ""
+    seen = await look_at(name, one, pinned, app.sessions, secrets, (host,) if within and one.openapi else ())
     words = f"{seen.now.server}, with {len(seen.now.tools)} tools"
     if seen.differs:
         words += "; others than are pinned" if one.pinned else "; none is pinned yet"

@@ -35,11 +35,12 @@ def named(agent: Agent) -> Iterator[tuple[str, Connection, str]]:
                 raise SpecError(
                     f"agent {agent.name}: what the workspace's connection {connection!r} is, only a run of it knows"
                 )
-            if not colon or not agent.connections[connection].mcp:
+            one = agent.connections[connection]
+            if not colon or not (one.mcp or one.openapi):
                 raise SpecError(
-                    f"agent {agent.name}: tools: write {connection}:* for the tools of an MCP server"
+                    f"agent {agent.name}: tools: write {connection}:* for the tools of an MCP server or a described API"
                 )
-            yield connection, agent.connections[connection], tool
+            yield connection, one, tool
 
 
 def connected(agent: Agent) -> dict[str, Tool]:

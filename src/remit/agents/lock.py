@@ -1,4 +1,4 @@
-"""The lock file beside an agent: which tools of MCP servers a person has read and pinned, each with its hash.
+"""The lock file beside an agent: which tools of others a person has read and pinned, each with its hash.
 
 `desk.yaml` has `desk.lock.yaml`. It is written by `remit tools pin` and read with the agent; from then on the
 definitions are a part of the spec, so that a run has those that it began with.
@@ -69,12 +69,14 @@ def with_locks(data: dict[str, Json], path: Path) -> dict[str, Json]:
         return data
     locks = (
         read_lock(path)
-        if any(isinstance(one, dict) and one.get("mcp") for one in connections.values())
+        if any(
+            isinstance(one, dict) and (one.get("mcp") or one.get("openapi")) for one in connections.values()
+        )
         else {}
     )
     made = dict(connections)
     for name, one in connections.items():
-        if not isinstance(one, dict) or not one.get("mcp"):
+        if not isinstance(one, dict) or not (one.get("mcp") or one.get("openapi")):
             continue
         if taken := {"pinned", "server"} & set(one):
             raise SpecError(f"connections.{name}.{min(taken)}: is written by `remit tools pin`", str(path))
@@ -97,10 +99,14 @@ def _declared(connection: Mapping[str, Json], path: Path) -> dict[str, Json]:
 
 def _data(lock: Lock) -> dict[str, Json]:
     tools = {
-        name: {"sha256": one.sha256, **one.model_dump(exclude={"name"})}
+        name: {"sha256": one.sha256, **one.model_dump(mode="json", exclude=_unsaid(one))}
         for name, one in sorted(lock.tools.items())
     }
     return {"server": lock.server.model_dump(), "tools": tools}
+
+
+def _unsaid(one: Definition) -> set[str]:
+    return {"name"} | ({"operation"} if one.operation is None else set())
 
 
 def _lock(name: str, one: Json, data: Json, path: Path) -> Lock:

@@ -6,6 +6,7 @@ import re
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -184,12 +185,14 @@ class Check(Part):
 
 
 class Connection(Part):
-    """An outside system, one of three kinds, or by `use` one of the workspace's, by its name. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
-    its command, which gets `env`, or by its address, which gets `headers`. `sql`: the resource that is the database;
+    """An outside system of one kind, or by `use` one of the workspace's, by its name. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
+    its command, which gets `env`, or by its address, which gets `headers`. `openapi`: the address of an API's description, whose
+    operations become tools. `sql`: the resource that is the database;
     statements run as `role`, and its policies are told that field of the person. Secrets are references."""
 
     use: str = ""
     http: str = Field("", pattern=r"^$|^https?://[^/?#@\s]+/?$")
+    openapi: str = Field("", pattern=r"^$|^https?://[^/?#@\s]+/[^@\s]*$")
     mcp: str = ""
     headers: dict[str, str] = {}
     env: dict[str, str] = {}
@@ -200,15 +203,28 @@ class Connection(Part):
     role: str = ""
     person: Literal["", "id", "email"] = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _at_its_origin(cls, data: Json) -> Json:
+        """An API is where its description is: a key that is given for one goes to no other site."""
+        if not isinstance(data, dict) or not isinstance(data.get("openapi"), str) or not data["openapi"]:
+            return data
+        parts = urlsplit(data["openapi"])
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if data.get("http", origin) != origin:
+            raise ValueError(f"an API is at the site of its description, {origin}: leave http out")
+        return {**data, "http": origin}
+
     @model_validator(mode="after")
     def _of_one_kind(self) -> Self:
         if (self.role or self.person) and not self.sql:
             raise ValueError("role and person are for a database: say with sql which resource it is")
         if sum(map(bool, (self.use, self.http, self.mcp, self.sql))) != 1:
-            kinds = "http, the origin of a service, mcp, a server of tools, and sql, a database among the resources"
+            kinds = "http, the origin of a service, openapi, the address of an API's description, mcp, a server of tools, "
+            kinds += "and sql, a database among the resources"
             raise ValueError(f"a connection has one of {kinds}; or use, the name of one of the workspace's")
-        if self.declare and not (self.mcp or self.use):
-            raise ValueError("declare is for the tools of an MCP server")
+        if self.declare and not (self.mcp or self.openapi or self.use):
+            raise ValueError("declare is for the tools of an MCP server or of an API that describes itself")
         by_address = bool(self.http) or self.mcp.startswith(("http://", "https://"))
         if (self.headers and not by_address) or (self.env and (by_address or not self.mcp)):
             raise ValueError(

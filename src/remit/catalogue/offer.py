@@ -122,7 +122,7 @@ class _Gathered:
 
     def link(self, use: Use, linked: Linked) -> None:
         """The tools of a connection of the workspace that somebody has read, or the system itself."""
-        if linked.kind != "mcp":
+        if linked.kind not in ("mcp", "openapi"):
             by = "requests to it get its key" if linked.kind == "http" else "for the tools of databases"
             self.systems[use.name] = System(use, f"{CALLED[linked.kind]}, {by}")
             return

@@ -43,7 +43,10 @@ def add(
     mcp: Annotated[
         str, typer.Option("--mcp", help="An MCP server: its address, or the command that starts it.")
     ] = "",
-    http: Annotated[str, typer.Option("--http", help="An HTTP API: its origin.")] = "",
+    openapi: Annotated[
+        str, typer.Option("--openapi", help="An API that describes itself: the address of its description.")
+    ] = "",
+    http: Annotated[str, typer.Option("--http", help="Any other HTTP API: its origin.")] = "",
     sql: Annotated[
         str, typer.Option("--sql", help="A database: its address; with a password: secret:NAME.")
     ] = "",
@@ -61,7 +64,7 @@ def add(
 
     Example: remit connections add shop --sql secret:SHOP_URL --role remit_reader
     """
-    given = {"mcp": mcp, "http": http, "url": sql, "role": role, "person": person}
+    given = {"mcp": mcp, "openapi": openapi, "http": http, "url": sql, "role": role, "person": person}
     perform(_add(name, {**given, "headers": _pairs(header), "env": _pairs(env)}, as_json))
 
 

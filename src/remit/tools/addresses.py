@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import urlsplit
 
 from remit.errors import Mend
 
@@ -55,6 +57,21 @@ def leads_away(host: str, port: int, allowed: Sequence[str]) -> bool:
     return not any(
         _names(pattern, host, port) for pattern in allowed if pattern.partition(":")[0] != "*"
     ) and (not allowed or any(pattern.partition(":")[0] == "*" for pattern in allowed))
+
+
+def reachable(url: str, destinations: str | Sequence[str]) -> tuple[str, ...]:
+    """What may be reached for a connection to this address: a private address only where it stands there literally, or the
+    agent's destinations name its host in full. Empty: any public address, since the connection itself names the host."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    named = re.split(r"[,\s]+", destinations) if isinstance(destinations, str) else destinations
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        found = tuple(one for one in named if one.lower() in (host, f"{host}:{port}"))
+        return (host,) if host == "localhost" else found
+    return (host,)
 
 
 async def addresses_of(host: str, port: int, allowed: Sequence[str]) -> list[str]:

@@ -74,7 +74,7 @@ async def http_get(context: ToolContext, url: str, headers: dict[str, str] = {})
         url: Address to read, with http:// or https://.
         headers: Further request headers.
     """
-    return await _fetch(context, "GET", url, headers, None)
+    return await fetch(context, "GET", url, headers, None)
 
 
 @tool(effect="destroy", sinks={"url": "url", "body": "text"})
@@ -93,10 +93,13 @@ async def http_request(
         body: What to send: text as it is, anything else as JSON.
         headers: Further request headers.
     """
-    return await _fetch(context, method, url, headers, body)
+    return await fetch(context, method, url, headers, body)
 
 
-async def _fetch(context: ToolContext, method: str, url: str, headers: Mapping[str, str], body: Any) -> Json:
+async def fetch(
+    context: ToolContext, method: str, url: str, headers: Mapping[str, str], body: Any
+) -> dict[str, Json]:
+    """One request within the limits of this module; the answer as the tools give it."""
     import httpx
 
     sent, content = _headers(headers), b""
@@ -294,7 +297,7 @@ async def _bounded(raw: AsyncIterator[bytes], encoding: str) -> tuple[bytes, boo
     return bytes(body), False
 
 
-def _answer(context: ToolContext, got: _Body) -> Json:
+def _answer(context: ToolContext, got: _Body) -> dict[str, Json]:
     got = _without_secrets(context, got)
     kind = got.headers.get("content-type", "")
     plain = kind.partition(";")[0].strip().lower()

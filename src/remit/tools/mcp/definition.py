@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from remit.tools.openapi.operation import Operation
 from remit.tools.tool import Clearance, Effect, Integrity
 
 Json = Any
@@ -24,15 +25,16 @@ class Definition(BaseModel):
     description: str = ""
     input: dict[str, Json]
     output: Json = None
+    operation: Operation | None = None  # of an API that describes itself; None: of an MCP server
 
     @property
     def sha256(self) -> str:
-        """Of name, description, input and output schema, as canonical JSON."""
+        """Of name, description, input and output schema, and the operation of an API, as canonical JSON."""
         return hashlib.sha256(self.text(indent=None).encode()).hexdigest()
 
     def text(self, indent: int | None = 2) -> str:
         separators = (",", ":") if indent is None else (",", ": ")
-        data = self.model_dump()
+        data = self.model_dump(mode="json", exclude={"operation"} if self.operation is None else None)
         return json.dumps(data, sort_keys=True, ensure_ascii=False, indent=indent, separators=separators)
 
 
@@ -73,17 +75,22 @@ def difference(before: Definition | None, now: Definition | None) -> str:
     return "\n".join(difflib.unified_diff(left, right, "pinned", "now", lineterm="", n=1))
 
 
+NAMES = {
+    "description": "its description",
+    "input": "its arguments",
+    "output": "its result's schema",
+    "operation": "its request",
+}
+
+
 def changed(before: Definition, now: Definition | None) -> str:
     """In a few words, which parts of a pinned tool differ; empty where it is the same tool."""
     if now is None:
         return "its server does not offer it any more"
     if before.sha256 == now.sha256:
         return ""
-    parts = [
-        part for part in ("description", "input", "output") if getattr(before, part) != getattr(now, part)
-    ]
-    names = {"description": "its description", "input": "its arguments", "output": "its result's schema"}
-    return f"{' and '.join(names[part] for part in parts)} changed since it was pinned"
+    parts = [part for part in NAMES if getattr(before, part) != getattr(now, part)]
+    return f"{' and '.join(NAMES[part] for part in parts)} changed since it was pinned"
 
 
 def differences(

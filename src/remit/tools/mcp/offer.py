@@ -19,6 +19,7 @@ from remit.tools.labels import confided, declared
 from remit.tools.mcp.definition import Declaration, Definition, Server
 from remit.tools.mcp.schema import checkable
 from remit.tools.mcp.session import START, Where
+from remit.tools.openapi.call import caller
 from remit.tools.thread import in_thread
 from remit.tools.tool import Json, Settle, Tool, ToolContext
 
@@ -49,14 +50,16 @@ def offer(
         if argument not in checked["properties"]:
             known = ", ".join(checked["properties"]) or "none"
             raise ToolFault(f"tool {name!r}: {argument!r} is declared, and no argument (it has: {known})")
-    if (says.settle == "key") != bool(says.key):
+    if pinned.operation is not None and says.key:
+        raise ToolFault(f"tool {name!r}: an API is sent the key of a repetition in a header: leave `key` out")
+    if pinned.operation is None and (says.settle == "key") != bool(says.key):
         raise ToolFault(f"tool {name!r}: settle: key goes with `key`, the argument that carries it")
     whole, fields = declared(name, says.integrity, lambda: None)
     return Tool(
         name=name,
         description=pinned.description,
         schema=_without(says.key, {**pinned.input, "additionalProperties": False}),
-        call=_caller(connection, pinned, server, says),
+        call=caller(connection, pinned) if pinned.operation else _caller(connection, pinned, server, says),
         effect=says.effect,
         sinks=says.sinks,
         integrity=whole,

@@ -59,6 +59,11 @@ def checkable(schema: Mapping[str, Json]) -> dict[str, Json]:
     return closed
 
 
+def part_of(root: Mapping[str, Json], schema: Json) -> dict[str, Json]:
+    """A schema that refers to parts of a document, without references and traps. Raises UserError."""
+    return _Unfolding(root).part(schema, (), 0)
+
+
 class _Unfolding:
     def __init__(self, root: Mapping[str, Json]) -> None:
         self.root, self.count = root, 0

@@ -7,15 +7,13 @@ agent's destinations name its host in full.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx2
 
-from remit.tools.addresses import addresses_of
+from remit.tools.addresses import addresses_of, reachable
 from remit.tools.mcp.stdio import LINE
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ async def web(
     """The two streams of a conversation over HTTP. Raises Mend for a host that may not be reached."""
     from mcp.client.streamable_http import streamable_http_client
 
-    guarded = _Guarded(_allowed(url, destinations))
+    guarded = _Guarded(reachable(url, destinations))
     times = httpx2.Timeout(SECONDS, read=600.0)  # reading is bounded by whoever asks
     plain = {"user-agent": "remit", **headers, "accept-encoding": "identity"}
     async with (
@@ -39,19 +37,6 @@ async def web(
         streamable_http_client(url, http_client=client, max_sse_event_size=LINE) as streams,
     ):
         yield streams
-
-
-def _allowed(url: str, destinations: Sequence[str]) -> tuple[str, ...]:
-    """As addresses.py takes it. Empty: any public address, since the connection itself names the host."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    named = tuple(one for one in destinations if one.lower() in (host, f"{host}:{port}"))
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return (host,) if host == "localhost" else named
-    return (host,)
 
 
 class _Guarded(httpx2.AsyncBaseTransport):
