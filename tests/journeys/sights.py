@@ -57,6 +57,7 @@ NOT_PAGES = {
     "/healthz": "for whoever watches over the server",
     "/inbox/live": "a stream",
     "/agents/{name}/export": "a file",
+    "/agents/{name}/tries/{run}/live": "a stream",
     "/runs.csv": "a file",
     "/runs/{prefix}/export": "a file",
     "/settings/audit/export": "a file",
