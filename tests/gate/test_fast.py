@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from remit.gate import addresses, parts, unseen
 from remit.gate.accounts import ibans_in
 from remit.gate.evidence import group
-from remit.gate.known import _ADDRESS, LONG, Known, flat, worth
+from remit.gate.known import _ADDRESS, LONG, Known, flat, leaves, worth
 from remit.gate.numbers import digits
 from remit.gate.rules import Rule, compile_rules
 from remit.gate.values import canonical, found, spellings, stands
@@ -121,6 +121,12 @@ def test_what_is_passed_over_has_no_form_and_holds_nothing(kind: str, several: l
         if id(one) not in kept:
             assert spellings(kind, one) == ()
             assert not isinstance(one, str) or not found(kind, one)
+
+
+@MANY
+@given(trees)
+def test_all_scalars_are_found_at_once(tree: Any) -> None:
+    assert sorted(map(repr, flat(tree))) == sorted(map(repr, leaves(tree)))
 
 
 @MANY

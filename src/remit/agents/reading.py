@@ -20,6 +20,9 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
 
     What a model wrote vouches for nothing: not the task of a child, and not what the run's own notes and children give back.
     """
+    its = body.__class__
+    if its is not Acted and its is not Started:  # as most events
+        return
     if isinstance(body, Started):
         handed = Secrecy(values=body.values, had=body.confidential) if body.confidential else UNSAID
         known.learn(body.quoted, False, "what came with the goal", body.task, call=QUOTED, secrecy=handed)

@@ -75,10 +75,14 @@ class _Read:
     def spoken(self) -> tuple[list[str], list[Json]]:
         """The same, but for long texts: texts, and others."""
         if self._spoken is None:
-            every = self.vouched()
-            texts = [one for one in every if isinstance(one, str)]
-            others = [one for one in every if not isinstance(one, str)] if len(texts) < len(every) else []
-            self._spoken = [one for one in texts if len(one) <= LONG], others
+            texts: list[str] = []
+            others: list[Json] = []
+            for one in self.vouched():
+                if not isinstance(one, str):
+                    others.append(one)
+                elif len(one) <= LONG:
+                    texts.append(one)
+            self._spoken = texts, others
         return self._spoken
 
     def leaves(self) -> Iterable[tuple[Json, bool]]:
@@ -320,7 +324,7 @@ def leaves(value: Json) -> Iterator[Json]:
 
 
 def flat(value: Json) -> list[Json]:
-    """The same at once: of a record the gate asks for every one, and more than once."""
+    """The same at once, in whatever order: of a result the gate asks for every one, and more than once."""
     found: list[Json] = []
     _flatten(value, found)
     return found
@@ -328,19 +332,17 @@ def flat(value: Json) -> list[Json]:
 
 def _flatten(value: Json, found: list[Json]) -> None:
     if isinstance(value, dict):
-        for key, item in value.items():
-            found.append(key)
-            if isinstance(item, str):
-                found.append(item)
-            else:
-                _flatten(item, found)
-    elif isinstance(value, list):
-        for item in value:
-            _flatten(item, found)
-    elif isinstance(value, Mapping | tuple):
+        found += value  # its names
+        value = value.values()
+    elif not isinstance(value, list):
         found.extend(leaves(value))
-    elif value is not None:
-        found.append(value)
+        return
+    for item in value:
+        its = item.__class__  # the commonest first
+        if its is str or its is int or its is float or its is bool:
+            found.append(item)
+        elif item is not None:
+            _flatten(item, found)
 
 
 def worth(kind: str, several: list[Json]) -> list[Json]:
