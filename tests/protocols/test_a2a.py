@@ -290,6 +290,12 @@ async def test_tasks_are_listed_by_page_the_latest_first_by_context_and_state(de
     even = await ann.list_tasks(a2a.ListTasksRequest(context_id="even", include_artifacts=True))
     assert [one.id for one in even.tasks] == made[::-2]
     assert even.tasks[0].artifacts[0].parts[0].text == "done"
+    http = await desk.http()
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "ListTasks", "params": {"status": "DONE"}}
+    answer = await http.post("/a2a/desk", json=asked, headers={"a2a-version": "1.0"})
+    assert answer.json()["error"]["code"] == -32602
+    rest = await http.get("/a2a/desk/tasks?status=DONE", headers={"a2a-version": "1.0"})
+    assert rest.status_code == 400
     ended = await ann.list_tasks(a2a.ListTasksRequest(status=TaskState.TASK_STATE_CANCELED))
     assert not ended.tasks
     for wrong in (

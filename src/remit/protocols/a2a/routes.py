@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict
 from a2a.server.routes.common import DefaultServerCallContextBuilder
 from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
 from a2a.server.routes.rest_routes import create_rest_routes
+from a2a.types.a2a_pb2 import TaskState
+from a2a.utils.errors import InvalidParamsError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
@@ -23,6 +28,7 @@ class Calls(DefaultServerCallContextBuilder):
 
     def build(self, request: Request) -> ServerCallContext:
         context = super().build(request)
+        require_state(request)
         context.state["here"] = Here(request.state.caller, request.path_params["agent"], _base(request))
         return context
 
@@ -30,6 +36,11 @@ class Calls(DefaultServerCallContextBuilder):
 def make_routes(app: App) -> tuple[Router, Desk]:
     desk, calls = Desk(app), Calls()
     rpc = JsonRpcDispatcher(desk, calls, enable_v0_3_compat=True)
+
+    async def call(request: Request) -> Response:
+        with suppress(ValueError):  # which the library answers
+            request.state.body = await request.json()
+        return await rpc.handle_requests(request)
 
     async def card(request: Request) -> Response:
         name = request.path_params["agent"]
@@ -43,10 +54,20 @@ def make_routes(app: App) -> tuple[Router, Desk]:
     *rest, _ = create_rest_routes(desk, calls)  # the last is for tenants, which are workspaces here
     routes = [
         Route("/{agent}/.well-known/agent-card.json", card, methods=["GET"]),
-        Route("/{agent}", rpc.handle_requests, methods=["POST"]),
+        Route("/{agent}", call, methods=["POST"]),
         Mount("/{agent}", routes=rest),
     ]
     return Router(routes, redirect_slashes=False), desk
+
+
+def require_state(request: Request) -> None:
+    """Raises InvalidParamsError for a state that there is not: the library would take it for none, and list all tasks."""
+    body = getattr(request.state, "body", None)
+    params = body.get("params") if isinstance(body, dict) else request.query_params
+    status = params.get("status") if isinstance(params, Mapping) else None
+    known = list(TaskState.keys())
+    if isinstance(status, str) and status and status not in known:
+        raise InvalidParamsError(f"status: {status[:50]!r} is no state of a task; known: {', '.join(known)}")
 
 
 def _base(request: Request) -> str:
