@@ -26,7 +26,13 @@ async def document(client: httpx.AsyncClient) -> Json:
 
 def operations(document: Json) -> list[tuple[str, str, Json]]:
     return [
-        (method.upper(), path.format(run=NOWHERE, ask="a1.1", name="x", call="1.1"), operation)
+        (
+            method.upper(),
+            path.format(
+                run=NOWHERE, ask="a1.1", name="x", call="1.1", version=1, webhook=NOWHERE, delivery=NOWHERE
+            ),
+            operation,
+        )
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]

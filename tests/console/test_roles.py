@@ -48,6 +48,15 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/settings/people/{id}/sessions/all/end"): "settings:write",
     ("GET", "/settings/models"): "agents:read",
     ("GET", "/settings/workspace"): "settings:read",
+    ("GET", "/settings/webhooks"): "connections:write",
+    ("POST", "/settings/webhooks"): "connections:write",
+    ("GET", "/settings/webhooks/{webhook}"): "connections:write",
+    ("POST", "/settings/webhooks/{webhook}/test"): "connections:write",
+    ("POST", "/settings/webhooks/{webhook}/enable"): "connections:write",
+    ("POST", "/settings/webhooks/{webhook}/disable"): "connections:write",
+    ("POST", "/settings/webhooks/{webhook}/rotate"): "connections:write",
+    ("POST", "/settings/webhooks/{webhook}/remove"): "connections:write",
+    ("POST", "/settings/webhooks/{webhook}/deliveries/{delivery}/resend"): "connections:write",
     ("GET", "/settings/audit"): "settings:read",
     ("GET", "/settings/audit/export"): "settings:read",
     ("POST", "/account/password"): SELF,
@@ -128,7 +137,7 @@ def routes(server: FastAPI) -> set[tuple[str, str]]:
 
 
 async def ask(browser: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
-    for name in ("run", "prefix"):
+    for name in ("run", "prefix", "webhook", "delivery"):
         path = path.replace(f"{{{name}}}", NOWHERE)
     path = path.replace("{id}", "999999").replace("{session}", "999999")
     for name in ("ask", "deed", "step", "name", "version"):

@@ -40,6 +40,7 @@ from remit.console.pages import (
     tokens,
     tryout,
     versions,
+    webhooks,
     why,
 )
 from remit.console.session import Door
@@ -78,6 +79,7 @@ PAGES = (
     audit,
     connections,
     house,
+    webhooks,
 )
 
 
