@@ -10,9 +10,8 @@ from pydantic import ValidationError
 
 from remit.agents.load import literals, with_team
 from remit.agents.spec import Agent
-from remit.agents.yaml import plain
 from remit.catalogue.offered import Wrong
-from remit.catalogue.text import document
+from remit.catalogue.text import data_of
 from remit.errors import SpecError, ToolFault, UnknownName, UserError
 from remit.gate.policy import check
 from remit.models.registry import split_names
@@ -33,7 +32,7 @@ def examine(
     team, `within` says what whoever wrote it may not name, `connect` puts the workspace's connections in. No code that it names
     is loaded before `within` has looked."""
     try:
-        data = plain(document(text))
+        data = dict(data_of(text))
         agent = Agent.model_validate(with_team(data, "", find))
     except ValidationError as error:
         return None, [Wrong(_where(one["loc"]), _plain(one["msg"])) for one in error.errors()[:MOST]]

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -24,6 +26,13 @@ def document(text: str, where: str = "the agent") -> dict[str, Any]:
     if not isinstance(data, dict):
         raise SpecError("an agent is a mapping: name, instructions, tools, …", where, 1)
     return data
+
+
+@lru_cache(maxsize=128)
+def data_of(text: str) -> Mapping[str, Json]:
+    """The same without comments, to be read and never changed: read once, as reading takes longer than all else of a page.
+    Raises SpecError."""
+    return MappingProxyType(plain(document(text)))
 
 
 def written(data: Mapping[str, Json] | Sequence[Json]) -> str:
@@ -58,7 +67,7 @@ def readable(value: Json) -> Json:
 
 def team_of(text: str) -> tuple[str, ...]:
     """The names of the agents in its team."""
-    team = plain(document(text)).get("team")
+    team = data_of(text).get("team")
     return tuple(one for one in team if isinstance(one, str)) if isinstance(team, Sequence) else ()
 
 

@@ -16,7 +16,7 @@ from remit.catalogue import work
 from remit.catalogue.activity import activity
 from remit.catalogue.find import of_library
 from remit.catalogue.kept import Kept, list_kept
-from remit.catalogue.text import document, split_pinned, written
+from remit.catalogue.text import data_of, document, split_pinned, written
 from remit.console.pages.describe import propose
 from remit.console.show import here, needs, page
 from remit.errors import SpecError, UnknownName, UserError
@@ -110,7 +110,7 @@ async def _listed(request: Request, typed: dict[str, str], wrong: dict[str, str]
 
 async def purpose(app: App, one: Kept) -> str:
     """In its own words, what it is for."""
-    found = plain(document(one.published or one.text)).get("description")
+    found = data_of(one.published or one.text).get("description")
     return found if isinstance(found, str) else ""
 
 
