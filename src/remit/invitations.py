@@ -26,7 +26,7 @@ async def invite(store: Store, by: str, name: str, *, anywhere: bool = False) ->
     if person.disabled_at:
         raise UserError(f"{person.name} is disabled: enable them first")
     token = secrets.token_urlsafe(32)
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         query = """
             select true from people join members on members.person = people.id
             where people.id = %s and members.workspace = people.home and members.workspace = %s
@@ -49,7 +49,7 @@ async def invite(store: Store, by: str, name: str, *, anywhere: bool = False) ->
 
 async def invited(store: Store, token: str) -> str:
     """For whom a link is. Raises UserError where it does not hold."""
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         row = await (await connection.execute(_HOLDS, (_hash(token),))).fetchone()
     if row is None:
         raise UserError(GONE)
@@ -61,7 +61,7 @@ async def accept(store: Store, token: str, password: str) -> str:
     name = await invited(store, token)
     require_strong(password, name)
     hash = await hashed(password)
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         row = await (
             await connection.execute(f"{_HOLDS} for update of invitations", (_hash(token),))
         ).fetchone()
@@ -79,7 +79,7 @@ async def set_password(store: Store, by: str, person: Member, password: str) -> 
     """Raises UserError for a weak one."""
     require_strong(password, person.name, person.shown)
     hash = await hashed(password)
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         await keep(connection, person.id, person.name, hash)
         await record(connection, by, "password.changed", person.name)
 

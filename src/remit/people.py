@@ -46,7 +46,7 @@ async def arrive(store: Store, name: str) -> Member:
     """Whoever works at the machine's shell, by the name that they give. One who was never here is an owner from now on: the
     shell can do everything already. Raises Forbidden for one who was disabled."""
     name = _usable(name)
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         found = await _member(connection, store.workspace, name)
         if found is None:
             found = await _insert(connection, store.workspace, name, name, "", "owner")
@@ -64,14 +64,14 @@ async def list_members(store: Store) -> list[Member]:
     """All who were ever added, by name."""
     query = f"select {FIELDS} from {FROM} where members.workspace = %s order by lower(people.name)"
     async with (
-        store.pool.connection() as connection,
+        store.keeper.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Member)) as cursor,
     ):
         return await (await cursor.execute(query, (store.workspace,))).fetchall()
 
 
 async def member(store: Store, name: str) -> Member | None:
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         return await _member(connection, store.workspace, name)
 
 
@@ -79,7 +79,7 @@ async def member_of(store: Store, id: int) -> Member:
     """Raises UserError."""
     query = f"select {FIELDS} from {FROM} where members.workspace = %s and people.id = %s"
     async with (
-        store.pool.connection() as connection,
+        store.keeper.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Member)) as cursor,
     ):
         found = await (await cursor.execute(query, (store.workspace, id))).fetchone()
@@ -98,7 +98,7 @@ async def known(store: Store, name: str) -> Member:
 async def add_member(store: Store, by: str, name: str, role: str, shown: str = "") -> Member:
     """Raises UserError for a name that is taken or unusable, UnknownName for no such role."""
     name, role, shown = _usable(name), _role(role), _shown(shown)
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         if await _member(connection, store.workspace, name) is not None:
             raise UserError(f"{name} is here already; `remit people role` changes what they may do")
         made = await _insert(connection, store.workspace, by, name, shown, role)
@@ -127,7 +127,7 @@ async def enable(store: Store, by: str, name: str) -> Member:
 async def _change(
     store: Store, by: str, name: str, what: str, role: Role | None = None, disabled: bool | None = None
 ) -> Member:
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         # Two owners who take each other's role at once would leave none
         await connection.execute("lock table members in share row exclusive mode")
         before = await _member(connection, store.workspace, name)

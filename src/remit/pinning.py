@@ -102,7 +102,7 @@ async def _secrets(agent: Agent, settings: Settings) -> AsyncIterator[Secrets | 
     """The agent's secrets; the database is needed only for those that are kept in it."""
     if any(one.startswith(KEPT) for one in named_in(agent)):
         async with open_app(settings) as app:
-            yield await open_secrets(agent, {}, app.store)
+            yield await open_secrets(agent, {}, app.store.as_owner(settings.workspace))
     else:
         yield await open_secrets(agent, {}, None)
 

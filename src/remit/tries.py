@@ -25,7 +25,7 @@ async def try_once(store: Store, account: str, browser: str, address: str) -> li
         f"browser {browser}" if browser else f"account {account.strip().casefold()[:200]}": OF_ACCOUNT,
         f"address {network(address)}": OF_ADDRESS,
     }
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         for key in sorted(bounds):  # tries side by side wait for each other, and count each other
             await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 20))", (key,))
         await connection.execute("delete from tries where at < clock_timestamp() - %s", (WINDOW,))
@@ -42,7 +42,7 @@ async def try_once(store: Store, account: str, browser: str, address: str) -> li
 
 
 async def forgive(store: Store, ids: Sequence[int]) -> None:
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         await connection.execute("delete from tries where id = any(%s)", (list(ids),))
 
 

@@ -63,7 +63,7 @@ async def test_models_are_listed_without_keys(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-canary")
     settings = app.settings.model_copy(update={"model": "http://me:hunter2@127.0.0.1:9/v1#m"})
-    monkeypatch.setattr(app, "settings", settings)
+    monkeypatch.setattr(app.within("default"), "settings", settings)
     answer = await (await client("agents:read")).get("/models")
     names = [one["name"] for one in answer.json()["models"]]
     assert names[0] == "http://…@127.0.0.1:9/v1#m"

@@ -200,9 +200,9 @@ async def test_a_crash_after_the_key_was_kept_begins_no_second_run(
         chosen.append(more["run"])
         raise RuntimeError("the process is gone")
 
-    monkeypatch.setattr(app, "start", dies)
+    monkeypatch.setattr(app.within("default"), "start", dies)
     assert (await ann.post("/runs", json=body, headers=key)).status_code == 500
-    monkeypatch.setattr(app, "start", start)
+    monkeypatch.setattr(app.within("default"), "start", start)
     assert (await ann.post("/runs", json=body, headers=key)).json()["id"] == str(chosen[0])
     assert await jobs(app) == 1
 

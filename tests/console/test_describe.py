@@ -100,7 +100,7 @@ async def test_without_a_model_it_says_what_to_set(
         raise UserError("no model to work with. Set a provider's key (ANTHROPIC_API_KEY)")
 
     page = await begun(browser)
-    monkeypatch.setattr(app, "model", none)
+    monkeypatch.setattr(app.within("default"), "model", none)
     answer = await browser.post(
         "/agents/desk/describe", data={**typed(page), "words": "x", "description": "kept"}
     )

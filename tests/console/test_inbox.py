@@ -11,12 +11,12 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from remit.app import App
 from remit.console.asking import key_of
 from remit.console.pages import inbox as inbox_page
 from remit.console.session import sign_in, sign_out
+from remit.console.watch import Watch
 from remit.gate.approval import seal
 from remit.journal.events import Answered, Asked, Call, Judged, Person, Replied
 from remit.remembered import list_remembered
@@ -318,7 +318,7 @@ async def test_what_expired_says_so_and_takes_no_yes(
     async def then() -> Any:
         return late
 
-    monkeypatch.setattr(app, "now", then)
+    monkeypatch.setattr(app.within("default"), "now", then)
     refused = await press(browser, run, page=before, decision="approve")
     assert "Too late: expired at" in words(refused)
     assert "not you expired at" in words(await browser.get("/inbox"))
@@ -380,8 +380,8 @@ async def test_a_page_connects_only_once_all_its_scripts_are_there(browser: http
     assert text.index("</main>") < text.index("<script")
 
 
-async def test_all_who_watch_are_told_of_what_changes_by_one_look(app: App, server: FastAPI) -> None:
-    watch, token = server.state.watch, await sign_in(app.store, "ann")
+async def test_all_who_watch_are_told_of_what_changes_by_one_look(app: App) -> None:
+    watch, token = Watch(app.within("default").store), await sign_in(app.store, "ann")
     async with (
         aclosing(inbox_page.events(watch, token)) as one,
         aclosing(inbox_page.events(watch, token)) as two,
@@ -399,8 +399,8 @@ async def test_all_who_watch_are_told_of_what_changes_by_one_look(app: App, serv
     assert (watch.count, looking.cancelling()) == (None, 1)
 
 
-async def test_who_is_signed_out_is_told_nothing_more(app: App, server: FastAPI) -> None:
-    watch, token = server.state.watch, await sign_in(app.store, "ann")
+async def test_who_is_signed_out_is_told_nothing_more(app: App) -> None:
+    watch, token = Watch(app.within("default").store), await sign_in(app.store, "ann")
     async with aclosing(inbox_page.events(watch, token)) as told:
         assert await anext(told) == "event: asks\ndata: 0\n\n"
         await sign_out(app.store, token)

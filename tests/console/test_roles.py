@@ -62,6 +62,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/account/password"): SELF,
     ("POST", "/account/sessions/others"): SELF,
     ("POST", "/account/sessions/{id}/end"): SELF,
+    ("GET", "/workspaces"): SELF,
+    ("POST", "/workspaces"): SELF,
     ("GET", "/"): "runs:read",
     ("GET", "/inbox"): "runs:read",
     ("GET", "/inbox/live"): "runs:read",

@@ -35,7 +35,7 @@ async def begin(app: App, caller: Caller, wanted: Begin, key: str | None) -> tup
 
 
 async def hand_to_workers(app: App, run: UUID, priority: int = 0) -> None:
-    async with open_dispatch(app.store) as dispatch:
+    async with open_dispatch(app.root.store) as dispatch:
         await dispatch.enqueue(run, priority=priority)
 
 

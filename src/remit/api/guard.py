@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from remit.api.problems import Refused, tell, unreachable
 from remit.api.tokens import token_of
 from remit.app import App
+from remit.store.guest import DEFAULT
 from remit.store.store import Store
 
 OPEN = ("/openapi.json",)  # the same everywhere, and what a client reads first
@@ -30,11 +31,12 @@ class Caller:
     who: str
     scopes: frozenset[str]
     key: str  # what its idempotency keys are its own by
+    workspace: str = DEFAULT
 
     @property
     def in_browser(self) -> bool:
         """By a session: it names no code of the server that is not offered."""
-        return self.key.startswith("session:")
+        return self.key.startswith("session")
 
 
 class Guarded:
@@ -70,7 +72,9 @@ class Guarded:
             raise Refused(401, what, headers=CHALLENGE)
         if request.method not in LOOKS and not request.state.own:
             raise Refused(403, "with a session only pages of the console change something; use a token")
-        return Caller(who, request.state.rights - NOT_OF_A_SESSION, f"session:{who}")
+        workspace: str = request.state.workspace
+        key = f"session:{who}" if workspace == DEFAULT else f"session@{workspace}:{who}"
+        return Caller(who, request.state.rights - NOT_OF_A_SESSION, key, workspace)
 
 
 async def by_token(store: Store, given: str) -> Caller:
@@ -81,7 +85,7 @@ async def by_token(store: Store, given: str) -> Caller:
         what = "the token is not known, has expired or was revoked; `remit tokens list` shows those that hold"
         challenge = {"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'}
         raise Refused(401, what, headers=challenge)
-    return Caller(token.who, frozenset(token.holds), f"token:{token.id}")
+    return Caller(token.who, frozenset(token.holds), f"token:{token.id}", token.workspace)
 
 
 def bounded(receive: Receive) -> Receive:
@@ -127,8 +131,10 @@ Builds = Annotated[Caller, may("agents:write")]
 
 
 def served(request: Request) -> App:
-    app: App = request.app.state.remit
-    return app
+    """The App of the caller's workspace."""
+    root: App = request.app.state.remit
+    caller: Caller = request.state.caller
+    return root.within(caller.workspace)
 
 
 Served = Annotated[App, Depends(served)]

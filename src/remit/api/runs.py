@@ -89,7 +89,7 @@ async def run_of(app: App, run: UUID) -> Run:
 
 async def hand_on(app: App, run: UUID) -> Run:
     """Have workers go on with it, and say how it stands."""
-    async with open_dispatch(app.store) as dispatch:
+    async with open_dispatch(app.root.store) as dispatch:
         await dispatch.enqueue(run)
     return await run_of(app, run)
 

@@ -34,6 +34,7 @@ class Token:
     expires_at: datetime | None
     used_at: datetime | None
     role: Role | None
+    workspace: str
 
     @property
     def holds(self) -> list[str]:
@@ -42,7 +43,7 @@ class Token:
 
 
 FIELDS = """
-    tokens.id, tokens.name, tokens.who, tokens.scopes, tokens.created_at, tokens.expires_at, tokens.used_at,
+    tokens.workspace, tokens.id, tokens.name, tokens.who, tokens.scopes, tokens.created_at, tokens.expires_at, tokens.used_at,
     (select members.role from people join members on members.person = people.id
      where lower(people.name) = lower(tokens.who) and members.workspace = tokens.workspace and members.disabled_at is null) as role
 """
@@ -71,13 +72,13 @@ async def add_token(
         raise UserError("--expires: a token lasts some time, as 90d, or `never` expires")
     secret = PREFIX + secrets.token_urlsafe(32)
     query = f"""
-        insert into tokens (name, token, who, scopes, expires_at)
-        values (%s, %s, %s, %s, clock_timestamp() + %s) returning {FIELDS}
+        insert into tokens (workspace, name, token, who, scopes, expires_at)
+        values (%s, %s, %s, %s, %s, clock_timestamp() + %s) returning {FIELDS}
     """
-    values = (name, hashed(secret), owner.name, sorted(set(scopes)), lasts)
+    values = (store.workspace, name, hashed(secret), owner.name, sorted(set(scopes)), lasts)
     try:
         async with (
-            store.pool.connection() as connection,
+            store.keeper.pool.connection() as connection,
             connection.transaction(),
             connection.cursor(row_factory=class_row(Token)) as cursor,
         ):
@@ -96,25 +97,26 @@ async def add_token(
 
 async def list_tokens(store: Store) -> list[Token]:
     """Those that are not revoked, the oldest first; expired ones too."""
-    query = f"select {FIELDS} from tokens where revoked_at is null order by id"
+    query = f"select {FIELDS} from tokens where workspace = %s and revoked_at is null order by id"
     async with (
-        store.pool.connection() as connection,
+        store.keeper.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Token)) as cursor,
     ):
-        return await (await cursor.execute(query)).fetchall()
+        return await (await cursor.execute(query, (store.workspace,))).fetchall()
 
 
 async def revoke_token(store: Store, name: str, by: str) -> Token:
     """End a token, at once and everywhere. Raises UnknownName."""
     query = f"""
-        update tokens set revoked_at = clock_timestamp() where name = %s and revoked_at is null returning {FIELDS}
+        update tokens set revoked_at = clock_timestamp()
+        where workspace = %s and name = %s and revoked_at is null returning {FIELDS}
     """
     async with (
-        store.pool.connection() as connection,
+        store.keeper.pool.connection() as connection,
         connection.transaction(),
         connection.cursor(row_factory=class_row(Token)) as cursor,
     ):
-        gone = await (await cursor.execute(query, (name.replace("\x00", ""),))).fetchone()
+        gone = await (await cursor.execute(query, (store.workspace, name.replace("\x00", "")))).fetchone()
         if gone is not None:
             await record(connection, by, "token.revoked", gone.name, {"for": gone.who})
     if gone is None:
@@ -136,7 +138,7 @@ async def token_of(store: Store, secret: str) -> Token | None:
         select * from found where role is not null
     """
     async with (
-        store.pool.connection() as connection,
+        store.keeper.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Token)) as cursor,
     ):
         return await (await cursor.execute(query, (hashed(secret),))).fetchone()

@@ -10,11 +10,11 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from remit import library, settings
+from remit import library
 from remit.agents.load import load_agent
 from remit.agents.lock import Lock, lock_path, write_lock
 from remit.agents.spec import Agent
-from remit.app import App, open_app
+from remit.app import App
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
 from remit.catalogue.differ import as_text, compared
@@ -22,6 +22,7 @@ from remit.catalogue.find import find_named, of_library
 from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.text import split_pinned
 from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.errors import UserError
 from remit.gate.unseen import shown
 from remit.outfit import outfit
@@ -203,7 +204,7 @@ async def _files(files: list[Path], as_json: bool) -> None:
 
 
 async def _list(archived: bool, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         own = {one.name: one for one in await list_kept(app.store, archived)}
         names = sorted({*own, *library.agents()})
         rows = [await _row(app, name, own.get(name)) for name in names]
@@ -254,7 +255,7 @@ async def _text(app: App, name: str, version: int | None, draft: bool) -> str:
 
 
 async def _show(name: str, version: int | None, draft: bool, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         text = await _text(app, name, version, draft)
         agent, wrong = await work.judged(app, name, text)
     if as_json:
@@ -267,7 +268,7 @@ async def _show(name: str, version: int | None, draft: bool, as_json: bool) -> N
 
 
 async def _versions(name: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         now, found = await store_of.kept(app.store, name), await store_of.versions(app.store, name)
     if as_json:
         print_json(
@@ -291,7 +292,7 @@ async def _versions(name: str, as_json: bool) -> None:
 
 
 async def _diff(name: str, old: int | None, new: int | None, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         now = await store_of.kept(app.store, name)
         before = (await store_of.version_of(app.store, name, old)).yaml if old else now.published or ""
         after = (await store_of.version_of(app.store, name, new)).yaml if new else now.text
@@ -305,20 +306,20 @@ async def _diff(name: str, old: int | None, new: int | None, as_json: bool) -> N
 
 
 async def _publish(name: str, note: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         now = await store_of.kept(app.store, name)
         _told(await work.publish(app, name, me(), now.rev, note), as_json)
 
 
 async def _roll_back(name: str, version: int, note: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         now = await store_of.kept(app.store, name)
         _told(await work.roll_back(app, name, version, me(), now.rev, note), as_json)
 
 
 async def _import(file: Path, publish: bool, note: str, as_json: bool) -> None:
     name, text = work.read_file(file)
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         now = await store_of.find_kept(app.store, name)
         saved = await work.save(app, name, text, me(), now.rev if now else None)
         if publish and saved.draft is not None:
@@ -327,7 +328,7 @@ async def _import(file: Path, publish: bool, note: str, as_json: bool) -> None:
 
 
 async def _export(name: str, out: Path | None, version: int | None, draft: bool, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         text, pinned = split_pinned(await _text(app, name, version, draft))
     if out is None:
         if as_json:
@@ -353,7 +354,7 @@ async def _export(name: str, out: Path | None, version: int | None, draft: bool,
 
 
 async def _archive(name: str, archived: bool, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         now = await store_of.kept(app.store, name)
         _told(await store_of.archive(app.store, name, me(), now.rev, archived), as_json)
 

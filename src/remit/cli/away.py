@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from remit import settings
-from remit.app import open_app
 from remit.away import come_back, go_away, list_away
 from remit.cli.common import Json, Run, console, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.errors import UserError
 from remit.gate.unseen import shown
 
@@ -67,7 +66,7 @@ def away(
 
 
 async def _delegate(prefix: str, ask: str, to: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         run = await app.find(prefix)
         body = await app.hand_over(run, me(), to, ask)
     if as_json:
@@ -79,7 +78,7 @@ async def _delegate(prefix: str, ask: str, to: str, as_json: bool) -> None:
 
 
 async def _away(to: str, until: str, end: bool, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         if end:
             found = [await come_back(app.store, me())]
         elif to:

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from remit import settings
-from remit.app import open_app
 from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.connections import (
     CALLED,
     Row,
@@ -107,14 +106,14 @@ def _pairs(given: list[str]) -> dict[str, str]:
 
 async def _add(name: str, given: dict[str, Any], as_json: bool) -> None:
     linked = linked_of(name, given)
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         await set_connection(app.store, name, linked, me())
         trial = await try_out(app, name, linked)
     _say(name, trial, as_json)
 
 
 async def _try(name: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         trial = await try_out(app, name, (await connection_of(app.store, name)).linked)
     _say(name, trial, as_json)
     if not trial.works:
@@ -130,7 +129,7 @@ def _say(name: str, trial: Trial, as_json: bool) -> None:
 
 
 async def _list(as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = await list_connections(app.store)
     if as_json:
         print_json([_data(one) for one in found])
@@ -151,7 +150,7 @@ def _data(one: Row) -> dict[str, object]:
 
 
 async def _rm(name: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         await remove_connection(app.store, name, me())
     if as_json:
         print_json({"name": name})

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from remit import settings
-from remit.app import App, open_app
+from remit.app import App
 from remit.cli.common import Download, console, errors, me, perform, print_json
+from remit.cli.here import open_here
 from remit.cli.timeline import line
 from remit.errors import RemitError, UnknownName
 from remit.journal.events import Acted, Event
@@ -57,7 +57,7 @@ def demo(
 
 async def _demo(model: str | None, chosen: list[support.Case], picture: Path | None, as_json: bool) -> None:
     out = errors if as_json else console
-    async with open_app(settings.load(), progress=Download()) as app:
+    async with open_here(Download()) as app:
         url = await beside(app.store, "shop")
         agent = find_agent("support")
         agent = agent.model_copy(update={"model": model}) if model else agent

@@ -8,9 +8,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from remit import settings
-from remit.app import open_app
 from remit.cli.common import Download, Json, Run, console, left_out, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.cli.run import digest, end
 from remit.journal.effects import Effect, ledger, list_effects
 from remit.journal.index import count_archived
@@ -55,7 +54,7 @@ def undo(
 
 async def _effects(prefix: str, doubtful: bool, limit: int, as_json: bool) -> None:
     archived = 0
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         if prefix:
             found = ledger(await app.journal.read(await app.find(prefix)))
             if doubtful:
@@ -86,7 +85,7 @@ def table(found: list[Effect]) -> Table:
 
 
 async def _undo(prefix: str, call: str, as_json: bool) -> None:
-    async with open_app(settings.load(), progress=Download()) as app:
+    async with open_here(Download()) as app:
         state = await app.undo(await app.find(prefix), call, me())
     taken_back = state.calls.get(f"undo:{call}")
     if state.calls[call].undone:

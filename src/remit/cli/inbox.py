@@ -9,10 +9,10 @@ from uuid import UUID
 import typer
 from rich.text import Text
 
-from remit import settings
-from remit.app import App, open_app
+from remit.app import App
 from remit.cli.asks import blocks
 from remit.cli.common import EXIT, Download, Json, Run, console, me, perform, print_json
+from remit.cli.here import open_here
 from remit.cli.run import attend, digest, end
 from remit.dispatch import open_dispatch
 from remit.errors import UserError
@@ -107,7 +107,7 @@ def answer(
 
 
 async def _inbox(person: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = await waiting(app, person or me(), theirs=bool(person))
     if as_json:
         print_json([as_data(one) for one in found])
@@ -133,7 +133,7 @@ async def _reply(
 ) -> None:
     if every and (ask or remember):
         raise UserError(f"either --all, or {ask or 'a call to remember'} alone")
-    async with open_app(settings.load(), progress=Download()) as app:
+    async with open_here(Download()) as app:
         run = await app.find(prefix)
         asking = await _asking(app, run)
         if decision == "approve" and not (every or remember):
@@ -156,7 +156,7 @@ async def _reply(
                 print_json(digest(await app.state(asking.run)))
             raise typer.Exit(EXIT["waiting"])
         if later:
-            async with open_dispatch(app.store) as dispatch:
+            async with open_dispatch(app.root.store) as dispatch:
                 await dispatch.enqueue(asking.run)
             if as_json:
                 print_json(digest(await app.state(run)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import typer
@@ -52,6 +53,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
         "people": ("remit.cli.people:people", "Who may come, and as what"),
+        "workspaces": ("remit.cli.workspaces:workspaces", "Who works apart from whom"),
         "tokens": ("remit.cli.tokens:tokens", "Who may call the API, and for what"),
         "webhooks": ("remit.cli.webhooks:webhooks", "Who is told over HTTP of what happens"),
         "connections": (
@@ -67,7 +69,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
-HELP = """Usage: remit COMMAND [OPTIONS]
+HELP = """Usage: remit [--workspace NAME] COMMAND [OPTIONS]
 
 AI agents that act, within their remit.
 """
@@ -83,6 +85,9 @@ Exit codes: 0 done, 3 waiting, 4 not met, 5 refused, 6 cannot verify, 7 busy, 1 
 
 def main() -> None:
     """The entry point of the `remit` command."""
+    if len(sys.argv) > 2 and sys.argv[1] == "--workspace":  # before the command, as all of them have it
+        os.environ["REMIT_WORKSPACE"] = sys.argv[2]
+        del sys.argv[1:3]
     name, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     if name in ("help", "--help", "-h") and rest and rest[0] in COMMANDS:
         name, rest = rest[0], ["--help"]

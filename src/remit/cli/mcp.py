@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from remit import settings
 from remit.api.guard import Caller
-from remit.app import open_app
 from remit.cli.common import Json, console, errors, me, perform, print_json
+from remit.cli.here import open_here
 from remit.cli.serve import at_work
 from remit.errors import UnknownName, UserError
 from remit.people import arrive
@@ -97,11 +96,14 @@ async def _serve(scope: list[str] | None, concurrency: int) -> None:
     except ImportError as error:
         raise UserError("MCP needs an extra: pip install 'remit[mcp]'") from error
     stop = asyncio.Event()
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         who = await arrive(app.store, me())
-        caller = Caller(who.name, scopes & OF_ROLE[who.role], f"stdio:{who.name}")
+        where = app.store.workspace
+        caller = Caller(who.name, scopes & OF_ROLE[who.role], f"stdio@{where}:{who.name}", where)
         server, host = make_mcp(app, caller=caller)
-        working = asyncio.create_task(at_work(app, concurrency, "mcp", stop=stop)) if concurrency else None
+        working = (
+            asyncio.create_task(at_work(app.root, concurrency, "mcp", stop=stop)) if concurrency else None
+        )
         try:
             async with stdio_server() as (read, write):
                 await server.run(read, write, server.create_initialization_options())

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from remit import people as kept
 from remit import settings
-from remit.app import open_app
 from remit.cli.common import Json, console, errors, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.invitations import invite, set_password
 from remit.passwords import LONGEST
 from remit.roles import MEANS
@@ -114,7 +114,7 @@ def password(
 async def _password(name: str, link: bool, as_json: bool) -> None:
     chosen = settings.load()
     if link:
-        async with open_app(chosen) as app:
+        async with open_here() as app:
             token = await invite(app.store, me(), name, anywhere=True)
         address = f"{chosen.public_url or LOCAL}/join?key={token}"
         if as_json:
@@ -124,7 +124,7 @@ async def _password(name: str, link: bool, as_json: bool) -> None:
             print(address)
         return
     typed = _typed(name)
-    async with open_app(chosen) as app:
+    async with open_here() as app:
         one = await kept.known(app.store, name)
         await set_password(app.store, me(), one, typed)
         _told(await kept.known(app.store, name), as_json)
@@ -137,18 +137,18 @@ def _typed(name: str) -> str:
 
 
 async def _add(name: str, role: str, shown: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         by = await kept.arrive(app.store, me())
         _told(await kept.add_member(app.store, by.name, name, role, shown), as_json)
 
 
 async def _role(name: str, role: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         _told(await kept.set_role(app.store, me(), name, role), as_json)
 
 
 async def _allow(name: str, yes: bool, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         change = kept.enable if yes else kept.disable
         _told(await change(app.store, me(), name), as_json)
 
@@ -162,7 +162,7 @@ def _told(one: kept.Member, as_json: bool) -> None:
 
 
 async def _list(as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = await kept.list_members(app.store)
     if as_json:
         print_json([asdict(one) for one in found])

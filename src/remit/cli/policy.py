@@ -14,9 +14,9 @@ from rich.text import Text
 from remit import library, settings
 from remit.agents.spec import Agent
 from remit.agents.workspace import compilable, is_workspace, load_workspace, workspace_of
-from remit.app import open_app
 from remit.catalogue.find import find_any
 from remit.cli.common import Json, console, perform, print_json
+from remit.cli.here import open_here
 from remit.cli.timeline import colour
 from remit.cli.verdicts import anew_as_data, as_data, show, show_anew
 from remit.errors import Mend, UnknownName, UserError
@@ -280,7 +280,7 @@ def _rule(tried: Tried) -> str:
 
 
 async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         run = await app.find(prefix)
         events = await app.journal.read(run)
         told = explain(events, step)
@@ -371,7 +371,7 @@ def _object(text: str, option: str) -> dict[str, Any]:
 
 async def _diff(name: str | None, workspace: Path | None, runs: int, of: str, as_json: bool) -> None:
     rules = load_workspace(workspace).rules if workspace else None
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         agent = (await find_any(app.store, name)).agent if name else None
         found = await judge_again(app, agent, runs, of, rules)
     if as_json:

@@ -9,9 +9,8 @@ import typer
 from rich.text import Text
 
 from remit import remembered as kept
-from remit import settings
-from remit.app import open_app
 from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.gate.remembered import Remembered
 from remit.gate.unseen import shown
 
@@ -39,7 +38,7 @@ def forget(
 
 
 async def _remembered(agent: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = await kept.list_remembered(app.store, agent)
     if as_json:
         print_json([as_data(one) for one in found])
@@ -58,7 +57,7 @@ async def _remembered(agent: str, as_json: bool) -> None:
 
 
 async def _forget(number: int, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         one = await kept.forget(app.store, number, me())
     if as_json:
         print_json(as_data(one))

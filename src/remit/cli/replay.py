@@ -9,11 +9,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from remit import settings
 from remit.agents.load import parse_rules
-from remit.app import open_app
 from remit.catalogue.find import find_any
 from remit.cli.common import Download, console, perform, print_json, read_text
+from remit.cli.here import open_here
 from remit.cli.run import digest
 from remit.cli.timeline import colour, line
 from remit.compared import folded, parting
@@ -111,7 +110,7 @@ async def _replay(
         if not quiet:
             console.print(line(event))
 
-    async with open_app(settings.load(), progress=Download()) as app:
+    async with open_here(Download()) as app:
         run = await app.find(prefix)
         other = (await find_any(app.store, agent)).agent if agent else None
         changes = Changes(agent=other, model=model, instructions=told, rules=by)
@@ -127,7 +126,7 @@ async def _replay(
 
 
 async def _diff(prefix_a: str, prefix_b: str, everything: bool, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         a, b = await app.find(prefix_a), await app.find(prefix_b)
         found = compare(await app.journal.read(a), await app.journal.read(b))
     if as_json:

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from remit import settings
 from remit.age import parse_age
-from remit.app import open_app
 from remit.cli.common import Json, console, left_out, listing, perform, print_json
+from remit.cli.here import open_here
 from remit.gate.unseen import shown
 from remit.journal.index import count_archived
 from remit.journal.reviewers import QUICK, Reviewer, list_reviewers
@@ -35,7 +34,7 @@ def reviewers(
 
 async def _reviewers(since: str, as_json: bool) -> None:
     age = parse_age(since) if since else None
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = await list_reviewers(app.store, age)
         archived = await count_archived(app.store)
     if as_json:

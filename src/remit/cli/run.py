@@ -12,11 +12,11 @@ from uuid import UUID
 
 import typer
 
-from remit import settings
 from remit.agents.report import effects
-from remit.app import App, open_app
+from remit.app import App
 from remit.catalogue.find import find_any, is_file
 from remit.cli.common import Download, Json, console, errors, exit_code, me, perform, print_json
+from remit.cli.here import open_here
 from remit.cli.timeline import entry, summary
 from remit.crew import Crew
 from remit.dispatch import open_dispatch
@@ -99,7 +99,7 @@ async def _run(
             raise UserError(f"--file {file}: there is no such file")
     if is_file(agent):
         find_agent(agent)  # what is wrong with a file is said before anything is opened
-    async with open_app(settings.load(), progress=Download()) as app:
+    async with open_here(Download()) as app:
         found = await find_any(app.store, agent)
         spec, version = found.agent, found.version
         if model:
@@ -114,7 +114,7 @@ async def _run(
             root.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, root / file.name)
         if left is not None:
-            async with open_dispatch(app.store) as dispatch:
+            async with open_dispatch(app.root.store) as dispatch:
                 await dispatch.enqueue(run_id, priority=left)
             if as_json:
                 print_json(digest(await app.state(run_id)))
@@ -126,7 +126,7 @@ async def _run(
 
 
 async def _resume(prefix: str, quiet: bool, as_json: bool) -> None:
-    async with open_app(settings.load(), progress=Download()) as app:
+    async with open_here(Download()) as app:
         run_id = await app.find(prefix)
         state = await app.state(run_id)
         if state.finished is None:
@@ -146,7 +146,7 @@ async def attend(app: App, run_id: UUID, quiet: bool = False) -> State:
 
     loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, interrupted.set)
-    work = asyncio.create_task(Crew(app, watch=show, urgent=True).see_through(run_id))
+    work = asyncio.create_task(Crew(app.root, watch=show, urgent=True).see_through(run_id))
     stop = asyncio.create_task(interrupted.wait())
     try:
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)

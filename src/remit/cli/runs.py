@@ -10,9 +10,8 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from remit import settings
-from remit.app import open_app
 from remit.cli.common import Json, Run, console, exit_code, listing, perform, print_json, print_line
+from remit.cli.here import open_here
 from remit.cli.run import digest, end
 from remit.cli.timeline import colour, entry, summary, tree
 from remit.errors import UnknownName
@@ -76,7 +75,7 @@ async def _runs(status: list[str], agent: str, limit: int, as_json: bool) -> Non
     for one in status:
         if one not in STATUSES:
             raise UnknownName("status", one, STATUSES, "--status")
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         rows = await list_runs(app.store, status=status, agent=agent, limit=limit)
         waiting = await in_line(app.store, [row.id for row in rows if row.status == "running"])
     if as_json:
@@ -101,7 +100,7 @@ async def _runs(status: list[str], agent: str, limit: int, as_json: bool) -> Non
 
 
 async def _show(prefix: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         run = await app.find(prefix)
         events = await app.journal.read(run)
         state = fold(events)
@@ -119,7 +118,7 @@ async def _show(prefix: str, as_json: bool) -> None:
 
 
 async def _watch(prefix: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         run = await app.find(prefix)
         seen: list[Event] = []
         while True:
@@ -139,7 +138,7 @@ async def _watch(prefix: str, as_json: bool) -> None:
 
 
 async def _why(prefix: str, step: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = explain(await app.journal.read(await app.find(prefix)), step)
     if as_json:
         print_json(found)

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from remit import settings
-from remit.app import open_app
 from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.errors import UserError
 from remit.store.secrets import LONGEST, list_secrets, remove_secret, set_secret
 
@@ -57,7 +56,7 @@ def rm(name: Name, as_json: Json = False) -> None:
 
 async def _set(name: str, as_json: bool) -> None:
     value = _value(name)
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         await set_secret(app.store, name, value, me())
     if as_json:
         print_json({"name": name, "by": me()})
@@ -75,7 +74,7 @@ def _value(name: str) -> str:
 
 
 async def _list(as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = await list_secrets(app.store)
     if as_json:
         print_json([{"name": s.name, "by": s.by, "set_at": s.set_at, "readable": s.readable} for s in found])
@@ -91,7 +90,7 @@ async def _list(as_json: bool) -> None:
 
 
 async def _rm(name: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         await remove_secret(app.store, name, me())
     if as_json:
         print_json({"name": name})

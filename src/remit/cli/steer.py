@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from remit import family, settings
+from remit import family
 from remit.agents.load import parse_rules
-from remit.app import open_app
 from remit.cli.common import Download, Json, Run, console, me, perform, print_json, read_text
+from remit.cli.here import open_here
 from remit.cli.run import attend, digest, end
 from remit.cli.timeline import colour
 from remit.forking import Otherwise
@@ -83,7 +83,7 @@ def widen(
 
 
 async def _widen(prefix: str, tool: str, times: int, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         run = await app.find(prefix)
         state = await app.widen(run, tool, times, me())
     if as_json:
@@ -98,7 +98,7 @@ async def _fork(
 ) -> None:
     if rules is not None:
         otherwise = replace(otherwise, rules=parse_rules(read_text(rules), str(rules)))
-    async with open_app(settings.load(), progress=Download()) as app:
+    async with open_here(Download()) as app:
         run = await app.find(prefix)
         new = await fork_run(app, run, at, otherwise, me())
         if wait:
@@ -112,7 +112,7 @@ async def _fork(
 
 
 async def _pause(prefix: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         run = await app.find(prefix)
         await app.pause(run, me())
         members = await family.family(app, run)
@@ -122,7 +122,7 @@ async def _pause(prefix: str, as_json: bool) -> None:
 
 
 async def _cancel(prefix: str, why: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         run = await app.find(prefix)
         await app.cancel(run, me(), why)
         members = await family.family(app, run)

@@ -10,10 +10,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from remit import settings
 from remit.api.tokens import Token, add_token, list_tokens, revoke_token
-from remit.app import open_app
 from remit.cli.common import Json, console, errors, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.errors import UserError
 from remit.people import arrive
 from remit.roles import RIGHTS
@@ -69,7 +68,7 @@ def revoke(name: Name, as_json: Json = False) -> None:
 
 async def _add(name: str, scopes: list[str], expires: str, as_json: bool) -> None:
     lasts = _lasts(expires)
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         owner = await arrive(app.store, me())
         made, secret = await add_token(app.store, name, owner.name, scopes, lasts)
     if as_json:
@@ -93,7 +92,7 @@ def _lasts(expires: str) -> timedelta | None:
 
 
 async def _list(as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = await list_tokens(app.store)
     if as_json:
         print_json([asdict(one) for one in found])
@@ -116,7 +115,7 @@ def _until(token: Token) -> str:
 
 
 async def _revoke(name: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         gone = await revoke_token(app.store, name, me())
     if as_json:
         print_json({"name": gone.name, "revoked": True})

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from remit import settings
-from remit.app import open_app
 from remit.cli.common import Json, console, errors, listing, me, perform, print_json
+from remit.cli.here import open_here
 from remit.webhooks import deliver, kept
 from remit.webhooks.deliver import Delivery
 from remit.webhooks.kept import EVENTS, Webhook
@@ -108,7 +107,7 @@ def remove(webhook: Which, as_json: Json = False) -> None:
 
 
 async def _add(url: str, events: list[str], agents: list[str], as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         made, secret = await kept.add_webhook(app.store, url, events, agents, me())
     if as_json:
         print_json({**asdict(made), "secret": secret})
@@ -120,7 +119,7 @@ async def _add(url: str, events: list[str], agents: list[str], as_json: bool) ->
 
 
 async def _list(as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         found = await kept.list_webhooks(app.store)
     if as_json:
         print_json([asdict(one) for one in found])
@@ -147,7 +146,7 @@ def standing(webhook: Webhook) -> str:
 
 
 async def _test(prefix: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         webhook = await kept.find_webhook(app.store, prefix)
         sent = await deliver.try_out(app.store, webhook.id, me())
     if as_json:
@@ -159,7 +158,7 @@ async def _test(prefix: str, as_json: bool) -> None:
 
 
 async def _deliveries(prefix: str, state: str, limit: int, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         webhook = await kept.find_webhook(app.store, prefix)
         found = await deliver.list_deliveries(app.store, webhook.id, state=state, limit=limit)
     if as_json:
@@ -184,7 +183,7 @@ def _went(sent: Delivery) -> str:
 
 
 async def _rotate(prefix: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         webhook = await kept.find_webhook(app.store, prefix)
         secret = await kept.rotate(app.store, webhook.id, me())
     if as_json:
@@ -195,7 +194,7 @@ async def _rotate(prefix: str, as_json: bool) -> None:
 
 
 async def _enable(prefix: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         webhook = await kept.enable(app.store, (await kept.find_webhook(app.store, prefix)).id, me())
     if as_json:
         print_json(asdict(webhook))
@@ -204,7 +203,7 @@ async def _enable(prefix: str, as_json: bool) -> None:
 
 
 async def _remove(prefix: str, as_json: bool) -> None:
-    async with open_app(settings.load()) as app:
+    async with open_here() as app:
         gone = await kept.remove(app.store, (await kept.find_webhook(app.store, prefix)).id, me())
     if as_json:
         print_json({"id": gone.id, "removed": True})

@@ -13,6 +13,7 @@ from remit.console.session import Session, signed_in
 from remit.console.show import here
 from remit.console.signing import session_of
 from remit.roles import OF_ROLE
+from remit.store.guest import DEFAULT
 
 Next = Callable[[Request], Awaitable[Response]]
 API = ("/api/", "/v1/", "/mcp", "/a2a/", "/ag-ui/")  # have guards of their own, that know tokens as well
@@ -63,11 +64,12 @@ async def _passed(request: Request, call_next: Next) -> Response:
     if request.method not in LOOKS and not request.state.own and not api:
         return PlainTextResponse("This request comes from another site.", 403)
     request.state.who, request.state.rights, request.state.session = None, frozenset(), None
+    request.state.workspace = DEFAULT
     if token := session_of(request):
         found = await signed_in(here(request).store, token)
         if found is not None:
             request.state.who, request.state.rights = found.who, OF_ROLE[found.role]
-            request.state.session = found
+            request.state.session, request.state.workspace = found, found.workspace
     if not api and (refused := _refused(request, request.state.session)):
         return refused
     return await call_next(request)

@@ -42,6 +42,7 @@ from remit.console.pages import (
     versions,
     webhooks,
     why,
+    workspaces,
 )
 from remit.console.session import Door
 from remit.console.show import HERE, Unsure, page
@@ -80,6 +81,7 @@ PAGES = (
     connections,
     house,
     webhooks,
+    workspaces,
 )
 
 
@@ -91,7 +93,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.state.door = door
     server.state.public_url = public_url
     server.state.secure = public_url.startswith("https://")
-    server.state.watch = Watch(app.store)
+    server.state.watches = dict[str, Watch]()  # by workspace
     server.state.lately = Lately()
     local = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
     server.state.hosts = frozenset(local | {urlsplit(public_url).netloc.lower()} - {""})

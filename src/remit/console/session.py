@@ -42,6 +42,9 @@ class Session:
 
     id: int
     who: str
+    workspace: str  # where they work now
+    title: str  # what people call it
+    several: bool  # whether they may work in others too
     role: Role
     password: bool  # whether they have one
     fresh: bool  # whether they showed lately that it is they
@@ -72,7 +75,7 @@ async def sign_in(store: Store, who: str, how: str = "link", browser: str = "", 
         values (%s, %s, clock_timestamp() + %s, %s, %s, %s)
     """
     values = (hashed(token), who, LASTS, how, browser.replace("\x00", "")[:300], address[:100])
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         await connection.execute(query, values)
         await record(connection, who, "session.began", who, {"how": how, "address": address[:100]})
     return token
@@ -85,19 +88,30 @@ async def signed_in(store: Store, token: str) -> Session | None:
             update sessions set seen_at = clock_timestamp()
             where token = %s and revoked_at is null and expires_at > clock_timestamp()
               and seen_at > clock_timestamp() - %s
-            returning id, who, proved_at
+            returning id, who, proved_at, workspace
         )
-        select seen.id, people.name as who, members.role, people.password is not null as password,
-            seen.proved_at > clock_timestamp() - %s as fresh
+        select seen.id, people.name as who, workspaces.name as workspace, workspaces.title, members.role,
+            people.password is not null as password, seen.proved_at > clock_timestamp() - %s as fresh,
+            count(*) over () > 1 as several
         from seen
         join people on lower(people.name) = lower(seen.who)
-        join members on members.person = people.id and members.workspace = %s and members.disabled_at is null
+        join members on members.person = people.id and members.disabled_at is null
+        join workspaces on workspaces.name = members.workspace
+        order by workspaces.name is distinct from seen.workspace, workspaces.name <> 'default', workspaces.name
+        limit 1
     """
     async with (
-        store.pool.connection() as connection,
+        store.keeper.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Session)) as cursor,
     ):
-        return await (await cursor.execute(query, (hashed(token), IDLE, FRESH, store.workspace))).fetchone()
+        return await (await cursor.execute(query, (hashed(token), IDLE, FRESH))).fetchone()
+
+
+async def go_to(store: Store, session: int, workspace: str) -> None:
+    """Have them work there from now on, as long as they may."""
+    query = "update sessions set workspace = %s where id = %s"
+    async with store.keeper.pool.connection() as connection:
+        await connection.execute(query, (workspace, session))
 
 
 async def holds(store: Store, token: str) -> bool:
@@ -108,7 +122,7 @@ async def holds(store: Store, token: str) -> bool:
         join members on members.person = people.id and members.workspace = %s and members.disabled_at is null
         where token = %s and revoked_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %s
     """
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         return (
             await (await connection.execute(query, (store.workspace, hashed(token), IDLE))).fetchone()
             is not None
@@ -118,7 +132,7 @@ async def holds(store: Store, token: str) -> bool:
 async def sign_out(store: Store, token: str) -> None:
     """End a session, at once and everywhere."""
     query = "update sessions set revoked_at = clock_timestamp() where token = %s and revoked_at is null"
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         await connection.execute(query, (hashed(token),))
 
 
@@ -131,7 +145,7 @@ async def sessions_of(store: Store, who: str) -> list[Listed]:
         order by seen_at desc
     """
     async with (
-        store.pool.connection() as connection,
+        store.keeper.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Listed)) as cursor,
     ):
         return await (await cursor.execute(query, (who, IDLE))).fetchall()
@@ -146,7 +160,7 @@ async def end_sessions(
         where lower(who) = lower(%(who)s) and revoked_at is null and expires_at > clock_timestamp()
           and (%(only)s::bigint is null or id = %(only)s) and (%(but)s::bigint is null or id <> %(but)s)
     """
-    async with store.pool.connection() as connection, connection.transaction():
+    async with store.keeper.pool.connection() as connection, connection.transaction():
         ended = await connection.execute(query, {"who": who, "only": only, "but": but})
         if ended.rowcount:
             await record(connection, by, "session.ended", who, {"sessions": ended.rowcount})
@@ -160,7 +174,7 @@ async def know(store: Store, token: str, who: str) -> str:
         insert into browsers (token, person) select %s, id from people where lower(name) = lower(%s)
         on conflict (token, person) do update set seen_at = clock_timestamp()
     """
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         await connection.execute(query, (hashed(token), who))
     return token
 
@@ -172,7 +186,7 @@ async def knows(store: Store, token: str, who: str) -> str:
         where token = %s and lower(people.name) = lower(%s) and seen_at > clock_timestamp() - %s
     """
     values = (hashed(token), who.replace("\x00", ""), KNOWN_FOR)
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         found = token and await (await connection.execute(query, values)).fetchone()
     return hashed(f"{token} {who.casefold()}").hex()[:32] if found else ""
 

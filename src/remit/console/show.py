@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from remit.app import App
+from remit.console.watch import Watch
 from remit.errors import Forbidden
 from remit.gate.unseen import shown
 from remit.roles import RIGHTS
@@ -108,9 +109,17 @@ class Unsure(Forbidden):
 
 
 def here(request: Request) -> App:
-    """The App that a request is about."""
-    app: App = request.app.state.remit
-    return app
+    """The App of the workspace in which whoever asks is at work."""
+    root: App = request.app.state.remit
+    return root.within(request.state.workspace)
+
+
+def watch_of(request: Request) -> Watch:
+    """What looks after what waits there."""
+    watches: dict[str, Watch] = request.app.state.watches
+    if request.state.workspace not in watches:
+        watches[request.state.workspace] = Watch(here(request).store)
+    return watches[request.state.workspace]
 
 
 def require(request: Request, right: str) -> None:
@@ -141,7 +150,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         path=request.url.path,
         who=request.state.who,
         rights=request.state.rights,
-        waiting=request.app.state.watch.count,
+        at_work=request.state.session,
+        waiting=watch_of(request).count,
         **values,
     )
     return HTMLResponse(text, status)

@@ -24,12 +24,9 @@ Connection = psycopg.AsyncConnection[TupleRow]
 ROLE = "remit_guest"
 DEFAULT = "default"  # the workspace that is always there
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-ENTER: LiteralString = (
-    "select set_config('role', 'remit_guest', false), set_config('remit.workspace', %s, false)"
-)
-ENTER_ONCE: LiteralString = (
-    "select set_config('role', 'remit_guest', true), set_config('remit.workspace', %s, true)"
-)
+KEEPER = "none"  # no other role than the one that connects: the owner
+ENTER: LiteralString = "select set_config('role', %s, false), set_config('remit.workspace', %s, false)"
+ENTER_ONCE: LiteralString = "select set_config('role', %s, true), set_config('remit.workspace', %s, true)"
 MAY: LiteralString = """
     select exists (select from pg_roles where rolname = 'remit_guest' and pg_has_role(current_user, oid,
         case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end)), current_user
@@ -43,31 +40,32 @@ class Lender(Protocol):
 
 
 class GuestConnection(psycopg.AsyncConnection[TupleRow]):
-    """A connection that is only ever a guest's."""
+    """A connection that is told whose it is whenever it is lent."""
 
-    entered: str | None = None  # the workspace that its session was told
+    entered: tuple[str, str] | None = None  # the role and the workspace that its session was told
 
 
 @dataclass(frozen=True)
 class Guests:
-    """A pool of guests' connections, as seen from one workspace."""
+    """A pool of such connections, as seen from one workspace."""
 
     pool: AsyncConnectionPool[GuestConnection]
     workspace: str
     shared: bool  # a pooler lends the session to others between two transactions
+    role: str = ROLE
 
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
         async with self.pool.connection(timeout) as connection:
             if self.shared:
                 async with connection.transaction():
-                    await connection.execute(ENTER_ONCE, (self.workspace,))
+                    await connection.execute(ENTER_ONCE, (self.role, self.workspace))
                     yield connection
                 return
-            if connection.entered != self.workspace:
+            if connection.entered != (self.role, self.workspace):
                 connection.entered = None
-                await connection.execute(ENTER, (self.workspace,))
-                connection.entered = self.workspace
+                await connection.execute(ENTER, (self.role, self.workspace))
+                connection.entered = (self.role, self.workspace)
             yield connection
 
 

@@ -17,7 +17,16 @@ from psycopg_pool import AsyncConnectionPool
 from remit.errors import StoreError
 from remit.settings import Settings
 from remit.store import embedded
-from remit.store.guest import DEFAULT, GuestConnection, Guests, Lender, check_name, require_role
+from remit.store.guest import (
+    DEFAULT,
+    KEEPER,
+    ROLE,
+    GuestConnection,
+    Guests,
+    Lender,
+    check_name,
+    require_role,
+)
 from remit.store.migrate import migrate
 from remit.store.pooler import Pooler, find_pooler
 
@@ -50,19 +59,27 @@ class Store:
     @property
     def guest(self) -> bool:
         """Whether the database itself keeps it to its workspace."""
-        return isinstance(self.pool, Guests)
+        return isinstance(self.pool, Guests) and self.pool.role == ROLE
 
     @property
     def own(self) -> Pool:
         """The owner's pool, for what holds a connection or hands it on. A guest has none."""
-        if self.owner is None or self.guest:
+        if self.owner is None or self.pool is not self.owner:
             raise TypeError("a guest of the database has no pool of its own")
         return self.owner
+
+    @property
+    def keeper(self) -> Store:
+        """This workspace in the hands of who keeps its door: it sees all people, sessions and tokens, and what it writes is the
+        workspace's."""
+        if self.guests is None:
+            raise TypeError("this store has no connections for guests")
+        return replace(self, pool=Guests(self.guests, self.workspace, self.pooler is not None, KEEPER))
 
     def as_owner(self, workspace: str = "") -> Store:
         """This workspace, or another, in the hands of Remit itself: for whoever advances a run of it, and for what no policy can
         decide, as who may come in. Whoever uses it names the workspace in each query."""
-        if workspace in ("", self.workspace) and not self.guest:
+        if workspace in ("", self.workspace) and not isinstance(self.pool, Guests):
             return self
         if self.owner is None:
             raise TypeError("this store has no connections of the owner")

@@ -149,7 +149,7 @@ async def _after(
 
 async def _go_on(app: App, run: UUID) -> None:
     """Have a worker advance it. Where this process dies before, the next sweep finds the run."""
-    async with open_dispatch(app.store) as dispatch:
+    async with open_dispatch(app.root.store) as dispatch:
         await dispatch.enqueue(run)
 
 

@@ -81,7 +81,7 @@ class _Field(UserError):
 
 
 async def _go_on(app: App, run: UUID) -> None:
-    async with open_dispatch(app.store) as dispatch:
+    async with open_dispatch(app.root.store) as dispatch:
         await dispatch.enqueue(run)
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from remit.console.asking import Block, Item, Note, became, blocks, key_of, what
 from remit.console.session import holds
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs, page, watch_of
 from remit.console.signing import session_of
 from remit.console.watch import Watch, look
 from remit.errors import UserError
@@ -52,10 +52,9 @@ async def listed(
 @router.get("/inbox/live")
 async def live(request: Request) -> StreamingResponse:
     """How many things wait, told whenever anything about them changes, while whoever watches is signed in."""
-    watch: Watch = request.app.state.watch
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        events(watch, session_of(request)), media_type="text/event-stream", headers=headers
+        events(watch_of(request), session_of(request)), media_type="text/event-stream", headers=headers
     )
 
 
@@ -75,7 +74,7 @@ async def fresh(request: Request) -> HTMLResponse:
     mine, full = form.get("mine") == "1", form.get("full") == "1"
     have = [_had(str(text)) for text in form.getlist("have")]
     known = {(run, ask): (seq, mark) for run, ask, seq, mark in have}
-    now = request.app.state.watch.asks or await look(app.store)
+    now = watch_of(request).asks or await look(app.store)
     changed = {run for (run, ask), (seq, _) in known.items() if now.get((run, ask)) != seq}
     changed |= set() if full else {run for run, ask in now if (run, ask) not in known}
     gone, again, new, blocks_now, seqs = [], [], [], [], {}

@@ -213,7 +213,7 @@ async def do(app: App, run: UUID, deed: str, who: str, why: str = "") -> None:
             await app.pause(run, who)
         case "resume":
             await app.resume(run, who)
-            async with open_dispatch(app.store) as dispatch:
+            async with open_dispatch(app.root.store) as dispatch:
                 await dispatch.enqueue(run)
         case "cancel":
             await app.cancel(run, who, why.strip()[:500])

@@ -107,7 +107,7 @@ async def prove(request: Request, name: str, password: str) -> str:
         from people left join members on members.person = people.id and members.disabled_at is null
         where lower(people.name) = lower(%s)
     """
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         row = await (await connection.execute(query, (name,))).fetchone()
     who, hash, may_come = row or ("", None, False)
     if await fits(hash, password) and may_come:
@@ -117,14 +117,14 @@ async def prove(request: Request, name: str, password: str) -> str:
         return str(who)
     LOG.warning("a sign-in was refused, from %s", address)
     if row is not None:
-        async with store.pool.connection() as connection:
+        async with store.keeper.pool.connection() as connection:
             await record(connection, who, "session.refused", who, {"address": address})
     return ""
 
 
 async def _rehash(store: Store, who: str, before: str, password: str) -> None:
     hash = await hashed(password)
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         query = "update people set password = %s where name = %s and password = %s"
         await connection.execute(query, (hash, who, before))
 
@@ -135,5 +135,5 @@ async def any_password(store: Store) -> bool:
         select true from people join members on members.person = people.id
         where people.password is not null and members.disabled_at is null limit 1
     """
-    async with store.pool.connection() as connection:
+    async with store.keeper.pool.connection() as connection:
         return await (await connection.execute(query)).fetchone() is not None

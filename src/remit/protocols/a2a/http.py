@@ -10,7 +10,7 @@ from psycopg import OperationalError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from remit.api.guard import bounded
+from remit.api.guard import Caller, bounded
 from remit.api.problems import Refused, problem, unreachable
 from remit.app import App
 from remit.protocols.door import caller_of
@@ -26,6 +26,7 @@ class A2aDoor:
 
     def __init__(self, app: App) -> None:
         self.app = app
+        self._others: dict[str, A2aDoor] = {}  # by workspace
         self.desk: Desk | None = None
         self._routes: ASGIApp | None = None
         self._opening = asyncio.Lock()
@@ -44,7 +45,18 @@ class A2aDoor:
         except OperationalError:
             await unreachable(request)(scope, receive, send)
             return
-        routes = await self._open()
+        await self._there(request.state.caller)._serve(request, receive, send)
+
+    def _there(self, caller: Caller | None) -> A2aDoor:
+        """The door of the caller's workspace; a stranger's is the first one's."""
+        if caller is None or caller.workspace == self.app.store.workspace:
+            return self
+        if caller.workspace not in self._others:
+            self._others[caller.workspace] = A2aDoor(self.app.within(caller.workspace))
+        return self._others[caller.workspace]
+
+    async def _serve(self, request: Request, receive: Receive, send: Send) -> None:
+        scope, routes = request.scope, await self._open()
         if routes is None:
             missing = "this server was installed without A2A: pip install 'remit[a2a]'"
             await problem(503, missing)(scope, receive, send)
@@ -58,10 +70,12 @@ class A2aDoor:
                     from remit.protocols.a2a.routes import make_routes
                 except ImportError:
                     return None
-                self._routes, self.desk = make_routes(self.app)
+                self._routes, self.desk = make_routes(self.app.within(self.app.store.workspace))
             return self._routes
 
     async def close(self) -> None:
         """Before the server stops: who waits is sent away, and their runs go on."""
+        for other in self._others.values():
+            await other.close()
         if self.desk is not None:
             self.desk.closing = True

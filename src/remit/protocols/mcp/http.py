@@ -9,6 +9,7 @@ from psycopg import OperationalError
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from remit.api.guard import Caller
 from remit.api.problems import Refused, problem, unreachable
 from remit.app import App
 from remit.protocols.door import caller_of
@@ -29,6 +30,7 @@ class McpDoor:
 
     def __init__(self, app: App, more: Shelf | None = None) -> None:
         self.app, self.more = app, more
+        self._others: dict[str, McpDoor] = {}  # by workspace
         self.host: Host | None = None
         self._manager: Sessions | None = None
         self._opening = asyncio.Lock()
@@ -45,6 +47,16 @@ class McpDoor:
         except OperationalError:
             await unreachable(request)(scope, receive, send)
             return
+        if caller.workspace != self.app.store.workspace:
+            there = self._others.get(caller.workspace)
+            if there is None:
+                there = self._others[caller.workspace] = McpDoor(self.app.within(caller.workspace), self.more)
+            await there._serve(request, caller, receive, send)
+            return
+        await self._serve(request, caller, receive, send)
+
+    async def _serve(self, request: Request, caller: Caller, receive: Receive, send: Send) -> None:
+        scope = request.scope
         manager = await self._open()
         if manager is None:
             missing = "this server was installed without MCP: pip install 'remit[mcp]'"
@@ -67,7 +79,7 @@ class McpDoor:
                     from remit.protocols.mcp.sessions import Sessions
                 except ImportError:
                     return None
-                server, self.host = make_mcp(self.app, more=self.more)
+                server, self.host = make_mcp(self.app.within(self.app.store.workspace), more=self.more)
                 manager = Sessions(
                     server,
                     retry_interval=RETRY,
@@ -88,6 +100,8 @@ class McpDoor:
 
     async def close(self) -> None:
         """Before the server stops: who waits is sent away, and their runs go on."""
+        for other in self._others.values():
+            await other.close()
         if self.host is not None:
             self.host.close()
         self._stop.set()
