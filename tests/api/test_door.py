@@ -12,6 +12,7 @@ from remit.api.tokens import add_token, list_tokens, revoke_token
 from remit.app import App
 from remit.console.session import Door
 from remit.roles import RIGHTS
+from remit.testing import ScriptedModel
 from tests.api.conftest import HERE, Client
 
 Json = Any
@@ -121,7 +122,9 @@ async def test_a_session_says_of_nobody_else_that_they_are_verified(
     app: App, stranger: httpx.AsyncClient, door: Door
 ) -> None:
     await stranger.get("/enter", params={"key": door.key})
-    spec = {"name": "x", "model": "http://127.0.0.1:9/v1#m", "remit": {"budget": {"money": None}}}
+    model = ScriptedModel([])
+    app.models[model.name] = model
+    spec = {"name": "x", "model": model.name, "remit": {"budget": {"money": None}}}
     body = {"agent": spec, "goal": "go", "person": {"id": "zoe"}}
     made = await stranger.post("/api/v1/runs", json=body, headers={"sec-fetch-site": "same-origin"})
     assert made.status_code == 201, made.text
