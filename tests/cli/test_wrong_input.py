@@ -67,7 +67,6 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
         "delegate": ["last", "--to", "bo"], "tokens": ["list"], "webhooks": ["list"], "connections": ["list"], "people": ["list"],
         "mcp": ["serve"],
         "workspaces": ["list"],
-        "connections": ["list"],
         "up": ["--no-open", "--port", str(free_port())],
     }  # fmt: skip
     Path("s.json").write_text("[]")

@@ -82,6 +82,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/runs/{prefix}/fork"): "runs:write",
     ("POST", "/runs/{prefix}/fork"): "runs:write",
     ("GET", "/compare"): "runs:read",
+    ("GET", "/design"): "runs:read",
     ("GET", "/runs/{prefix}/{deed}/sure"): "runs:write",
     ("POST", "/runs/{prefix}/{deed}"): "runs:write",
     ("GET", "/runs/{prefix}/why/{step}"): "runs:read",

@@ -29,6 +29,8 @@ from remit.remembered import remember
 from remit.rulebook import mark_of, save, text_of
 from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel
+from remit.webhooks.deliver import try_out
+from remit.webhooks.kept import add_webhook
 from tests.journeys.console import ANN, call, clerk, finish
 
 LONG = "pneumono" * 40  # one word that no line holds
@@ -59,6 +61,7 @@ NOT_PAGES = {
     "/agents/{name}/export": "a file",
     "/agents/{name}/tries/{run}/live": "a stream",
     "/runs.csv": "a file",
+    "/runs/newer": "a piece of a page",
     "/runs/{prefix}/export": "a file",
     "/settings/audit/export": "a file",
     "/runs/{run}/live": "a stream",
@@ -183,9 +186,16 @@ SIGHTS = (
     Sight("a person", "/settings/people/{id}", "/settings/people/{yan}"),
     Sight("tokens", "/settings/tokens", "/settings/tokens"),
     Sight("tokens, none", "/settings/tokens", "/settings/tokens", empty=True),
+    Sight("workspace", "/settings/workspace", "/settings/workspace"),
+    Sight("models and keys", "/settings/models", "/settings/models"),
+    Sight("webhooks", "/settings/webhooks", "/settings/webhooks"),
+    Sight("webhooks, none", "/settings/webhooks", "/settings/webhooks", empty=True),
+    Sight("a webhook, tried", "/settings/webhooks/{webhook}", "/settings/webhooks/{hook}"),
+    Sight("workspaces", "/workspaces", "/workspaces"),
     Sight("audit log", "/settings/audit", "/settings/audit"),
     Sight("audit log, nothing fits", "/settings/audit", "/settings/audit?who=nobody"),
     Sight("what a role may not see", "/settings/audit", "/settings/audit", who="zoe"),
+    Sight("design", "/design", "/design"),
     Sight("sign in", "/sign-in", "/sign-in", who=""),
     Sight("sign in, nobody has a password", "/sign-in", "/sign-in", who="", empty=True),
     Sight("sign in, refused", "/sign-in", "/sign-in", sent("Sign in", Name="zoe", Password="?"), who=""),
@@ -263,7 +273,10 @@ async def seed(app: App) -> dict[str, str]:
     )
     await set_secret(app.store, "CRM_KEY", "a key that nobody knows", "ann")
     await set_connection(app.store, "crm", crm, "ann")
+    hook, _ = await add_webhook(app.store, f"https://crm.example/{LONG}", ["run.finished"], ["desk"], "ann")
+    await try_out(app.store, hook.id, "ann")
     more = {
+        "hook": str(hook.id),
         "version": str(version.id),
         "yan": str(yan.id),
         "invitation": await invite(app.store, "ann", "yan"),

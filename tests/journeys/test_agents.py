@@ -28,7 +28,7 @@ async def sent(console: Console, agent: str, goal: str) -> str:
     return str(answer.json()["id"])
 
 
-async def test_an_agent_is_built_from_nothing_published_and_sent_a_request_that_is_approved(
+async def test_an_agent_is_built_from_nothing_tried_in_shadow_published_and_sent_a_request_that_is_approved(
     console: Console, visit: Visitors
 ) -> None:
     done = finish("The answer is written.")  # twice: it looks back once before it ends
@@ -41,12 +41,18 @@ async def test_an_agent_is_built_from_nothing_published_and_sent_a_request_that_
     await nothing.get_by_label("Name").fill("Support desk")
     await nothing.get_by_role("button", name="Start", exact=True).click()
     await expect(page).to_have_url(f"{console.url}/agents/support-desk")
-    await page.get_by_label("In a sentence").fill("Answers customers.")
+    await page.locator("[name=description]").fill("Answers customers.")
     await page.get_by_role("textbox", name="Instructions").fill("Answer the question, in a file.")
     await page.get_by_text("Files", exact=False).first.click()
     await page.locator("#tool-files_write").get_by_role("checkbox").check()
     await page.locator("#tool-files_write").get_by_label("may be done").select_option("ask")
     await page.get_by_label("How far it goes by itself").select_option("act")
+    await page.get_by_label("What it should do").fill("Where is my parcel?")
+    await page.get_by_role("button", name="Try it").click()
+    tried = page.locator("#try-run")
+    await expect(tried).to_contain_text("A person would be asked: files_write")
+    await tried.get_by_role("button", name="Say yes, in this try").click()
+    await expect(tried).to_contain_text("The answer is written.")
     await page.get_by_label("Dollars").fill("much")
     await page.get_by_role("button", name="Save and publish…").click()
     await expect(page.get_by_label("Dollars")).to_have_attribute("aria-invalid", "true")
