@@ -1,4 +1,4 @@
-"""Pictures of the console for the README, from a workspace that is seeded here: docs/img/console.png and run.png.
+"""Pictures of the console for the README, from a workspace that is seeded here: docs/img/*.png.
 
 Needs a Chromium and `pip install playwright`; no browser is downloaded. Run it from the repository's root:
 
@@ -80,6 +80,13 @@ async def shoot(page: Page, link: str) -> None:
     await page.locator("td.goal a").first.click()
     await page.wait_for_load_state()
     await page.screenshot(path=IMAGES / "run.png")
+    await page.goto(f"{page.url}/why/2.2")
+    await page.screenshot(path=IMAGES / "why.png")
+    await page.goto(f"http://127.0.0.1:{PORT}/agents/support")
+    await page.screenshot(path=IMAGES / "agent.png")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(f"http://127.0.0.1:{PORT}/inbox")
+    await page.screenshot(path=IMAGES / "phone.png")
 
 
 async def main() -> None:
