@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from math import comb
+from math import exp, lgamma, log, log1p
 from statistics import median
 from time import monotonic
 from urllib.parse import urlencode
@@ -146,7 +146,10 @@ def _at_least(count: int, of: int, rate: float) -> float:
     """The chance of so many or more."""
     if count > of * rate + 12 * (of * rate + 1) ** 0.5:
         return 0.0
-    return 1 - sum(comb(of, k) * rate**k * (1 - rate) ** (of - k) for k in range(count))
+    ways = (
+        lgamma(of + 1) - lgamma(k + 1) - lgamma(of - k + 1) for k in range(count)
+    )  # of many runs no float holds them
+    return 1 - sum(exp(way + k * log(rate) + (of - k) * log1p(-rate)) for k, way in enumerate(ways))
 
 
 def _dear(
@@ -177,21 +180,22 @@ def _mean(tallies: Sequence[Tally], amount: Callable[[Tally], float]) -> float:
     return sum(map(amount, tallies)) / (_count(tallies) or 1)
 
 
-async def standing_still(store: Store) -> list[Notice]:
-    """What does not move: questions that wait long, budgets that are used up; and, for who looks after the machines, runs whose
-    workers die, and nobody at work."""
+async def standing_still(store: Store, machines: Store) -> list[Notice]:
+    """What does not move of a workspace's runs: questions that wait long, budgets that are used up; and runs whose workers die, or
+    that nobody is there to advance. `machines`: the store in which workers are seen, which no guest of a workspace sees."""
     asks = """
         select count(*) filter (where at < now() - %s), count(*) filter (where kind = 'budget') from asks
     """
-    machines = """
-        select (select count(*) from leases where deaths > 0),
-               (select count(*) from runs where status = 'running' and not exists (select from workers))
+    workers = """
+        select (select count(*) from leases join runs on runs.id = leases.run where deaths > 0 and workspace = %(workspace)s),
+               (select count(*) from runs
+                where status = 'running' and workspace = %(workspace)s and not exists (select from workers))
     """
     async with store.pool.connection() as connection:
         long, budgets = await (await connection.execute(asks, (LONG,))).fetchone() or (0, 0)
-        deaths = idle = 0
-        if not store.guest:  # whose business the machines are not
-            deaths, idle = await (await connection.execute(machines)).fetchone() or (0, 0)
+    async with machines.pool.connection() as connection:
+        row = await (await connection.execute(workers, {"workspace": store.workspace})).fetchone()
+    deaths, idle = row or (0, 0)
     said = (
         (idle, "to go on with, and no worker is up: start one with remit worker", "/runs?status=running"),
         (long, "waiting for a person for more than a day", "/inbox"),

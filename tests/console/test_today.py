@@ -112,7 +112,7 @@ def test_what_costs_or_works_far_above_the_usual_day_is_told(field: str, word: s
 
 async def test_what_does_not_move_is_told_with_where_to_look(app: App, browser: httpx.AsyncClient) -> None:
     await waiting(app)
-    assert await standing_still(app.store) == []
+    assert await standing_still(app.store, app.store) == []
     async with app.store.pool.connection() as connection:
         await connection.execute("update asks set at = now() - interval '25 hours', kind = 'budget'")
         await connection.execute("update runs set status = 'running'")
@@ -158,3 +158,9 @@ def test_an_estimate_is_a_time() -> None:
     for wrong in ("much", "0s", "-5m"):
         with pytest.raises(ValidationError):
             Agent(name="a", saves=wrong)  # type: ignore[arg-type]
+
+
+def test_what_is_unusual_can_be_told_of_thousands_of_runs_a_day() -> None:
+    usual = (tally(1, 3000), tally(1, 1000, "failed"))
+    assert told(*usual, tally(0, 3700), tally(0, 1290, "failed")) == []
+    assert told(*usual, tally(0, 3500), tally(0, 1490, "failed")) != []

@@ -51,7 +51,7 @@ async def today(request: Request) -> HTMLResponse:
         waits=waits(tallies, days),
         spent=sum((one.cost for one in tallies if one.day == days[-1]), Decimal(0)),
         saved=await savings(app.store, [one for one in tallies if one.day == days[-1]]),
-        notices=[*await standing_still(app.store), *unusual(tallies, now)],
+        notices=[*await standing_still(app.store, app.root.store), *unusual(tallies, now)],
         open=await list_runs(app.store, status=OPEN, limit=8),
         latest=await list_runs(app.store, status=ENDED, limit=8),
         counts=await standing(app.store),
