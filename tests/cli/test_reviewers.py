@@ -149,7 +149,10 @@ def test_a_share_is_drawn_and_a_time_is_in_the_unit_that_people_say() -> None:
 async def test_runs_in_the_archive_are_said_to_be_left_out(here: Settings) -> None:
     async with open_app(here) as app, app.store.pool.connection() as connection:
         query = "insert into archives (run, ended_at, format, events, size, sha256, body) values (%s, now(), 1, 1, 1, '', '')"
-        await connection.execute(query, (uuid4(),))
+        run = uuid4()
+        await connection.execute(query, (run,))
+        query = "insert into runs (id, agent, goal, status, created_at, updated_at) values (%s, 'a', 'g', 'met', now(), now())"
+        await connection.execute(query, (run,))
     for command in ("reviewers", "effects"):
         shown = await asyncio.to_thread(remit, command)
         assert "1 run in the archive left out." in shown.stdout

@@ -96,7 +96,7 @@ async def test_a_run_is_taken_along_as_a_page_that_needs_nothing_else(
     assert answer.text.count("<li value=") == len(await app.journal.read(run))
     for word in ("src=", "href=", "url("):
         assert word not in answer.text
-    assert (await browser.get(f"/runs/{run}/export?form=exe")).status_code == 422
+    assert (await browser.get(f"/runs/{run}/export?form=exe")).status_code == 400
 
 
 async def test_a_list_is_taken_along_whole_and_holds_no_formula(
