@@ -3,6 +3,7 @@
 
 PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11)
 BIN := .venv/bin
+WORKERS ?= 2  # processes that test side by side
 
 .PHONY: demo test checks bench chaos mutants fuzz clean environment-demo environment-test
 
@@ -10,7 +11,7 @@ demo: environment-demo
 	@$(BIN)/remit demo
 
 test: environment-test checks
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 # pytest is not among these: its closing line is the last that `make test` prints.
 checks:
