@@ -44,7 +44,7 @@ async def filled(store: Store, many: int) -> None:
         Wanted(since=SINCE, until=SINCE + timedelta(hours=1)),
         Wanted(agent="shop", status=("failed",), person="p7"),
     ],
-    ids=str,
+    ids=lambda wanted: "-".join(name for name in wanted.__slots__ if getattr(wanted, name)) or "all",
 )
 async def test_no_filter_reads_the_whole_table(store: Store, wanted: Wanted) -> None:
     await filled(store, 20_000)

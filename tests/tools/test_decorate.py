@@ -204,7 +204,9 @@ def _faulty() -> list[tuple[str, Any, dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize(("said", "function", "declared"), _faulty(), ids=lambda part: str(part)[:30])
+@pytest.mark.parametrize(
+    ("said", "function", "declared"), _faulty(), ids=lambda part: getattr(part, "__name__", str(part)[:30])
+)
 def test_a_declaration_that_cannot_be_right_fails_when_it_is_made(
     said: str, function: Any, declared: dict[str, Any]
 ) -> None:
