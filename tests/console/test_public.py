@@ -94,4 +94,4 @@ def test_nothing_is_opened_to_others_before_people_sign_in(
     monkeypatch.setattr(module, "load", lambda: settings)
     monkeypatch.setenv("REMIT_USER", "ann")
     result = remit("up", "--no-open", "--port", "7796", *words)
-    assert (result.exit_code, said in result.stderr) == (2, True), result.output
+    assert (result.exit_code, said in " ".join(result.stderr.split())) == (2, True), result.output
