@@ -141,6 +141,8 @@ class Crew:
             if run != self._seen_through:  # nobody sits here to read it
                 await self.app.put_before_person(run, str(error))
             raise
+        if state.paused:  # a child that has ended would send us here again, and this run to it
+            return state
         for delegated in state.children.values():
             if not self.agents or delegated.agent in self.agents:  # else a worker of theirs finds it
                 self.go(delegated.child)

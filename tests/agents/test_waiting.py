@@ -312,6 +312,17 @@ async def test_a_child_that_a_paused_parent_has_not_begun_bothers_nobody(
     assert acted.result["report"] == "it is done"
 
 
+async def test_a_paused_parent_rests_though_its_child_has_ended(app: App) -> None:
+    run = await announced_only(app)
+    await app.advance(run)  # which begins the child
+    await app.advance(child_of(run, "1.1"))
+    await app.pause(run, "olivia")
+    async with asyncio.timeout(20):
+        assert (await Crew(app).see_through(run)).status == "paused"
+    await app.resume(run, "olivia")
+    assert (await Crew(app).see_through(run)).calls["1.1"].acted is not None
+
+
 async def announced_only(app: App) -> UUID:
     """A run that has announced its child, and whose worker died before the child's first event, leaving nothing else."""
     child = ScriptedModel([finish("it is done")], name="scripted:child", by_turn=True)

@@ -67,9 +67,9 @@ async def hire(here: World, storm: Storm, chance: random.Random) -> Worker:
     return await here.work(die_at=die_at, concurrency=storm.runs)
 
 
-async def feed(here: World, storm: Storm, chance: random.Random) -> None:
-    """Keep as many runs open as there should be; a few are cancelled, paused and resumed."""
-    while True:
+async def feed(here: World, storm: Storm, chance: random.Random, calm: asyncio.Event) -> None:
+    """Until `calm`, keep as many runs open as there should be; a few are cancelled, or paused and resumed."""
+    while not calm.is_set():
         missing = storm.runs - await insist(here.unfinished)
         if missing > 0:
             await here.start(min(missing, 50))
@@ -122,10 +122,11 @@ async def test_nothing_is_lost_and_nothing_happens_twice_in_a_storm_of_random_ki
     begun = time.monotonic()
     async with world(server, tmp_path, scripts=12, length=8, seed=storm.seed, delay=0.05, env=lease) as here:
         await here.start(storm.runs)
-        feeding = asyncio.create_task(feed(here, storm, random.Random(storm.seed)))
+        calm = asyncio.Event()
+        feeding = asyncio.create_task(feed(here, storm, random.Random(storm.seed), calm))
         kills = await blow(here, storm)
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+        calm.set()
+        await feeding  # whoever pauses a run resumes it
         stormy = time.monotonic() - begun
         for _ in range(storm.workers):
             await here.work(concurrency=storm.runs)
