@@ -45,6 +45,8 @@ def ascii_host(host: str) -> str:
 @example("https://faß.example/")
 @example("https://good.example。evil.example/")
 @example("https://ℛ.example/")
+@example("A://A ")
+@example("https://good.example/x ")
 def test_a_url_leads_every_reader_to_the_host_and_port_of_its_form(text: str) -> None:
     form = canonical("url", text)
     if form is None:

@@ -100,9 +100,9 @@ def email(text: str) -> str | None:
 def url(text: str) -> str | None:
     """Scheme, host, port where it is not the scheme's own, path and query; a name without a scheme is https.
 
-    The path has no dot segments and one percent-encoding; the query is kept as it is; a fragment is dropped.
+    The path has no dot segments and one percent-encoding; the query is kept as it is; a fragment is dropped. With a
+    blank at its end it is none: some strip it, some send it as part of the host or the path.
     """
-    text = text.strip()
     if not text or len(text) > URL or has_unseen(text) or re.search(r"[\s\\<>\"`{}|^]", text):
         return None
     parts = _SCHEME.fullmatch(text)
