@@ -67,11 +67,11 @@ def outfit(agent: Agent) -> Outfit:
 
 def _rules(agent: Agent, tools: Mapping[str, Tool]) -> Rules:
     records = {name for tool in tools.values() for name in tool.records}
-    inherited = [_fitted(rule, records, tools) for rule in agent.inherited if _matches(rule, tools)]
+    from_above = [rule for rule in agent.inherited if _matches(rule, tools)]
+    inherited = [_fitted(rule, records, tools) for rule in from_above]
     workspace = [_fitted(rule, records, tools) for rule in agent.workspace if _matches(rule, tools)]
-    return compile_rules(
-        [*inherited, *map(compilable, agent.rules)], records, tools, workspace, len(inherited)
-    )
+    above = [rule.above for rule in from_above]
+    return compile_rules([*inherited, *map(compilable, agent.rules)], records, tools, workspace, above)
 
 
 def _matches(rule: RuleSpec, tools: Collection[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from remit.agents.delegate import LADDER, narrow
@@ -61,10 +61,20 @@ def may(spec: Agent, proposal: Proposal, owner: str, untrusted: bool) -> int:
 
 @settings(max_examples=120)
 @given(
-    st.lists(specs, min_size=2, max_size=3),
+    st.lists(specs, min_size=2, max_size=4),
     st.sampled_from(["W1", "W2"]),
     st.sampled_from(["ann", "bob"]),
     st.booleans(),
+)
+@example(
+    [
+        {"rules": [{"tool": "*", "ask": "true"}], "autonomy": "act"},
+        {"rules": [{"tool": "*", "deny": "true"}], "autonomy": "act"},
+        {"rules": [], "autonomy": "act"},
+    ],
+    "W1",
+    "ann",
+    False,
 )
 def test_no_child_however_deep_may_do_what_one_above_it_may_not(
     chain: list[dict[str, Any]], order: str, owner: str, untrusted: bool

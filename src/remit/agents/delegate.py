@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from remit.agents.grant import left
 from remit.agents.live import Live
-from remit.agents.spec import Agent, Budget, RemitSpec, Rule
+from remit.agents.spec import Agent, Budget, Inherited, RemitSpec, Rule
 from remit.errors import Mend
 from remit.gate.confidentiality import resolved, strictest
 from remit.gate.fields import REST
@@ -84,9 +84,13 @@ def narrow(parent: Agent, child: Agent, state: State, tools: Collection[Tool]) -
         deadline=min(deadlines, default=None),
     )
     workspace = tuple(dict.fromkeys((*parent.workspace, *child.workspace)))
-    whole = (*parent.inherited, *parent.rules)
     inherited = (
-        *(rule for rule in whole if rule.allow is None),
+        *(
+            rule.model_copy(update={"above": rule.above + 1})
+            for rule in parent.inherited
+            if rule.allow is None
+        ),
+        *(Inherited(**dict(rule)) for rule in parent.rules if rule.allow is None),
         *(_unless_allowed(parent, tool.name) for tool in tools if _refuses(parent, tool)),
         *(_still_read(tool.name) for tool in tools if _looks(tool) and not _speaks(child.rules, tool)),
     )
@@ -128,18 +132,18 @@ def _refuses(parent: Agent, tool: Tool) -> bool:
     return parent.remit.autonomy in ("act", "shadow")
 
 
-def _unless_allowed(parent: Agent, tool: str) -> Rule:
+def _unless_allowed(parent: Agent, tool: str) -> Inherited:
     """That what no rule allows the parent is denied to its child."""
     whole = (*parent.inherited, *parent.rules)
     allows = [rule.allow for rule in whole if rule.allow is not None and _about(rule, tool)]
     any_of = " || ".join(f"({condition}\n)" for condition in allows)  # a comment ends with its line
     why = f"no rule of {parent.name}, which delegated, allows it"
-    return Rule(tool=tool, deny=f"!({any_of})" if allows else "true", because=why)
+    return Inherited(tool=tool, deny=f"!({any_of})" if allows else "true", because=why)
 
 
-def _still_read(tool: str) -> Rule:
+def _still_read(tool: str) -> Inherited:
     """That a look of which the child's own rules do not speak is allowed, as it would be without inherited ones."""
-    return Rule(tool=tool, allow="true")
+    return Inherited(tool=tool, allow="true")
 
 
 def _looks(tool: Tool) -> bool:

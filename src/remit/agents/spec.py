@@ -112,6 +112,12 @@ class Rule(Part):
         return self
 
 
+class Inherited(Rule):
+    """A rule of an agent that delegated, put before those of its child."""
+
+    above: int = Field(1, ge=1)  # generations: 2 is of who delegated to the agent that delegated
+
+
 def _narrowing(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     for number, rule in enumerate(rules, 1):
         if rule.allow is not None:
@@ -288,7 +294,7 @@ class Agent(Part):
     tools: tuple[str, ...] = ()  # names, or `family.*`
     remit: RemitSpec = RemitSpec()
     rules: tuple[Rule, ...] = ()
-    inherited: tuple[Rule, ...] = ()  # of whoever delegated: its asks and denies, before the own rules
+    inherited: tuple[Inherited, ...] = ()  # of whoever delegated: its asks and denies, before the own rules
     workspace: Narrowing = ()  # as the workspace had them when the run began: beside all others, and the stricter counts
     # name -> URL; `secret:NAME`, `env:NAME`, `file:PATH` are read when a tool asks, `$NAME` as `env:NAME`
     resources: dict[str, str] = {}

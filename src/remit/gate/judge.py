@@ -97,8 +97,8 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
             missed.append(" ".join(["not allowed:", _why_not(rule), *(f"({words})" for words in doubt)]))
         elif held is not False:
             found = Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence, terms=rule.terms)
-            if compiled.inherited and rule.decision == "ask":
-                return _and_its_own(found, [one for one in matching if not one.inherited], known)
+            if compiled.above and rule.decision == "ask":
+                return _and_below(found, compiled, matching, known)
             return found
     reasons = tuple(missed) or ("no rule allows it",)
     if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
@@ -106,18 +106,26 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
     return Verdict("ask", "no rule matches", reasons, evidence)
 
 
-def _and_its_own(asked: Verdict, own: Sequence[Compiled], known: Mapping[str, Json]) -> Verdict:
-    """What the agent that delegated asks about is denied or asked about by the agent's own rules too, where the first of
-    them that holds says so."""
-    for compiled in own:
+def _and_below(
+    asked: Verdict, by: Compiled, matching: Sequence[Compiled], known: Mapping[str, Json]
+) -> Verdict:
+    """What an agent that delegated asks about is denied or asked about by those below it too, down to the agent itself,
+    where the first rule of each that holds says so."""
+    generation = by.above
+    for compiled in matching:
+        if compiled.above >= generation:
+            continue
         rule, held = compiled.rule, compiled.holds(known)
         if held is False or (isinstance(held, str) and rule.decision == "allow"):
             continue
+        generation = compiled.above
         if rule.decision == "allow":
-            return asked
+            continue
         doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
         terms, why = rule.terms, (_why(rule), *doubt)
-        return stricter(Verdict(rule.decision, rule.name, why, asked.evidence, terms=terms), asked)
+        asked = stricter(Verdict(rule.decision, rule.name, why, asked.evidence, terms=terms), asked)
+        if asked.decision == "deny":
+            break
     return asked
 
 

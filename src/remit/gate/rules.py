@@ -59,7 +59,7 @@ class Compiled:
     asks: frozenset[str] = frozenset()  # the variables in its condition, and the sums by their names
     sums: tuple[Sum, ...] = ()
     condition: str = ""  # as it was compiled: the rule's, with each sum by its name
-    inherited: bool = False  # from the agent that delegated
+    above: int = 0  # 1: of the agent that delegated, 2: of who delegated to that one, …
 
     def holds(self, facts: Mapping[str, Json]) -> bool | str:
         """True or False; a str says why it could not be decided (which field is not there, wrong types)."""
@@ -168,9 +168,9 @@ def compile_rules(
     records: Iterable[str] = (),
     tools: Iterable[str] = (),
     workspace: Sequence[Rule] = (),
-    inherited: int = 0,
+    above: Sequence[int] = (),
 ) -> Rules:
-    """Compile and check. The first `inherited` rules are those of the agent that delegated. `records`: names the tools offer; `tools`: the agent's, and where they are given with what they
+    """Compile and check. `above`: of how many generations above the agent the first rules are. `records`: names the tools offer; `tools`: the agent's, and where they are given with what they
     declare, the sums are checked against that. `workspace`: rules that narrow all of these, and may be of other tools.
 
     Raises SpecError for a condition that does not parse, names what does not exist, or is no yes-or-no, and
@@ -189,7 +189,7 @@ def compile_rules(
     for number, rule in enumerate(rules, 1):
         try:
             made = _compile(env, rule, variables, declared)
-            compiled.append(replace(made, inherited=True) if number <= inherited else made)
+            compiled.append(replace(made, above=above[number - 1]) if number <= len(above) else made)
         except SpecError as error:
             raise SpecError(f"rule {number} ({rule.name}): {error}") from error
         if known and not any(fnmatchcase(tool, p) for tool in known for p in rule.tools):
