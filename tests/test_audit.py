@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from remit.audit import entries, record
+from remit.access.audit import entries, record
 from remit.away import come_back, go_away
 from remit.store.secrets import remove_secret, set_secret
 from remit.store.store import Store

@@ -20,7 +20,7 @@ from remit.agents.spec import Agent
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
 from remit.agents.workspace import Workspace, hours, workspace_of
-from remit.connections import resolved
+from remit.connections.kept import resolved
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.feed import Feed, Feeds
 from remit.journal.cut import take_over

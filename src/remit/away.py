@@ -8,7 +8,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from remit.audit import record
+from remit.access.audit import record
 from remit.errors import UserError
 from remit.gate.approval import nobody
 from remit.gate.standing import Handover, loops

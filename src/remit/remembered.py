@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from remit.audit import record
+from remit.access.audit import record
 from remit.errors import UserError
 from remit.gate.remembered import Bound, Remembered
 from remit.store.store import Store

@@ -20,9 +20,9 @@ from psycopg.rows import class_row
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from remit.access.audit import record
 from remit.agents.workspace import Workspace, place_of, read_workspace, require_people
 from remit.agents.yaml import read
-from remit.audit import record
 from remit.errors import SpecError, UnknownName, UserError
 from remit.settings import Settings
 from remit.store.store import Store

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from remit.audit import record
+from remit.access.audit import record
+from remit.access.people import arrive
 from remit.errors import UnknownName, UserError
-from remit.people import arrive
 from remit.store.guest import DEFAULT, check_name
 from remit.store.store import Store
 

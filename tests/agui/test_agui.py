@@ -11,12 +11,12 @@ import httpx
 import pytest
 from ag_ui_validate.pytest_plugin import assert_valid_agui, assert_valid_agui_endpoint
 
+from remit.access.people import add_member, arrive
+from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token
 from remit.app import App, open_app
 from remit.journal.events import Started
 from remit.models.model import Answer, Usage
-from remit.people import add_member, arrive
-from remit.roles import RIGHTS
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents import world

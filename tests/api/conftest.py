@@ -8,12 +8,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from remit.access.people import add_member, arrive, member
+from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token
 from remit.app import App, open_app
 from remit.console.server import make_server
 from remit.console.session import Door
-from remit.people import add_member, arrive, member
-from remit.roles import RIGHTS
 from remit.settings import Settings
 from tests.agents import world
 

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
 
+from remit.access.roles import RIGHTS
 from remit.api.server import describe, make_api
 from remit.api.tokens import add_token
 from remit.app import App
 from remit.console.server import make_server
 from remit.console.session import Door
-from remit.roles import RIGHTS
 from remit.testing import ScriptedModel
 from tests.agents.test_loop import call, finish
 from tests.api.test_runs import SPEC

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token, list_tokens, revoke_token
 from remit.app import App
 from remit.console.session import Door
-from remit.roles import RIGHTS
 from remit.testing import ScriptedModel
 from tests.api.conftest import HERE, Client
 

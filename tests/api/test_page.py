@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token
 from remit.app import App
 from remit.cli.serve import at_work
-from remit.roles import RIGHTS
 from remit.testing import ScriptedModel
 from tests.agents import world
 from tests.agents.test_loop import finish

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from remit import audit, library
+from remit import library
+from remit.access import audit
 from remit.app import App
 from remit.catalogue import kept as store_of
 from remit.catalogue import work

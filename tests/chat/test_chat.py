@@ -13,14 +13,14 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from remit.access.people import arrive
+from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token
 from remit.app import App, open_app
 from remit.feed import Said
 from remit.journal.events import Answered, Event, Started
 from remit.models.model import Answer, Usage
-from remit.people import arrive
 from remit.protocols.chat import server as chat
-from remit.roles import RIGHTS
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents import world

@@ -16,6 +16,8 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
+from remit.access.people import arrive
+from remit.access.roles import RIGHTS
 from remit.api import agents, catalog, looking, schemas, webhooks
 from remit.api.tokens import add_token, revoke_token
 from remit.app import App, open_app
@@ -33,8 +35,6 @@ from remit.client import (
     wire,
 )
 from remit.errors import Busy, UserError
-from remit.people import arrive
-from remit.roles import RIGHTS
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents import world

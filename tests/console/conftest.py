@@ -9,10 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from remit.access.people import add_member, arrive, member
 from remit.app import App, open_app
 from remit.console.server import make_server
 from remit.console.session import COOKIE, Door, sign_in
-from remit.people import add_member, arrive, member
 from remit.settings import Settings
 from tests.agents import world
 

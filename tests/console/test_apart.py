@@ -13,15 +13,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
+from remit.access.people import add_member, disable, known
+from remit.access.roles import RIGHTS
 from remit.agents.spec import Connection
 from remit.api.tokens import add_token
 from remit.app import App
 from remit.catalogue.kept import save_draft
-from remit.connections import Linked, set_connection
+from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
-from remit.people import add_member, disable, known
 from remit.remembered import list_remembered
-from remit.roles import RIGHTS
 from remit.rulebook import mark_of, save
 from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel

@@ -9,19 +9,19 @@ import re
 import httpx
 import pytest
 
+from remit.access.audit import entries
 from remit.agents.load import parse_agent
 from remit.agents.yaml import plain
 from remit.app import App
-from remit.audit import entries
 from remit.catalogue.kept import kept
 from remit.catalogue.text import document
 from remit.catalogue.work import judged, publish, save
-from remit.connections import linked_of, list_connections, resolved, set_connection
+from remit.connections.kept import linked_of, list_connections, resolved, set_connection
+from remit.connections.trial import try_out
 from remit.errors import SpecError, UserError
 from remit.journal.events import Acted, Started
 from remit.store.secrets import list_secrets, set_secret
 from remit.testing import ScriptedModel
-from remit.trial import try_out
 from tests.agents.test_loop import ANN, call, finish
 from tests.console.conftest import SignIn
 from tests.console.test_agents import begun, saved

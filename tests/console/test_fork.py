@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from remit import roles
+from remit.access import roles
 from remit.agents.load import parse_rules, rules_text
 from remit.app import App
 from remit.console import guard

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from remit.access.audit import entries
 from remit.agents.workspace import place_of, workspace_of
 from remit.app import App
-from remit.audit import entries
 from remit.console.pages.policy_edit import condition_of, rule_of
 from remit.errors import UserError
 from remit.rulebook import Changed, checked, mark_of, save, text_of, versions

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from remit.access.invitations import set_password
+from remit.access.people import known
 from remit.app import App
 from remit.console.server import make_server
 from remit.console.session import Door
-from remit.invitations import set_password
-from remit.people import known
 from remit.settings import Settings
 from tests.cli.typed import remit
 from tests.console.conftest import PORT

@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
+from remit.access.people import add_member, arrive, disable, enable, list_members, set_role
+from remit.access.roles import OF_ROLE, RIGHTS, ROLES, Role
 from remit.api.tokens import add_token
 from remit.app import App
 from remit.console.guard import API
 from remit.errors import Forbidden, UnknownName, UserError
-from remit.people import add_member, arrive, disable, enable, list_members, set_role
-from remit.roles import OF_ROLE, RIGHTS, ROLES, Role
 from tests.console.conftest import HERE, SignIn
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from remit.access.audit import entries, record
+from remit.access.invitations import set_password
+from remit.access.people import add_member, known, list_members, member, set_role
 from remit.api.tokens import add_token, list_tokens
 from remit.app import App
-from remit.audit import entries, record
 from remit.console.pages.house import settled
-from remit.invitations import set_password
-from remit.people import add_member, known, list_members, member, set_role
 from remit.settings import Settings
 from tests.console.conftest import HERE, SignIn
 

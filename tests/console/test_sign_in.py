@@ -10,15 +10,15 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from remit.access.invitations import invite, set_password
+from remit.access.passwords import LONGEST, SHORTEST, fits, guessable, require_strong
+from remit.access.people import add_member, disable, known
+from remit.access.tries import OF_ACCOUNT, OF_ADDRESS, network
 from remit.app import App
 from remit.console import show
 from remit.console.session import COOKIE, KNOWN
 from remit.console.signing import local
 from remit.errors import Forbidden, UserError
-from remit.invitations import invite, set_password
-from remit.passwords import LONGEST, SHORTEST, fits, guessable, require_strong
-from remit.people import add_member, disable, known
-from remit.tries import OF_ACCOUNT, OF_ADDRESS, network
 from tests.console.conftest import HERE, SignIn, client
 
 WORDS = "seven tin whistles of Arklow"

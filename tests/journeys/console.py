@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
+from remit.access.people import add_member, arrive, member
 from remit.agents.spec import Agent
 from remit.app import App, open_app
 from remit.cli.serve import at_work
@@ -23,7 +24,6 @@ from remit.console.session import COOKIE, Door, sign_in
 from remit.dispatch import open_dispatch
 from remit.journal.events import Person
 from remit.models.model import ToolCall
-from remit.people import add_member, arrive, member
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.journeys import desk

@@ -13,18 +13,18 @@ from uuid import UUID
 
 from playwright.async_api import Page, expect
 
+from remit.access.invitations import invite, set_password
+from remit.access.people import add_member, known
 from remit.agents.spec import Connection
 from remit.api.tokens import add_token
 from remit.app import App
 from remit.away import go_away
 from remit.catalogue import work
-from remit.connections import Linked, set_connection
+from remit.connections.kept import Linked, set_connection
 from remit.gate.remembered import Bound
-from remit.invitations import invite, set_password
 from remit.journal.events import Person
 from remit.journal.search import descendants
 from remit.models.model import Answer, ToolCall, Usage
-from remit.people import add_member, known
 from remit.remembered import remember
 from remit.rulebook import mark_of, save, text_of
 from remit.store.secrets import set_secret

@@ -12,11 +12,11 @@ import pytest
 from remit.agents.load import load_agent
 from remit.agents.lock import lock_path
 from remit.app import App
+from remit.connections.pinning import look, pin
 from remit.errors import SpecError, UnknownName
 from remit.journal.events import Acted, Asked, Judged
 from remit.journal.state import State
 from remit.outfit import outfit
-from remit.pinning import look, pin
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents.test_loop import ANN, call, finish

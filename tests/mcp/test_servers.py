@@ -15,8 +15,8 @@ from remit.agents.load import load_agent
 from remit.agents.lock import lock_path
 from remit.app import App
 from remit.cli.main import command
+from remit.connections.pinning import look
 from remit.errors import SpecError, UserError
-from remit.pinning import look
 from remit.settings import Settings
 from remit.tools.mcp.session import Sessions, Where
 from tests.agents.test_loop import call

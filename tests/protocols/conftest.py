@@ -17,15 +17,15 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Tool
 
 from mcp import Client
+from remit.access.people import arrive
+from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token
 from remit.app import App, open_app
 from remit.catalogue import kept
-from remit.people import arrive
 from remit.protocols.mcp.host import TASKS
 from remit.protocols.mcp.shelf import Shelf, Works
 from remit.protocols.mcp.told import SCHEMA
 from remit.protocols.mcp.working import GOAL, wanted_of
-from remit.roles import RIGHTS
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents import world

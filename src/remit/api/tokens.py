@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from psycopg import errors
 from psycopg.rows import class_row
 
-from remit.audit import record
+from remit.access.audit import record
+from remit.access.people import known
+from remit.access.roles import OF_ROLE, RIGHTS, Role
 from remit.errors import Forbidden, UnknownName, UserError
-from remit.people import known
-from remit.roles import OF_ROLE, RIGHTS, Role
 from remit.store.store import Store
 
 PREFIX = "remit_"  # by which scanners of secrets know a token

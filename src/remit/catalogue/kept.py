@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
-from remit.audit import record
+from remit.access.audit import record
 from remit.errors import Overtaken, UnknownName, UserError
 from remit.store.store import Store
 

@@ -11,7 +11,7 @@ from remit import library
 from remit.agents.connected import connected, own_names
 from remit.agents.spec import Agent
 from remit.catalogue.find import of_library
-from remit.connections import CALLED, Linked
+from remit.connections.kept import CALLED, Linked
 from remit.errors import UserError
 from remit.tools.mcp.offer import name_of
 from remit.tools.registry import Registry, installed, resolve

@@ -20,7 +20,7 @@ from remit.catalogue.find import finder, of_library, texts_of
 from remit.catalogue.kept import Kept, find_kept
 from remit.catalogue.offered import Wrong, beyond
 from remit.catalogue.text import document, team_of, written
-from remit.connections import known_connections, with_connections
+from remit.connections.kept import known_connections, with_connections
 from remit.errors import SpecError, UserError
 from remit.outfit import find_agent, require_groups
 from remit.tools.registry import installed

@@ -21,7 +21,7 @@ from remit.catalogue.differ import as_text, compared
 from remit.catalogue.find import find_named, of_library
 from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.text import split_pinned
-from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.errors import UserError
 from remit.gate.unseen import shown
@@ -40,11 +40,8 @@ class _ListFirst(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-agents = typer.Typer(
+agents = group(
     cls=_ListFirst,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
     help="The agents at hand, and the versions of those that are kept here. A draft runs nowhere until it is published. Each "
     "prints JSON with --json.\n\nExample: remit agents ./crm.yaml\n\nExample: remit agents import ./crm.yaml --publish "
     "--note 'first version'\n\nExample: remit agents versions crm",

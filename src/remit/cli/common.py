@@ -17,6 +17,7 @@ from pydantic_core import to_jsonable_python
 from rich.console import Console, OverflowMethod
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.core import TyperGroup
 
 from remit.errors import RemitError, UserError
 from remit.journal.state import State
@@ -44,6 +45,19 @@ def _columns(terminal: bool) -> int | None:
 
 console = Console(highlight=False, width=_columns(sys.stdout.isatty()))
 errors = Console(stderr=True, highlight=False, width=_columns(sys.stderr.isatty()))
+
+
+def group(help: str, cls: type[TyperGroup] | None = None) -> typer.Typer:
+    """Commands under one name: plain text, no completion, our own errors. Without a command it says which there are, but where
+    `cls` knows better."""
+    return typer.Typer(
+        cls=cls,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=cls is None,
+        help=help,
+    )
 
 
 def perform(work: Coroutine[Any, Any, T]) -> T:

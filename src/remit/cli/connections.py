@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
-from remit.connections import (
+from remit.connections.kept import (
     CALLED,
     Row,
     connection_of,
@@ -18,14 +18,10 @@ from remit.connections import (
     remove_connection,
     set_connection,
 )
+from remit.connections.trial import Trial, try_out
 from remit.gate.unseen import shown
-from remit.trial import Trial, try_out
 
-connections = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+connections = group(
     help="Outside systems that agents may be connected to: MCP servers, HTTP APIs, databases. An agent's file names one as "
     "`connections: {crm: {use: crm}}`. Each prints JSON with --json.\n\n"
     "Example: remit connections add crm --mcp https://crm.example/mcp --header 'Authorization=Bearer secret:CRM_KEY'",

@@ -10,21 +10,17 @@ from typing import Annotated
 
 import typer
 
+from remit.access.people import arrive
+from remit.access.roles import OF_ROLE, RIGHTS
 from remit.api.guard import Caller
-from remit.cli.common import Json, console, errors, me, perform, print_json
+from remit.cli.common import Json, console, errors, group, me, perform, print_json
 from remit.cli.here import open_here
 from remit.cli.serve import at_work
 from remit.errors import UnknownName, UserError
-from remit.people import arrive
-from remit.roles import OF_ROLE, RIGHTS
 
 # What a client that one person has for themselves is for
 USUAL = ("runs:read", "runs:write", "approvals:write")
-mcp = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+mcp = group(
     help="Agents as tools of a client of the Model Context Protocol, which starts Remit itself. (With `remit up` they are at "
     "/mcp.) `config` prints JSON with --json.\n\nExample: remit mcp serve\n\nExample: remit mcp config --json",
 )

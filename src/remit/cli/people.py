@@ -9,21 +9,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from remit import people as kept
 from remit import settings
-from remit.cli.common import Json, console, errors, listing, me, perform, print_json
+from remit.access import people as kept
+from remit.access.invitations import invite, set_password
+from remit.access.passwords import LONGEST
+from remit.access.roles import MEANS
+from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json
 from remit.cli.here import open_here
-from remit.invitations import invite, set_password
-from remit.passwords import LONGEST
-from remit.roles import MEANS
 
 LOCAL = "http://127.0.0.1:7700"  # where remit up answers where nothing else is said
 
-people = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+people = group(
     help="Who may come to the console and the API, and as what. Each prints JSON with --json, and what it changes is in the "
     "audit log.\n\nExample: remit people add bo@shop.example --role approver\n\nRoles:\n\n"
     + "\n\n".join(f"{role}: {what}" for role, what in MEANS.items()),

@@ -15,7 +15,7 @@ from remit import library, settings
 from remit.agents.spec import Agent
 from remit.agents.workspace import compilable, is_workspace, load_workspace, workspace_of
 from remit.catalogue.find import find_any
-from remit.cli.common import Json, console, perform, print_json
+from remit.cli.common import Json, console, group, perform, print_json
 from remit.cli.here import open_here
 from remit.cli.timeline import colour
 from remit.cli.verdicts import anew_as_data, as_data, show, show_anew
@@ -46,11 +46,7 @@ Rules_ = Annotated[
 ]
 WIDE = 60  # columns that the names of examples may take
 
-policy = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+policy = group(
     help="""What the rules of the gate decide, why, and what other rules would have decided.
 
     Each prints JSON with --json.

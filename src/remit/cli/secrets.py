@@ -8,16 +8,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.errors import UserError
 from remit.store.secrets import LONGEST, list_secrets, remove_secret, set_secret
 
-secrets = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+secrets = group(
     help="What tools need and nobody else sees: keys, passwords, addresses with a password. An agent's file names one as "
     "`secret:NAME`; its value is given to the tool, and to nobody and nothing else. Each prints JSON with --json.\n\n"
     "Example: remit secrets set CRM_KEY < key.txt",

@@ -10,19 +10,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from remit.access.people import arrive
+from remit.access.roles import RIGHTS
 from remit.api.tokens import Token, add_token, list_tokens, revoke_token
-from remit.cli.common import Json, console, errors, listing, me, perform, print_json
+from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.errors import UserError
-from remit.people import arrive
-from remit.roles import RIGHTS
 
 LONGEST = 3650  # days
-tokens = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+tokens = group(
     help="Who may call the API under /api/v1, and for what. A token calls in its owner's name: whoever makes it. Each prints "
     "JSON with --json.\n\nExample: remit tokens add crm --scope runs:read --scope runs:write\n\nScopes:\n\n"
     + "\n\n".join(f"{name}: {what}" for name, what in RIGHTS.items()),

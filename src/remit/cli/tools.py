@@ -12,10 +12,10 @@ from typer.core import TyperGroup
 
 from remit import settings
 from remit.cli import catalog
-from remit.cli.common import Json, console, perform, print_json
+from remit.cli.common import Json, console, group, perform, print_json
+from remit.connections.pinning import Change, Seen, look, pin
 from remit.errors import UserError
 from remit.gate.unseen import shown
-from remit.pinning import Change, Seen, look, pin
 
 
 class _ListFirst(TyperGroup):
@@ -27,11 +27,8 @@ class _ListFirst(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-tools = typer.Typer(
+tools = group(
     cls=_ListFirst,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
     help="The tools, with their effects; and the tools of MCP servers, which are used once a person has read and pinned "
     "them.\n\nExample: remit tools 'files.*' --json\n\nExample: remit tools pin desk.yaml",
 )

@@ -16,6 +16,7 @@ import typer
 import uvicorn
 
 from remit import settings
+from remit.access.people import arrive
 from remit.app import App, open_app
 from remit.cli.common import Json, errors, me, perform, print_line
 from remit.cli.serve import at_work
@@ -23,7 +24,6 @@ from remit.console.pages.sign_in import any_password
 from remit.console.server import close, make_server
 from remit.console.session import Door
 from remit.errors import UserError
-from remit.people import arrive
 
 HOST = "127.0.0.1"
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")

@@ -8,17 +8,13 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from remit.cli.common import Json, console, errors, listing, me, perform, print_json
+from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.webhooks import deliver, kept
 from remit.webhooks.deliver import Delivery
 from remit.webhooks.kept import EVENTS, Webhook
 
-webhooks = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+webhooks = group(
     help="Who is told over HTTP of what happens in runs. `remit up` and `remit worker` send the messages: signed (Standard "
     "Webhooks), at least once, for three days. They say what happened where, and nothing that was said there. Each prints JSON "
     "with --json.\n\nExample: remit webhooks add https://crm.example/remit --event run.finished\n\nEvents:\n\n"

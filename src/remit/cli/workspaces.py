@@ -11,13 +11,9 @@ from rich.text import Text
 from remit import settings
 from remit import workspaces as kept
 from remit.app import open_app
-from remit.cli.common import Json, console, listing, me, perform, print_json
+from remit.cli.common import Json, console, group, listing, me, perform, print_json
 
-workspaces = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+workspaces = group(
     help="Workspaces: each has its own people, agents, rules, secrets and runs, and sees nothing of another's. A command works in "
     "the one that REMIT_WORKSPACE names, or `remit --workspace NAME COMMAND …`; `default` where none is named. Each prints JSON "
     "with --json.\n\nExample: remit workspaces add acme --title 'Acme Sales'",

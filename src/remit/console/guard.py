@@ -8,11 +8,11 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
+from remit.access.roles import OF_ROLE
 from remit.api.problems import problem
 from remit.console.session import Session, signed_in
 from remit.console.show import here
 from remit.console.signing import session_of
-from remit.roles import OF_ROLE
 from remit.store.guest import DEFAULT
 
 Next = Callable[[Request], Awaitable[Response]]

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from psycopg.rows import class_row
 
-from remit.audit import record
-from remit.roles import Role
+from remit.access.audit import record
+from remit.access.roles import Role
 from remit.store.store import Store
 
 COOKIE = "remit_session"

@@ -12,11 +12,11 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from remit.access.roles import RIGHTS
 from remit.app import App
 from remit.console.watch import Watch
 from remit.errors import Forbidden
 from remit.gate.unseen import shown
-from remit.roles import RIGHTS
 from remit.said import brief, first_line, said
 
 HERE = Path(__file__).parent

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
-from remit.audit import record
+from remit.access.audit import record
 from remit.errors import UnknownName, UserError
 from remit.settings import Settings
 from remit.store.guest import DEFAULT

@@ -20,7 +20,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from remit.audit import record
+from remit.access.audit import record
 from remit.errors import RemitError, UnknownName, UserError
 from remit.journal.search import Place
 from remit.store.store import Store

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from remit.audit import record
+from remit.access.audit import record
 from remit.errors import UnknownName, UserError
 from remit.store.secrets import key_of, seal, unseal
 from remit.store.store import Store

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from remit.access.invitations import set_password
+from remit.access.people import known
+from remit.access.roles import MEANS
 from remit.console.pages.sign_in import prove
 from remit.console.session import Session, end_sessions, sessions_of
 from remit.console.show import here, page
 from remit.console.signing import let_in
 from remit.errors import Busy, UserError
-from remit.invitations import set_password
-from remit.people import known
-from remit.roles import MEANS
 
 router = APIRouter()
 Typed = Annotated[str, Form()]

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from remit.audit import Entry, entries, record
+from remit.access.audit import Entry, entries, record
 from remit.console.cells import row
 from remit.console.pages.runs import day
 from remit.console.show import here, needs, page

@@ -22,7 +22,7 @@ from remit.catalogue.offer import Offer, offer_for
 from remit.catalogue.offered import Wrong
 from remit.catalogue.text import document, team_of, written
 from remit.catalogue.typed import apply
-from remit.connections import known_connections
+from remit.connections.kept import known_connections
 from remit.console.building import view
 from remit.console.show import here, needs, page
 from remit.console.trying import pane
@@ -46,10 +46,7 @@ class Sent:
 @router.get("/agents/{name}")
 async def agent(request: Request, name: str) -> HTMLResponse:
     app = here(request)
-    kept = await store_of.find_kept(app.store, name)
-    if kept is None and name not in library.agents():
-        await store_of.kept(app.store, name)  # says which there are
-    text = kept.text if kept else library.agents()[name].read_text(encoding="utf-8")
+    kept, text = await shown_of(app, name)
     _, wrong = await work.judged(app, name, text)
     return await form_page(request, app, name, kept, text, await offered(app, name, kept), wrong)
 
@@ -57,7 +54,24 @@ async def agent(request: Request, name: str) -> HTMLResponse:
 @router.post("/agents/{name}", dependencies=[needs("agents:write")])
 async def save(request: Request, name: str) -> Response:
     """Save what the form says as the draft; `do` says where to go from there."""
-    app, form = here(request), await request.form(max_fields=FIELDS)
+    form = await request.form(max_fields=FIELDS)
+    if (instead := await save_form(request, name, form)) is not None:
+        return instead
+    onward = "/publish" if form.get("do") == "publish" else ""
+    return RedirectResponse(f"/agents/{name}{onward}", 303)
+
+
+async def shown_of(app: App, name: str) -> tuple[Kept | None, str]:
+    """An agent's text: of the workspace, or of the library, which keeps nothing of it here. Raises UnknownName."""
+    kept = await store_of.find_kept(app.store, name)
+    if kept is None and name not in library.agents():
+        await store_of.kept(app.store, name)  # says which there are
+    return kept, kept.text if kept else library.agents()[name].read_text(encoding="utf-8")
+
+
+async def save_form(request: Request, name: str, form: FormData) -> HTMLResponse | None:
+    """Keep what a form says as the draft; the page that is shown instead where something is wrong, or somebody else was first."""
+    app = here(request)
     sent = await read_form(app, name, form)
     if sent.wrong:
         return await form_page(request, app, name, sent.kept, sent.text, sent.offer, sent.wrong, 422)
@@ -65,17 +79,12 @@ async def save(request: Request, name: str) -> Response:
         await store_of.save_draft(app.store, name, sent.text, request.state.who, sent.base)
     except Overtaken as error:
         return conflict(request, name, await store_of.kept(app.store, name), sent.text, str(error))
-    onward = "/publish" if form.get("do") == "publish" else ""
-    return RedirectResponse(f"/agents/{name}{onward}", 303)
+    return None
 
 
 @router.get("/agents/{name}/yaml")
 async def as_yaml(request: Request, name: str) -> HTMLResponse:
-    app = here(request)
-    kept = await store_of.find_kept(app.store, name)
-    if kept is None and name not in library.agents():
-        await store_of.kept(app.store, name)
-    text = kept.text if kept else library.agents()[name].read_text(encoding="utf-8")
+    kept, text = await shown_of(here(request), name)
     return yaml_page(request, name, kept, text, [])
 
 

@@ -10,15 +10,15 @@ from fastapi import Form as FormField
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.catalogue.kept import list_kept
-from remit.catalogue.text import document
-from remit.connecting import EFFECTS, Field, Form, form_of, keep, pin
-from remit.connections import CALLED, Row, connection_of, list_connections, remove_connection
+from remit.catalogue.text import data_of
+from remit.connections.form import EFFECTS, Field, Form, form_of, keep, pin
+from remit.connections.kept import CALLED, Row, connection_of, list_connections, remove_connection
+from remit.connections.pinning import Seen
+from remit.connections.trial import Trial, try_out
 from remit.console.show import here, needs, page
 from remit.errors import SpecError, UserError
-from remit.pinning import Seen
 from remit.store.secrets import list_secrets, remove_secret, set_secret
 from remit.store.store import Store
-from remit.trial import Trial, try_out
 
 router = APIRouter(dependencies=[needs("agents:read")])
 CHANGES = [needs("connections:write")]
@@ -52,7 +52,7 @@ def _used(texts: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for text in texts:
         try:
-            given = document(text).get("connections")
+            given = data_of(text).get("connections")
         except SpecError:
             continue
         if isinstance(given, dict):

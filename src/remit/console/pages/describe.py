@@ -11,9 +11,9 @@ from remit.catalogue.describe import described
 from remit.catalogue.differ import compared
 from remit.catalogue.offered import Wrong
 from remit.catalogue.sentences import sentences
-from remit.console.pages.builder import FIELDS, as_diff, conflict, form_page, offered, read_form
+from remit.console.pages.builder import FIELDS, as_diff, form_page, offered, save_form
 from remit.console.show import here, needs, page
-from remit.errors import Overtaken, RemitError
+from remit.errors import RemitError
 from remit.outfit import outfit
 
 router = APIRouter(dependencies=[needs("agents:write")])
@@ -22,14 +22,9 @@ router = APIRouter(dependencies=[needs("agents:write")])
 @router.post("/agents/{name}/describe")
 async def describe(request: Request, name: str) -> Response:
     """The form is saved as the draft first, so that nothing that was typed is lost whatever becomes of the proposal."""
-    app, form = here(request), await request.form(max_fields=FIELDS)
-    sent = await read_form(app, name, form)
-    if sent.wrong:
-        return await form_page(request, app, name, sent.kept, sent.text, sent.offer, sent.wrong, 422)
-    try:
-        await store_of.save_draft(app.store, name, sent.text, request.state.who, sent.base)
-    except Overtaken as error:
-        return conflict(request, name, await store_of.kept(app.store, name), sent.text, str(error))
+    form = await request.form(max_fields=FIELDS)
+    if (instead := await save_form(request, name, form)) is not None:
+        return instead
     return await propose(request, name, str(form.get("words", "")))
 
 

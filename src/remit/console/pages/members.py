@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from remit.access.invitations import invite
+from remit.access.people import Member, add_member, disable, enable, list_members, member_of, set_role
+from remit.access.roles import MEANS
 from remit.console.session import end_sessions, sessions_of
 from remit.console.show import here, needs, page, require_sure
 from remit.errors import UnknownName, UserError
-from remit.invitations import invite
-from remit.people import Member, add_member, disable, enable, list_members, member_of, set_role
-from remit.roles import MEANS
 
 router = APIRouter()
 READ, WRITE = [needs("settings:read")], [needs("settings:write")]

@@ -8,16 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from remit.audit import record
+from remit.access.audit import record
+from remit.access.invitations import accept, invited
+from remit.access.passwords import fits, hashed, old
+from remit.access.people import arrive
+from remit.access.tries import forgive, try_once
 from remit.console.session import Door, knows
 from remit.console.show import here, page
 from remit.console.signing import address_of, let_in, let_out, local, mark_of
 from remit.errors import Busy, UserError
-from remit.invitations import accept, invited
-from remit.passwords import fits, hashed, old
-from remit.people import arrive
 from remit.store.store import Store
-from remit.tries import forgive, try_once
 
 router = APIRouter()
 LOG = logging.getLogger(__name__)

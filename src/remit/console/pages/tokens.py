@@ -8,10 +8,10 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from remit.access.roles import RIGHTS
 from remit.api.tokens import Token, add_token, list_tokens, revoke_token
 from remit.console.show import here, page, require_sure
 from remit.errors import Forbidden, UnknownName, UserError
-from remit.roles import RIGHTS
 
 router = APIRouter()
 LASTING = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year"}

@@ -12,9 +12,9 @@ from uuid import uuid4
 from remit.agents.lock import Lock
 from remit.agents.spec import Agent
 from remit.app import App
-from remit.connections import Linked, literal, note_trial
+from remit.connections.kept import Linked, literal, note_trial
+from remit.connections.pinning import Seen, look_at
 from remit.errors import Mend, UserError
-from remit.pinning import Seen, look_at
 from remit.secrets import open_secrets
 from remit.tools.http import http_get
 from remit.tools.secrets import Secrets

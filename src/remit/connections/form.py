@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from remit.agents.lock import Lock
-from remit.connections import CALLED, Linked, linked_of, list_connections, literal, set_connection
+from remit.connections.kept import CALLED, Linked, linked_of, list_connections, literal, set_connection
+from remit.connections.pinning import Seen
 from remit.errors import UserError
-from remit.pinning import Seen
 from remit.store.secrets import set_secret
 from remit.store.store import Store
 from remit.tools.mcp.definition import Declaration

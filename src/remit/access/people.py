@@ -10,10 +10,10 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from remit.audit import record
+from remit.access.audit import record
+from remit.access.roles import OF_ROLE, ROLES, Role
 from remit.errors import Forbidden, UnknownName, UserError
 from remit.gate.approval import nobody
-from remit.roles import OF_ROLE, ROLES, Role
 from remit.store.store import Store
 
 LONGEST = 200  # characters of a name

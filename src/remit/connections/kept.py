@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from psycopg.rows import class_row
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from remit.access.audit import record
 from remit.agents.load import literals
 from remit.agents.spec import Agent, Connection, Part
-from remit.audit import record
 from remit.errors import SpecError, UnknownName, UserError
 from remit.store.store import Store
 from remit.tools.addresses import public

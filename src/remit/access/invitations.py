@@ -9,10 +9,10 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from remit.audit import record
+from remit.access.audit import record
+from remit.access.passwords import hashed, require_strong
+from remit.access.people import Member, known
 from remit.errors import Forbidden, UserError
-from remit.passwords import hashed, require_strong
-from remit.people import Member, known
 from remit.store.store import Store
 
 LASTS = timedelta(days=3)
