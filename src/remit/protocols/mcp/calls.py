@@ -129,7 +129,7 @@ async def resumed(host: Host, caller: Caller, request_state: str) -> UUID:
         run = UUID(json.loads(request_state)["run"])
     except (ValueError, KeyError, TypeError):
         unusable("requestState is none of ours")
-    if not theirs(await host.app.state(run), caller):
+    if not theirs(fold(await host.app.journal.read(run)), caller):
         unusable("requestState is none of yours")
     return run
 

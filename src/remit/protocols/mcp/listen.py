@@ -33,7 +33,8 @@ from mcp_types._types import Notification
 from pydantic import ConfigDict
 
 from remit.api.guard import Caller
-from remit.following import follow
+from remit.errors import NoSuchRun
+from remit.following import follow, has_ended
 from remit.journal.events import Event
 from remit.protocols.mcp.host import Host, require, require_tasks, session_of, unusable
 from remit.protocols.mcp.reading import EVENTS, RUN, missing
@@ -65,6 +66,7 @@ async def listen(
     if len(tasks) + len(uris) > MOST:
         unusable(f"{MOST} tasks and resources at most on one stream")
     mine = [task for task in tasks if await _there(host, ctx, task)]
+    uris = [uri for uri in uris if await _is_run(host, uri)]
     honored = SubscriptionFilter.model_validate(
         {
             "toolsListChanged": wanted.tools_list_changed or None,
@@ -130,6 +132,17 @@ def readable(host: Host, caller: Caller, uri: str) -> bool:
     return any(one.fits(uri) and (not one.needs or one.needs in caller.scopes) for one in host.shelf.reads)
 
 
+async def _is_run(host: Host, uri: str) -> bool:
+    """Whether what is to be followed is there; what is about no run is."""
+    try:
+        run = _run_of(uri)
+        if run is not None:
+            await has_ended(host.app, run)
+    except (NoSuchRun, ValueError):
+        return False
+    return True
+
+
 def _run_of(uri: str) -> UUID | None:
     match = EVENTS.fullmatch(uri) or RUN.fullmatch(uri)
     return UUID(match[1]) if match else None
@@ -170,7 +183,7 @@ async def subscribe(host: Host, ctx: Context, params: SubscribeRequestParams) ->
     uri = str(params.uri)
     caller = host.caller_of(ctx)
     require(caller, "runs:read", "following what runs do")
-    if not readable(host, caller, uri):
+    if not readable(host, caller, uri) or not await _is_run(host, uri):
         raise missing(ctx, uri)
     key = (session_of(ctx), uri)
     if (run := _run_of(uri)) and key not in host.followed:
