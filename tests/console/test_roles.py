@@ -75,6 +75,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/runs"): "runs:read",
     ("GET", "/runs.csv"): "runs:read",
     ("GET", "/runs/newer"): "runs:read",
+    ("GET", "/runs/new"): "runs:write",
+    ("POST", "/runs/new"): "runs:write",
     ("POST", "/runs/several"): "runs:write",
     ("GET", "/runs/{run}/live"): "runs:read",
     ("GET", "/runs/{prefix}"): "runs:read",

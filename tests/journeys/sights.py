@@ -135,6 +135,13 @@ SIGHTS = (
     Sight("runs, found none", "/runs", "/runs?q=zeppelin"),
     Sight("runs, none yet", "/runs", "/runs", empty=True),
     Sight("runs, a filter that is none", "/runs", "/runs?status=wating"),
+    Sight("start a run", "/runs/new", "/runs/new", opened("main details")),
+    Sight(
+        "start a run, with a mistake",
+        "/runs/new",
+        "/runs/new?agent=desk",
+        sent("Start", **{"What should": " "}),
+    ),
     Sight("several runs, cancel?", "", "/runs", ticked("Cancel")),
     Sight("run, done", "/runs/{prefix}", "/runs/{done}"),
     Sight("run, unfolded", "/runs/{prefix}", "/runs/{done}", opened("main details")),

@@ -73,8 +73,13 @@ class Guarded:
         if request.method not in LOOKS and not request.state.own:
             raise Refused(403, "with a session only pages of the console change something; use a token")
         workspace: str = request.state.workspace
-        key = f"session:{who}" if workspace == DEFAULT else f"session@{workspace}:{who}"
-        return Caller(who, request.state.rights - NOT_OF_A_SESSION, key, workspace)
+        return of_session(who, request.state.rights, workspace)
+
+
+def of_session(who: str, rights: frozenset[str], workspace: str, *, asserts: bool = False) -> Caller:
+    """A person at a browser. `asserts`: they have said themselves, and not a script of theirs, that they know for whom it is."""
+    key = f"session:{who}" if workspace == DEFAULT else f"session@{workspace}:{who}"
+    return Caller(who, rights if asserts else rights - NOT_OF_A_SESSION, key, workspace)
 
 
 async def by_token(store: Store, given: str) -> Caller:
