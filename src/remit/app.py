@@ -19,7 +19,7 @@ from remit.agents.settle import outcomes, still_open
 from remit.agents.spec import Agent
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
-from remit.agents.workspace import Workspace, hours, workspace_of
+from remit.agents.workspace import Workspace, hours
 from remit.connections.kept import resolved
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.feed import Feed, Feeds
@@ -45,6 +45,7 @@ from remit.models.registry import close_model, open_model
 from remit.outfit import agent_at, narrowed_by, outfit, require_forms, require_groups
 from remit.remembered import list_remembered
 from remit.resources import resources_of
+from remit.rulebook import Rulebook
 from remit.secrets import open_secrets, require_secrets
 from remit.settings import Settings
 from remit.steering import Steering
@@ -68,9 +69,7 @@ class App(Steering):
     store: Store
     journal: Journal
     leases: Leases
-    resources: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # over the spec's, given by whoever opened the app
+    resources: Mapping[str, Any] = field(default_factory=dict)  # over the spec's, by whoever opened it
     models: dict[str, Model] = field(default_factory=dict)
     progress: Callable[..., Any] | None = None
     lives: dict[UUID, Live] = field(default_factory=dict)  # what this process advances now
@@ -78,20 +77,20 @@ class App(Steering):
     turns: Turns = field(init=False)
     openings: Openings = field(init=False)
     feeds: Feeds = field(init=False)  # of runs that somebody watches
-    host: App | None = (
-        None  # None: it is in Remit's own hands; else this is a guest's, and that one advances its runs
-    )
+    rulebook: Rulebook = field(init=False)
+    host: App | None = None  # of a guest's: that advances its runs. None: it is in Remit's own hands
     _begun: dict[UUID, tuple[list[Event], float]] = field(default_factory=dict)  # just begun here, and when
-
     _guests: dict[str, App] = field(default_factory=dict)  # by workspace
 
     def __post_init__(self) -> None:
         self.feeds = Feeds(self.store, self.journal)
         if self.host is not None:
             self.turns, self.openings = self.host.turns, self.host.openings
+            self.rulebook = self.host.rulebook
             return
         self.turns = Turns(self.store, self.leases)
         self.openings = Openings(self.store, self.settings.max_open_runs)
+        self.rulebook = Rulebook(self.store, self.settings)
         self.leases.interrupt = self._interrupt
 
     def within(self, workspace: str) -> App:
@@ -138,7 +137,7 @@ class App(Steering):
         if model is not None:
             self.models[model.name] = model
             agent = agent.model_copy(update={"model": model.name})
-        workspace = workspace_of(self.settings)
+        workspace = await self.rules()
         agent = workspace.over(await resolved(agent, self.store))
         made = outfit(agent)
         if unknown := set(grant or {}) - set(made.tools):
@@ -188,7 +187,7 @@ class App(Steering):
             for _ in range(RELOADS):
                 live = self.lives[run] = await self._live(run, watch, stream)
                 try:
-                    self._narrow(live)
+                    await self._narrow(live)
                     if again := still_open(live.state, lost):
                         self.leases.check(run)
                         live.write(*again)
@@ -230,16 +229,18 @@ class App(Steering):
         await live.settled()
         return False
 
-    def _narrow(self, live: Live) -> None:
+    async def _narrow(self, live: Live) -> None:
         """Put the run under the rules that the workspace has by now. Those that it has are never taken away."""
-        if live.state.finished is None and (new := self._rules_of(live).missing(live.spec)):
+        if live.state.finished is not None:
+            return
+        if new := (await self.rules(live.workspace)).missing(live.spec):
             self.leases.check(live.run)
             live.write(Narrowed(rules=[rule.model_dump(mode="json", exclude_defaults=True) for rule in new]))
             live.spec = narrowed_by(live.spec, live.state.narrowed)
             live.rules = outfit(live.spec).rules
 
-    def _rules_of(self, live: Live) -> Workspace:
-        return workspace_of(self.settings.within(live.workspace))
+    async def rules(self, workspace: str = "") -> Workspace:
+        return await self.rulebook.held(workspace or self.settings.workspace)
 
     async def _interrupt(self, held: Collection[UUID]) -> None:
         """Break off what runs of ours are doing that were cancelled meanwhile."""
@@ -336,7 +337,7 @@ class App(Steering):
         given = await resources_of(agent, self.resources, store) if resources is None else resources
         if (secrets := await open_secrets(agent, given, store)) is not None:
             given = Resources(given, secrets)
-        workspace = workspace_of(self.settings.within(first.workspace))
+        workspace = await self.rules(first.workspace)
         live = Live(
             run=run,
             spec=agent,

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from remit.agents.spec import Agent, Rule
-from remit.agents.workspace import workspace_of
 from remit.app import App
 from remit.catalogue.work import beyond_a_browser
 from remit.errors import UnknownPrice, UserError
@@ -70,7 +69,7 @@ async def _changes(app: App, was: Agent, otherwise: Otherwise, browser: bool) ->
         with _about("rules"):
             agent = was.model_copy(update=changes)
             outfit(agent)
-            require_groups(agent, workspace_of(app.settings).groups)
+            require_groups(agent, (await app.rules()).groups)
     if otherwise.model is not None:
         with _about("model"):
             changed = was.model_copy(update={"model": otherwise.model})

@@ -15,7 +15,6 @@ from remit.agents.guardian import RULE as GUARDIAN
 from remit.agents.guardian import narrowed
 from remit.agents.reading import learn, said
 from remit.agents.spec import Agent, Rule
-from remit.agents.workspace import workspace_of
 from remit.app import App
 from remit.errors import Mend, ToolFault, UserError
 from remit.examples import proposed
@@ -324,7 +323,7 @@ async def judge_again(
     runs had; None: those that hold now, or, without an agent, those of then. Raises SpecError, UnknownName for an agent
     that cannot be used."""
     if agent is not None:
-        held = workspace_of(app.settings).rules if workspace is None else workspace
+        held = (await app.rules()).rules if workspace is None else workspace
         agent = agent.model_copy(update={"workspace": tuple(held)})
         made = outfit(agent)
         check(made.rules, made.tools)

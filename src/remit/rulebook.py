@@ -1,19 +1,15 @@
-"""The rules for every agent as people change them: the file that holds, checked before it is written, and how it stood before.
-
-The file is what holds, for those who keep it under version control; a row remembers each text that was saved here, by whom
-and why. Where the two differ, somebody has edited the file, and the next to save is told."""
+"""The rules for every agent as people save them: in the database, each version with who and why, so that all machines are held
+by the same ones. A file (`agents/workspace.py`), for those who keep their rules under version control, holds beside them."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import difflib
 import hashlib
-import os
-import tempfile
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import datetime
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from psycopg.rows import class_row
@@ -21,14 +17,21 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from remit.access.audit import record
-from remit.agents.workspace import Workspace, place_of, read_workspace, require_people
+from remit.agents.workspace import (
+    NONE,
+    Workspace,
+    read_workspace,
+    require_people,
+    together,
+    workspace_of,
+)
 from remit.agents.yaml import read
 from remit.errors import SpecError, UnknownName, UserError
 from remit.settings import Settings
 from remit.store.store import Store
-from remit.tools.thread import in_thread
 
 LOCK = 3_141_030  # held while somebody saves: of two who began from the same text, one is told
+FRESH = 1.0  # seconds for which what was read of the database counts: what another machine saves holds here by then
 
 
 class Changed(UserError):
@@ -46,15 +49,85 @@ class Version:
     at: datetime
 
 
-def text_of(settings: Settings) -> str:
-    """What stands in the file; empty where there is none. Raises SpecError where it cannot be read."""
-    path = place_of(settings)
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"cannot be read: {error}", str(path)) from error
+@dataclass
+class Rulebook:
+    """What holds now in each workspace: what its file says, and what people have saved last."""
+
+    store: Store
+    settings: Settings
+    _saved: dict[str, tuple[float, int, Workspace]] = field(default_factory=dict)  # when read, which, what
+    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def held(self, workspace: str) -> Workspace:
+        """Raises SpecError or UserError for a file or a version that cannot be used: nothing may happen by half of the
+        rules; psycopg.Error if the database is away."""
+        file = workspace_of(self.settings.within(workspace))
+        found = self._saved.get(workspace)
+        if found is None or time.monotonic() > found[0] + FRESH:
+            async with self._alone:  # of many who ask at once, one reads
+                found = self._saved.get(workspace)
+                if found is None or time.monotonic() > found[0] + FRESH:
+                    found = self._saved[workspace] = await self._read(workspace, found)
+        return together(file, found[2]) if found[1] else file
+
+    async def _read(
+        self, workspace: str, before: tuple[float, int, Workspace] | None
+    ) -> tuple[float, int, Workspace]:
+        asked = time.monotonic()
+        last = await newest(self.store.as_owner(workspace))
+        if last is None:
+            return asked, 0, NONE
+        if before is not None and before[1] == last.id:
+            return asked, last.id, before[2]
+        return asked, last.id, read_workspace(last.text, f"version {last.id} of the rules for every agent")
+
+    async def save(self, store: Store, text: str, note: str, who: str, base: str) -> Version:
+        """Let this text hold from now on: here at once, elsewhere within `FRESH`. `store`: whose workspace it is for.
+        `base`: the mark of the text from which whoever saves began. Raises Changed where another one holds by now, and what
+        `checked` raises."""
+        text = text.replace("\r\n", "\n")
+        text = text if text.endswith("\n") or not text else text + "\n"
+        checked(self.settings.within(store.workspace), text)
+        async with (
+            store.pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor(row_factory=class_row(Version)) as cursor,
+        ):
+            await connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+            before = await (await cursor.execute(NEWEST, (store.workspace,))).fetchone()
+            was = before.text if before else ""
+            if mark_of(was) != base:
+                raise Changed(
+                    "somebody has changed the rules meanwhile; look at what differs, and save again"
+                )
+            query = """
+                insert into rule_versions (workspace, text, note, who) values (%s, %s, %s, %s)
+                returning id, text, note, who, at
+            """
+            saved = await (await cursor.execute(query, (store.workspace, text, note, who))).fetchone()
+            assert saved is not None
+            changes = {"version": saved.id, "note": note, "changes": differences(was, text)}
+            await record(connection, who, "rules.changed", "rules for every agent", changes)
+        self._saved.pop(store.workspace, None)
+        return saved
+
+
+NEWEST = "select id, text, note, who, at from rule_versions where workspace = %s order by id desc limit 1"
+
+
+async def newest(store: Store) -> Version | None:
+    """What was saved last; None where nothing ever was."""
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Version)) as cursor,
+    ):
+        return await (await cursor.execute(NEWEST, (store.workspace,))).fetchone()
+
+
+async def text_of(store: Store) -> str:
+    """The text that was saved last; empty where none ever was."""
+    last = await newest(store)
+    return last.text if last else ""
 
 
 def mark_of(text: str) -> str:
@@ -63,60 +136,11 @@ def mark_of(text: str) -> str:
 
 
 def checked(settings: Settings, text: str) -> Workspace:
-    """What the text would mean. Raises SpecError with its line, UserError for a group in which nobody is."""
-    made = read_workspace(text, place_of(settings))
-    if twice := sorted(set(settings.groups) & set(made.groups)):
-        raise UserError(f"the group {twice[0]!r} is set by REMIT_GROUPS already; leave one of the two out")
-    require_people(made.rules, {**settings.groups, **made.groups}, "these rules")
+    """What would hold if this text were saved, beside the file. Raises SpecError with its line, UserError for a group in which
+    nobody is, or of which the file says otherwise."""
+    made = together(workspace_of(settings), read_workspace(text))
+    require_people(made.rules, made.groups, "these rules")
     return made
-
-
-async def save(store: Store, settings: Settings, text: str, note: str, who: str, base: str) -> Version:
-    """Let this text hold from now on. `base`: the mark of the text from which whoever saves began. Raises Changed where
-    another one holds by now, and what `checked` raises."""
-    text = text.replace("\r\n", "\n")
-    text = text if text.endswith("\n") or not text else text + "\n"
-    checked(settings, text)
-    path = place_of(settings)
-    async with (
-        store.pool.connection() as connection,
-        connection.transaction(),
-        connection.cursor(row_factory=class_row(Version)) as cursor,
-    ):
-        await connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-        before = text_of(settings)
-        if mark_of(before) != base:
-            raise Changed("somebody has changed the rules meanwhile; look at what differs, and save again")
-        query = """
-            insert into rule_versions (workspace, text, note, who) values (%s, %s, %s, %s)
-            returning id, text, note, who, at
-        """
-        saved = await (await cursor.execute(query, (store.workspace, text, note, who))).fetchone()
-        assert saved is not None
-        changes = {"version": saved.id, "note": note, "changes": list(differences(before, text))}
-        await record(connection, who, "rules.changed", path.name, changes)
-        await in_thread(lambda: _write(path, text))  # the last of all: what fails before leaves the file
-    return saved
-
-
-def _write(path: Path, text: str) -> None:
-    """The whole file at once: a worker that reads meanwhile sees the old one or the new one."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(beside, path.stat().st_mode & 0o777 if path.exists() else 0o644)
-            os.replace(beside, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside)
-            raise
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}; nothing was changed") from error
 
 
 async def versions(store: Store, before: int | None = None, limit: int = 20) -> list[Version]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from remit.agents.live import Live
-from remit.agents.workspace import hours, limits, workspace_of
+from remit.agents.workspace import Workspace, hours, limits
 from remit.away import Away, list_away
 from remit.errors import Mend, NotWaiting, StaleWriter, UnknownName, UserError
 from remit.gate.approval import (
@@ -65,6 +65,10 @@ class Steering(ABC):
 
     @abstractmethod
     async def advance(self, run: UUID) -> State: ...
+
+    @abstractmethod
+    async def rules(self, workspace: str = "") -> Workspace:
+        """Those for every agent that hold now. Raises SpecError or UserError where they cannot be used."""
 
     async def answer(
         self,
@@ -177,7 +181,7 @@ class Steering(ABC):
 
     async def people(self) -> People:
         """Who may speak for whom now, and how far each yes goes."""
-        workspace = workspace_of(self.settings)
+        workspace = await self.rules()
         return People(await list_away(self.store), limits(workspace), hours(workspace))
 
     async def pause(self, run: UUID, by: str) -> None:

@@ -6,11 +6,13 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+from remit import rulebook
 from remit.agents.workspace import Workspace, is_workspace, load_workspace, workspace_of
 from remit.app import App, open_app
 from remit.errors import SpecError, UserError
@@ -19,6 +21,7 @@ from remit.gate.proposal import Facts, Proposal
 from remit.journal.events import Asked, Delegated, Narrowed
 from remit.outfit import agent_at, outfit
 from remit.replay import Changes, Terms, replay
+from remit.rulebook import mark_of, text_of
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents import world
@@ -240,3 +243,49 @@ def test_a_file_of_rules_is_told_from_an_agents(tmp_path: Path) -> None:
         (tmp_path / "x.yaml").write_text(text)
         assert is_workspace(tmp_path / "x.yaml") is found
     assert not is_workspace(tmp_path / "none.yaml")
+
+
+async def test_what_is_saved_on_one_machine_holds_on_all(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rulebook, "FRESH", 0.0)
+    world.reset()
+    async with opened(settings) as here, opened(settings) as elsewhere:
+        run = await begin(here, call("charge", amount=30))
+        assert (await elsewhere.rules()).rules == ()
+        text = yaml.safe_dump({"rules": [DEAR]})
+        saved = await here.rulebook.save(here.store, text, "", "ann", mark_of(""))
+        state = await elsewhere.advance(run)
+        acted = state.calls["1.1"].acted
+        assert acted is not None
+        assert (acted.status, world.done) == ("denied", [])
+        assert state.narrowed
+        name = state.calls["1.1"].judged.rule.removeprefix("workspace: ")  # type: ignore[union-attr]
+        where = f"version {saved.id} of the rules for every agent, rule 1"
+        assert (await elsewhere.rules()).place(name) == where
+
+
+async def test_what_was_read_of_the_database_counts_for_a_moment_and_what_is_saved_here_at_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(rulebook, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    async with opened(settings) as here, opened(settings) as elsewhere:
+        assert ((await here.rules()).rules, (await elsewhere.rules()).rules) == ((), ())
+        await here.rulebook.save(here.store, yaml.safe_dump({"rules": [DEAR]}), "", "ann", mark_of(""))
+        assert (len((await here.rules()).rules), len((await elsewhere.rules()).rules)) == (1, 0)
+        now[0] += rulebook.FRESH + 0.1
+        assert len((await elsewhere.rules()).rules) == 1
+
+
+async def test_what_is_saved_cannot_take_away_what_a_file_says(settings: Settings) -> None:
+    async with opened(written(settings, DEAR)) as app:
+        for text in (
+            "rules: []\n",
+            "",
+            yaml.safe_dump({"rules": [LARGE], "groups": {"money": ["ann", "bo"]}}),
+        ):
+            await app.rulebook.save(app.store, text, "", "ann", mark_of(await text_of(app.store)))
+            held = (await app.rules()).rules
+            assert held[0].deny == DEAR["deny"]
+        assert [rule.ask for rule in held] == [None, LARGE["ask"]]

@@ -438,7 +438,7 @@ def test_a_call_is_explained_with_the_file_of_the_rule_for_every_agent(
         )
         assert "without that, it is allowed by: allow charge if args.amount <= 50" in shown
     everywhere(tmp_path, {"rules": []})
-    assert "not in the file any more" in remit("policy", "explain", "last", "1.1").stdout
+    assert "not among them any more" in remit("policy", "explain", "last", "1.1").stdout
 
 
 def test_changed_rules_for_every_agent_are_tried_on_the_runs_of_all(tmp_path: Path) -> None:

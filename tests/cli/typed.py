@@ -17,8 +17,8 @@ DONE: Json = {"tool": "finish", "args": {"report": "It is done.", "outcome": "do
 CANNOT: Json = {"tool": "finish", "args": {"report": "I may not.", "outcome": "cannot"}}
 
 
-def remit(name: str, *args: str) -> Result:
-    return CliRunner().invoke(command(name), list(args))
+def remit(name: str, *args: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(command(name), list(args), input=input)
 
 
 def data(name: str, *args: str) -> Json:

@@ -22,7 +22,7 @@ from remit.catalogue.kept import save_draft
 from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
 from remit.remembered import list_remembered
-from remit.rulebook import mark_of, save
+from remit.rulebook import mark_of
 from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel
 from remit.webhooks.kept import add_webhook
@@ -67,7 +67,7 @@ async def acme(app: App) -> Acme:
     await set_secret(here.store, CANARY, CANARY, "cleo")
     await save_draft(here.store, CANARY, f"name: {CANARY}\n", "cleo", None)
     text = f"rules:\n  - {{tool: charge, deny: 'args.amount > 99', because: {CANARY}}}\n"
-    version = await save(here.store, here.settings, text, CANARY, "cleo", mark_of(""))
+    version = await here.rulebook.save(here.store, text, CANARY, "cleo", mark_of(""))
     await add_token(here.store, CANARY, "cleo", ["runs:read"], None)
     (kept,) = await list_remembered(here.store)
     await set_connection(

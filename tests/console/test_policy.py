@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from remit.access.audit import entries
-from remit.agents.workspace import place_of, workspace_of
+from remit.agents.workspace import place_of
 from remit.app import App
 from remit.console.pages.policy_edit import condition_of, rule_of
 from remit.errors import UserError
-from remit.rulebook import Changed, checked, mark_of, save, text_of, versions
+from remit.rulebook import Changed, Version, checked, mark_of, text_of, versions
 from remit.testing import ScriptedModel
 from tests.agents.test_loop import ANN, agent, call, finish
 from tests.console.test_inbox import EVIL, SAFE, ask, press, words
@@ -28,6 +28,15 @@ FORM = {
     "tool": "charge", "decision": "deny", "when": "over", "argument": "amount", "most": "30", "condition": "",
     "because": "too much", "by": "", "persons": "1",
 }  # fmt: skip
+
+
+async def save(app: App, text: str, note: str = "", who: str = "ann") -> Version:
+    return await app.rulebook.save(app.store, text, note, who, mark_of(await text_of(app.store)))
+
+
+@pytest.fixture
+async def saved(app: App) -> Version:
+    return await save(app, RULES)
 
 
 @pytest.fixture
@@ -68,6 +77,21 @@ async def test_rules_are_said_in_words_with_their_examples_and_who_is_asked(
         assert part in said
 
 
+async def test_what_a_file_says_holds_beside_what_is_saved_and_each_says_where_it_stands(
+    app: App, browser: httpx.AsyncClient, file: Path
+) -> None:
+    await save(app, "rules:\n  - {tool: send, deny: 'true', because: no letters}\n")
+    said = words(await browser.get("/policy"))
+    assert (
+        said.index(f"By the file {file}") < said.index("finance looks") < said.index("As people have saved")
+    )
+    assert said.index("As people have saved") < said.index("no letters")
+    assert [rule.because for rule in (await app.rules()).rules] == ["finance looks", "no letters"]
+    page = await browser.get("/policy/edit")
+    assert "no letters" in _text_in(page)
+    assert "finance looks" not in _text_in(page)
+
+
 async def test_rules_that_cannot_be_used_are_said_with_what_that_means(
     browser: httpx.AsyncClient, file: Path
 ) -> None:
@@ -77,27 +101,28 @@ async def test_rules_that_cannot_be_used_are_said_with_what_that_means(
     assert f"{file}:1" in said
 
 
-async def test_a_rule_is_added_by_a_form_and_all_else_in_the_file_stays(
-    app: App, browser: httpx.AsyncClient, file: Path
+async def test_a_rule_is_added_by_a_form_and_all_else_in_the_text_stays(
+    app: App, browser: httpx.AsyncClient, saved: Version
 ) -> None:
     page = await edited(browser, "add", **FORM)
     assert "Nothing is saved yet" in words(page)
-    assert file.read_text() == RULES
+    assert await text_of(app.store) == RULES
     text = html.unescape(page.text)
     assert "# ours" in text
     assert "# since May" in text
-    saved = await edited(browser, "save", text=_text_in(page), note="no large ones")
-    assert saved.status_code == 303
-    _, rule = workspace_of(app.settings).rules
+    sent = await edited(browser, "save", text=_text_in(page), note="no large ones")
+    assert sent.status_code == 303
+    _, rule = (await app.rules()).rules
     assert (rule.tool, rule.deny, rule.because) == (
         "charge",
         "has(args.amount) && args.amount > 30",
         "too much",
     )
-    (kept,) = await versions(app.store)
-    assert (kept.who, kept.note, kept.text) == ("ann", "no large ones", file.read_text())
-    (entry,) = await entries(app.store, what="rules")
-    assert (entry.who, entry.what, entry.about) == ("ann", "rules.changed", "rules.yaml")
+    kept, _ = await versions(app.store)
+    assert (kept.who, kept.note) == ("ann", "no large ones")
+    assert kept.text.startswith("# ours")
+    entry, _ = await entries(app.store, what="rules")
+    assert (entry.who, entry.what, entry.about) == ("ann", "rules.changed", "rules for every agent")
     assert any(line.startswith("+") and "too much" in line for line in entry.detail["changes"])
 
 
@@ -131,7 +156,7 @@ def test_what_a_form_says_is_a_rule(changed: dict[str, str], rule: dict[str, obj
     ],
 )
 async def test_a_form_that_says_no_rule_is_told_why_and_keeps_what_was_typed(
-    browser: httpx.AsyncClient, file: Path, changed: dict[str, str], says: str
+    browser: httpx.AsyncClient, saved: Version, changed: dict[str, str], says: str
 ) -> None:
     page = await edited(browser, "add", **{**FORM, **changed})
     assert page.status_code == 422
@@ -141,7 +166,7 @@ async def test_a_form_that_says_no_rule_is_told_why_and_keeps_what_was_typed(
 
 
 async def test_text_that_cannot_be_meant_is_told_its_line_and_is_not_saved(
-    app: App, browser: httpx.AsyncClient, file: Path
+    app: App, browser: httpx.AsyncClient, saved: Version
 ) -> None:
     wrong = RULES + "  - {tool: charge, allow: 'true'}\n"
     for deed in ("check", "simulate", "save"):
@@ -150,14 +175,10 @@ async def test_text_that_cannot_be_meant_is_told_its_line_and_is_not_saved(
         assert "only narrows" in words(page)
         assert 'aria-invalid="true"' in page.text
         assert "allow: &#39;true&#39;" in page.text
-    assert file.read_text() == RULES
-    assert await versions(app.store) == []
+    assert await versions(app.store) == [saved]
 
 
-async def test_rules_are_tried_on_past_runs_before_they_hold(
-    app: App, browser: httpx.AsyncClient, file: Path
-) -> None:
-    file.unlink()
+async def test_rules_are_tried_on_past_runs_before_they_hold(app: App, browser: httpx.AsyncClient) -> None:
     model = ScriptedModel([[call("charge", amount=40)], finish()], by_turn=True)
     run = await app.start(agent(), "charge it", person=ANN, model=model)
     await app.advance(run)
@@ -167,57 +188,50 @@ async def test_rules_are_tried_on_past_runs_before_they_hold(
     assert "charge: allow → ask" in said
     assert "Would be: finance looks" in said
     assert f'href="/runs/{run}"' in page.text
-    assert not file.exists()
+    assert await versions(app.store) == []
 
 
 async def test_of_two_who_change_the_rules_at_once_the_second_is_told(
-    app: App, browser: httpx.AsyncClient, file: Path
+    app: App, browser: httpx.AsyncClient, saved: Version
 ) -> None:
-    begun = mark_of(text_of(app.settings))
-    await save(app.store, app.settings, "rules: []\n", "none", "bo", begun)
+    begun = mark_of(RULES)
+    await save(app, "rules: []\n", "none", "bo")
     page = await browser.post("/policy/edit", data={"base": begun, "text": RULES, "deed": "save"})
     assert page.status_code == 409
     assert "changed the rules meanwhile" in words(page)
-    assert file.read_text() == "rules: []\n"
+    assert await text_of(app.store) == "rules: []\n"
     with pytest.raises(Changed):
-        await save(app.store, app.settings, RULES, "", "ann", begun)
+        await app.rulebook.save(app.store, RULES, "", "ann", begun)
     again = await browser.post(
         "/policy/edit", data={"base": mark_of("rules: []\n"), "text": RULES, "deed": "save"}
     )
     assert again.status_code == 303
-    assert file.read_text() == RULES
+    assert await text_of(app.store) == RULES
 
 
 async def test_an_earlier_version_can_be_begun_from_and_shows_what_changed(
-    app: App, browser: httpx.AsyncClient, file: Path
+    app: App, browser: httpx.AsyncClient, saved: Version
 ) -> None:
-    first = await save(app.store, app.settings, RULES, "first", "ann", mark_of(RULES))
-    second = await save(app.store, app.settings, "rules: []\n", "none", "bo", mark_of(RULES))
+    second = await save(app, "rules: []\n", "none", "bo")
     shown = await browser.get(f"/policy/versions/{second.id}")
     assert "-  - {tool: charge" in html.unescape(shown.text)
-    page = await browser.get("/policy/edit", params={"version_of": first.id})
+    page = await browser.get("/policy/edit", params={"version_of": saved.id})
     assert _text_in(page) == RULES
-    assert f"Back to version {first.id}" in page.text
+    assert f"Back to version {saved.id}" in page.text
     assert (await browser.get("/policy/versions/99")).status_code == 404
 
 
-async def test_a_file_edited_by_hand_is_said_to_be(app: App, browser: httpx.AsyncClient, file: Path) -> None:
-    await save(app.store, app.settings, RULES + "\n", "", "ann", mark_of(RULES))
-    assert "somebody has edited it" not in words(await browser.get("/policy"))
-    file.write_text(RULES)
-    assert "somebody has edited it" in words(await browser.get("/policy"))
-
-
-async def test_a_file_that_cannot_be_written_leaves_all_as_it_was(
+async def test_what_cannot_hold_beside_the_file_is_not_saved(
     app: App, browser: httpx.AsyncClient, file: Path
 ) -> None:
-    file.unlink()
-    file.mkdir()
-    (file / "in the way").touch()
-    page = await browser.post("/policy/edit", data={"base": "", "text": RULES, "deed": "save"})
+    file.write_text("groups: {finance: [ann]}\n")
+    page = await edited(browser, "save", text="groups: {finance: [bo]}\n")
     assert page.status_code == 422
+    assert "has others in it" in words(page)
     assert await versions(app.store) == []
     assert await entries(app.store, what="rules") == []
+    assert (await edited(browser, "save", text="groups: {finance: [ann], more: [bo]}\n")).status_code == 303
+    assert set((await app.rules()).groups) == {"finance", "more"}
 
 
 def test_a_group_in_which_nobody_is_cannot_be_asked(app: App) -> None:
@@ -243,10 +257,10 @@ async def test_how_people_decide_is_shown(app: App, browser: httpx.AsyncClient) 
     assert "ann 1 100 %" in words(await browser.get("/policy/people"))
 
 
-async def test_what_others_wrote_is_text(app: App, browser: httpx.AsyncClient, file: Path) -> None:
+async def test_what_others_wrote_is_text(app: App, browser: httpx.AsyncClient) -> None:
     text = f"rules:\n  - tool: charge\n    deny: args.x == {EVIL!r}\n    because: {EVIL!r}\n"
-    saved = await edited(browser, "save", text=text, note=EVIL)
-    assert saved.status_code == 303
+    sent = await edited(browser, "save", text=text, note=EVIL)
+    assert sent.status_code == 303
     (kept,) = await versions(app.store)
     for path in ("/policy", "/policy/edit", f"/policy/versions/{kept.id}"):
         page = (await browser.get(path)).text

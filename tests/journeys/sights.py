@@ -26,7 +26,7 @@ from remit.journal.events import Person
 from remit.journal.search import descendants
 from remit.models.model import Answer, ToolCall, Usage
 from remit.remembered import remember
-from remit.rulebook import mark_of, save, text_of
+from remit.rulebook import mark_of, text_of
 from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel
 from remit.webhooks.deliver import try_out
@@ -262,8 +262,8 @@ async def seed(app: App) -> dict[str, str]:
         await app.advance(below.id)
     forked = await app.fork(done, 4, {"instructions": "be brief"}, "ann")
     await app.advance(forked)
-    base = mark_of(text_of(app.settings))
-    version = await save(app.store, app.settings, RULES, f"after {EVIL}", "ann", base)
+    base = mark_of(await text_of(app.store))
+    version = await app.rulebook.save(app.store, RULES, f"after {EVIL}", "ann", base)
     bounds = [Bound("order", value="W1")]
     await remember(app.store, "clerk", "refund", "a rule", bounds, "ann", done, "a1")
     await go_away(app.store, "zoe", "ann", datetime.now(UTC) + timedelta(days=3))

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from remit.agents.workspace import Workspace
 from remit.steering import People
 from tests.protocol.judge import Violation, ends
 from tests.protocol.world import Scene, World
@@ -62,6 +63,11 @@ async def _noon(app: Any) -> datetime:
     return Noon.now()
 
 
+async def _no_rules(app: object, workspace: str = "") -> Workspace:
+    """No rules for every agent: nor is their table a part of it."""
+    return Workspace()
+
+
 async def _nobody_away(steering: object) -> People:
     """Nobody speaks for anybody: the tables of that are no part of the protocol."""
     return People()
@@ -101,6 +107,7 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             "remit.journal.lease.Leases.now": lambda leases: Noon.now(),
             "remit.steering.Steering.now": _noon,
             "remit.steering.Steering.people": _nobody_away,
+            "remit.app.App.rules": _no_rules,
             "remit.journal.journal.datetime": Noon,
             "remit.app.datetime": Noon,
             **(broken or {}),

@@ -1,5 +1,5 @@
-"""What holds for every agent of a workspace: rules that only narrow, and the groups of people who are asked. Kept in one file,
-`rules.yaml` beside the data, or where `REMIT_RULES` says."""
+"""What holds for every agent of a workspace: rules that only narrow, and the groups of people who are asked. People save them
+in the database (`remit/rulebook.py`); a file, `rules.yaml` beside the data or where `REMIT_RULES` says, holds beside that."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from remit.settings import Settings
 from remit.store.guest import DEFAULT
 
 FILE = "rules.yaml"
+SAVED = "the rules for every agent"
 
 
 class Written(Part):
@@ -49,9 +50,11 @@ class Workspace:
     """What holds now, for all agents."""
 
     path: Path | None = None  # the file; None: there is none
+    name: str = "REMIT_GROUPS"  # what says so where no file does
     rules: tuple[Rule, ...] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reviewers: tuple[Reviewer, ...] = ()
+    parts: tuple[Workspace, ...] = ()  # of which this one is made
 
     def over(self, agent: Agent) -> Agent:
         """The agent with these rules beside those that it has of the workspace already: none is ever taken away."""
@@ -64,11 +67,17 @@ class Workspace:
         return tuple(rule for rule in self.rules if rule not in agent.workspace)
 
     def place(self, rule: str) -> str:
-        """Where a rule stands, by its name; empty for one that is not in the file (any more)."""
-        for number, one in enumerate(self.rules, 1):
-            if compilable(one).name == rule:
-                return f"{self.path}, rule {number}"
+        """Where a rule stands, by its name; empty for one that does not hold (any more)."""
+        for part in self.parts or (self,):
+            for number, one in enumerate(part.rules, 1):
+                if compilable(one).name == rule:
+                    return f"{part.where}, rule {number}"
         return ""
+
+    @property
+    def where(self) -> str:
+        """Where these stand."""
+        return str(self.path or self.name)
 
 
 NONE = Workspace()
@@ -110,10 +119,26 @@ def load_workspace(path: Path) -> Workspace:
         raise UserError(f"there is no file {path}") from error
 
 
-def read_workspace(text: str, path: Path) -> Workspace:
-    """What the file would say if this text stood in it; an empty one says nothing. Raises SpecError with the line."""
-    data = read(text, str(path))
-    return Workspace(path) if data is None else _made(data, path)
+def read_workspace(text: str, name: str = "this text") -> Workspace:
+    """What a text says that people save; an empty one says nothing. Raises SpecError with the line."""
+    data = read(text, SAVED)
+    found = Workspace() if data is None else _made(data, Path(SAVED))
+    return replace(found, path=None, name=name)
+
+
+def together(one: Workspace, other: Workspace) -> Workspace:
+    """Both hold. Raises UserError for a group that they do not agree on."""
+    if other in (NONE, one) or not (other.rules or other.groups or other.reviewers):
+        return one
+    for name in sorted(set(one.groups) & set(other.groups)):
+        if set(one.groups[name]) != set(other.groups[name]):
+            raise UserError(
+                f"the group {name!r} has others in it by {one.where} than by {other.where}; leave one of the two out"
+            )
+    rules = (*one.rules, *(rule for rule in other.rules if rule not in one.rules))
+    reviewers = (*one.reviewers, *(who for who in other.reviewers if who not in one.reviewers))
+    groups = {**one.groups, **other.groups}
+    return Workspace(one.path, other.name, rules, groups, reviewers, (one, other))
 
 
 def place_of(settings: Settings) -> Path:
@@ -148,7 +173,7 @@ def _made(data: Json, path: Path) -> Workspace:
             raise SpecError(
                 f"reviewer {number + 1} ({', '.join(one.who)}): may: {error}", str(path), line
             ) from error
-    return Workspace(path, written.rules, written.groups, written.reviewers)
+    return Workspace(path, "", written.rules, written.groups, written.reviewers)
 
 
 def limits(workspace: Workspace) -> tuple[Limit, ...]:

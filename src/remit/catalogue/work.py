@@ -11,7 +11,6 @@ from remit import library
 from remit.agents.load import load_agent
 from remit.agents.lock import with_locks
 from remit.agents.spec import Agent
-from remit.agents.workspace import workspace_of
 from remit.agents.yaml import plain
 from remit.app import App
 from remit.catalogue import kept as store_of
@@ -59,7 +58,7 @@ async def judged(
     agent, wrong = examine(text, name, find, within, lambda made: with_connections(made, known))
     if agent is not None and not wrong:
         try:
-            require_groups(agent, workspace_of(app.settings).groups)
+            require_groups(agent, (await app.rules()).groups)
         except UserError as error:
             wrong = [Wrong(("rules",), str(error).removeprefix(f"agent {name}: "))]
     return agent, wrong

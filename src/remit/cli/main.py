@@ -51,6 +51,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "remit.cli.policy:policy",
             "Test the rules, explain a verdict, try other rules on past runs",
         ),
+        "rules": ("remit.cli.rules:rules", "The rules for every agent, and how they came to be"),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
         "people": ("remit.cli.people:people", "Who may come, and as what"),
         "workspaces": ("remit.cli.workspaces:workspaces", "Who works apart from whom"),

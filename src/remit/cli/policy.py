@@ -13,7 +13,7 @@ from rich.text import Text
 
 from remit import library, settings
 from remit.agents.spec import Agent
-from remit.agents.workspace import compilable, is_workspace, load_workspace, workspace_of
+from remit.agents.workspace import Workspace, compilable, is_workspace, load_workspace, workspace_of
 from remit.catalogue.find import find_any
 from remit.cli.common import Json, console, group, perform, print_json
 from remit.cli.here import open_here
@@ -280,7 +280,7 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
         run = await app.find(prefix)
         events = await app.journal.read(run)
         told = explain(events, step)
-        ever = await list_ever(app.store)
+        ever, now = await list_ever(app.store), await app.rules()
     past, started = past_calls(events).get(str(told["call"])), events[0].body
     if past is None or not isinstance(started, Started):
         raise UserError(
@@ -313,11 +313,13 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
         print_json({"run": run, **about, **as_data(found), "differs": differs})
         return
     notes = {"outcome": str(told["outcome"]), "approved by": str(told["approved by"]), "but now": differs}
-    show(f"{told['tool']} {brief(told['args'], 300)}", found, values, notes, _places(agent))
+    show(f"{told['tool']} {brief(told['args'], 300)}", found, values, notes, _places(agent, now))
 
 
 async def _explain_thought(name: str, tool: str, args: str, given: str, as_json: bool) -> None:
-    agent = workspace_of(settings.load()).over(find_agent(name))
+    async with open_here() as app:
+        now = await app.rules()
+        agent = now.over((await find_any(app.store, name)).agent)
     made = outfit(agent)
     if not tool:
         raise UserError(f"say which tool: --tool; {agent.name} has {', '.join(made.tools)}")
@@ -345,14 +347,13 @@ async def _explain_thought(name: str, tool: str, args: str, given: str, as_json:
         )
     }
     values = {name: {"value": value} for name, value in call.items()}
-    show(f"{tool} {brief(call, 300)}", found, values, notes, _places(agent))
+    show(f"{tool} {brief(call, 300)}", found, values, notes, _places(agent, now))
 
 
-def _places(agent: Agent) -> dict[str, str]:
+def _places(agent: Agent, now: Workspace) -> dict[str, str]:
     """Where the rules of the workspace stand that the agent is judged by."""
-    now = workspace_of(settings.load())
     names = [compilable(rule).name for rule in agent.workspace]
-    return {name: now.place(name) or "not in the file any more; it held when the run began" for name in names}
+    return {name: now.place(name) or "not among them any more; it held when the run began" for name in names}
 
 
 def _object(text: str, option: str) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from remit.agents.workspace import Workspace, compilable, place_of, workspace_of
+from remit.agents.workspace import Workspace, compilable
 from remit.away import list_away
 from remit.console.show import here, needs, page
 from remit.errors import UserError
 from remit.examples import Tried, beside, load_examples, try_narrowing
 from remit.journal.reviewers import QUICK, list_reviewers
 from remit.remembered import forget, list_remembered
-from remit.rulebook import differences, text_of, version, versions
+from remit.rulebook import differences, version, versions
 
 router = APIRouter(dependencies=[needs("agents:read")])
 DAYS = 30  # for which reviewers' figures are shown
@@ -25,22 +25,18 @@ async def policy(request: Request) -> HTMLResponse:
     app = here(request)
     wrong, held, tried = "", Workspace(), list[Tried]()
     try:
-        held = workspace_of(app.settings)
+        held = await app.rules()
         tried = examples_of(held)
     except UserError as error:
         wrong = str(error)
-    kept = await versions(app.store, limit=10)
-    text = "" if wrong else text_of(app.settings)
     return page(
         request,
         "policy.html",
-        rules=[(number, rule, compilable(rule)) for number, rule in enumerate(held.rules, 1)],
+        parts=[(part, [(rule, compilable(rule)) for rule in part.rules]) for part in held.parts or (held,)],
         held=held,
-        file=place_of(app.settings),
         wrong=wrong,
         tried=tried,
-        versions=kept,
-        outside=bool(text or kept) and not wrong and (not kept or kept[0].text != text),
+        versions=await versions(app.store, limit=10),
         remembered=await list_remembered(app.store),
         away=await list_away(app.store),
     )

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from remit.agents.workspace import place_of, read_workspace
+from remit.agents.workspace import read_workspace, workspace_of
 from remit.app import App
 from remit.console.show import here, needs, page
 from remit.errors import SpecError, UserError
 from remit.past import Anew, in_groups, judge_again, outcome
-from remit.rulebook import Changed, checked, mark_of, save, text_of, version, with_rule
+from remit.rulebook import Changed, checked, mark_of, text_of, version, with_rule
 from remit.tools.registry import installed
 
 router = APIRouter(dependencies=[needs("policy:write")])
@@ -51,7 +52,7 @@ class Draft:
 async def edit(request: Request, version_of: int = 0) -> HTMLResponse:
     """`version_of`: begin from an earlier version, rather than from what holds."""
     app = here(request)
-    text = text_of(app.settings)
+    text = await text_of(app.store)
     if not version_of:
         return editor(request, app, Draft(text, mark_of(text)))
     was, _ = await version(app.store, version_of)
@@ -70,30 +71,30 @@ async def change(request: Request) -> Response:
         runs=next((number for number in AMOUNTS if str(number) == form.get("runs")), AMOUNTS[1]),
     )
     if form.get("deed") == "add":
-        draft = added(draft, app)
+        draft = added(draft)
         return editor(request, app, draft, 422 if draft.wrong_rule else 200)
     try:
         made = checked(app.settings, draft.text)
         if form.get("deed") == "save":
-            await save(app.store, app.settings, draft.text, draft.note, request.state.who, draft.base)
+            await app.rulebook.save(app.store, draft.text, draft.note, request.state.who, draft.base)
             return RedirectResponse("/policy", 303)
         if form.get("deed") == "simulate":
             draft = replace(draft, anew=await judge_again(app, None, draft.runs, workspace=made.rules))
         else:
             draft = replace(draft, said="These rules can be used.")
     except Changed as error:
-        now = mark_of(text_of(app.settings))
+        now = mark_of(await text_of(app.store))
         return editor(request, app, replace(draft, wrong=str(error), base=now), 409)
     except UserError as error:
         return editor(request, app, replace(draft, wrong=bare(error)), 422)
     return editor(request, app, draft)
 
 
-def added(draft: Draft, app: App) -> Draft:
+def added(draft: Draft) -> Draft:
     """With the rule of the form as the last of the text, where it can be meant."""
     try:
         text = with_rule(draft.text, rule_of(draft.rule))
-        read_workspace(text, place_of(app.settings))
+        read_workspace(text)
     except UserError as error:
         return replace(draft, wrong_rule=bare(error))
     words = "The rule stands at the end now. Nothing is saved yet."
@@ -143,13 +144,21 @@ def bare(error: UserError) -> str:
     return str(error)
 
 
+def file_of(app: App) -> Path | None:
+    """The file that holds beside what is saved; None: there is none, or it cannot be used, which the page of rules says."""
+    try:
+        return workspace_of(app.settings).path
+    except UserError:
+        return None
+
+
 def editor(request: Request, app: App, draft: Draft, status: int = 200) -> HTMLResponse:
     return page(
         request,
         "policy_edit.html",
         status,
         draft=draft,
-        file=place_of(app.settings),
+        file=file_of(app),
         groups=in_groups(draft.anew) if draft.anew else [],
         outcome=outcome,
         shown=SHOWN,
