@@ -4,6 +4,7 @@ RemitError                     anything a caller may want to catch; `exit_code` 
 ├── UserError                  the input is wrong: says what, where, and what to do
 │   ├── UnknownName            a model, tool, agent or key that does not exist, with the nearest that does
 │   ├── SpecError              an agent file: path, line, key
+│   ├── NotAsChanged           a call that a person has changed and that cannot be had so, and why
 │   └── Overtaken              somebody else has changed it since it was looked at; nothing was overwritten
 ├── StoreError                 the database cannot be reached, started, migrated or written
 ├── JournalError
@@ -24,7 +25,7 @@ Later                          no error: a tool says when it wants to be called 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 
@@ -72,6 +73,14 @@ class SpecError(UserError):
 
 class Overtaken(UserError):
     """Somebody else has changed it since it was looked at: nothing was overwritten."""
+
+
+class NotAsChanged(UserError):
+    """A call that a person changed cannot be had so; nothing was recorded. `fields`: what is wrong with single arguments."""
+
+    def __init__(self, about: str, why: str = "", fields: Mapping[str, str] | None = None) -> None:
+        self.fields = dict(fields or {})
+        super().__init__(f"{about}: {why or '; '.join(f'{name} {one}' for name, one in self.fields.items())}")
 
 
 class StoreError(RemitError):

@@ -18,6 +18,7 @@ from remit.agents.spec import Agent, Rule
 from remit.app import App
 from remit.errors import Mend, ToolFault, UserError
 from remit.examples import proposed
+from remit.gate.changed import and_of_others
 from remit.gate.explain import LOST, Explained, explain, named, watch
 from remit.gate.judge import GRANT, WORKSPACE
 from remit.gate.known import Known
@@ -29,6 +30,7 @@ from remit.gate.rules import Rules
 from remit.journal.events import Acted, Answered, Event, Judged, Started
 from remit.journal.index import list_runs
 from remit.journal.refs import arguments, given
+from remit.journal.refs import proposed as proposed_by_model
 from remit.journal.rolling import is_sum
 from remit.journal.state import CallState, State, apply
 from remit.outfit import Outfit, agent_of, outfit
@@ -93,6 +95,12 @@ class Past:
         """With what they refer to in its place."""
         return given(self.then.state, self.call)
 
+    @property
+    def before(self) -> dict[str, Json]:
+        """What a person who was asked put something else in the place of."""
+        was = proposed_by_model(self.then.state, self.call) if self.call.amended else {}
+        return {name: was.get(name) for name in self.call.changed}
+
     def facts(self, agent: Agent, made: Outfit) -> Facts:
         """What was known then, under this agent's remit."""
         return Facts(
@@ -107,6 +115,7 @@ class Past:
             left={} if self.rule == GRANT else None,  # other rules would not have asked for more
             known=self.then.known(),
             beside=self.then.beside(self.call),
+            amended=self.before,
             sums={name: value for name, value in self.records.items() if is_sum(name)},
         )
 
@@ -290,6 +299,8 @@ def again(past: Past, agent: Agent, then: Rules, ever: Iterable[Once] = ()) -> A
     remembered = past.remembered(agent.name, ever)
     facts, own = past.facts(agent, made), inherited(agent, made)
     verdict, looks = watch(proposal, facts, made.rules, own, lost, stood, remembered)
+    if facts.amended:
+        verdict = and_of_others(verdict, proposal, facts, made.rules, remembered)
     for look in looks:
         if look.workspace and look.rule.decision == "ask" and verdict.decision == "deny":
             continue  # it asks at the most, and something else denies

@@ -33,7 +33,18 @@ from remit.agents.workspace import Workspace
 from remit.app import App
 from remit.errors import UserError
 from remit.journal.cut import take_over
-from remit.journal.events import Answered, AnyBody, Asked, Event, Finished, Replied, Screened, Started, Woken
+from remit.journal.events import (
+    Amended,
+    Answered,
+    AnyBody,
+    Asked,
+    Event,
+    Finished,
+    Replied,
+    Screened,
+    Started,
+    Woken,
+)
 from remit.journal.facts import facts_with
 from remit.journal.state import State, fold
 from remit.models.model import Model
@@ -239,7 +250,8 @@ def _answer(live: Live, recording: Recording, terms: Terms) -> bool:
     for asked in live.state.waits.values():
         reply = recording.reply(live.state, asked) or _assumed(asked, terms)
         if reply is not None:
-            found.append(reply.model_copy(update={"ask_id": asked.ask_id}))
+            about = {"call_id": asked.call_id} if isinstance(reply, Amended) else {}
+            found.append(reply.model_copy(update={"ask_id": asked.ask_id, **about}))
     if found:
         live.write(*found)
     return bool(found)

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from remit.gate.approval import needs
 from remit.journal.events import (
     Acted,
+    Amended,
     Answered,
     Asked,
     Checked,
@@ -59,7 +60,9 @@ def said(event: Event) -> list[Part]:
             did = body.effect in ("egress", "destroy") and body.status == "ok"
             name: Part = (f"did {body.tool} ", "strong") if did else (f"got {body.tool} ", "")
             return [name, (body.status, "word"), (f" {brief(body.result)}", "")]
-        case Asked() | Endorsed() | HandedOver() | Replied() | UndoWanted() | Paused() | Resumed():
+        case (
+            Asked() | Amended() | Endorsed() | HandedOver() | Replied() | UndoWanted() | Paused() | Resumed()
+        ):
             return _of_people(body)
         case Planned():
             return [("plan ", "machine"), ("; ".join(body.steps), "")]
@@ -107,7 +110,7 @@ def _thought(body: Answered | Screened) -> list[Part]:
 
 
 def _of_people(
-    body: Asked | Endorsed | HandedOver | Replied | UndoWanted | Paused | Resumed,
+    body: Asked | Amended | Endorsed | HandedOver | Replied | UndoWanted | Paused | Resumed,
 ) -> list[Part]:
     """What a person is asked, or says."""
     match body:
@@ -115,6 +118,10 @@ def _of_people(
             wanted = needs(body)
             asks: list[Part] = [(f"asks {body.ask_id} ", "person"), (body.text, "")]
             return [*asks, (f" (wants {wanted})", "soft")] if wanted else asks
+        case Amended():
+            now = [f"{name} is {brief(value)}" for name, value in body.args.items()]
+            now += [f"{name} is left out" for name in body.without]
+            return [(f"{body.by} changes {body.call_id}: ", "person"), ("; ".join(now), "")]
         case Endorsed():
             yes = f"{body.text or body.ask_id}, others must too"
             return [(f"{body.by}: approve ", "person"), (yes, "")]

@@ -87,10 +87,10 @@ class Steering(ABC):
         now, people = await self.now(), await self.people()
 
         def reply(state: State) -> Replied | Endorsed:
-            asked = _meant(state, ask)
+            asked = meant(state, ask)
             if not seen(asked):
                 raise NotWaiting(f"{asked.ask_id} of run {run} asks for something else by now; look again")
-            return _word(state, asked, decision, by, text, now, people.about(state, asked))
+            return word(state, asked, decision, by, text, now, people.about(state, asked))
 
         body = await self._append_outside(run, reply)
         assert isinstance(body, Replied | Endorsed)
@@ -110,14 +110,13 @@ class Steering(ABC):
         now, people = await self.now(), await self.people()
 
         def reply(state: State) -> list[AnyBody]:
-            calls = [asked for asked in state.waits.values() if asked.kind == "approval"]
-            calls = [asked for asked in calls if seen(asked)]
+            calls = [asked for asked in state.waits.values() if asked.kind == "approval" and seen(asked)]
             if not calls:
-                _meant(state, next(iter(state.waits), ""))
+                meant(state, next(iter(state.waits), ""))
                 raise NotWaiting(f"run {run} asks about no call: it is {state.status}")
             theirs = [a for a in calls if not barred(state, a, decision, by, now, people.about(state, a))]
             return [
-                _word(state, asked, decision, by, text, now, people.about(state, asked))
+                word(state, asked, decision, by, text, now, people.about(state, asked))
                 for asked in theirs or calls[:1]
             ]
 
@@ -147,7 +146,7 @@ class Steering(ABC):
     async def would_remember(self, run: UUID, by: str, wanted: Sequence[str], ask: str = "") -> Standing:
         """What would be remembered of such a yes; nothing is done. Raises NotWaiting, UserError where it cannot be."""
         state = await self.state(run)
-        asked = _meant(state, ask)
+        asked = meant(state, ask)
         call = state.calls.get(asked.call_id)
         if asked.kind != "approval" or call is None or call.judged is None or state.started is None:
             raise UserError(f"{asked.ask_id} is no call that could be remembered")
@@ -166,7 +165,7 @@ class Steering(ABC):
         now, people = await self.now(), await self.people()
 
         def hand(state: State) -> HandedOver:
-            asked = _meant(state, ask)
+            asked = meant(state, ask)
             before = state.handed.get(asked.ask_id, {}).get(by)
             if not to and before is None:
                 raise UserError(f"{asked.ask_id} of run {run} is not handed over by {by}")
@@ -203,10 +202,8 @@ class Steering(ABC):
         """End a run and its children. What a tool of it is doing is broken off within a heartbeat; what became of an
         effect that was under way is found out and recorded."""
         before = await self.state(run)
-        words = f"{by}: {why}".rstrip(": ")
-        await self._append_outside(
-            run, lambda state: _unless_ended(state, Finished(status="cancelled", why=words))
-        )
+        ended = Finished(status="cancelled", why=f"{by}: {why}".rstrip(": "))
+        await self._append_outside(run, lambda state: _unless_ended(state, ended))
         for delegated in before.children.values():
             with suppress(NotWaiting, UserError):  # it has ended, or was not begun yet and never will be
                 await self.cancel(delegated.child, by, why)
@@ -237,8 +234,7 @@ class Steering(ABC):
         def want(state: State) -> UndoWanted | None:
             call = state.calls.get(call_id)
             if call is None or call not in state.effects:
-                known = [effect.call.id for effect in state.effects]
-                raise UnknownName("effect", call_id, known)
+                raise UnknownName("effect", call_id, [effect.call.id for effect in state.effects])
             tool = outfit(agent_of(state.started)).tools.get(call.call.tool) if state.started else None
             if tool is None or tool.undo is None:
                 raise UserError(f"{call.call.tool} does not say how it is undone; undo it in its own system")
@@ -364,17 +360,18 @@ def barred(
 ) -> str:
     """Why a person may not say that now to what a run asks; empty where they may."""
     try:
-        _word(state, asked, decision, by, "", now, circle)
+        word(state, asked, decision, by, "", now, circle)
     except UserError as error:
         return str(error)
     return ""
 
 
-def _meant(state: State, ask: str) -> Asked:
+def meant(state: State, ask: str) -> Asked:
     """What of the things that a run waits for is meant. Raises NotWaiting, UserError."""
     run, waiting = state.run, list(state.waits)
-    if ask and ask in state.replies:
-        done = state.replies[ask]
+    if ask in state.amended:
+        raise NotWaiting(f"{ask} of run {run} waits no more: {state.amended[ask].by} has changed the call")
+    if done := state.replies.get(ask):
         raise NotWaiting(f"{ask} of run {run} was already answered: {done.decision} by {done.by}")
     if state.finished is not None:
         raise NotWaiting(f"run {run} has already ended: {state.status}")
@@ -387,7 +384,7 @@ def _meant(state: State, ask: str) -> Asked:
     return state.waits[ask or waiting[0]]
 
 
-def _word(
+def word(
     state: State, asked: Asked, decision: Decision, by: str, text: str, now: datetime, circle: Circle
 ) -> Replied | Endorsed:
     """A person's word on something that a run waits for. Raises NotWaiting, UserError."""

@@ -25,6 +25,7 @@ EVIDENCE = {
     "person": ("✓", "the person's own"),
     "directory": ("✓", "a trusted source said it in this run, as a whole value"),
     "record": ("✓", "in a record that the gate has read for this call"),
+    "endorsed": ("✓", "the word of a person who was asked about the call, and wrote it there"),
     "composed": ("·", "in words of the goal, or of a trusted source"),
     "written": ("·", "the model's own words; nothing in them leads anywhere that nothing vouches for"),
     "found": ("·", "a page that a member of the workspace named, in what was read"),

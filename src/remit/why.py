@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pydantic_core import to_json
 
 from remit.errors import UnknownName
-from remit.journal.events import Acted, Event, Json, Replied, Screened, Started
-from remit.journal.refs import given
+from remit.journal.events import Acted, Amended, Event, Json, Replied, Screened, Started
+from remit.journal.refs import given, proposed
 from remit.journal.state import CallState, fold
 from remit.said import brief, screened
 
@@ -36,6 +36,8 @@ class Value:
     written: Json
     evidence: str
     sources: tuple[Source, ...]
+    by: str = ""  # who put it there, where that is a person who changed the call
+    was: Json = None  # what the model had there then
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Why:
                     **({"as": one.written} if one.written != one.value else {}),
                     "evidence": one.evidence,
                     "from": [str(source) for source in one.sources],
+                    **({"changed by": one.by, "was": one.was} if one.by else {}),
                 }
                 for one in self.values
             },
@@ -87,13 +90,16 @@ def why(events: Sequence[Event], step: str) -> Why:
         run = f"run {events[0].run}" if events else "a run without events"
         raise UnknownName("step", step, state.calls, run)
     evidence = call.judged.evidence if call.judged else {}
+    was = proposed(state, call)
     values = tuple(
         Value(
             name,
             value,
             call.call.args.get(name),
             evidence.get(name, ""),
-            tuple(sources(value, events, call.seq)),
+            (*_of_person(events, call, name), *sources(value, events, call.seq)),
+            call.changed.get(name, ""),
+            was.get(name) if name in call.changed else None,
         )
         for name, value in given(state, call).items()
     )
@@ -101,6 +107,15 @@ def why(events: Sequence[Event], step: str) -> Why:
         e.body.call_id: screened(e.body) for e in events if isinstance(e.body, Screened) and e.seq < call.seq
     }
     return Why(state.started, call, values, read)
+
+
+def _of_person(events: Sequence[Event], call: CallState, name: str) -> list[Source]:
+    """The event in which a person put that argument there, where one did."""
+    found = [e for e in events if isinstance(e.body, Amended) and e.body.call_id == call.call.id]
+    last = next((e for e in reversed(found) if isinstance(e.body, Amended) and name in e.body.args), None)
+    if last is None or not isinstance(last.body, Amended):
+        return []
+    return [Source(last.seq, f"{last.body.by}, who changed it", "person")]
 
 
 def explain(events: Sequence[Event], step: str) -> dict[str, object]:

@@ -92,6 +92,37 @@ async def test_what_a_run_asks_is_approved_by_the_tokens_owner_and_the_run_ends(
     assert (ended["report"], ended["asks"]) == ("It is sent.", [])
 
 
+async def test_a_call_is_approved_as_the_tokens_owner_changes_it_with_every_error_at_its_field(
+    app: App, client: Client
+) -> None:
+    ann = await client()
+    made = await begun(app, ann)
+    await app.advance(UUID(made["id"]))
+    (ask,) = (await ann.get(f"/runs/{made['id']}")).json()["asks"]
+    path, yes = f"/runs/{made['id']}/asks/{ask['id']}/approve", {"digest": ask["digest"]}
+    wrong = await ann.post(path, json={**yes, "changes": {"text": 7, "a/b": 1}})
+    assert (wrong.status_code, wrong.json()["errors"]) == (
+        422,
+        [
+            {"pointer": "/changes/a~1b", "detail": "send has no such argument; it takes to, text"},
+            {"pointer": "/changes/text", "detail": "must be text, not 7"},
+        ],
+    )
+    hidden = await ann.post(path, json={**yes, "changes": {"to": {"$ref": "0.0"}}})
+    assert (hidden.status_code, world.done) == (422, [])
+    said = await ann.post(path, json={**yes, "changes": {"to": "bo@y.example", "text": "hi"}})
+    assert (said.status_code, said.json()["asks"]) == (200, [])
+    await app.advance(UUID(made["id"]))
+    assert [what for what, _ in world.done] == ["send bo@y.example"]
+    again = await ann.post(path, json=yes)
+    assert (again.status_code, "ann has changed the call" in again.json()["detail"]) == (409, True)
+    (amended,) = [
+        one["body"] for one in (await ann.get(f"/runs/{made['id']}/events")).json()["events"]
+        if one["body"]["type"] == "amended"
+    ]  # fmt: skip
+    assert (amended["by"], amended["args"]) == ("ann", {"to": "bo@y.example"})
+
+
 async def test_what_waits_is_listed_by_page_the_oldest_first(app: App, client: Client) -> None:
     ann = await client()
     runs = []

@@ -269,6 +269,30 @@ def test_two_people_say_yes_and_each_sees_what_is_theirs(
     assert data("effects", run)[0]["approved_by"] == "bo and olga"
 
 
+def test_a_call_is_approved_as_somebody_changes_it_and_all_that_shows_it_says_so(tmp_path: Path) -> None:
+    run = work(tmp_path, SENDING, DONE)["run"]
+    for wrong, said in (
+        (["--set", "to"], "write it as NAME=VALUE"),
+        (["--set", "txt=hi"], "send has no such argument; it takes to, text"),
+        (["--set", "to=x@y.example", "--all"], "--set does not go with --all"),
+        (["--set", "to=x@y.example", "--remember", "to"], "a call as the agent makes it"),
+    ):
+        refused = remit("approve", run, *wrong)
+        assert (refused.exit_code, world.done) == (2, [])
+        assert said in " ".join(refused.stderr.split())
+    said = remit("approve", run, "--set", "to=c@d.example", "--set", "text=12", "--note", "as agreed")
+    assert said.exit_code == 0
+    assert [what for what, _ in world.done] == ["send c@d.example"]
+    shown = " ".join(remit("show", run).stdout.split())
+    assert "olga changes 1.1: to is c@d.example; text is 12" in shown
+    assert "olga: approve as agreed" in shown
+    why = data("why", run, "1.1")
+    assert why["args"] == {"to": "c@d.example", "text": "12"}
+    assert (why["values"]["to"]["changed by"], why["values"]["to"]["was"]) == ("olga", "a@b.example")
+    assert "olga, who changed it" in remit("why", run, "1.1").stdout
+    assert data("effects", run)[0]["args"]["to"] == "c@d.example"
+
+
 def test_a_yes_that_is_remembered_is_listed_used_by_name_and_forgotten(tmp_path: Path) -> None:
     assert remit("remembered").stdout.startswith("Nothing is remembered")
     first = work(tmp_path, SENDING, DONE)["run"]

@@ -100,6 +100,19 @@ def scripted(app: App, *turns: Any) -> None:
     app.models["scripted:test"] = ScriptedModel([*turns], by_turn=True)
 
 
+async def test_a_call_is_approved_with_another_argument(app: App, remit: Client) -> None:
+    scripted(app, SEND, finish("It is sent."))
+    run = await remit.runs.wait((await remit.runs.create(SPEC, "write to them")).id)
+    with pytest.raises(Unusable) as refused:
+        await remit.asks.approve(run.asks[0], changes={"to": 7})
+    assert [(one.pointer, one.detail) for one in refused.value.errors] == [
+        ("/changes/to", "must be text, not 7")
+    ]
+    await remit.asks.approve(run.asks[0], "to bo instead", {"to": "bo@y.example"})
+    assert (await remit.runs.wait(run.id)).ended
+    assert [what for what, _ in world.done] == ["send bo@y.example"]
+
+
 async def test_a_run_is_begun_followed_decided_and_read(app: App, remit: Client) -> None:
     scripted(
         app,

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import takewhile
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate, passed_on
-from remit.agents.grant import left
 from remit.agents.guardian import heard, look_over, watches
 from remit.agents.guards import doubted, repeated
+from remit.agents.judging import ask_about, judge_call, judged_of, why
 from remit.agents.live import Live
-from remit.agents.reading import said
 from remit.agents.settle import acted, doubt_answered, perform, rejected, settle, undo
-from remit.agents.sums import given_back, judge_by_sums, settle_sums
+from remit.agents.sums import given_back, settle_sums
 from remit.agents.think import OWN
 from remit.agents.turns import in_turn
 from remit.errors import Mend, UnknownName
-from remit.gate.approval import endorsed_of, enough, frozen
-from remit.gate.judge import WORKSPACE, judge, looks_allowed
-from remit.gate.proposal import Facts, Proposal, Verdict
-from remit.gate.remembered import Remembered
+from remit.gate.approval import endorsed_of, enough
+from remit.gate.judge import WORKSPACE, looks_allowed
+from remit.gate.proposal import Verdict
 from remit.journal.events import Acted, Answered, Asked, Json, Judged, Person, Planned, Slept
-from remit.journal.refs import arguments, given
+from remit.journal.refs import given
 from remit.journal.state import CallState
 from remit.tools.call import Outcome
 from remit.tools.call import call as call_tool
@@ -106,7 +102,7 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
         return _mend(live, call, why, tool)
     try:
         context = live.context(call.call.id)
-        verdict, proposal = await _judge(live, call, tool, context)
+        verdict, proposal, _ = await judge_call(live, call, tool, context)
     except Mend as error:
         return _mend(live, call, str(error), tool)
     if verdict.rule == looks_allowed(tool.effect) and not verdict.evidence:
@@ -114,96 +110,17 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
     told: list[Answered] = []
     if verdict.decision == "allow" and watches(live.spec, tool) and not heard(call, proposal):
         verdict, told = await look_over(live, tool, proposal, verdict)
-    judged = _judged(call, tool, verdict, proposal)
+    judged = judged_of(call, tool, verdict, proposal)
     if verdict.decision == "deny":
         live.write(*told, judged, _denied(call, tool, verdict))
     elif verdict.decision == "ask":
-        live.write(*told, judged, _ask(live, call, tool, verdict, proposal))
+        live.write(*told, judged, ask_about(live, call, tool, verdict, proposal))
     elif told:
         live.write(*told, judged)
         return [Ready(call, args=proposal.args, context=context)]
     else:
         return [Ready(call, judged, args=proposal.args, context=context)]
     return []
-
-
-async def _judge(live: Live, call: CallState, tool: Tool, context: ToolContext) -> tuple[Verdict, Proposal]:
-    """Gather the facts, then ask the gate. Raises Mend for arguments or records that do not fit."""
-    written, refs = arguments(live.state, call)
-    args: Mapping[str, Json] = tool.validate(written) if tool.validate else written
-    if why := live.withdrawn.get(tool.name):
-        return Verdict("deny", "the pin", (f"{tool.name} is another tool: {why}",)), Proposal(
-            tool.name, args, tool.effect, written=written, refs=refs
-        )
-    records = await _records(tool, context, args) if tool.records else {}
-    facts = Facts(
-        autonomy=live.spec.remit.autonomy,
-        tools=live.tools.keys(),
-        person=context.person,
-        inputs=context.inputs,
-        records=records,
-        untrusted=live.state.untrusted,
-        goal=said(live.state),
-        counts=live.state.counts,
-        left=left(live.state, call) if tool.sinks or tool.effect in ("egress", "destroy") else None,
-        known=live.known,
-        beside=_beside(live, call) if tool.sinks and tool.effect in ("read", "egress") else None,
-    )
-    # Rules and evidence see the values that the tool will get. An approval stays bound to the call as it was shown: a
-    # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
-    sinks = {name: kind for name, kind in tool.sinks.items() if name in written}
-    proposal = Proposal(tool.name, args, tool.effect, sinks, written, refs, tool.clearance)
-    verdict = await _ask_gate(live, call, proposal, facts)
-    recall = live.recall if verdict.decision == "ask" else None
-    if recall is not None and (remembered := await recall(live.spec.name, tool.name)):
-        verdict = await _ask_gate(live, call, proposal, facts, remembered)
-    if (
-        verdict.decision == "deny" or not records
-    ):  # what was refused to be looked at is not put on record either
-        return verdict, proposal
-    seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
-    return replace(verdict, records={**verdict.records, **seen}), proposal
-
-
-async def _records(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> dict[str, Json]:
-    """What the gate looks at by itself; it goes into the journal, and so without secrets. Raises Mend."""
-    try:
-        found = {name: await read(context, args) for name, read in tool.records.items()}
-    except Mend as error:
-        if context.secrets is None:
-            raise
-        raise Mend(context.secrets.hide(str(error))) from None
-    return context.secrets.hide(found) if context.secrets else found
-
-
-def _beside(live: Live, call: CallState) -> list[Json] | None:
-    """What calls that are not done yet were given before this one. Nobody knows what the children of a run were."""
-    if live.state.started is None or live.state.started.parent is not None:
-        return None
-    earlier = takewhile(lambda one: one is not call, live.state.open.values())
-    return [given(live.state, one) for one in earlier]
-
-
-async def _ask_gate(
-    live: Live, call: CallState, proposal: Proposal, facts: Facts, remembered: Sequence[Remembered] = ()
-) -> Verdict:
-    if live.rules.sums:
-        return await judge_by_sums(live, call, proposal, facts, partial(judge, remembered=remembered))
-    return judge(proposal, facts, live.rules, remembered)
-
-
-def _ask(
-    live: Live, call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal, time: int = 1
-) -> Asked:
-    """The question to people; `time`: how often it is asked about this call."""
-    return Asked(
-        ask_id=f"a{call.call.id}" if time == 1 else f"a{call.call.id}.{time}",
-        kind="approval",
-        text=f"{tool.name}: {_why(verdict)}",
-        call_id=call.call.id,
-        digest=proposal.digest,
-        **frozen(verdict.terms, live.leases.now(), live.groups, live.hours),
-    )
 
 
 def _newly_asked(live: Live, call: CallState, verdict: Verdict) -> bool:
@@ -213,28 +130,6 @@ def _newly_asked(live: Live, call: CallState, verdict: Verdict) -> bool:
     before = call.judged.rule if call.judged else ""
     names = [f"{WORKSPACE}{one.rule.name}" for one in live.rules.of_workspace(call.call.tool)]
     return any(name in verdict.rule and name not in before for name in names)
-
-
-def _judged(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:
-    return Judged(
-        call_id=call.call.id,
-        tool=tool.name,
-        effect=tool.effect,
-        decision=verdict.decision,
-        rule=verdict.rule,
-        reasons=list(verdict.reasons),
-        evidence=dict(verdict.evidence),
-        records=dict(verdict.records),
-        provenance=dict(verdict.provenance),
-        digest=proposal.digest if tool.effect in ("egress", "destroy") or verdict.decision == "ask" else "",
-    )
-
-
-def _why(verdict: Verdict) -> str:
-    """For the person who decides, or the model that was refused: with where each value comes from that nothing vouches
-    for."""
-    whence = [f"{name}: {words}" for name, words in verdict.provenance.items()]
-    return "; ".join([*verdict.reasons, *whence]) or verdict.rule
 
 
 def _mend(live: Live, call: CallState, why: str, tool: Tool | None = None) -> list[Ready]:
@@ -258,7 +153,7 @@ def _denied(call: CallState, tool: Tool, verdict: Verdict) -> Acted:
         tool=tool.name,
         effect=tool.effect,
         status="denied",
-        result=_why(verdict),
+        result=why(verdict),
         integrity="system",
     )
 
@@ -285,20 +180,19 @@ async def _after_reply(live: Live, call: CallState) -> list[Ready]:
         live.write(rejected(call, tool, reply, f"{reply.by} said no"))
         return []
     try:
-        verdict, proposal = await _judge(live, call, tool, live.context(call.call.id))
+        verdict, proposal, _ = await judge_call(live, call, tool, live.context(call.call.id))
     except Mend as error:
         return _mend(live, call, str(error), tool)
     if verdict.decision == "deny" or proposal.digest != asked.digest:
-        live.write(_judged(call, tool, verdict, proposal), _denied(call, tool, verdict))
+        live.write(judged_of(call, tool, verdict, proposal), _denied(call, tool, verdict))
         return []
     if _newly_asked(live, call, verdict):
-        again = sum(one.call_id == call.call.id for one in live.state.asked.values()) + 1
-        live.write(_judged(call, tool, verdict, proposal), _ask(live, call, tool, verdict, proposal, again))
+        live.write(judged_of(call, tool, verdict, proposal), ask_about(live, call, tool, verdict, proposal))
         return []
     person = live.state.started.person if live.state.started else Person()
     if why := enough(asked, endorsed_of(call, asked), person, reply):
         too_few = rejected(call, tool, reply, "").model_copy(update={"result": why, "integrity": "system"})
-        live.write(_judged(call, tool, verdict, proposal), too_few)
+        live.write(judged_of(call, tool, verdict, proposal), too_few)
         return []
     return [Ready(call)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic_core import to_json
@@ -11,10 +12,12 @@ from remit.agents.veil import HOW as VEILED
 from remit.agents.veil import Hidden, Veil, cut
 from remit.journal.events import (
     Acted,
+    Amended,
     Answered,
     Checked,
     Compacted,
     Event,
+    Json,
     Nudged,
     Planned,
     Replied,
@@ -42,6 +45,7 @@ class Transcript:
     size: int = 0
     numbered: bool = False  # each result has its number before it, so that the model can refer to it
     veil: Veil | None = None  # between the model and what strangers wrote
+    amended: dict[str, str] = field(default_factory=dict)  # call id -> what people made of the call, in words
     spoken: int = 0  # seq of the last message to the model but the first, which is the goal; 0: none
 
     def apply(self, event: Event) -> None:
@@ -58,6 +62,8 @@ class Transcript:
                 self._add(event.seq, self._outcome(body, words))
             case Screened() as body if self.veil:
                 self._show(*self.veil.screened(body))
+            case Amended() as body:
+                self._change(body)
             case Nudged() as body:
                 self._add(event.seq, Message("user", body.text))
             case Checked() as body if body.verdict == "not met":
@@ -78,9 +84,21 @@ class Transcript:
     def _outcome(self, acted: Acted, words: str) -> Message:
         if acted.call_id.startswith("undo:"):
             return Message("user", f"A person had {acted.call_id} undone: {words}")
+        words = f"{self.amended.pop(acted.call_id, '')}{words}"
         told = self.numbered and acted.status in ("ok", "simulated")
         text = f"[{acted.call_id}] {words}" if told else words
         return Message("tool", text, call_id=acted.call_id, tool=acted.tool)
+
+    def _change(self, body: Amended) -> None:
+        """What the model is told of it with the outcome: before as it wrote it, after as the person did."""
+        calls = (call for message in reversed(self.messages) for call in message.calls)
+        was = next((dict(call.args) for call in calls if call.id == body.call_id), {})
+        told = [f"{name}: {_as_json(was, name)} → {_as_json(body.args, name)}" for name in body.args]
+        told += [f"{name}: {_as_json(was, name)} → left out" for name in body.without]
+        before = self.amended.get(body.call_id, "")
+        self.amended[body.call_id] = (
+            f"{before}{body.by} changed your call before approving it. {'; '.join(told)}\n"
+        )
 
     def _show(self, hidden: Hidden | None, words: str) -> None:
         """What has come out of the airlock, where its message stands that has none of it yet."""
@@ -131,6 +149,10 @@ def _gist(text: str) -> str:
     limit = 600 if text.startswith(("error", "refused")) else 160
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[:limit] + " …"
+
+
+def _as_json(args: Mapping[str, Json], name: str) -> str:
+    return cut(to_json(args[name]).decode()) if name in args else "not given"
 
 
 def instructions(spec: Agent, refer: bool = False) -> str:

@@ -21,6 +21,7 @@ from remit.gate.rules import Rules
 from remit.journal.append import Append
 from remit.journal.events import (
     Acted,
+    Amended,
     Answered,
     AnyBody,
     Asked,
@@ -37,7 +38,7 @@ from remit.journal.facts import Facts
 from remit.journal.journal import Journal
 from remit.journal.lease import Leases
 from remit.journal.refs import given
-from remit.journal.state import State, apply
+from remit.journal.state import CallState, State, apply, with_changes
 from remit.models.model import Answer, Price, Request, ToolCall, Usage
 from remit.tools.tool import Json, Settle, Tool, ToolContext
 
@@ -84,7 +85,7 @@ class Recording:
 
     tools: Mapping[str, Tool]
     outcomes: dict[str, Tape[Acted]] = field(default_factory=dict)
-    replies: dict[str, Tape[Replied]] = field(default_factory=dict)
+    replies: dict[str, Tape[Replied | Amended]] = field(default_factory=dict)
     children: dict[str, Tape[UUID]] = field(default_factory=dict)
     checks: dict[str, list[Ending]] = field(default_factory=dict)
     answers: list[Answered] = field(default_factory=list)  # after `since`
@@ -105,8 +106,8 @@ class Recording:
         tape = self.outcomes.get(self.key(tool, args))
         return tape.play() if tape else None
 
-    def reply(self, state: State, asked: Asked) -> Replied | None:
-        """What a person said to the same question: about the same call, or in the same words."""
+    def reply(self, state: State, asked: Asked) -> Replied | Amended | None:
+        """What a person said to the same question: about the same call, or in the same words; or made of the call."""
         tape = self.replies.get(self._question(state, asked))
         return tape.play() if tape else None
 
@@ -121,7 +122,10 @@ class Recording:
         call = state.calls.get(asked.call_id)
         if call is None:
             return json.dumps([asked.kind, asked.text])
-        return f"{asked.kind} {self.key(call.call.tool, given(state, call))}"
+        return self._about(asked.kind, state, call)
+
+    def _about(self, kind: str, state: State, call: CallState) -> str:
+        return f"{kind} {self.key(call.call.tool, given(state, call))}"
 
     def take(self, state: State, event: Event, new: bool) -> None:
         """Take in an event that `state` has already; `new`: the replay goes through it again."""
@@ -135,6 +139,11 @@ class Recording:
                 asked = state.asked[body.ask_id]
                 if asked.kind != "doubt":
                     _record(self.replies, self._question(state, asked), body, new)
+            case Amended() if body.ask_id in state.amended:
+                if (call := state.calls.get(body.call_id)) and call.proposed:
+                    was = with_changes(call.proposed, call.amended[:-1])
+                    kind = state.asked[body.ask_id].kind
+                    _record(self.replies, self._about(kind, state, replace(call, call=was)), body, new)
             case Delegated():
                 if call := state.calls.get(body.call_id):
                     _record(self.children, self.key(call.call.tool, given(state, call)), body.child, new)

@@ -28,13 +28,13 @@ NOT_BEGUN = (
 
 
 async def judge_by_sums(
-    live: Live, call: CallState, proposal: Proposal, facts: Facts, ask: Ask = judge
+    live: Live, call: CallState, proposal: Proposal, facts: Facts, ask: Ask = judge, look: bool = False
 ) -> Verdict:
     """As `judge`, with what the rules for the tool ask about the past, which is then on record. A call that may happen now
-    counts for others from here on, until it is known what came of it; nobody's sum is read between its own and that."""
+    counts for others from here on, until it is known what came of it; nobody's sum is read between its own and that. `look`: nothing is set aside."""
     name, rules = proposal.tool, live.rules
     wanted = rules.sums_of(name)
-    keeps = rules.sums_up(name) and proposal.effect in ("egress", "destroy")
+    keeps = rules.sums_up(name) and proposal.effect in ("egress", "destroy") and not look
     if RECORDING in live.resources:
         sums = {one.name: _recorded(live, call, one) for one in wanted}
         return _told(ask(proposal, replace(facts, sums=sums), rules), sums)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from remit.amending import answer_changed
 from remit.api.guard import Approves, Caller, Reads, Served, documented
-from remit.api.problems import FieldError, Refused, at
+from remit.api.problems import FieldError, Refused, at, pointer, printable
 from remit.api.runs import events_of, hand_on, run_of
 from remit.api.schemas import Ask, AskPage, No, Reply, Run, Wider, Yes, ask_of
 from remit.app import App
-from remit.errors import NotWaiting, UserError
+from remit.errors import NotAsChanged, NotWaiting, UserError
 from remit.gate.approval import Decision, seal
 from remit.journal.events import Asked, Endorsed
 from remit.journal.index import list_asks
@@ -66,13 +68,13 @@ async def get_ask(app: Served, caller: Reads, run: UUID, ask: str) -> Ask:
     "/runs/{run}/asks/{ask}/approve", summary="Say yes", **documented("approvals:write", 400, 404, 409)
 )
 async def approve(app: Served, caller: Approves, run: UUID, ask: str, wanted: Yes) -> Run:
-    """Say yes, once, to exactly what was shown; the run goes on with the workers. Where more people must say yes, it waits
-    for them."""
+    """Say yes, once, to exactly what was shown, or to that with `changes`; the run goes on with the workers. Where more people
+    must say yes, it waits for them: a call that was changed wants each of them anew."""
     state = await asking(app, run, ask)
     asked = state.waits[ask]
     if asked.kind == "question" and asked.call_id:
         raise Refused(409, f"{ask} is a question: a yes is no answer; POST its text to …/asks/{ask}/answer")
-    return await say(app, caller, run, ask, "approve", wanted.note, wanted.digest)
+    return await say(app, caller, run, ask, "approve", wanted.note, wanted.digest, wanted.changes)
 
 
 @router.post(
@@ -126,6 +128,8 @@ def _open(state: State, ask: str) -> Asked:
 async def asking(app: App, run: UUID, ask: str) -> State:
     """The run, where it asks that now. Raises Refused, NotWaiting."""
     state = fold(await events_of(app, run))
+    if changed := state.amended.get(ask):
+        raise NotWaiting(f"{ask} of run {run} waits no more: {changed.by} has changed the call")
     if ask in state.asked and ask not in state.waits:
         said = state.replies.get(ask)
         was = f"{said.decision} by {said.by}" if said else f"the run is {state.status}"
@@ -135,10 +139,17 @@ async def asking(app: App, run: UUID, ask: str) -> State:
 
 
 async def say(
-    app: App, caller: Caller, run: UUID, ask: str, decision: Decision, text: str, digest: str | None = None
+    app: App,
+    caller: Caller,
+    run: UUID,
+    ask: str,
+    decision: Decision,
+    text: str,
+    digest: str | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> Run:
     """A word in the caller's name on what a run asks, which then goes on with the workers; a yes is bound to the `digest` of
-    what was shown. Raises Refused, NotWaiting."""
+    what was shown. `changes`: to the call, before the yes to it. Raises Refused, NotWaiting."""
 
     def seen(asked: Asked) -> bool:
         return digest is None or digest == seal(asked)
@@ -147,9 +158,20 @@ async def say(
         what = f"{ask} of run {run} asks for something else: GET /runs/{run}/asks/{ask}, and send the digest that it has"
         raise Refused(409, what, [FieldError(pointer="/digest", detail="is not of what is asked")])
     try:
-        said = await app.answer(run, decision, caller.who, text, ask, seen)
+        if changes:
+            said = await answer_changed(app, run, caller.who, changes, text, ask, seen)
+        else:
+            said = await app.answer(run, decision, caller.who, text, ask, seen)
     except NotWaiting:
         raise
+    except NotAsChanged as error:
+        wrong = [
+            FieldError(pointer=pointer(("body", "changes", name)), detail=printable(one))
+            for name, one in error.fields.items()
+        ]
+        raise Refused(
+            422, str(error), wrong or [FieldError(pointer="/changes", detail="denied so")]
+        ) from error
     except UserError as error:  # it is asked, and may be said; but not by them
         raise Refused(403, str(error)) from error
     return await (run_of if isinstance(said, Endorsed) else hand_on)(app, run)

@@ -135,6 +135,13 @@ class Yes(Sent):
         description="Of what was asked, as the ask has it: a yes is for that and for nothing else.",
     )
     note: Text = Field("", max_length=10_000, description="A word for the record.")
+    changes: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Of a call: arguments that are to be others, by name. It is judged anew, and the yes is to the changed call; "
+        "null leaves an argument out that need not be there.",
+        examples=[{"amount": 20}],
+    )
 
 
 class No(Sent):

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 from rich.text import Text
 
+from remit.amending import NOT_FOR_GOOD, answer_changed, assigned
 from remit.app import App
 from remit.cli.asks import blocks
 from remit.cli.common import EXIT, Download, Json, Run, console, me, perform, print_json
@@ -58,10 +59,15 @@ def approve(
             "--remember", help="Ask no more where this is the same: `to`, `amount<=50`; repeatable."
         ),
     ] = None,
+    changed: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change an argument first: `amount=20`, `to=`; repeatable."),
+    ] = None,
     later: Later = False,
     as_json: Json = False,
 ) -> None:
-    """Say yes, once, to exactly the call that is shown, and let the run go on. With --remember also to later calls of that
+    """Say yes, once, to exactly the call that is shown, and let the run go on. With --set to the call as you change it, which
+    is judged anew: what the rules deny then is said, and waits as it was. With --remember also to later calls of that
     agent and tool that the same rule asks about and that are alike in what you name; `remit forget` ends that.
 
     Examples:
@@ -72,9 +78,11 @@ def approve(
 
     remit approve 3f2a --all
 
+    remit approve 3f2a a2.1 --set amount=20 --set "text=See you on Monday."
+
     remit approve 3f2a a2.1 --remember to --remember "amount<=50"
     """
-    perform(_reply(run, "approve", note, ask, later, as_json, every, remember or ()))
+    perform(_reply(run, "approve", note, ask, later, as_json, every, remember or (), changed or ()))
 
 
 def reject(
@@ -130,7 +138,11 @@ async def _reply(
     as_json: bool,
     every: bool = False,
     remember: Sequence[str] = (),
+    changed: Sequence[str] = (),
 ) -> None:
+    if changed and (every or remember):
+        other = "--all: name the one call" if every else f"--remember: {NOT_FOR_GOOD}"
+        raise UserError(f"--set does not go with {other}")
     if every and (ask or remember):
         raise UserError(f"either --all, or {ask or 'a call to remember'} alone")
     async with open_here(Download()) as app:
@@ -144,6 +156,9 @@ async def _reply(
             said: list[Replied | Endorsed] = []
             if not as_json:
                 console.print(Text(f"{kept.name}; `remit forget {kept.id}` ends that", "green"))
+        elif changed:
+            values = assigned(asking, ask, changed)
+            said = [await answer_changed(app, asking.run, me(), values, text, ask)]
         elif every:
             said = await app.answer_all(asking.run, decision, me(), text)
         else:

@@ -157,5 +157,6 @@ async def _why(prefix: str, step: str, as_json: bool) -> None:
     for argument, origin in found["values"].items():  # type: ignore[attr-defined]
         source = ", ".join(origin["from"]) or "written by the model"
         evidence = f" ({origin['evidence']})" if origin["evidence"] else ""
-        values.add(Text(f"{argument} = {brief(origin['value'])}: {source}{evidence}"))
+        was = f", not {brief(origin['was'])}" if "changed by" in origin else ""
+        values.add(Text(f"{argument} = {brief(origin['value'])}{was}: {source}{evidence}"))
     console.print(root)

@@ -179,9 +179,11 @@ class Asks:
                 yield Ask.model_validate(one)
             cursor = page["next"]
 
-    async def approve(self, ask: Ask, note: str = "") -> Run:
-        """A yes to exactly what this ask shows, once. Raises Conflict where it asks for something else by now."""
-        return await self._say(ask, "approve", {"digest": ask.digest, "note": note})
+    async def approve(self, ask: Ask, note: str = "", changes: Mapping[str, Json] | None = None) -> Run:
+        """A yes to exactly what this ask shows, once, or to the call with these arguments in place of its own: `{"amount": 20}`.
+        Raises Conflict where it asks for something else by now, Unusable for a change that is denied or does not fit."""
+        body: dict[str, Json] = {"digest": ask.digest, "note": note}
+        return await self._say(ask, "approve", body | ({"changes": dict(changes)} if changes else {}))
 
     async def reject(self, ask: Ask, reason: str = "") -> Run:
         """A no; the agent reads the reason."""

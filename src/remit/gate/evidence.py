@@ -6,6 +6,7 @@ The levels, strongest first:
 - `person`: it belongs to the person for whom the run acts
 - `directory`: a trusted source said it in this run, as a whole value; not enough for an account number in free text
 - `record`: it stands in a record that the gate itself has read for this call
+- `endorsed`: a person who was asked about the call wrote it into this argument, in place of what was there; for this call alone
 - `composed`: a short free text of words that all stand in the goal or were said by a trusted source
 - `written`: free text of the model's own in which nothing leads anywhere, or only where something vouches for
 - `found`: the address of a page to be fetched, as a member of the workspace wrote it in what was read (`Known.choice`)
@@ -38,6 +39,7 @@ LEVELS = (
     "found",
     "written",
     "composed",
+    "endorsed",
     "record",
     "directory",
     "person",
@@ -246,6 +248,11 @@ class Witness:
             if name not in proposal.args:
                 continue
             value, free = proposal.args[name], kind == "text" and proposal.effect == "egress"
+            if name in self.facts.amended:
+                levels[name], words = self._changed(proposal, name, free)
+                if levels[name] == "unvouched" and words:
+                    told[name] = words
+                continue
             refs = proposal.refs.get(name)
             pointed = self.pointed(kind, refs) if refs else ()
             if free:
@@ -258,14 +265,64 @@ class Witness:
                 told[name] = words
         return levels, told
 
+    def _changed(self, proposal: Proposal, name: str, free: bool) -> tuple[str, str]:
+        """The level of an argument that a person changed, and in words what in it nothing vouches for. What they wrote is
+        endorsed; what stood there before keeps its own level, in a text each thing that leads somewhere. What has no
+        canonical form is not what it looks like, whoever writes it."""
+        kind, before = proposal.sinks[name], self.facts.amended[name]
+        refs = proposal.refs.get(name, ())
+        pointed = self.pointed(kind, refs) if refs else ()
+        fetches, levels, told = fetches_only(proposal), list[str](), list[str]()
+        for leaf in _scalars(proposal.args[name]):
+            if self._stood(kind, leaf, before) or not self._plain(kind, leaf):
+                fetched = fetches and not free
+                level = (
+                    self.free(leaf, pointed) if free else self.fetched(kind, leaf) if fetched
+                    else self.level(kind, leaf, pointed)
+                )  # fmt: skip
+                levels.append(level)
+                told += [self.told(kind, leaf, free, pointed)] if level == "unvouched" else []
+                continue
+            levels.append("endorsed")
+            if kind == "text":
+                kept = [(one, part) for one, part in self._parts(leaf) if self._led(one, part, before)]
+                levels += [self.part(*one) for one in kept]
+                told += [self._words(*one) for one in kept if self.part(*one) == "unvouched"]
+        return weakest(levels), "; ".join(dict.fromkeys(one for one in told[:_TOLD] if one))
+
+    def _plain(self, kind: str, leaf: Json) -> bool:
+        return canonical(kind, leaf) is not None or bool(_several(kind, leaf))
+
+    def _stood(self, kind: str, leaf: Json, before: Json) -> bool:
+        """Whether a value stood in the argument before a person changed it."""
+        return leaf in (None, "") or any(_same(kind, one, leaf) for one in _scalars(before))
+
+    def _led(self, kind: str, part: Json, before: Json) -> bool:
+        """Whether what leads somewhere stood in the argument before, or is no such thing at all."""
+        form = canonical(kind, part) if kind != "hidden" else None
+        if form is None:
+            return True
+        return any(
+            kind == k and form == canonical(k, p)
+            for k, p in self._parts([*_scalars(before)])
+            if k != "hidden"
+        )
+
     def unheard(self, proposal: Proposal, name: str) -> bool:
         """Whether an address or an account among the values of an argument was named by nobody at all: the model made it up."""
         kind, value, known = proposal.sinks[name], proposal.args[name], self.facts.known
         if known is None or (kind not in ADDRESSES and kind != "text"):
             return False
         found = self._parts(value) if kind == "text" else [(kind, one) for one in leaves(value)]
+        if name in self.facts.amended:  # what a person wrote somebody has named
+            before = self.facts.amended[name]
+            found = [(k, v) for k, v in found if (self._led if kind == "text" else self._stood)(k, v, before)]
         doubtful = [(k, one) for k, one in found if k in ADDRESSES and self.level(k, one) == "unvouched"]
         return any(not _heard(k, one, self.facts.goal, known) for k, one in doubtful)
+
+
+def _scalars(value: Json) -> Iterable[Json]:
+    return leaves(value) if isinstance(value, Mapping | list | tuple) else (value,)
 
 
 def evidence(proposal: Proposal, facts: Facts) -> tuple[dict[str, str], dict[str, str]]:

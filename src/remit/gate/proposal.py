@@ -66,6 +66,8 @@ class Facts:
     sums: Mapping[str, Json] = field(
         default_factory=dict
     )  # that rules ask about; a str says why one is not known
+    # Of arguments that the person changed who decides on the call: what they were; None: not given
+    amended: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

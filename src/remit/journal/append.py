@@ -10,13 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from remit.journal.body import scrub
-from remit.journal.events import AnyBody, Asked, Event, Finished, Replied, Slept, Started
+from remit.journal.events import Amended, AnyBody, Asked, Event, Finished, Replied, Slept, Started
 from remit.journal.facts import Facts
 
 STATUS = {
     "asked": "waiting",
     "slept": "waiting",
     "replied": "running",
+    "amended": "running",
     "woken": "running",
     "paused": "paused",
 }
@@ -83,6 +84,9 @@ def index_of(batch: Iterable[Append]) -> list[list[Any]]:
                     asked.pop((run, body.ask_id), None)
                     taken.append((run, body.ask_id))
                     timers[run, event.at] = None  # somebody should go on with it
+                case Amended():  # and the call is asked about anew, under another number
+                    asked.pop((run, body.ask_id), None)
+                    taken.append((run, body.ask_id))
                 case Slept():
                     timers[run, body.until] = None
                 case Finished():

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from typing import Any, Literal
 from uuid import UUID
 
-from remit.journal.events import Acted, Answered, Asked, Call, Checked, Event, Replied, Reserved
+from remit.journal.events import Acted, Amended, Answered, Asked, Call, Checked, Event, Replied, Reserved
 from remit.journal.state import State, fold
 
 Json = Any
@@ -300,7 +300,7 @@ def _part(event: Event, about: Mapping[str, Slot]) -> Slot:
     match body:
         case Answered():
             return (body.type, body.purpose)
-        case Replied():
+        case Replied() | Amended():
             return (body.type, about.get(f"ask {body.ask_id}", body.ask_id))
         case Checked():
             return (body.type, body.check)

@@ -214,6 +214,20 @@ class Asked(Body):
     urgent: bool = False  # nobody's quiet hours stopped its clocks
 
 
+class Amended(Body):
+    """A person has changed the call that they were asked about: that question is closed, whoever had said yes to it, and the
+    call as it is now is judged and asked about anew."""
+
+    type: Literal["amended"] = "amended"
+    ask_id: str
+    call_id: str
+    by: str
+    args: dict[str, Json] = Field(
+        default_factory=dict
+    )  # the arguments that are others now: values, no references
+    without: list[str] = Field(default_factory=list)  # those that are left out now
+
+
 class Endorsed(Body):
     """A person's yes to an Asked that wants more than one; the last of them is the Replied."""
 
@@ -354,6 +368,7 @@ AnyBody = Annotated[
     | Intended
     | Acted
     | Asked
+    | Amended
     | Endorsed
     | Replied
     | HandedOver
@@ -388,6 +403,7 @@ TYPES: dict[str, type[Body]] = {
             Intended,
             Acted,
             Asked,
+            Amended,
             Endorsed,
             HandedOver,
         ),

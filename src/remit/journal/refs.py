@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_core import from_json
@@ -75,6 +75,19 @@ def given(state: State, call: CallState) -> Mapping[str, Json]:
         return arguments(state, call)[0]
     except Mend:
         return call.call.args
+
+
+def proposed(state: State, call: CallState) -> Mapping[str, Json]:
+    """The arguments as the model had them, where a person has changed them since."""
+    return given(state, replace(call, call=call.proposed)) if call.proposed else given(state, call)
+
+
+def has_reference(value: Json) -> bool:
+    """Whether a reference stands anywhere in it."""
+    if _reference(value) is not None:
+        return True
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(has_reference, items))
 
 
 def refers(state: State, call: CallState) -> tuple[Pointer, ...]:

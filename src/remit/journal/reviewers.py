@@ -37,13 +37,20 @@ async def list_reviewers(store: Store, since: timedelta | None = None) -> list[R
 
     A word is a yes or a no, also a yes that others must say too. What was decided in one stroke shares the time. The
     time that somebody can have looked at it begins with the question or with their own word before, whichever was later:
-    forty yeses in a minute are quick, however long each call had waited. What a fork or a replay took over is not counted
+    forty yeses in a minute are quick, however long each call had waited. Who changes a call was asked about it as it was. What a fork or a replay took over is not counted
     again.
     """
     query = """
         with words as (
             select lower(trim(remit_field(word.body, 'by'))) as who, remit_field(word.body, 'by') as name,
-                   word.run, word.at, asked.at as asked,
+                   word.run, word.at,
+                   coalesce((
+                       select first.at from events as change
+                       join events as first on first.run = change.run and first.type = 'asked'
+                            and remit_field(first.body, 'ask_id') = remit_field(change.body, 'ask_id')
+                       where change.run = asked.run and change.seq = asked.seq - 2 and change.type = 'amended'
+                         and remit_field(change.body, 'by') = remit_field(word.body, 'by') limit 1
+                   ), asked.at) as asked,
                    word.type = 'endorsed' or remit_field(word.body, 'decision') = 'approve' as yes
             from events as word
             join events as asked on asked.run = word.run and asked.type = 'asked' and asked.seq < word.seq

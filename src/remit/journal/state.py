@@ -11,6 +11,7 @@ from uuid import UUID
 
 from remit.journal.events import (
     Acted,
+    Amended,
     Answered,
     Asked,
     Call,
@@ -63,12 +64,23 @@ class CallState:
     undoes: CallState | None = None  # the effect that this one takes back
     undone: bool = False
     wanted_by: str = ""  # who wants it, where that is a person and not the model
+    proposed: Call | None = (
+        None  # as the model wrote it, where a person has changed it since: `call` is what it is now
+    )
+    amended: tuple[Amended, ...] = ()  # by whom, first first
     mark: int = field(default=0, compare=False)  # a hash of the call, kept by whoever made it
 
     @property
     def doubtful(self) -> bool:
         """Intended, and nothing known of the outcome."""
         return self.intended is not None and self.acted is None
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """The arguments that people gave it, or took from it, each with whoever did so last."""
+        found = {name: one.by for one in self.amended for name in (*one.args, *one.without)}
+        was = self.proposed.args if self.proposed else {}
+        return {name: by for name, by in found.items() if name in was or name in self.call.args}
 
     @property
     def approved_by(self) -> str:
@@ -102,6 +114,7 @@ class State:
     open: dict[str, CallState] = field(default_factory=dict)  # not yet acted
     waits: dict[str, Asked] = field(default_factory=dict)  # ask id -> not yet replied
     replies: dict[str, Replied] = field(default_factory=dict)
+    amended: dict[str, Amended] = field(default_factory=dict)  # ask id -> by what the call is another now
     asked_at: dict[str, datetime] = field(default_factory=dict)  # ask id -> since when it waits
     waited: float = 0.0  # seconds that people took to answer, all together
     handed: dict[str, dict[str, str]] = field(default_factory=dict)  # ask id -> by whom -> to whom
@@ -177,6 +190,8 @@ def apply(state: State, event: Event) -> None:
             state.asked_at[body.ask_id] = event.at
             if call := state.calls.get(body.call_id):
                 call.asked, call.replied = body, None
+        case Amended() as body:
+            _amended(state, body, event.at)
         case Endorsed() as body:
             asked = state.waits.get(body.ask_id)
             if asked is not None and (call := state.calls.get(asked.call_id)):
@@ -266,11 +281,37 @@ def _acted(state: State, body: Acted) -> None:
             state.effects.append(call)
 
 
+def _amended(state: State, body: Amended, at: datetime) -> None:
+    asked, call = state.waits.get(body.ask_id), state.calls.get(body.call_id)
+    if asked is None or call is None or asked.call_id != body.call_id:
+        return
+    _closed(state, body.ask_id, at)
+    state.amended[body.ask_id] = body
+    call.proposed, call.amended = call.proposed or call.call, (*call.amended, body)
+    call.call = with_changes(call.call, (body,))
+    call.judged = call.asked = call.replied = None
+    call.mark = 0
+
+
+def with_changes(call: Call, changes: Iterable[Amended]) -> Call:
+    """A call as people have made it."""
+    args = call.args
+    for one in changes:
+        args = {name: value for name, value in args.items() if name not in one.without} | one.args
+    return call.model_copy(update={"args": args})
+
+
+def _closed(state: State, ask_id: str, at: datetime) -> None:
+    """It waits no more; how long it did counts."""
+    del state.waits[ask_id]
+    state.waited += max((at - state.asked_at.pop(ask_id, at)).total_seconds(), 0.0)
+
+
 def _replied(state: State, body: Replied, at: datetime) -> None:
-    asked = state.waits.pop(body.ask_id, None)
+    asked = state.waits.get(body.ask_id)
     if asked is None:
         return
-    state.waited += max((at - state.asked_at.pop(body.ask_id, at)).total_seconds(), 0.0)
+    _closed(state, body.ask_id, at)
     state.replies[body.ask_id] = body
     if call := state.calls.get(asked.call_id):
         call.replied = body

@@ -8,8 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from remit.console.show import plain
 from remit.journal.events import (
     Acted,
+    Amended,
     Answered,
     Asked,
     Checked,
@@ -23,14 +25,14 @@ from remit.journal.events import (
     Screened,
     Started,
 )
-from remit.journal.refs import given
+from remit.journal.refs import proposed
 from remit.journal.state import State
 from remit.said import Part, said
 from remit.waiting import vouching
 
 MOST = 400  # events on a page
 BARS = 60  # in a chart; more steps than that share one
-LOUD = ("asked", "replied", "nudged")  # what the eye should find
+LOUD = ("asked", "amended", "replied", "nudged")  # what the eye should find
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ def _details(event: Event, state: State) -> Iterator[Detail]:
         case Asked():
             yield Detail("asks", body.text)
             yield Detail("who may decide", ", ".join(body.by) or "anybody")
+        case Amended():
+            yield from _change(body, state)
         case Intended():
             yield Detail("key", body.key, "by which it happens once")
         case Screened():
@@ -143,7 +147,7 @@ def _details(event: Event, state: State) -> Iterator[Detail]:
 def _answer(body: Answered, state: State) -> Iterator[Detail]:
     for wish in body.calls:
         call = state.calls.get(wish.id)
-        told = given(state, call) if call else wish.args
+        told = proposed(state, call) if call else wish.args
         yield Detail(f"{wish.id} {wish.tool}", told)
         if told != wish.args:
             yield Detail(f"{wish.id} as written", wish.args, "with references to results")
@@ -151,6 +155,15 @@ def _answer(body: Answered, state: State) -> Iterator[Detail]:
     yield Detail("data", body.data)
     cached = f", {body.cached_tokens} of them cached" if body.cached_tokens else ""
     yield Detail("model", f"{body.model}: {body.input_tokens} tokens in{cached}, {body.output_tokens} out")
+
+
+def _change(body: Amended, state: State) -> Iterator[Detail]:
+    call = state.calls.get(body.call_id)
+    was = proposed(state, call) if call else {}
+    for name in (*body.args, *body.without):
+        before = plain(was[name]) if name in was else "not given"
+        now = body.args.get(name, "left out")
+        yield Detail(name, now, f"the agent's: {before}")
 
 
 def _verdict(body: Judged) -> Iterator[Detail]:
