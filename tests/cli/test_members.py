@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 from typer.testing import CliRunner
 
+from remit.access.factor import coming, confirm, set_up
+from remit.access.invitations import set_password
+from remit.access.people import known
+from remit.app import open_app
 from remit.cli.main import command
 from remit.settings import Settings
 from tests.cli.typed import data, remit
+from tests.console.factors import code
 
 
 def test_people_are_added_changed_disabled_and_listed(
@@ -75,3 +81,24 @@ def test_a_password_is_piped_in_or_chosen_by_a_link(here: Settings) -> None:
     link = data("people", "password", "bo", "--link")["link"]
     assert link.startswith("http://127.0.0.1:7700/join?key=")
     assert remit("people", "password", "bo", "--link").stdout.strip() != link
+
+
+def test_a_second_factor_is_asked_of_everybody_and_taken_off_from_the_shell(here: Settings) -> None:
+    remit("people", "add", "bo")
+    assert data("people", "second-factor") == {"required": False, "have": []}
+    assert data("people", "second-factor", "--require") == {"required": True, "have": []}
+    assert "must have one" in remit("people", "second-factor").stdout
+    asyncio.run(_set_up(here))
+    assert data("people", "second-factor", "--leave") == {"required": False, "have": ["bo"]}
+    assert data("people", "no-code", "bo")["factor"] is False
+    assert data("people", "second-factor")["have"] == []
+    assert remit("people", "no-code", "nobody").exit_code == 2
+
+
+async def _set_up(settings: Settings) -> None:
+    async with open_app(settings) as app:
+        bo = await known(app.store, "bo")
+        await set_password(app.store, "ann", bo, "seven tin whistles of Arklow")
+        bo = await known(app.store, "bo")
+        await set_up(app.store, bo)
+        await confirm(app.store, bo, await code(app, await coming(app.store, bo.id)))

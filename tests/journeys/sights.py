@@ -13,6 +13,7 @@ from uuid import UUID
 
 from playwright.async_api import Page, expect
 
+from remit.access.factor import coming, confirm, set_up
 from remit.access.invitations import invite, set_password
 from remit.access.people import add_member, known
 from remit.agents.spec import Connection
@@ -31,9 +32,11 @@ from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel
 from remit.webhooks.deliver import try_out
 from remit.webhooks.kept import add_webhook
+from tests.console.factors import code
 from tests.journeys.console import ANN, call, clerk, finish
 
 LONG = "pneumono" * 40  # one word that no line holds
+PASSWORD = "seven tin whistles of Arklow"
 EVIL = "<script>alert(1)</script>\u202e"
 RULES = """\
 groups: {finance: [ann, bo]}
@@ -109,6 +112,22 @@ def ticked(deed: str) -> Callable[[Page], Awaitable[None]]:
         await expect(page).to_have_url(re.compile("/runs/several"))
 
     return tick
+
+
+def in_two_steps(*then: str) -> Callable[[Page], Awaitable[None]]:
+    """Xia has typed the password; then, where it is given, a code and the button."""
+
+    async def step(page: Page) -> None:
+        await page.get_by_label("Name").fill("xia")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page).to_have_url(re.compile("/sign-in/code"))
+        if then:
+            await page.get_by_label("Code").fill(then[1])
+            await page.get_by_role("button", name=then[0]).click()
+            await expect(page.get_by_role("alert")).to_be_visible()
+
+    return step
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +229,25 @@ SIGHTS = (
     Sight("an invitation", "/join", "/join?key={invitation}", who=""),
     Sight("an invitation, a weak password", "/join", "/join?key={invitation}", sent("Set it"), who=""),
     Sight("an invitation, used", "/join", "/join?key=used", who=""),
+    Sight("a code is asked for", "/sign-in/code", "/sign-in", in_two_steps(), who=""),
+    Sight(
+        "a code is asked for, a wrong one",
+        "/sign-in/code",
+        "/sign-in",
+        in_two_steps("Sign in", "123"),
+        who="",
+    ),
     Sight("confirm", "/confirm", "/confirm", who="zoe"),
     Sight("confirm, refused", "/confirm", "/confirm", sent("Go on", Password="?"), who="zoe"),
     Sight("account", "/account", "/account"),
     Sight("account, with a password", "/account", "/account", who="zoe"),
+    Sight("a second factor, none", "/account/second", "/account/second", who="wim"),
+    Sight("a second factor, set up", "/account/second", "/account/second", who="vera"),
+    Sight("a second factor, there", "/account/second", "/account/second", who="xia"),
+    Sight(
+        "a second factor, new codes", "/account/second", "/account/second", sent("New recovery"), who="xia"
+    ),
+    Sight("ways in", "/settings/sign-in", "/settings/sign-in"),
     Sight("nothing there", "", "/nowhere"),
 )
 
@@ -268,7 +302,14 @@ async def seed(app: App) -> dict[str, str]:
     await remember(app.store, "clerk", "refund", "a rule", bounds, "ann", done, "a1")
     await go_away(app.store, "zoe", "ann", datetime.now(UTC) + timedelta(days=3))
     await add_member(app.store, "ann", "zoe", "approver")
-    await set_password(app.store, "ann", await known(app.store, "zoe"), "seven tin whistles of Arklow")
+    await set_password(app.store, "ann", await known(app.store, "zoe"), PASSWORD)
+    for name in ("vera", "wim", "xia"):
+        await add_member(app.store, "ann", name, "viewer")
+        await set_password(app.store, "ann", await known(app.store, name), PASSWORD)
+    xia = await known(app.store, "xia")
+    await set_up(app.store, await known(app.store, "vera"))
+    await set_up(app.store, xia)
+    await confirm(app.store, xia, await code(app, await coming(app.store, xia.id)))
     yan = await add_member(app.store, "ann", "yan", "builder")
     kept = await work.save(app, "desk", DESK, "ann", None)
     kept = await work.publish(app, "desk", "ann", kept.rev, f"the first {EVIL}")

@@ -19,7 +19,8 @@ from remit.store.store import Store
 LONGEST = 200  # characters of a name
 FIELDS = """
     people.id, people.name, people.shown, members.role, members.disabled_at, people.added_at, people.added_by,
-    people.password is not null as password
+    people.password is not null as password,
+    exists (select from factors where factors.person = people.id and confirmed_at is not null) as factor
 """
 FROM = "people join members on members.person = people.id"
 
@@ -36,6 +37,7 @@ class Member:
     added_at: datetime
     added_by: str
     password: bool  # whether they have one
+    factor: bool  # whether a code is asked of them beside it
 
     @property
     def rights(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from remit import settings
 from remit.access import people as kept
+from remit.access.factor import require, required, take_off
 from remit.access.invitations import invite, set_password
 from remit.access.passwords import LONGEST
 from remit.access.roles import MEANS
@@ -107,6 +108,61 @@ def password(
     perform(_password(name, link, as_json))
 
 
+@people.command("no-code")
+def no_code(name: Name, as_json: Json = False) -> None:
+    """Ask somebody for no code after the password any more: they have lost phone and recovery codes.
+
+    Example: remit people no-code bo@shop.example
+    """
+    perform(_no_code(name, as_json))
+
+
+@people.command("second-factor")
+def second_factor(
+    required: Annotated[
+        bool | None,
+        typer.Option(
+            "--require/--leave", help="Ask one of everybody who signs in by a password, or of nobody."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Whether everybody must have a second factor beside the password, and who has one. Who lacks it sets it up at their next
+    request, before anything else.
+
+    Examples:
+
+    remit people second-factor
+
+    remit people second-factor --require
+    """
+    perform(_second_factor(required, as_json))
+
+
+async def _no_code(name: str, as_json: bool) -> None:
+    async with open_here() as app:
+        one = await kept.known(app.store, name)
+        await take_off(app.store, me(), one, anywhere=True)
+        _told(await kept.known(app.store, name), as_json)
+
+
+async def _second_factor(wanted: bool | None, as_json: bool) -> None:
+    async with open_here() as app:
+        if wanted is not None:
+            await require(app.store, me(), wanted)
+        now, found = await required(app.store), await kept.list_members(app.store)
+    have = [one.name for one in found if one.factor]
+    if as_json:
+        print_json({"required": now, "have": have})
+        return
+    asked = (
+        "Everybody who signs in by a password must have one."
+        if now
+        else "Everybody may have one; nobody must."
+    )
+    console.print(Text(f"{asked} It has: {', '.join(have) or 'nobody'}."))
+
+
 async def _password(name: str, link: bool, as_json: bool) -> None:
     chosen = settings.load()
     if link:
@@ -168,7 +224,9 @@ async def _list(as_json: bool) -> None:
         return
     table = listing("name", "called", "may", "since", "", whole=("name", "may", "since"))
     for one in found:
-        note = "disabled" if one.disabled_at else "" if one.password else "no password"
+        note = (
+            "disabled" if one.disabled_at else "code" if one.factor else "" if one.password else "no password"
+        )
         table.add_row(
             Text(one.name), Text(one.shown), one.role, f"{one.added_at.astimezone():%d %b %Y}", note
         )

@@ -20,11 +20,14 @@ API = ("/api/", "/v1/", "/mcp", "/a2a/", "/ag-ui/")  # have guards of their own,
 OPEN = (
     "/enter",
     "/sign-in",
+    "/sign-in/code",
     "/join",
     "/leave",
     "/healthz",
 )  # what nobody need be signed in for, nor for /static/
 LARGEST = {True: 8_000_000, False: 20_000}  # bytes of a form, of who is signed in and of who is not
+# Where somebody may go who has to set a second factor up before anything else
+SETTING_UP = ("/account", "/confirm", "/leave", "/sign-in", "/workspaces", "/healthz", "/static")
 LOOKS = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "Content-Security-Policy": (
@@ -68,7 +71,8 @@ async def _passed(request: Request, call_next: Next) -> Response:
     if token := session_of(request):
         found = await signed_in(here(request).store, token)
         if found is not None:
-            request.state.who, request.state.rights = found.who, OF_ROLE[found.role]
+            request.state.who = found.who
+            request.state.rights = frozenset() if found.lacking else OF_ROLE[found.role]
             request.state.session, request.state.workspace = found, found.workspace
     if not api and (refused := _refused(request, request.state.session)):
         return refused
@@ -84,13 +88,20 @@ def _refused(request: Request, session: Session | None) -> Response | None:
         if len(said) > 12 or int(said) > LARGEST[session is not None]:
             return PlainTextResponse("That is too much at once.", 413)
     path = request.url.path
+    if session is not None and session.lacking and f"/{path.split('/')[1]}" not in SETTING_UP:
+        return _led(request, "/account/second")
     if session is not None or path in OPEN or path.startswith("/static/"):
         return None
-    if request.headers.get("HX-Request"):
-        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
     query = f"?{request.url.query}" if request.url.query else ""
     onward = f"?{urlencode({'next': path + query})}" if request.method == "GET" and path != "/" else ""
-    return RedirectResponse(f"/sign-in{onward}", 303)
+    return _led(request, "/sign-in", onward)
+
+
+def _led(request: Request, path: str, query: str = "") -> Response:
+    """To another page; where only a piece of one was asked for, the page around it goes there."""
+    if request.headers.get("HX-Request"):
+        return Response(status_code=401, headers={"HX-Redirect": path})
+    return RedirectResponse(f"{path}{query}", 303)
 
 
 def _own(request: Request, hosts: frozenset[str]) -> bool:

@@ -48,6 +48,7 @@ class Session:
     role: Role
     password: bool  # whether they have one
     fresh: bool  # whether they showed lately that it is they
+    lacking: bool  # whether they may do nothing here before they have a second factor
 
     @property
     def sure(self) -> bool:
@@ -88,11 +89,13 @@ async def signed_in(store: Store, token: str) -> Session | None:
             update sessions set seen_at = clock_timestamp()
             where token = %s and revoked_at is null and expires_at > clock_timestamp()
               and seen_at > clock_timestamp() - %s
-            returning id, who, proved_at, workspace
+            returning id, who, how, proved_at, workspace
         )
         select seen.id, people.name as who, workspaces.name as workspace, workspaces.title, members.role,
             people.password is not null as password, seen.proved_at > clock_timestamp() - %s as fresh,
-            count(*) over () > 1 as several
+            count(*) over () > 1 as several,
+            workspaces.second_factor and split_part(seen.how, ' ', 1) in ('password', 'invitation')
+                and not exists (select from factors where person = people.id and confirmed_at is not null) as lacking
         from seen
         join people on lower(people.name) = lower(seen.who)
         join members on members.person = people.id and members.disabled_at is null

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
+from remit.console.challenge import COOKIE as CHALLENGE
+from remit.console.challenge import LASTS as ASKED_FOR
+from remit.console.challenge import challenge
 from remit.console.session import COOKIE, KNOWN, KNOWN_FOR, LASTS, know, sign_in, sign_out
 from remit.console.show import here
 
@@ -29,6 +32,21 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def challenge_of(request: Request) -> str:
+    """What a browser keeps while a code is asked for."""
+    return request.cookies.get(named(request, CHALLENGE), "")
+
+
+async def go_on(request: Request, who: str, how: str, onward: str = "/") -> Response:
+    """Whoever has shown their password: they are signed in, or asked for a code where they have a second factor."""
+    token = await challenge(here(request).store, who, how, local(onward))
+    if not token:
+        return await let_in(request, who, how, onward)
+    response = RedirectResponse("/sign-in/code", 303)
+    _set(request, response, CHALLENGE, token, int(ASKED_FOR.total_seconds()))
+    return response
+
+
 async def let_in(request: Request, who: str, how: str, onward: str = "/") -> Response:
     """Sign somebody in, in place of whoever was signed in here."""
     store = here(request).store
@@ -38,15 +56,15 @@ async def let_in(request: Request, who: str, how: str, onward: str = "/") -> Res
     _set(request, response, COOKIE, token, int(LASTS.total_seconds()))
     mark = await know(store, mark_of(request), who)
     _set(request, response, KNOWN, mark, int(KNOWN_FOR.total_seconds()))
+    if challenge_of(request):
+        _forget(request, response, CHALLENGE)
     return response
 
 
 async def let_out(request: Request) -> Response:
     await sign_out(here(request).store, session_of(request))
     response = RedirectResponse("/sign-in", 303, headers={"Clear-Site-Data": '"cache", "storage"'})
-    response.delete_cookie(
-        named(request, COOKIE), secure=request.app.state.secure, httponly=True, samesite="strict"
-    )
+    _forget(request, response, COOKIE)
     return response
 
 
@@ -55,6 +73,12 @@ def local(path: str) -> str:
     parts = urlsplit(path)
     here_only = path.startswith("/") and not path.startswith("//") and not parts.netloc and not parts.scheme
     return path if here_only and "\\" not in path and path.isprintable() else "/"
+
+
+def _forget(request: Request, response: Response, cookie: str) -> None:
+    response.delete_cookie(
+        named(request, cookie), secure=request.app.state.secure, httponly=True, samesite="strict"
+    )
 
 
 def _set(request: Request, response: Response, cookie: str, value: str, lasts: int) -> None:

@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from remit.access.factor import factor_of
 from remit.access.invitations import set_password
 from remit.access.people import known
 from remit.access.roles import MEANS
 from remit.console.pages.sign_in import prove
 from remit.console.session import Session, end_sessions, sessions_of
 from remit.console.show import here, page
-from remit.console.signing import let_in
+from remit.console.signing import go_on
 from remit.errors import Busy, UserError
 
 router = APIRouter()
@@ -41,7 +42,7 @@ async def change_password(
             wrong = {"again": "That is another one."}
         else:
             await set_password(store, session.who, await known(store, session.who), password)
-            return await let_in(request, session.who, "password", "/account")
+            return await go_on(request, session.who, "password", "/account")
     except Busy as error:
         wrong, status = {"current": str(error)}, 429
     except UserError as error:
@@ -65,12 +66,14 @@ async def end(request: Request, id: int) -> Response:
 
 async def _page(request: Request, wrong: dict[str, str] | None = None, status: int = 200) -> HTMLResponse:
     session: Session = request.state.session
+    store = here(request).store
     return page(
         request,
         "account.html",
         status,
         session=session,
         means=MEANS[session.role],
-        sessions=await sessions_of(here(request).store, session.who),
+        factor=await factor_of(store, (await known(store, session.who)).id),
+        sessions=await sessions_of(store, session.who),
         wrong=wrong or {},
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from remit.access.factor import take_off
 from remit.access.invitations import invite
 from remit.access.people import Member, add_member, disable, enable, list_members, member_of, set_role
 from remit.access.roles import MEANS
@@ -70,6 +71,15 @@ async def link(request: Request, id: int) -> Response:
         return await _one(request, one, link=await _link(request, one))
     except UserError as error:
         return await _one(request, one, wrong=str(error), status=422)
+
+
+@router.post("/settings/people/{id}/factor", dependencies=WRITE)
+async def no_factor(request: Request, id: int) -> Response:
+    """No code is asked of them any more: they have lost what counted it."""
+    require_sure(request)
+    one = await member_of(here(request).store, id)
+    await take_off(here(request).store, request.state.who, one)
+    return RedirectResponse(f"/settings/people/{id}", 303)
 
 
 @router.post("/settings/people/{id}/sessions/all/end", dependencies=WRITE)

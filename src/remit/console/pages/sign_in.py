@@ -13,9 +13,10 @@ from remit.access.invitations import accept, invited
 from remit.access.passwords import fits, hashed, old
 from remit.access.people import arrive
 from remit.access.tries import forgive, try_once
+from remit.console.challenge import answer, challenged
 from remit.console.session import Door, knows
 from remit.console.show import here, page
-from remit.console.signing import address_of, let_in, let_out, local, mark_of
+from remit.console.signing import address_of, challenge_of, go_on, let_in, let_out, local, mark_of
 from remit.errors import Busy, UserError
 from remit.store.store import Store
 
@@ -48,11 +49,35 @@ async def sign_in(request: Request, name: Typed = "", password: Typed = "", next
     """The same answer, as late, whether there is nobody of that name, or the password is another one."""
     try:
         if who := await prove(request, name, password):
-            return await let_in(request, who, "password", next)
+            return await go_on(request, who, "password", next)
         wrong, status = NO, 401
     except Busy as error:
         wrong, status = str(error), 429
     return page(request, "sign_in.html", status, name=name[:200], next=local(next), wrong={"": wrong})
+
+
+@router.get("/sign-in/code")
+async def ask_code(request: Request) -> Response:
+    if (asked := await challenged(here(request).store, challenge_of(request))) is None:
+        return RedirectResponse("/sign-in", 303)
+    return page(request, "code.html", name=asked.who, wrong={})
+
+
+@router.post("/sign-in/code")
+async def take_code(request: Request, code: Typed = "") -> Response:
+    """The second step, after the password."""
+    store, token = here(request).store, challenge_of(request)
+    if (asked := await challenged(store, token)) is None:
+        return RedirectResponse("/sign-in", 303)
+    try:
+        if how := await answer(store, token, code, mark_of(request), address_of(request)):
+            return await let_in(request, asked.who, how, asked.onward)
+        wrong, status = "That is no code of now, or it was used already.", 401
+    except Busy as error:
+        wrong, status = str(error), 429
+    if await challenged(store, token) is None:
+        return RedirectResponse("/sign-in", 303)
+    return page(request, "code.html", status, name=asked.who, wrong={"code": wrong})
 
 
 @router.get("/join")
@@ -72,7 +97,7 @@ async def set_password(
         who = await accept(store, key, password)
     except UserError as error:
         return page(request, "join.html", 422, name=name, key=key, wrong={"password": str(error)})
-    return await let_in(request, who, "invitation")
+    return await go_on(request, who, "invitation")
 
 
 @router.post("/leave")
@@ -90,7 +115,7 @@ async def confirm(request: Request, password: Typed = "", next: Typed = "/") -> 
     """Show that it is you still, before what changes who may do what."""
     try:
         if who := await prove(request, request.state.who, password):
-            return await let_in(request, who, "password", next)
+            return await go_on(request, who, "password", next)
         wrong, status = "That is not your password.", 401
     except Busy as error:
         wrong, status = str(error), 429
