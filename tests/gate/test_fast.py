@@ -207,6 +207,10 @@ CONDITIONS = (
     "args.amount && has(args.note)", "(run.untrusted && has(args.note)) && args.note == 'b'", "has(args.note) || run.untrusted", "true", "false",
     "'note' in args && args.amount == 7", "run.counts.pay > 1", "run.counts[args.note] > 1", "size(run) == 3", "person.id == 'ann'",
     "order.total > 5", "inputs.mail == 'm'", "evidence.note == 'grant'", "size(labels.read) == 0", "has(args.amount) && !has(args.amount)",
+    "evidence.note != 'unvouched'", "evidence.note in ['grant', 'record'] && !(evidence.to in ['grant'])", "'grant' == evidence['note']",
+    "!(evidence.to == 'unvouched') && has(args.note)", "evidence.to in []", "evidence.to in ['grant', args.note]", "evidence['[]'] == 'grant'",
+    "evidence.to == evidence.note", "evidence.to in ['grant', 'record'] && evidence.note != 'unvouched' && run.untrusted",
+    "evidence.to != 'grant' && evidence.to == 'grant'", "has(evidence.to) && evidence.to == 'grant'", "evidence.exists(evidence, evidence == 'to')",
     "args.exists(run, run == 'note')", "run.untrusted && run.untrusted == false", "has(order.total) && has(args.amount)",
 )  # fmt: skip
 values = st.sampled_from([1, 2.5, 7, "five", "b", "pay", True, None])
@@ -222,7 +226,10 @@ facts = st.fixed_dictionaries(
         ),
         "person": st.just({"id": "ann"}),
         "inputs": st.just({"mail": "m"}),
-        "evidence": st.just({"note": "grant"}),
+        "evidence": st.dictionaries(
+            st.sampled_from(["note", "to", "[]"]),
+            st.sampled_from(["grant", "record", "unvouched"]) | st.just(7),
+        ),
         "labels": st.just({"read": []}),
         "order": st.dictionaries(st.just("total"), values),
     }

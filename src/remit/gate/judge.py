@@ -83,27 +83,43 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
         return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
     known = _known(proposal, facts, rules, evidence) if matching else {}
     first = rules.first(proposal.tool, known) if matching else None
+    if first is not None and first < len(matching):
+        return _held(matching[first], matching, known, evidence)
     missed: list[str] = []  # what would have allowed it
-    for place, compiled in enumerate(matching):
+    for compiled in matching:
         rule = compiled.rule
-        if first is not None and place != first and rule.decision != "allow":
+        if first is not None and rule.decision != "allow":
             continue  # it does not hold
-        held = compiled.holds(known) if first is None else place == first
+        held = compiled.holds(known) if first is None else False
         # What cannot be decided stops: an allow does not hold, an ask or a deny does.
         doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
         if rule.decision == "allow":
             if held is True:
-                return Verdict("allow", rule.name, (), evidence)
+                return _held(compiled, matching, known, evidence)
             missed.append(" ".join(["not allowed:", _why_not(rule), *(f"({words})" for words in doubt)]))
         elif held is not False:
-            found = Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence, terms=rule.terms)
-            if compiled.above and rule.decision == "ask":
-                return _and_below(found, compiled, matching, known)
-            return found
+            return _held(compiled, matching, known, evidence, doubt)
     reasons = tuple(missed) or ("no rule allows it",)
     if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
         return Verdict("deny", "no rule matches", reasons, evidence)
     return Verdict("ask", "no rule matches", reasons, evidence)
+
+
+def _held(
+    compiled: Compiled,
+    matching: Sequence[Compiled],
+    known: Mapping[str, Json],
+    evidence: Mapping[str, str],
+    doubt: tuple[str, ...] = (),
+) -> Verdict:
+    """What the first rule that holds says, or that cannot be decided and does not allow."""
+    rule = compiled.rule
+    if rule.decision == "allow":
+        return Verdict("allow", rule.name, (), evidence)
+    found = Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence, terms=rule.terms)
+    return (
+        _and_below(found, compiled, matching, known) if compiled.above and rule.decision == "ask" else found
+    )
 
 
 def _and_below(
