@@ -1,6 +1,8 @@
-"""How fast the pages of runs answer with a million runs stored: every filter, its first page and one far back.
+"""How fast the pages of runs answer with a million runs stored: every filter, its first page and one far back; and the page of
+a run that is long, by who looks at it first and by who looks again.
 
     python -m bench.console --runs 1000000
+    python -m bench.console --runs 0 --events 10000 100000
 
 Times are of the server alone, in this process: the request is handed to it without a network.
 """
@@ -10,22 +12,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg
 from psycopg import sql
+from pydantic_core import to_json
 
 from bench import figures
 from bench.database import drop, fresh, running
+from remit.access.people import arrive
 from remit.app import App, open_app
 from remit.console.server import make_server
 from remit.console.session import Door
+from remit.journal.events import Started
 from remit.journal.search import Place
 from remit.settings import Settings
+from remit.store.guest import DEFAULT
 
 PORT = 7700
 FILL = """
@@ -104,27 +111,87 @@ async def measure(app: App, runs: int) -> None:
         print(f"{'today':38} {await timed(browser, {}, '/')}", flush=True)
 
 
+async def lengthen(app: App, events: int) -> UUID:
+    """A run of about so many events, as an agent makes them: it thinks, is judged, reads or acts."""
+    run, steps = uuid4(), events // 4
+    await app.journal.append(run, 0, [Started(goal="go through all orders", agent="clerk", spec={})])
+    now, words = datetime.now(UTC), "the customer wrote that the parcel came late, and asks for a word. " * 5
+    rows: list[tuple[UUID, int, datetime, str, str]] = []
+    for step in range(1, steps + 1):
+        call, seq, acts = f"{step}.1", len(rows) + 2, step % 10 == 0
+        effect, tool = ("egress", "send_mail") if acts else ("read", "look_up")
+        wish = {"id": call, "tool": tool, "args": {"order": f"W{step}", "text": words if acts else ""}}
+        taken = {"input_tokens": 2000, "output_tokens": 80, "cost": "0.0021", "seconds": 1.7}
+        thought = {"model": "m", "text": words, "calls": [wish], **taken}
+        judged = {"call_id": call, "tool": tool, "effect": effect, "decision": "allow", "rule": "true"}
+        found = {
+            "call_id": call,
+            "tool": tool,
+            "effect": effect,
+            "result": {"order": step, "note": words},
+            "seconds": 0.2,
+        }
+        told = [
+            ("answered", thought),
+            ("judged", judged),
+            ("intended", {"call_id": call, "key": call}),
+            ("acted", found),
+        ]
+        rows += [(run, seq + at, now, kind, to_json(body).decode()) for at, (kind, body) in enumerate(told)]
+    async with app.store.pool.connection() as connection:
+        async with connection.cursor().copy("copy events (run, seq, at, type, body) from stdin") as copy:
+            for row in rows:
+                await copy.write_row(row)
+        await connection.execute("update runs set seq = %s where id = %s", (len(rows) + 1, run))
+    return run
+
+
+async def measure_long(app: App, lengths: list[int]) -> None:
+    door = Door("bench")
+    server = make_server(app, door, PORT)
+    headers = {"sec-fetch-site": "same-origin"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(server), base_url=f"http://127.0.0.1:{PORT}", headers=headers
+    ) as browser:
+        await browser.get("/enter", params={"key": door.key})
+        for events in lengths:
+            run = await lengthen(app, events)
+            path = f"/runs/{run}"
+            first = await timed(browser, {}, path, before=lambda: app.within(DEFAULT).gists.kept.clear())
+            print(f"a run of {events:7,} events, by who looks first  {first}", flush=True)
+            for name, query in (("again", {}), ("from its middle", {"event": events // 2})):
+                print(f"{'':30} {name:15}  {await timed(browser, query, path)}", flush=True)
+
+
 async def timed(
-    browser: httpx.AsyncClient, query: dict[str, object], path: str = "/runs", times: int = 11
+    browser: httpx.AsyncClient,
+    query: Mapping[str, object],
+    path: str = "/runs",
+    times: int = 11,
+    before: Callable[[], None] = lambda: None,
 ) -> str:
     took = []
     for _ in range(times):
+        before()
         begun = perf_counter()
         answer = await browser.get(f"{path}?{urlencode(query)}")
         took.append(1000 * (perf_counter() - begun))
         assert answer.status_code == 200, answer.text
-    rows = answer.text.count('<td class="goal">')
+    rows = answer.text.count('<td class="goal">') + answer.text.count('<li id="e')
     return f"median {statistics.median(took):7.1f} ms  slowest {max(took):7.1f} ms  {rows:3} rows"
 
 
-async def main(runs: int) -> None:
+async def main(runs: int, lengths: list[int]) -> None:
     async with running() as address:
         url = await fresh(address, "bench_console")
         async with open_app(Settings(database_url=url, data_dir=figures.SCRATCH / "console")) as app:
-            begun = perf_counter()
-            await fill(url, runs)
-            print(f"{runs:,} runs stored in {perf_counter() - begun:.0f} s", flush=True)
-            await measure(app, runs)
+            await arrive(app.store, "bench")
+            if runs:
+                begun = perf_counter()
+                await fill(url, runs)
+                print(f"{runs:,} runs stored in {perf_counter() - begun:.0f} s", flush=True)
+                await measure(app, runs)
+            await measure_long(app, lengths)
         await drop(address, "bench_console")
 
 
@@ -133,4 +200,6 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=1_000_000)
-    asyncio.run(main(parser.parse_args().runs))
+    parser.add_argument("--events", type=int, nargs="*", default=[300, 10_000, 100_000], help="of a long run")
+    given = parser.parse_args()
+    asyncio.run(main(given.runs, given.events))

@@ -23,6 +23,7 @@ from remit.agents.workspace import Workspace, hours
 from remit.connections.kept import resolved
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.feed import Feed, Feeds
+from remit.gist import Gists
 from remit.journal.cut import take_over
 from remit.journal.events import (
     Acted,
@@ -50,6 +51,7 @@ from remit.secrets import open_secrets, require_secrets
 from remit.settings import Settings
 from remit.steering import Steering
 from remit.store.store import Store, open_store
+from remit.tail import Tails
 from remit.tools.mcp.session import Sessions
 from remit.tools.secrets import Resources
 from remit.tools.thread import in_thread
@@ -77,6 +79,8 @@ class App(Steering):
     turns: Turns = field(init=False)
     openings: Openings = field(init=False)
     feeds: Feeds = field(init=False)  # of runs that somebody watches
+    gists: Gists = field(init=False)  # of runs that somebody looked at lately
+    tails: Tails = field(init=False)  # of runs whose page is open
     rulebook: Rulebook = field(init=False)
     host: App | None = None  # of a guest's: that advances its runs. None: it is in Remit's own hands
     _begun: dict[UUID, tuple[list[Event], float]] = field(default_factory=dict)  # just begun here, and when
@@ -84,6 +88,8 @@ class App(Steering):
 
     def __post_init__(self) -> None:
         self.feeds = Feeds(self.store, self.journal)
+        self.gists = Gists(self.store)
+        self.tails = Tails(self.store, self.gists)
         if self.host is not None:
             self.turns, self.openings = self.host.turns, self.host.openings
             self.rulebook = self.host.rulebook

@@ -41,7 +41,6 @@ class Feed:
     state: State = field(default_factory=State)
     queued: str = ""  # for what it stands in line
     fragments: dict[int, str] = field(default_factory=dict)  # event's number -> as the page shows it
-    last_head: tuple[int, str] = (0, "")
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)  # by this process, just now
     speech: tuple[int, str] = (0, "")  # after how many answers; what has been said of the next one
@@ -51,6 +50,10 @@ class Feed:
     @property
     def over(self) -> bool:
         return self.state.finished is not None
+
+    @property
+    def version(self) -> int:
+        return self.state.seq
 
     @property
     def rests(self) -> bool:
@@ -76,12 +79,6 @@ class Feed:
         if event.seq not in self.fragments:
             self.fragments[event.seq] = make(event, self.state)
         return self.fragments[event.seq]
-
-    def head(self, make: Callable[[Feed], str]) -> str:
-        """How the run stands now, made once for all who ask between two events."""
-        if self.last_head[0] != self.state.seq:
-            self.last_head = (self.state.seq, make(self))
-        return self.last_head[1]
 
     async def follow(self, after: int = 0, quiet: float = QUIET) -> AsyncGenerator[Event | Said | None]:
         """Each event after that number as it happens, until the run has ended, and what the model says meanwhile where this

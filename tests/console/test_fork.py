@@ -168,8 +168,8 @@ async def test_two_runs_stand_side_by_side_with_where_they_part(app: App, browse
     assert page.count("Here they part") == 1
     parts = page[page.index('id="parts"') : page.index("What differs", page.index('id="parts"'))]
     assert "charge" in parts
-    assert f'href="/runs/{one}?events=' in parts
-    assert f'href="/runs/{two}?events=' in parts
+    assert f'href="/runs/{one}?event=' in parts
+    assert f'href="/runs/{two}?event=' in parts
     assert "calls.charge.args.amount" in page
     assert "five" in page
     assert "seven" in page

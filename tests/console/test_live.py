@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
+from decimal import Decimal
 from uuid import UUID
 
 import httpx
@@ -16,6 +18,9 @@ from remit.console.pages import live as live_page
 from remit.console.session import sign_in, sign_out
 from remit.feed import Feeds
 from remit.journal.events import Event
+from remit.models.model import Answer, Usage
+from remit.testing import ScriptedModel
+from tests.agents.test_loop import agent, call, finish
 from tests.console.test_runs import EVIL, SAFE, done, shown, text, waiting
 
 
@@ -30,6 +35,14 @@ def messages(stream: str) -> list[tuple[str, str]]:
 
 def told(stream: str) -> list[int]:
     return [seq for _, data in messages(stream) for seq in shown(data)]
+
+
+async def until(stream: AsyncGenerator[str], words: str) -> str:
+    """The first message that has them."""
+    async for message in stream:
+        if words in message:
+            return message
+    raise AssertionError(f"the stream ended without {words}")
 
 
 async def end(app: App, run: UUID) -> None:
@@ -98,6 +111,49 @@ async def test_many_viewers_of_a_run_are_one_reader_that_leaves_with_the_last(
     assert not feeds.open
     assert feed.task is not None
     await asyncio.wait([feed.task])
+
+
+async def test_who_is_far_behind_gets_what_is_not_held_any_more(app: App, browser: httpx.AsyncClient) -> None:
+    run = await waiting(app)
+    here = app.within("default")
+    async with here.tails.watched(run, live_page.fragment) as tail:
+        held = len(await app.journal.read(run))
+        await end(app, run)
+        await tail.look()
+        assert tail.pieces[0].seq == held + 1
+        assert list(here.tails.open) == [run]
+        answer = await browser.get(f"/runs/{run}/live")
+        assert told(answer.text) == [event.seq for event in await app.journal.read(run)]
+    assert not here.tails.open
+
+
+async def test_runs_below_are_told_of_as_they_are_begun_and_end(app: App, browser: httpx.AsyncClient) -> None:
+    spec = {"name": "scout", "tools": ["tests.agents.world"], "reflect": False, "model": "scripted-child"}
+    turn = Answer(calls=(finish(),), usage=Usage(700, 0, cost=Decimal("0.25")), finish="calls")
+    app.models["scripted-child"] = ScriptedModel([turn], by_turn=True)
+    script = [[call("delegate", agent="scout", task="look W1 up")], [finish()]]
+    model = ScriptedModel(script, by_turn=True)
+    run = await app.start(agent(team=[spec]), EVIL, model=model)
+    here = app.within("default")
+    async with here.tails.watched(run, live_page.fragment) as tail:
+        assert tail.below == ()
+        stream = live_page.sent(app.within("default"), run, 1, await sign_in(app.store, "ann"))
+        async with aclosing(stream) as told_to:
+            assert (await anext(told_to)).startswith("retry")
+            await app.advance(run)
+            await tail.look()
+            begun = await until(told_to, '<div class="branch">')
+            ((_, row),) = tail.below
+            assert 'id="below"' in begun
+            assert f'href="/runs/{row.id}"' in begun
+            assert SAFE in begun
+            assert "<script>" not in begun
+            await app.advance(row.id)
+            await tail.look()
+            ended = await until(told_to, "$0.25")  # though nothing is new in the journal of the run itself
+            assert "cannot verify" in ended
+    page = await text(browser, f"/runs/{run}")
+    assert "$0.25" in page
 
 
 async def test_what_is_sent_is_no_markup_either(app: App, browser: httpx.AsyncClient) -> None:

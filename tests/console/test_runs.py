@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +14,8 @@ import pytest
 
 from remit.app import App
 from remit.console.pages import timeline
-from remit.journal.events import Answered, Event, Person
+from remit.gist import BARS, Gist
+from remit.journal.events import Person
 from remit.journal.facts import facts_of
 from remit.journal.state import fold
 from remit.models.model import Answer, ToolCall, Usage
@@ -344,6 +344,55 @@ async def test_a_long_run_is_shown_in_parts_that_leave_nothing_out(
     assert shown(await text(browser, f"/runs/{run}{after[1]}"))[0] == shown(page)[-1] + 1
 
 
+async def test_what_comes_before_is_put_there_without_the_page_and_nothing_twice(
+    app: App, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "MOST", 3)
+    run = await begun(app, [call("look_up", order="W1")], [call("look_up", order="W2")], [finish()])
+    every = [event.seq for event in await app.journal.read(run)]
+
+    async def gathered(side: str, page: str) -> list[int]:
+        seen = shown(page)
+        while way := re.search(rf'hx-get="([^"]*part={side})"', page):
+            page = await text(browser, html.unescape(way[1]))
+            assert "<html" not in page
+            assert f'<p id="{side}" hx-swap-oob="true">' in page
+            seen = shown(page) + seen if side == "before" else seen + shown(page)
+        return seen
+
+    assert await gathered("before", await text(browser, f"/runs/{run}")) == every
+    assert await gathered("after", await text(browser, f"/runs/{run}?events=1")) == every
+
+
+async def test_a_link_to_any_event_lands_where_it_is_shown(
+    app: App, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline, "MOST", 3)
+    run = await begun(app, [call("look_up", order="W1")], [call("look_up", order="W2")], [finish()])
+    every = [event.seq for event in await app.journal.read(run)]
+    for seq in every:
+        assert seq in shown(await text(browser, f"/runs/{run}?event={seq}"))
+    for beyond in ("event=99999", "events=99999", "event=-4", "events=2&until=1"):
+        assert set(shown(await text(browser, f"/runs/{run}?{beyond}"))) <= set(every)
+    why = await text(browser, f"/runs/{run}/why/1.1")
+    assert f'href="/runs/{run}?event=2#e2"' in why
+    live = "hx-sse:connect"
+    assert f'{live}="/runs/{run}' not in await text(browser, f"/runs/{await waiting(app)}?events=1")
+
+
+async def test_the_page_of_a_long_run_reads_what_it_shows_and_not_the_whole_journal(
+    app: App, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await done(app)
+
+    async def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("read whole")
+
+    monkeypatch.setattr(app.journal, "read", never)
+    monkeypatch.setattr(app.within("default").journal, "read", never)
+    assert shown(await text(browser, f"/runs/{run}"))
+
+
 async def test_what_was_delegated_stands_below_its_run(app: App, browser: httpx.AsyncClient) -> None:
     child = {"name": "scout", "tools": ["tests.agents.world"], "reflect": False, "model": "scripted-child"}
     app.models["scripted-child"] = ScriptedModel([[finish()]], by_turn=True)
@@ -381,27 +430,22 @@ async def test_tokens_are_drawn_by_step_and_stand_in_a_table_too(
 
 
 def test_many_steps_share_bars_and_none_is_left_out() -> None:
-    run, now = uuid4(), datetime.now(UTC)
-    events = [
-        Event(run, seq, now, Answered(model="m", input_tokens=seq, cost=Decimal(seq)))
-        for seq in range(1, 151)
-    ]
-    found = timeline.chart(events)
-    assert len(found.bars) <= timeline.BARS
+    gist = Gist(uuid4())
+    for seq in range(1, 151):
+        gist.count(seq, "answered", {"input_tokens": seq, "cost": str(seq)})
+    found = timeline.chart(gist.steps)
+    assert len(found.bars) <= BARS
     assert sum(bar.tokens for bar in found.bars) == sum(range(1, 151))
     assert sum(bar.cost for bar in found.bars) == sum(range(1, 151))
-    assert [found.bars[0].name, found.bars[-1].name] == ["steps 1 to 3", "steps 148 to 150"]
+    assert [found.bars[0].name, found.bars[-1].name] == ["steps 1 to 4", "steps 149 to 150"]
 
 
 def test_what_a_guardian_costs_counts_with_the_step_that_it_looks_at() -> None:
-    run, now = uuid4(), datetime.now(UTC)
-    bodies = [
-        Answered(model="m", input_tokens=10),
-        Answered(model="g", input_tokens=5, purpose="guard"),
-        Answered(model="m", input_tokens=20),
-    ]
-    found = timeline.chart([Event(run, seq, now, body) for seq, body in enumerate(bodies, 1)])
-    assert [bar.tokens for bar in found.bars] == [15, 20]
+    gist = Gist(uuid4())
+    gist.count(1, "answered", {"input_tokens": 10})
+    gist.count(2, "answered", {"input_tokens": 5, "purpose": "guard"})
+    gist.count(3, "answered", {"input_tokens": 20})
+    assert [bar.tokens for bar in timeline.chart(gist.steps).bars] == [15, 20]
 
 
 async def test_a_run_in_line_is_shown_as_queued_with_what_it_waits_for(

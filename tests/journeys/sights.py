@@ -167,6 +167,7 @@ SIGHTS = (
     Sight("run, waits", "/runs/{prefix}", "/runs/{waiting}"),
     Sight("run, paused, of long words", "/runs/{prefix}", "/runs/{paused}"),
     Sight("run, with runs below it", "/runs/{prefix}", "/runs/{parent}"),
+    Sight("run, from its third event on", "/runs/{prefix}", "/runs/{done}?events=3"),
     Sight("run, unknown", "/runs/{prefix}", "/runs/12345678"),
     Sight("cancel?", "/runs/{prefix}/{deed}/sure", "/runs/{waiting}/cancel/sure"),
     Sight("resume?", "/runs/{prefix}/{deed}/sure", "/runs/{paused}/resume/sure"),

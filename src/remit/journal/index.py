@@ -25,6 +25,7 @@ class RunRow:
     created_at: datetime
     updated_at: datetime
     cost: Decimal | None = None  # in US dollars, once it has ended or waits for a person
+    seconds: float | None = None  # of work, then; where it is asked for
 
 
 @dataclass(frozen=True, slots=True)

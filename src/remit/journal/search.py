@@ -222,7 +222,8 @@ async def descendants(store: Store, run: UUID, limit: int = 200) -> list[tuple[U
             union all
             select runs.id, runs.parent, depth + 1, runs.created_at from runs join below on runs.parent = below.id
         )
-        select below.parent, runs.id, agent, goal, person, status, runs.created_at, updated_at
+        select below.parent, runs.id, agent, goal, person, status, runs.created_at, updated_at,
+            case when marks is not null then coalesce(cost, 0) end, case when marks is not null then coalesce(seconds, 0) end
         from below join runs on runs.id = below.id order by depth, below.created_at, below.id limit %(limit)s
     """
     async with store.pool.connection() as connection:

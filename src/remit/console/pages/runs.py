@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -16,15 +15,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.agents.report import effects
 from remit.app import App
-from remit.console.pages.timeline import chart, entries, part_of
+from remit.console.pages import timeline
+from remit.console.pages.timeline import chart, entries, window
 from remit.console.show import here, needs, page, require
 from remit.dispatch import open_dispatch
 from remit.errors import NotWaiting, UnknownName, UserError
-from remit.journal.events import Event
+from remit.gist import Gist, around
+from remit.gist import standing as stands
 from remit.journal.facts import HAPPENED
 from remit.journal.limits import in_line
-from remit.journal.search import OPEN, STATES, Found, Place, Wanted, agents_known, descendants, place, search
-from remit.journal.state import State, fold
+from remit.journal.search import OPEN, STATES, Found, Place, Wanted, agents_known, place, search
+from remit.journal.state import State
+from remit.journal.window import between
+from remit.tail import tree
 from remit.tools.registry import installed, resolve
 
 router = APIRouter(dependencies=[needs("runs:read")])
@@ -144,38 +147,48 @@ async def newer_runs(request: Request, since: str) -> HTMLResponse:
 
 
 @router.get("/runs/{prefix}")
-async def run(request: Request, prefix: str, events: int = 0) -> Response:
-    """`events`: from which event on, where there are more than a page holds."""
+async def run(
+    request: Request, prefix: str, events: int = 0, until: int = 0, event: int = 0, part: str = ""
+) -> Response:
+    """`events`: from which event on, `until` which, where there are more than a page holds; `event`: one that is to be among
+    them. `part`: only these, put before or behind what a page shows already."""
     app = here(request)
     found = await app.find(prefix)
     if str(found) != prefix:
         return RedirectResponse(f"/runs/{found}", 303)
-    told = await app.journal.read(found)
-    state = fold(told)
-    shown = part_of(told, events)
-    return page(
-        request,
-        "run.html",
-        **standing(found, told, state, (await in_line(app.store, [found])).get(found, "")),
-        part=shown,
-        entries=entries(shown.events, state),
-        chart=chart(told),
-        below=await descendants(app.store, found),
-        live=not shown.after and state.finished is None,
-    )
+    async with app.gists.of(found) as gist:
+        seen = window(gist.state.seq, events, event, until)
+        shown = await between(app.store, found, seen.first - 1, seen.last)
+        values: dict[str, Any] = {
+            "run": found,
+            "part": seen,
+            "entries": entries(shown, await around(app.store, gist, shown)),
+            "live": not seen.after and gist.state.finished is None,
+            "appends": gist.state.finished is not None or seen.top > seen.last + timeline.MOST,
+        }
+        if part in ("before", "after"):
+            return page(request, "window.html", **values, side=part)
+        values |= head(gist, await stands(app.store, gist))
+        values["queued"] = (await in_line(app.store, [found])).get(found, "")
+        below = gist.delegated
+        values["below"] = await tree(app.store, app.gists, found) if below else ()
+        return page(request, "run.html", **values, side="")
 
 
-def standing(run: UUID, told: Sequence[Event], state: State, queued: str) -> dict[str, Any]:
+def head(gist: Gist, state: State) -> dict[str, Any]:
     """What the head of the page needs, which changes while the run goes on."""
     return {
-        "run": run,
+        "run": gist.run,
         "state": state,
         "started": state.started,
-        "told": told,
+        "begun_at": gist.begun_at,
+        "last_at": gist.last_at,
+        "earlier": len(gist.effects) - len(state.effects),
+        "chart": chart(gist.steps),
         "did": [(call.call.id, did) for call, did in zip(state.effects, effects(state), strict=True)],
-        "queued": queued,
         "deeds": possible(state),
         "oob": False,
+        "queued": "",
     }
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from remit.console.show import plain
+from remit.gist import Step, Steps
 from remit.journal.events import (
     Acted,
     Amended,
@@ -30,8 +31,7 @@ from remit.journal.state import State
 from remit.said import Part, said
 from remit.waiting import vouching
 
-MOST = 400  # events on a page
-BARS = 60  # in a chart; more steps than that share one
+MOST = 100  # events on a page
 LOUD = ("asked", "amended", "replied", "nudged")  # what the eye should find
 
 
@@ -60,25 +60,33 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Some of a run's events, and from which the ones before and after begin."""
+    """Which of a run's events a page shows, first and last included."""
 
-    events: Sequence[Event]
-    before: int | None
-    after: int | None
+    first: int
+    last: int
+    top: int  # the run's last
+
+    @property
+    def before(self) -> int | None:
+        """Where the window before this one begins."""
+        return max(self.first - MOST, 1) if self.first > 1 else None
+
+    @property
+    def after(self) -> int | None:
+        return self.last + 1 if self.last < self.top else None
 
 
-def part_of(events: Sequence[Event], first: int = 0) -> Window:
-    """From event `first` on; without it the end, which is what people come for."""
-    begin = max(len(events) - MOST, 0) if first <= 0 else min(first - 1, max(len(events) - 1, 0))
-    shown = events[begin : begin + MOST]
-    after = begin + len(shown)
-    return Window(
-        shown, max(begin - MOST, 0) + 1 if begin else None, after + 1 if after < len(events) else None
-    )
+def window(top: int, first: int = 0, around: int = 0, until: int = 0) -> Window:
+    """From event `first` on, or so that event `around` is in it; without either the end, which is what people come for. Not
+    beyond `until`."""
+    if around > 0:
+        first = min(max(around - MOST // 4, 1), max(top - MOST + 1, 1))
+    begin = max(top - MOST + 1, 1) if first <= 0 else min(first, max(top, 1))
+    return Window(begin, min(begin + MOST - 1, until if until > 0 else top, top), top)
 
 
 def entries(events: Sequence[Event], state: State) -> list[Entry]:
-    """`state` is of all events of the run, so that a call is told with what its references stand for."""
+    """`state` has the calls of these events, and what those refer to: a call is told with what its references stand for."""
     return [entry(event, state) for event in events]
 
 
@@ -197,33 +205,12 @@ class Chart:
         return sum((bar.cost for bar in self.bars), Decimal(0))
 
 
-def chart(events: Sequence[Event]) -> Chart:
+def chart(steps: Steps) -> Chart:
     """Tokens, money and time by step; what stands beside a step (a guardian, a check, its tools) counts with it."""
-    steps: list[tuple[int, Decimal, float]] = []
-    for event in events:
-        body = event.body
-        if isinstance(body, Answered):
-            if body.purpose == "act" or not steps:
-                steps.append((0, Decimal(0), 0.0))
-            tokens, cost, seconds = steps[-1]
-            steps[-1] = (
-                tokens + body.input_tokens + body.output_tokens,
-                cost + (body.cost or 0),
-                seconds + body.seconds,
-            )
-        elif isinstance(body, Acted) and steps:
-            tokens, cost, seconds = steps[-1]
-            steps[-1] = (tokens, cost, seconds + body.seconds)
-    wide = -(-len(steps) // BARS) or 1
-    groups = [(at + 1, steps[at : at + wide]) for at in range(0, len(steps), wide)]
-    return Chart(
-        [
-            Bar(
-                f"step {first}" if len(group) == 1 else f"steps {first} to {first + len(group) - 1}",
-                sum(step[0] for step in group),
-                sum((step[1] for step in group), Decimal(0)),
-                sum(step[2] for step in group),
-            )
-            for first, group in groups
-        ]
-    )
+    return Chart([_bar(steps, at, group) for at, group in enumerate(steps.groups)])
+
+
+def _bar(steps: Steps, at: int, group: Step) -> Bar:
+    first, last = at * steps.wide + 1, min((at + 1) * steps.wide, steps.count)
+    name = f"step {first}" if first == last else f"steps {first} to {last}"
+    return Bar(name, group.tokens, group.cost, group.seconds)

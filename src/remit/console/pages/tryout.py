@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator
+from functools import partial
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from remit.agents.spec import Agent
@@ -19,18 +18,19 @@ from remit.catalogue import work
 from remit.catalogue.trying import shadow_of
 from remit.catalogue.work import beyond_a_browser
 from remit.console.pages.builder import FIELDS, form_page, read_form
-from remit.console.pages.live import END, QUIET, TOGETHER, fragment
-from remit.console.session import holds
+from remit.console.pages.live import fragment
 from remit.console.show import ENVIRONMENT, here, needs, page, require
 from remit.console.signing import session_of
+from remit.console.stream import seen_by, sent, streamed
 from remit.console.trying import head, trial
 from remit.errors import NotWaiting, RemitError, UserError
 from remit.feed import Feed
 from remit.gate.approval import Decision
-from remit.journal.events import Event, Person, Started
+from remit.journal.events import Person, Started
 from remit.models.model import Message
 from remit.models.model import Request as Ask
 from remit.outfit import outfit
+from remit.tail import TOGETHER, Piece
 
 router = APIRouter(dependencies=[needs("agents:write")])
 DECISIONS: dict[str, Decision] = {"approve": "approve", "reject": "reject", "answer": "answer"}
@@ -108,37 +108,25 @@ async def live(request: Request, name: str, run: UUID, after: int = 0) -> Respon
     """Server-sent events of a try: its trace, and how it stands."""
     app = here(request)
     await trial(app, name, run)
-    last = request.headers.get("last-event-id", "")
-    seen = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else after
-    told = _sent(app, name, run, seen, session_of(request))
-    return StreamingResponse(told, media_type="text/event-stream")
-
-
-async def _sent(app: App, name: str, run: UUID, seen: int, token: str) -> AsyncGenerator[str]:
-    async with app.feeds.watched(run) as feed:
-        yield "retry: 1000\n\n"
-        while await holds(app.store, token):
-            changed = feed.changed
-            if fresh := feed.events[seen : seen + TOGETHER]:
-                seen = fresh[-1].seq
-                yield _message(name, feed, fresh)
-                continue
-            if feed.over:
-                yield END
-                return
-            try:
-                await asyncio.wait_for(changed.wait(), QUIET)
-            except TimeoutError:
-                yield ": still here\n\n"
-
-
-def _message(name: str, feed: Feed, fresh: list[Event]) -> str:
-    lines = "".join(feed.fragment(event, fragment) for event in fresh)
-    stands = ENVIRONMENT.get_template("try_head.html").render(
-        {**head(name, feed.run, feed.state), "oob": True}
+    told = sent(
+        app,
+        session_of(request),
+        app.feeds.watched(run),
+        seen_by(request, after),
+        _fresh,
+        partial(_stands, name),
     )
-    data = "\n".join(f"data: {line}" for line in (lines + stands).splitlines() if line.strip())
-    return f"id: {fresh[-1].seq}\n{data}\n\n"
+    return streamed(told)
+
+
+async def _fresh(feed: Feed, seen: int) -> list[Piece]:
+    fresh = feed.events[seen : seen + TOGETHER]
+    return [Piece(event.seq, feed.fragment(event, fragment)) for event in fresh]
+
+
+def _stands(name: str, feed: Feed) -> str:
+    values = {**head(name, feed.run, feed.state), "oob": True}
+    return ENVIRONMENT.get_template("try_head.html").render(values)
 
 
 @router.post("/agents/{name}/tries/{run}/{ask}")

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
-from remit.console.pages import timeline
 from remit.console.show import here, needs, page
 from remit.gate.unseen import shown
 from remit.said import brief
@@ -87,7 +86,6 @@ async def why_page(request: Request, prefix: str, step: str, form: str = "") -> 
         graph=drawn(found),
         says=SAYS,
         evidence={one.name: vouching(one.name, found.call.judged) for one in found.values},
-        long=len(events) > timeline.MOST,
     )
 
 

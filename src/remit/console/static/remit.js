@@ -21,6 +21,10 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A link to an event that the page does not show, as its run is long, leads to where it is shown.
+const hidden = /^#e(\d+)$/.exec(location.hash);
+if (hidden && !location.search.includes("event") && document.getElementById("timeline") && !document.getElementById(`e${hidden[1]}`)) location.replace(`?event=${hidden[1]}${location.hash}`);
+
 // What cannot be taken back opens at the first press and is done at the second.
 const act = (event) => {
   const row = document.activeElement.closest("[data-row]");
