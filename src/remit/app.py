@@ -17,6 +17,7 @@ from remit.agents.live import Live
 from remit.agents.loop import advance
 from remit.agents.settle import outcomes, still_open
 from remit.agents.spec import Agent
+from remit.agents.spend import rest as rest_purse
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
 from remit.agents.workspace import Workspace, hours
@@ -25,20 +26,12 @@ from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserErr
 from remit.feed import Feed, Feeds
 from remit.gist import Gists
 from remit.journal.cut import take_over
-from remit.journal.events import (
-    Acted,
-    Asked,
-    Event,
-    Finished,
-    Intended,
-    Narrowed,
-    Person,
-    Started,
-)
+from remit.journal.events import Acted, Asked, Event, Finished, Intended, Narrowed, Person, Started
 from remit.journal.index import ended, find_run, parent_ended, rest
 from remit.journal.journal import Journal
 from remit.journal.lease import Leases
 from remit.journal.limits import Openings, Turns
+from remit.journal.purse import Purse
 from remit.journal.state import State, fold
 from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
@@ -78,6 +71,7 @@ class App(Steering):
     sessions: Sessions = field(default_factory=Sessions)  # with MCP servers
     turns: Turns = field(init=False)
     openings: Openings = field(init=False)
+    purse: Purse = field(init=False)
     feeds: Feeds = field(init=False)  # of runs that somebody watches
     gists: Gists = field(init=False)  # of runs that somebody looked at lately
     tails: Tails = field(init=False)  # of runs whose page is open
@@ -91,10 +85,11 @@ class App(Steering):
         self.gists = Gists(self.store)
         self.tails = Tails(self.store, self.gists)
         if self.host is not None:
-            self.turns, self.openings = self.host.turns, self.host.openings
+            self.turns, self.openings, self.purse = self.host.turns, self.host.openings, self.host.purse
             self.rulebook = self.host.rulebook
             return
         self.turns = Turns(self.store, self.leases)
+        self.purse = Purse(self.store)
         self.openings = Openings(self.store, self.settings.max_open_runs)
         self.rulebook = Rulebook(self.store, self.settings)
         self.leases.interrupt = self._interrupt
@@ -233,6 +228,7 @@ class App(Steering):
         else:
             return True
         await live.settled()
+        await rest_purse(live)
         return False
 
     async def _narrow(self, live: Live) -> None:
@@ -309,6 +305,7 @@ class App(Steering):
         live = await self.live_from(
             run, events, model=Unopened() if ended else None, watch=watch, stream=stream
         )
+        live.purse = self.purse
         if feed := self.feeds.open.get(run):
             _heard(live, feed)
         if live.connections and not ended and (gone := await withdrawn(live)):

@@ -74,7 +74,7 @@ def said(event: Event) -> list[Part]:
             until = f"until {body.until:%d %b %H:%M:%S} UTC {body.why}"
             return [(f"sleeps {body.call_id} ", "person"), (until, "")]
         case Woken():
-            return [(f"woken {body.call_id}", "soft")]
+            return [(f"woken {body.call_id}", "soft"), (body.why if body.why != "timer" else "", "")]
         case Granted():
             asked = ", ".join(f"{name} ×{times}" for name, times in body.tools.items())
             return [("grant ", "bounds"), (asked or "no effects", ""), (f"  by {body.by}", "soft")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from remit.access.roles import RIGHTS
 from remit.agents.spec import Connection
 from remit.api.tokens import add_token
 from remit.app import App
+from remit.budgets import set_budget
 from remit.catalogue.kept import save_draft
 from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
@@ -73,6 +75,7 @@ async def acme(app: App) -> Acme:
     await set_connection(
         here.store, CANARY, Linked(connection=Connection(http=f"https://{CANARY}.example")), "cleo"
     )
+    await set_budget(here.store, CANARY, "month", Decimal(7), None, "cleo")
     hook = await add_webhook(here.store, f"https://{CANARY}.example/hook", ["run.finished"], [], "cleo")
     return Acme(waiting, ended, kept.id, version.id, (await known(here.store, "cleo")).id, hook[0].id)
 
@@ -94,6 +97,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
             .replace("{ask}", "1.1")
             .replace("{deed}", "cancel")
             .replace("{step}", "1.1")
+            .replace("{period}", "month")
         )
         one = (
             one.replace("{call}", "1.1").replace("{completion}", f"chatcmpl-{run.hex}").replace("{seq}", "1")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from playwright.async_api import Page, expect
@@ -20,6 +21,7 @@ from remit.agents.spec import Connection
 from remit.api.tokens import add_token
 from remit.app import App
 from remit.away import go_away
+from remit.budgets import set_budget
 from remit.catalogue import work
 from remit.connections.kept import Linked, set_connection
 from remit.gate.remembered import Bound
@@ -215,6 +217,15 @@ SIGHTS = (
     Sight("tokens, none", "/settings/tokens", "/settings/tokens", empty=True),
     Sight("workspace", "/settings/workspace", "/settings/workspace"),
     Sight("models and keys", "/settings/models", "/settings/models"),
+    Sight("budgets", "/settings/budgets", "/settings/budgets"),
+    Sight("budgets, one to change", "/settings/budgets", "/settings/budgets?agent=desk&period=day"),
+    Sight(
+        "budgets, a wrong amount",
+        "/settings/budgets",
+        "/settings/budgets",
+        sent("Set it", **{"US dollars": "much"}),
+    ),
+    Sight("budgets, none", "/settings/budgets", "/settings/budgets", empty=True),
     Sight("webhooks", "/settings/webhooks", "/settings/webhooks"),
     Sight("webhooks, none", "/settings/webhooks", "/settings/webhooks", empty=True),
     Sight("a webhook, tried", "/settings/webhooks/{webhook}", "/settings/webhooks/{hook}"),
@@ -322,6 +333,8 @@ async def seed(app: App) -> dict[str, str]:
     )
     await set_secret(app.store, "CRM_KEY", "a key that nobody knows", "ann")
     await set_connection(app.store, "crm", crm, "ann")
+    await set_budget(app.store, "", "month", Decimal(50), None, "ann")
+    await set_budget(app.store, "desk", "day", Decimal("0.5"), 2_000_000, f"ann {EVIL}")
     hook, _ = await add_webhook(app.store, f"https://crm.example/{LONG}", ["run.finished"], ["desk"], "ann")
     await try_out(app.store, hook.id, "ann")
     more = {

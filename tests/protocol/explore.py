@@ -73,6 +73,11 @@ async def _nobody_away(steering: object) -> People:
     return People()
 
 
+async def _no_budget(purse: object, workspace: str) -> bool:
+    """Nor does anybody limit what is spent."""
+    return False
+
+
 def _owner() -> Any:
     loop: Any = asyncio.get_running_loop()
     return loop.owner
@@ -108,6 +113,7 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             "remit.steering.Steering.now": _noon,
             "remit.steering.Steering.people": _nobody_away,
             "remit.app.App.rules": _no_rules,
+            "remit.journal.purse.Purse.counts": _no_budget,
             "remit.journal.journal.datetime": Noon,
             "remit.app.datetime": Noon,
             **(broken or {}),

@@ -35,6 +35,9 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 'x', 'x', 'x', '[]', 'ann', %(run)s, 'q')",
     "away": "insert into away (workspace, who, deputy, until) values (%(w)s, 'ann', 'bo', now())",
     "secrets": "insert into secrets (workspace, name, sealed, by) values (%(w)s, 's' || %(n)s, 'x', 'ann')",
+    "budgets": "insert into budgets (workspace, agent, period, money, by) values (%(w)s, 'x' || %(n)s, 'day', 1, 'ann')",
+    "spending": "insert into spending (workspace, agent, day) values (%(w)s, 'x' || %(n)s, now())",
+    "purses": "insert into purses (run, workspace, agent, money, tokens) values (%(run)s, %(w)s, 'x', 0, 0)",
     "tokens": "insert into tokens (workspace, name, token, who, scopes)"
     " values (%(w)s, 't' || %(n)s, sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'ann', '{}')",
     "begun": "insert into begun (workspace, caller, key, request, run, expires_at)"

@@ -23,6 +23,7 @@ from remit.journal.facts import RESTS, facts_of
 from remit.journal.journal import Journal
 from remit.journal.lease import Leases
 from remit.journal.limits import Turns
+from remit.journal.purse import Purse
 from remit.journal.state import State, apply
 from remit.models.model import Model, ToolSpec
 from remit.rate import Limit
@@ -53,6 +54,7 @@ class Live:
     resources: Mapping[str, Any]
     secrets: Secrets | None = None  # that the spec names; None: it names none
     sessions: Sessions | None = None  # with MCP servers
+    purse: Purse | None = None  # None: what it spends is not counted, as in a replay
     withdrawn: Mapping[str, str] = field(
         default_factory=dict
     )  # tools that are others now than were pinned: why

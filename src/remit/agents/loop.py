@@ -16,6 +16,7 @@ from remit.agents.grant import freeze, needed
 from remit.agents.live import Live
 from remit.agents.progress import nudge, stalled
 from remit.agents.settle import wind_up
+from remit.agents.spend import paid, rest, room_again
 from remit.agents.sums import settle_sums
 from remit.agents.think import OWN, over_limit, think
 from remit.errors import ModelError, ToolFault
@@ -36,6 +37,7 @@ async def advance(live: Live) -> None:
     except ModelError as error:
         live.write(_model_failed(live, error))
     await live.settled()
+    await rest(live)
 
 
 async def step(live: Live) -> bool:
@@ -53,8 +55,7 @@ async def step(live: Live) -> bool:
     if _given_up(live):
         return True
     if needed(live):
-        await freeze(live)
-        return True
+        return await paid(live, freeze)
     if finish := _only_finish_open(live):
         await conclude(live, finish)
         return True
@@ -63,7 +64,7 @@ async def step(live: Live) -> bool:
         await act(live)
         return state.seq > before  # nothing moved: all that is open waits for somebody
     if state.waits or state.timers:
-        return False
+        return await room_again(live)
     if live.transcript.messages[-1].role == "assistant":  # it answered, and called nothing
         await _said(live)
     elif standstill := stalled(_latest(state.calls.values()), live.transcript.spoken):
@@ -71,9 +72,9 @@ async def step(live: Live) -> bool:
     elif stop := over_limit(live):
         live.write(stop)
     elif live.transcript.veil and live.transcript.veil.open:
-        await screen(live)
+        return await paid(live, screen)
     else:
-        await think(live)
+        return await paid(live, think)
     return True
 
 
@@ -82,7 +83,7 @@ def _wake(live: Live) -> None:
         return
     now = live.leases.now()
     for call_id, until in list(live.state.timers.items()):
-        if until <= now:
+        if until <= now and (call_id or live.state.short is None):
             live.write(Woken(call_id=call_id))
 
 

@@ -132,6 +132,8 @@ Writes = Annotated[Caller, may("runs:write")]
 Approves = Annotated[Caller, may("approvals:write")]
 Looks = Annotated[Caller, may("agents:read")]
 Connects = Annotated[Caller, may("connections:write")]
+Surveys = Annotated[Caller, may("settings:read")]
+Settles = Annotated[Caller, may("settings:write")]
 Builds = Annotated[Caller, may("agents:write")]
 
 

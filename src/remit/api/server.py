@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 import remit
 from remit.access.roles import RIGHTS
-from remit.api import agents, asks, catalog, events, looking, runs, webhooks
+from remit.api import agents, asks, budgets, catalog, events, looking, runs, webhooks
 from remit.api.guard import Guarded
 from remit.api.problems import (
     MEDIA,
@@ -39,6 +39,7 @@ TAGS = {
     "effects": "What was done to the world, once each, with its key.",
     "agents": "What can be run by name, and the drafts and versions of what is built here.",
     "webhooks": "Who is told over HTTP of what happens in runs.",
+    "budgets": "What the workspace and its agents may spend on models.",
     "catalog": "What there is to work with: tools, models.",
 }
 ABOUT = f"""Runs of agents within their remit.
@@ -51,7 +52,7 @@ a decimal in a string. Fields may be added to answers; what a body does not know
 def make_api(app: App) -> FastAPI:
     """The API over one App, to be mounted at /api/v1."""
     api = guarded(app, "Remit", "1")
-    for part in (runs, events, looking, asks, agents, catalog, webhooks):
+    for part in (runs, events, looking, asks, agents, catalog, webhooks, budgets):
         api.include_router(part.router)
     document: dict[str, Any] = {}
 

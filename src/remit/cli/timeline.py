@@ -100,7 +100,8 @@ def summary(state: State) -> RenderableType:
         if call.delegated is not None:
             table.add_row("child", child_line(call))
     if state.sleeping:
-        table.add_row("waits", Text(f"until {state.sleeping:%d %b %H:%M:%S} UTC", "yellow"))
+        why = f" {state.short.why}" if state.short else ""
+        table.add_row("waits", Text(f"until {state.sleeping:%d %b %H:%M:%S} UTC{why}", "yellow"))
     for asked in state.waits.values():
         table.add_row("waits", Text(f"{asked.ask_id}: {asked.text}", "yellow"))
     if state.finished and state.finished.report:

@@ -116,6 +116,7 @@ class State:
     replies: dict[str, Replied] = field(default_factory=dict)
     amended: dict[str, Amended] = field(default_factory=dict)  # ask id -> by what the call is another now
     asked_at: dict[str, datetime] = field(default_factory=dict)  # ask id -> since when it waits
+    short: Slept | None = None  # the run sleeps until a budget has room
     waited: float = 0.0  # seconds that people took to answer, all together
     handed: dict[str, dict[str, str]] = field(default_factory=dict)  # ask id -> by whom -> to whom
     asked: dict[str, Asked] = field(default_factory=dict)
@@ -126,6 +127,8 @@ class State:
     steps: int = 0  # answers that act
     tokens: int = 0
     money: Decimal = Decimal(0)
+    below_money: Decimal = Decimal(0)  # of that, what runs below it spent
+    below_tokens: int = 0
     reserved: Decimal = Decimal(0)  # set aside and never settled: counts as spent
     seconds: float = 0.0  # of work, not of waiting
     extensions: int = 0  # how often a person granted the budget again
@@ -220,6 +223,8 @@ def apply(state: State, event: Event) -> None:
             state.timers[body.call_id] = body.until
             if call := state.calls.get(body.call_id):
                 call.slept = body
+            elif not body.call_id and body.limit:
+                state.short = body
         case Woken() as body:
             _woken(state, body)
         case Delegated() as body:
@@ -239,6 +244,7 @@ def apply(state: State, event: Event) -> None:
             state.waits.clear()
             state.asked_at.clear()
             state.timers.clear()
+            state.short = None
             state.children.clear()
 
 
@@ -321,6 +327,8 @@ def _replied(state: State, body: Replied, at: datetime) -> None:
 
 def _woken(state: State, body: Woken) -> None:
     state.timers.pop(body.call_id, None)
+    if not body.call_id:
+        state.short = None
     if call := state.calls.get(body.call_id):
         call.woken = call.woken or not (call.slept and call.slept.limit)
 
@@ -329,6 +337,8 @@ def _returned(state: State, body: Returned) -> None:
     state.children.pop(body.call_id, None)
     state.money += body.money
     state.tokens += body.tokens
+    state.below_money += body.money
+    state.below_tokens += body.tokens
     state.seconds += body.seconds
     for tool, times in body.counts.items():
         state.counts[tool] = state.counts.get(tool, 0) + times

@@ -25,6 +25,7 @@ EVENTS = {
     "run.paused": "A run was paused.",
     "approval.asked": "A run asks whether it may do something.",
     "question.asked": "A run asks something else: a question, what became of an effect, more budget.",
+    "budget.low": "Four fifths of a budget of the workspace or of an agent are used; told once a day or month.",
     "effect.failed": "Something that a run did to the world failed, or nobody knows whether it happened; told when the run "
     "rests next.",
 }

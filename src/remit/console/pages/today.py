@@ -11,9 +11,10 @@ from decimal import Decimal
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from remit.budgets import Budget, list_budgets, notices
 from remit.console.show import here, needs, page, tone
 from remit.journal.index import list_runs
-from remit.lately import Lately, Tally, days_until, savings, standing_still, unusual
+from remit.lately import Lately, Notice, Tally, days_until, savings, standing_still, unusual
 from remit.store.store import Store
 
 router = APIRouter(dependencies=[needs("runs:read")])
@@ -51,11 +52,20 @@ async def today(request: Request) -> HTMLResponse:
         waits=waits(tallies, days),
         spent=sum((one.cost for one in tallies if one.day == days[-1]), Decimal(0)),
         saved=await savings(app.store, [one for one in tallies if one.day == days[-1]]),
-        notices=[*await standing_still(app.store, app.root.store), *unusual(tallies, now)],
+        notices=[
+            *_budgets(request, await list_budgets(app.store)),
+            *await standing_still(app.store, app.root.store),
+            *unusual(tallies, now),
+        ],
         open=await list_runs(app.store, status=OPEN, limit=8),
         latest=await list_runs(app.store, status=ENDED, limit=8),
         counts=await standing(app.store),
     )
+
+
+def _budgets(request: Request, found: Sequence[Budget]) -> list[Notice]:
+    path = "/settings/budgets" if "settings:read" in request.state.rights else "/runs?status=waiting"
+    return [Notice(text, path) for text in notices(found)]
 
 
 def by_state(tallies: Sequence[Tally], days: Sequence[datetime]) -> Table:
