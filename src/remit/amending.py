@@ -178,5 +178,5 @@ def _denied(live: Live, verdict: Verdict, proposal: Proposal, facts: Facts) -> s
     facts = replace(facts, sums={name: one for name, one in verdict.records.items() if is_sum(name)})
     fitted = outfit(live.spec)
     ways = explain(proposal, facts, live.rules, inherited(live.spec, fitted)).ways
-    allowed = f" It would be allowed: {'; '.join(ways)}." if ways else ""
-    return f"as changed it is denied, and waits as it was: {why(verdict)}.{allowed}"
+    allowed = f". To be allowed: {'; '.join(ways)}" if ways else ""
+    return f"as changed it is denied, and waits as it was: {why(verdict)}{allowed}"

@@ -14,7 +14,7 @@ from remit.gate.standing import Handover, same
 from remit.gate.unseen import shown
 from remit.journal.events import Asked, Endorsed, Json, Judged, Person
 from remit.journal.index import AskRow, list_asks
-from remit.journal.refs import given
+from remit.journal.refs import given, proposed
 from remit.journal.state import CallState, State
 from remit.steering import barred
 
@@ -130,6 +130,11 @@ def as_data(one: Waiting) -> dict[str, Json]:
         "goal": row.goal,
         "person": one.person,
         "call": {"tool": call.call.tool, "args": given(one.state, call)} if call else None,
+        "changed": {
+            name: {"by": by, "was": was}
+            for name in (call.changed if call else ())
+            for by, was in (changed_by(one, name) or ("", None),)
+        },
         "digest": one.asked.digest,
         "rule": judged.rule if judged else "",
         "reasons": judged.reasons if judged else [],
@@ -160,6 +165,14 @@ def vouching(name: str, judged: Judged | None) -> tuple[str, str] | None:
     if told := judged.provenance.get(name):
         words = f"nothing vouches for {shown(told)}"
     return mark, words
+
+
+def changed_by(one: Waiting, name: str) -> tuple[str, Json] | None:
+    """Who wrote an argument, and what the agent had there; None: it is the agent's."""
+    call = one.call
+    if call is None or name not in call.changed:
+        return None
+    return call.changed[name], proposed(one.state, call).get(name, "nothing")
 
 
 def why_asked(one: Waiting) -> Iterable[tuple[str, str]]:

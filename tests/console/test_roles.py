@@ -80,6 +80,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/inbox/fresh"): "runs:read",
     ("POST", "/inbox/{run}"): "approvals:write",
     ("POST", "/inbox/{run}/{ask}"): "approvals:write",
+    ("POST", "/inbox/{run}/{ask}/change"): "approvals:write",
     ("POST", "/inbox/{run}/{ask}/remember"): "approvals:write",
     ("POST", "/inbox/{run}/{ask}/delegate"): "approvals:write",
     ("GET", "/runs"): "runs:read",

@@ -82,6 +82,28 @@ async def test_a_mail_is_rejected_with_a_reason_by_keys_alone(console: Console, 
     assert desk.done == ["refund W1 40"]
 
 
+async def test_a_mail_is_changed_on_a_phone_and_goes_out_as_changed(
+    console: Console, visit: Visitors
+) -> None:
+    page = await visit(**PHONE)
+    run = await console.request("write to ann", call("send_mail", to="eve@evil.example", text="Hello Ann"))
+    await page.goto("/inbox")
+    ask = page.get_by_role("article")
+    await ask.focus()
+    await page.keyboard.press("c")
+    address = ask.get_by_role("textbox", name="to", exact=True)
+    await expect(address).to_be_focused()
+    await expect(ask.get_by_text("It was eve@evil.example")).to_be_hidden()
+    await address.fill("ann@shop.example")
+    await expect(ask.get_by_text("It was eve@evil.example")).to_be_visible()
+    await ask.get_by_role("button", name="Approve as changed").tap()
+    await expect(ask).to_contain_text("You changed and approved it")
+    await page.goto(f"/runs/{run}")
+    await expect(page.locator("#standing")).to_contain_text("ann@shop.example")
+    await expect(page.locator("#standing")).to_contain_text("It is done.")
+    assert desk.done == ["mail ann@shop.example"]
+
+
 async def test_of_two_people_on_one_approval_the_second_is_told_who_took_it(
     console: Console, visit: Visitors
 ) -> None:

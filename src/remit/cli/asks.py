@@ -16,7 +16,7 @@ from remit.gate.unseen import shown
 from remit.journal.events import Json, Judged
 from remit.journal.refs import given
 from remit.said import brief, first_line
-from remit.waiting import Waiting, vouching, why_asked
+from remit.waiting import Waiting, changed_by, vouching, why_asked
 
 LONGEST = 4_000  # characters of one value on a screen
 MARKS = {"✓": "green", "✗": "red"}
@@ -54,6 +54,9 @@ def item(short: str, one: Waiting) -> Table:
         grid.add_row(Text(asked.ask_id, "yellow"), Text(f"{asked.kind}: {call.call.tool}", "bold not dim"))
         for name, value in given(one.state, call).items():
             grid.add_row(safe(name), Text(as_shown(value)))
+            if changed := changed_by(one, name):
+                by, was = changed
+                grid.add_row("", Text(shown(f"{by} wrote it; the agent had {brief(was, 200)}"), "yellow"))
             if words := vouched(name, one.judged):
                 grid.add_row("", words)
     else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
 
+from remit.console.changing import Field, fields
 from remit.console.show import plain
 from remit.gate.approval import missing, needs, seal
 from remit.gate.remembered import UNDECIDED
@@ -16,7 +17,7 @@ from remit.gate.unseen import shown
 from remit.journal.events import Json
 from remit.journal.refs import given
 from remit.journal.state import State
-from remit.waiting import Waiting, vouching, why_asked
+from remit.waiting import Waiting, changed_by, vouching, why_asked
 
 SHORT = 600  # characters of a value that are shown without asking for more
 DONE = {"approve": "approved", "reject": "rejected", "answer": "answered"}
@@ -32,6 +33,8 @@ class Value:
     mark: str = ""
     words: str = ""
     number: str = ""  # where it is one, as it is written
+    by: str = ""  # who put it there, where that is a person
+    was: str = ""  # what the agent had there then
 
     @property
     def tone(self) -> str:
@@ -53,6 +56,8 @@ class Item:
 
     one: Waiting
     decides: bool = True
+    sent: Mapping[str, str] | None = None  # what was typed to change it, where that could not be
+    wrong: Mapping[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -88,6 +93,14 @@ class Item:
         if call is None or self.one.asks_in_words:
             return []
         return [_value(name, value, self.one) for name, value in given(self.one.state, call).items()]
+
+    @property
+    def fields(self) -> list[Field]:
+        """By which the call can be changed."""
+        call = self.one.call
+        if call is None or not self.may_reject or self.one.asked.kind != "approval":
+            return []
+        return fields(self.one.state, call, self.sent, self.wrong)
 
     @property
     def reasons(self) -> list[tuple[str, str]]:
@@ -206,7 +219,9 @@ def bare(words: str, ask: str) -> str:
 
 def became(state: State, ask: str) -> Note:
     """What became of something that waits no more."""
-    reply = state.replies.get(ask)
+    reply, changed = state.replies.get(ask), state.amended.get(ask)
+    if changed is not None:
+        return Note(f"{changed.by} has changed the call, and what is asked is another", "off")
     if reply is not None:
         said = f"{DONE[reply.decision]} by {reply.by}" + (f": {reply.text}" if reply.text else "")
         return Note(f"It was {said}", "off" if reply.decision == "reject" else "good")
@@ -238,4 +253,5 @@ def _value(name: str, value: Json, one: Waiting) -> Value:
     number = (
         str(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else ""
     )
-    return Value(shown(name), plain(value), mark, words, number)
+    by, was = changed_by(one, name) or ("", "")
+    return Value(shown(name), plain(value), mark, words, number, by, plain(was))

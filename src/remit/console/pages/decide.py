@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import FormData
 
+from remit.amending import answer_changed
 from remit.app import App
 from remit.console.asking import DONE, Block, Item, Note, bare, became, blocks, key_of, what
+from remit.console.changing import changes, sent
 from remit.console.pages.inbox import listed
 from remit.console.show import here, needs, page
 from remit.dispatch import open_dispatch
-from remit.errors import NotWaiting, UserError
+from remit.errors import NotAsChanged, NotWaiting, UserError
 from remit.gate.approval import Decision, seal
 from remit.journal.events import Asked, Endorsed, Replied
 from remit.steering import Standing
@@ -76,6 +78,27 @@ async def decide(request: Request, run: UUID, ask: str) -> HTMLResponse:
     return await _after(request, run, ask, note)
 
 
+@router.post("/inbox/{run}/{ask}/change")
+async def change(request: Request, run: UUID, ask: str) -> HTMLResponse:
+    """Approve the call as it was changed. What cannot be had so is said at its field, and all that was typed is kept."""
+    app, who, form = here(request), request.state.who, await request.form()
+    typed, wrong = sent(form), dict[str, str]()
+    try:
+        state = await app.state(run)
+        asked = state.waits.get(ask)
+        call = state.calls.get(asked.call_id) if asked else None
+        values = changes(state, call, typed) if call else {}
+        said = await answer_changed(app, run, who, values, _text(form, "text"), ask, _seen(form))
+        note, typed = _said(said, bool(values)), {}
+        await _go_on(app, run)
+    except UserError as error:
+        wrong = error.fields if isinstance(error, NotAsChanged) else {}
+        note = Note(
+            "Nothing was decided: look at what is wrong below" if wrong else _words(error, ask), "bad"
+        )
+    return await _after(request, run, ask, note, typed=typed, wrong=wrong)
+
+
 @router.post("/inbox/{run}/{ask}/remember")
 async def remember(request: Request, run: UUID, ask: str) -> HTMLResponse:
     """Approve, and be asked no more where it is the same: first what that is, then, when it is said again, done."""
@@ -122,13 +145,16 @@ async def _after(
     note: Note,
     would: Standing | None = None,
     wanted: list[str] | None = None,
+    typed: Mapping[str, str] | None = None,
+    wrong: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """What is to be seen in place of what was decided on: itself where it still waits, else what became of it."""
     app = here(request)
     state = await app.state(run)
     about = what(state, ask)
-    found = [Item(one) for one in await waiting(app, request.state.who, run=run) if one.row.ask_id == ask]
-    if not request.headers.get("HX-Request") and would is None:
+    there = [one for one in await waiting(app, request.state.who, run=run) if one.row.ask_id == ask]
+    found = [Item(one, sent=typed or None, wrong=wrong) for one in there]
+    if not request.headers.get("HX-Request") and would is None and not (typed and found):
         return await listed(request, told=[Note(f"{about}: {note.text}", note.tone)])
     status = 409 if note.tone == "bad" else 200
     if found:
@@ -161,12 +187,16 @@ async def _require_approvable(app: App, run: UUID, ask: str) -> None:
         raise UserError("that is a question: write an answer")
 
 
-def _said(body: Replied | Endorsed) -> Note:
+def _said(body: Replied | Endorsed, changed: bool = False) -> Note:
     if isinstance(body, Endorsed):
-        return Note("Your yes is recorded; it is not enough alone", "wait")
+        what = "Your change and your yes to it are" if changed else "Your yes is"
+        return Note(f"{what} recorded; it is not enough alone", "wait")
     if body.decision == "reject":
         return Note("You rejected it" + (f": {body.text}" if body.text else ""), "off")
-    return Note(f"You {DONE[body.decision]} it" + (f": {body.text}" if body.text else ""))
+    return Note(
+        f"You{' changed and' if changed else ''} {DONE[body.decision]} it"
+        + (f": {body.text}" if body.text else "")
+    )
 
 
 def _words(error: UserError, ask: str) -> str:

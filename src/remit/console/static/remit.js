@@ -1,5 +1,5 @@
-// What the keyboard does: j and k go through the list, Enter opens, g then t, i or r changes the page; in the inbox a approves
-// and r rejects what is focused.
+// What the keyboard does: j and k go through the list, Enter opens, g then t, i or r changes the page; in the inbox a approves,
+// c changes and r rejects what is focused.
 "use strict";
 const WHERE = { t: "/", i: "/inbox", r: "/runs" };
 let going = false;
@@ -10,7 +10,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
   if (going && WHERE[event.key]) return location.assign(WHERE[event.key]);
   going = event.key === "g";
-  if (event.key === "a" || event.key === "r") return act(event);
+  if ("acr".includes(event.key)) return act(event);
   if (event.key !== "j" && event.key !== "k") return;
   const rows = [...document.querySelectorAll("[data-row], .list tbody a")];
   const at = rows.indexOf(document.activeElement.closest("[data-row]") ?? document.activeElement);
@@ -36,8 +36,17 @@ const act = (event) => {
   const sure = folded.querySelector("[data-sure]");
   if (folded.open && sure) return sure.click();
   folded.open = true;
-  (sure ?? folded.querySelector("textarea, button")).focus();
+  (sure ?? folded.querySelector("input:not([type=hidden]), select, textarea, button")).focus();
 };
+
+// Beside what somebody changes stands what it was.
+document.addEventListener("input", (event) => {
+  const { target } = event, field = target.closest(".change .field");
+  if (!field) return;
+  const changed = target.value !== field.dataset.was;
+  field.classList.toggle("changed", changed);
+  field.querySelector(".was").hidden = !changed;
+});
 
 // How many things wait: in the bar and in the title.
 const TITLE = document.title;
