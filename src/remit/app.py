@@ -26,7 +26,7 @@ from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserErr
 from remit.feed import Feed, Feeds
 from remit.gist import Gists
 from remit.journal.cut import take_over
-from remit.journal.events import Acted, Asked, Event, Finished, Intended, Narrowed, Person, Started
+from remit.journal.events import Acted, Asked, Began, Event, Finished, Intended, Narrowed, Person, Started
 from remit.journal.index import ended, find_run, parent_ended, rest
 from remit.journal.journal import Journal
 from remit.journal.lease import Leases
@@ -127,12 +127,13 @@ class App(Steering):
         model: Model | None = None,
         run: UUID | None = None,
         version: int | None = None,
+        began: Began | None = None,
     ) -> UUID:
         """Begin a run; nothing is done yet but its first event. `grant`: tool -> how often it may act, from a trigger that
         is trusted to know; None: as the agent says. Raises UserError for what cannot work: an unknown
         tool or model, a rule that does not compile, a budget in money for a model of unknown price. Raises Busy where
         too many runs are open already. `run`: its id, where the caller has chosen one; StaleWriter where it has begun.
-        `version`: which one of the workspace's agent it is, as it stands."""
+        `version`: which one of the workspace's agent it is, as it stands. `began`: what began it, where no person did."""
         if not goal.strip():
             raise UserError("there is no goal: say what should be reached")
         if model is not None:
@@ -140,6 +141,7 @@ class App(Steering):
             agent = agent.model_copy(update={"model": model.name})
         workspace = await self.rules()
         agent = workspace.over(await resolved(agent, self.store))
+        agent = agent.model_copy(update={"triggers": ()}) if agent.triggers else agent
         made = outfit(agent)
         if unknown := set(grant or {}) - set(made.tools):
             raise UnknownName("tool", min(unknown), made.tools, "grant")
@@ -161,6 +163,7 @@ class App(Steering):
             quoted=quoted,
             grant=None if grant is None else dict(grant),
             workspace=self.store.workspace,
+            began=began,
         )
         self._begun[run] = (await self.journal.append(run, 0, [started]), monotonic())
         while len(self._begun) > BEGUN:
@@ -269,7 +272,7 @@ class App(Steering):
             raise UserError("a run is read one way from its beginning: `reading` cannot change in a fork")
         outfit(agent)
         spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        said = {"fork_of": run, "fork_seq": last, "fork_by": by, "spec": spec, "parent": None}
+        said = {"fork_of": run, "fork_seq": last, "fork_by": by, "spec": spec, "parent": None, "began": None}
         said |= {"version": None} if changes else {}
         begun = first.model_copy(update=said)
         new, folder = uuid4(), self.settings.data_dir / "runs"

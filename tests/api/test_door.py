@@ -30,7 +30,14 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
         (
             method.upper(),
             path.format(
-                run=NOWHERE, ask="a1.1", name="x", call="1.1", version=1, webhook=NOWHERE, delivery=NOWHERE
+                run=NOWHERE,
+                ask="a1.1",
+                name="x",
+                call="1.1",
+                version=1,
+                webhook=NOWHERE,
+                delivery=NOWHERE,
+                agent="x",
             ),
             operation,
         )

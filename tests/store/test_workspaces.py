@@ -50,6 +50,11 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 'x1', %(n)s, '', 'ann')",
     "threads": "insert into threads (run, workspace, who, agent, context, message)"
     " values (%(run)s, %(w)s, 'ann', 'x', 'c', 'm')",
+    "triggers": "insert into triggers (workspace, agent, name, version, kind, spec)"
+    " values (%(w)s, 'x', 't' || %(n)s, 1, 'schedule', '{}')",
+    "firings": "insert into firings (workspace, agent, trigger, key, event, run)"
+    " values (%(w)s, 'x', 't', 'k' || %(n)s, '{}', %(run)s)",
+    "refusals": "insert into refusals (workspace, agent, trigger, why) values (%(w)s, 'x', 't', 'why')",
     "workspaces": "insert into workspaces (name, title) values (%(w)s, %(w)s)",
     "webhooks": "insert into webhooks (id, workspace, url, events, secret, by)"
     " values (%(run)s, %(w)s, 'x', '{}', 'x', 'ann')",

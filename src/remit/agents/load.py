@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from remit.agents.lock import with_locks
 from remit.agents.spec import Agent, Airlock, Budget, Check, Connection, Limits, RemitSpec, Rule, ToolLimit
+from remit.agents.triggers import Trigger
 from remit.agents.yaml import line_of, plain, read, read_file, written
 from remit.errors import SpecError, UserError
 from remit.tools.secrets import references
@@ -27,6 +28,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "checks": Check,
     "connections.*": Connection,
     "airlock": Airlock,
+    "triggers": Trigger,
 }
 # Names of headers and variables whose values are secrets
 SECRET = re.compile(r"(?i)auth|cookie|token|secret|passw|credential|(^|[-_])(api)?[-_]?key($|[-_])")

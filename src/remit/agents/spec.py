@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from remit.agents.forms import Written
+from remit.agents.triggers import Triggers
 from remit.errors import UserError
 from remit.gate.standing import GROUP
 from remit.rate import parse_rate
@@ -312,6 +313,13 @@ class Agent(Part):
     reflect: bool = True  # look back once before finishing
     # Of a person's time, by each run that reached its goal: what its owner estimates, shown as that and used for nothing else
     saves: Duration | None = Field(None, gt=timedelta(0))
+    triggers: Triggers = ()  # what begins runs of it; no run keeps them in its spec
+
+    @model_validator(mode="after")
+    def _begun_by_others(self) -> Agent:
+        if any(one.after == self.name for one in self.triggers):
+            raise ValueError("triggers: an agent that begins when its own run has ended would never stop")
+        return self
 
     @model_validator(mode="after")
     def _reads_as_it_says(self) -> Agent:

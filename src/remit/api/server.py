@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 import remit
 from remit.access.roles import RIGHTS
-from remit.api import agents, asks, budgets, catalog, events, looking, runs, webhooks
+from remit.api import agents, asks, budgets, catalog, events, looking, runs, triggers, webhooks
 from remit.api.guard import Guarded
 from remit.api.problems import (
     MEDIA,
@@ -38,6 +38,7 @@ TAGS = {
     "approvals": "What runs ask people. A word is that of the token's owner: nobody can speak for somebody else.",
     "effects": "What was done to the world, once each, with its key.",
     "agents": "What can be run by name, and the drafts and versions of what is built here.",
+    "triggers": "What begins runs of published agents without a person at a keyboard: times, deliveries, runs that have ended.",
     "webhooks": "Who is told over HTTP of what happens in runs.",
     "budgets": "What the workspace and its agents may spend on models.",
     "catalog": "What there is to work with: tools, models.",
@@ -52,7 +53,7 @@ a decimal in a string. Fields may be added to answers; what a body does not know
 def make_api(app: App) -> FastAPI:
     """The API over one App, to be mounted at /api/v1."""
     api = guarded(app, "Remit", "1")
-    for part in (runs, events, looking, asks, agents, catalog, webhooks, budgets):
+    for part in (runs, events, looking, asks, agents, triggers, catalog, webhooks, budgets):
         api.include_router(part.router)
     document: dict[str, Any] = {}
 

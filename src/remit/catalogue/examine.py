@@ -16,6 +16,7 @@ from remit.errors import SpecError, ToolFault, UnknownName, UserError
 from remit.gate.policy import check
 from remit.models.registry import split_names
 from remit.outfit import outfit, require_forms
+from remit.triggers.condition import compile_condition
 
 MOST = 20
 Limits = Callable[[Agent], Iterable[Wrong]]
@@ -60,11 +61,21 @@ def _used(agent: Agent, connect: Callable[[Agent], Agent]) -> Iterator[Wrong]:
         made = outfit(connected)
         check(made.rules, made.tools)
         require_forms(connected)
+        for place, trigger in enumerate(agent.triggers):
+            yield from _conditioned(place, trigger.when)
     except UnknownName as error:
         yield Wrong(_place(agent, str(error)), str(error))
     except (UserError, ToolFault) as error:
         words = str(error)
         yield Wrong(_place(agent, words), re.sub(r"^(agent [a-z0-9_-]+: )?(rule \d+ \(.*?\): )?", "", words))
+
+
+def _conditioned(place: int, when: str) -> Iterator[Wrong]:
+    try:
+        if when:
+            compile_condition(when)
+    except UserError as error:
+        yield Wrong(("triggers", place, "when"), str(error))
 
 
 def _place(agent: Agent, words: str) -> tuple[str | int, ...]:

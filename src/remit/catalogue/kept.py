@@ -15,8 +15,10 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row
 
 from remit.access.audit import record
+from remit.catalogue.text import triggers_of
 from remit.errors import Overtaken, UnknownName, UserError
 from remit.store.store import Store
+from remit.triggers.kept import follow
 
 Connection = AsyncConnection[Any]
 FIELDS: LiteralString = """
@@ -228,6 +230,7 @@ async def _put(
         where workspace = %(here)s and name = %(name)s
     """
     await connection.execute(query, {**values, "version": row[0]})
+    await follow(connection, store.workspace, now.name, row[0], triggers_of(text))
     what = "agent.published" if same_as is None else "agent.rolled_back"
     detail = {"version": row[0], "note": note.strip(), "before": now.version}
     await record(connection, who, what, now.name, detail | ({"same_as": same_as} if same_as else {}))

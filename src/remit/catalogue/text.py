@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from remit.agents.spec import Agent
+from remit.agents.triggers import Trigger
 from remit.agents.yaml import plain, read
 from remit.errors import SpecError
 
@@ -69,6 +70,11 @@ def team_of(text: str) -> tuple[str, ...]:
     """The names of the agents in its team."""
     team = data_of(text).get("team")
     return tuple(one for one in team if isinstance(one, str)) if isinstance(team, Sequence) else ()
+
+
+def triggers_of(text: str) -> tuple[Trigger, ...]:
+    """What begins runs of it, of a text that was checked."""
+    return tuple(Trigger.model_validate(one) for one in data_of(text).get("triggers") or ())
 
 
 def split_pinned(text: str) -> tuple[str, dict[str, Json]]:

@@ -46,6 +46,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Platform": {
         "agents": ("remit.cli.agents:agents", "The agents at hand; build, publish and go back"),
+        "triggers": ("remit.cli.triggers:triggers", "What begins runs without a person at a keyboard"),
         "tools": ("remit.cli.tools:tools", "The tools, with their effects; pin those of MCP servers"),
         "policy": (
             "remit.cli.policy:policy",

@@ -23,6 +23,7 @@ from remit.models.registry import known_models
 from remit.outfit import find_agent
 from remit.store.doctor import Finding, examine
 from remit.tools.sandbox import try_sandbox
+from remit.triggered import begin_triggered
 from remit.webhooks.deliver import deliver
 
 LOG = logging.getLogger(__name__)
@@ -86,7 +87,12 @@ async def at_work(
         tune_collector()
         beside = [
             asyncio.create_task(work)
-            for work in (crew.sweep(stop), _keep(app, stop), deliver(app.store, stop))
+            for work in (
+                crew.sweep(stop),
+                _keep(app, stop),
+                deliver(app.store, stop),
+                begin_triggered(app, dispatch.enqueue, stop, agents),
+            )
         ]
         await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name, agents=agents)
         await asyncio.gather(*beside)

@@ -16,7 +16,14 @@ from remit.console.signing import session_of
 from remit.store.guest import DEFAULT
 
 Next = Callable[[Request], Awaitable[Response]]
-API = ("/api/", "/v1/", "/mcp", "/a2a/", "/ag-ui/")  # have guards of their own, that know tokens as well
+API = (
+    "/api/",
+    "/v1/",
+    "/mcp",
+    "/a2a/",
+    "/ag-ui/",
+    "/hooks/",
+)  # have guards of their own, that know tokens as well
 OPEN = (
     "/enter",
     "/sign-in",

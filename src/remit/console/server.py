@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from remit.api.hooks import make_hooks
 from remit.api.problems import missing
 from remit.api.server import make_api
 from remit.app import App
@@ -117,6 +118,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.mount("/api/v1", make_api(app))
     server.mount("/v1", make_chat(app))
     server.mount("/ag-ui", make_agui(app))
+    server.mount("/hooks", make_hooks(app))
     server.state.mcp = McpDoor(app)
     server.router.routes.append(Route("/mcp", server.state.mcp))
     server.state.a2a = A2aDoor(app)

@@ -48,6 +48,19 @@ class Person(BaseModel):
     by: str = ""  # who began the run for them, where they did not themselves
 
 
+class Began(BaseModel):
+    """What began a run, where no person did."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    trigger: str  # of the run's agent, by its name
+    kind: str  # schedule | webhook | after
+    at: datetime  # when what began it came
+    by: str = ""  # who had it begin by hand
+    chain: tuple[str, ...] = ()  # agents whose runs ended and so led to this one, the first one first
+    run: UUID | None = None  # the last of these
+
+
 class Started(Body):
     """The run's grant: what it was asked, by whom, under which spec. Nothing untrusted precedes it."""
 
@@ -82,6 +95,7 @@ class Started(Body):
     fork_seq: int | None = None
     fork_by: str = ""
     workspace: str = "default"  # whose run it is: whose rules, secrets and people it has
+    began: Began | None = None  # None: somebody began it, or another run did
 
 
 class Granted(Body):

@@ -1,0 +1,163 @@
+"""What begins a run of an agent without a person at a keyboard, as its spec says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import jsonschema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from remit.cron import parse_cron, parse_zone
+from remit.errors import UserError
+from remit.rate import parse_rate
+
+Json = Any
+Kind = Literal["schedule", "webhook", "after"]
+PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")  # `{order.id}`
+PATH = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
+TOLD = ("agent", "run", "status", "goal", "report")  # of a run that has ended
+ENDS = ("met", "not met", "refused", "cannot verify", "cancelled", "failed")
+OF = {  # what only one kind says
+    "zone": "schedule",
+    "missed": "schedule",
+    "schema_": "webhook",
+    "facts": "webhook",
+    "person": "webhook",
+    "verified": "webhook",
+    "rate": "webhook",
+    "ended": "after",
+}
+
+
+def _cron(text: str) -> str:
+    try:
+        parse_cron(text)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        parse_zone(text)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _rate(text: object) -> str:
+    try:
+        parse_rate(str(text))
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return str(text)
+
+
+def _schema(schema: dict[str, Json] | None) -> dict[str, Json] | None:
+    if schema is not None:
+        try:
+            jsonschema.Draft202012Validator.check_schema(schema)
+        except jsonschema.SchemaError as error:
+            raise ValueError(f"is no JSON Schema: {error.message}") from None
+        if any("://" in str(one) for one in _refs(schema)):
+            raise ValueError("is a schema that fetches another: write out what it refers to")
+    return schema
+
+
+def _refs(value: Json) -> Iterator[Json]:
+    if isinstance(value, dict):
+        yield from (item for key, item in value.items() if key in ("$ref", "$dynamicRef"))
+        for item in value.values():
+            yield from _refs(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _refs(item)
+
+
+def _names(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+End = Literal["met", "not met", "refused", "cannot verify", "cancelled", "failed"]
+Ends = Annotated[tuple[End, ...], BeforeValidator(_names)]
+Path = Annotated[str, Field(pattern=PATH, max_length=200)]
+
+
+class Trigger(BaseModel):
+    """Exactly one of: `schedule`, times as cron has them by the clock of `zone`; `webhook`, what is posted to an address of its
+    own, by a sender who shows who it is so; `after`, runs of another agent that have ended. The goal is the owner's words:
+    `{order.id}` in it stands for what the event says there, which the run is shown as somebody else's words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    schedule: Annotated[str, AfterValidator(_cron)] | None = Field(None, max_length=200)
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    missed: Literal["skip", "once"] = "once"  # what becomes of times at which no worker ran
+    webhook: Literal["standard", "hmac", "token"] | None = None  # how its sender shows who it is
+    schema_: Annotated[dict[str, Json] | None, AfterValidator(_schema)] = Field(None, alias="schema")
+    # Name among the inputs -> field of the body that the sender itself vouches for: it counts as a fact
+    facts: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,40}$")], Path] = {}
+    person: Path | None = None  # the field of the body that holds the e-mail of whom the run acts for
+    verified: bool = False  # whether the sender has made sure that it is that person
+    rate: Annotated[str, BeforeValidator(_rate)] = "60/m"  # deliveries; more are refused
+    after: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
+    ended: Ends = ()  # how; empty: however
+    goal: str = Field(min_length=1, max_length=20_000)
+    inputs: dict[str, Json] = {}  # facts of the owner's, for each run
+    when: str = Field("", max_length=4_000)  # a CEL condition over `event`
+    at_most: int | None = Field(None, ge=1, le=1000)  # runs of this trigger that are open at the same time
+    busy: Literal["skip", "queue"] = "queue"  # what becomes of one more
+
+    @property
+    def kind(self) -> Kind:
+        if self.schedule is not None:
+            return "schedule"
+        return "webhook" if self.webhook is not None else "after"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What of the event stands in the goal."""
+        return tuple(dict.fromkeys(PLACE.findall(self.goal)))
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Trigger:
+        if sum(one is not None for one in (self.schedule, self.webhook, self.after)) != 1:
+            raise ValueError(
+                "a trigger has exactly one of schedule (times, as 0 9 * * mon-fri), webhook (how its sender shows who it is: "
+                "standard, hmac or token) and after (the name of another agent)"
+            )
+        for field, kind in OF.items():
+            if field in self.model_fields_set and kind != self.kind:
+                raise ValueError(f"{field.rstrip('_')} is for a trigger with {kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _says_what_is_there(self) -> Trigger:
+        if not self.goal.strip():
+            raise ValueError("goal: say what the run should reach")
+        if self.verified and self.person is None:
+            raise ValueError("verified goes with person: the field that says for whom the run acts")
+        if self.kind == "schedule" and self.places:
+            raise ValueError(
+                f"goal: {{{self.places[0]}}} stands for nothing: a time says no more than itself"
+            )
+        if self.kind == "after" and (odd := [one for one in self.places if one not in TOLD]):
+            raise ValueError(
+                f"goal: of a run that has ended there is no {{{odd[0]}}}; there are {', '.join(TOLD)}"
+            )
+        if twice := set(self.inputs) & set(self.facts):
+            raise ValueError(f"{min(twice)} is among inputs and among facts: name one of them otherwise")
+        return self
+
+
+def _apart(triggers: tuple[Trigger, ...]) -> tuple[Trigger, ...]:
+    names = [one.name for one in triggers]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two triggers are called {twice[0]!r}: each has a name of its own")
+    return triggers
+
+
+Triggers = Annotated[tuple[Trigger, ...], AfterValidator(_apart), Field(max_length=50)]

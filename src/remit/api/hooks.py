@@ -1,0 +1,166 @@
+"""Where webhooks of others are delivered to: POST /hooks/WORKSPACE/AGENT/TRIGGER. Whoever does not show that they are the sender
+is told the same whether there is such a trigger or not."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from psycopg import OperationalError
+from pydantic_core import from_json
+from starlette.exceptions import HTTPException
+
+from remit.api.problems import Refused, away, fault, problem, refused, told
+from remit.app import App
+from remit.errors import Busy, RemitError, UnknownName, UserError
+from remit.store.guest import NAME
+from remit.store.store import Store
+from remit.triggers import firing, kept
+from remit.triggers.kept import Standing
+from remit.triggers.refusals import note
+from remit.webhooks.sign import BadSignature, check
+
+LOG = logging.getLogger(__name__)
+LARGEST = 100_000  # bytes of a body
+LONGEST = 200  # characters of a delivery's id
+PAUSED = 300  # seconds after which a sender may try again
+OFTEN = 1.0  # seconds between two refusals of a trigger that are written down by a process
+NOWHERE = Refused(404, "there is nothing here for this sender: the address or the signature is wrong")
+
+
+def make_hooks(app: App) -> FastAPI:
+    """The addresses of webhooks, to be mounted at /hooks."""
+    hooks = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    noted: dict[tuple[str, str], float] = {}
+
+    @hooks.post("/{workspace}/{agent}/{name}")
+    async def deliver(request: Request, workspace: str, agent: str, name: str) -> Response:
+        body = await _body(request)
+        found = await _known(app, workspace, agent, name)
+        if found is None:
+            with suppress(BadSignature):
+                _key("hmac", request.headers, body, ["nobody's"])  # so that it takes as long
+            raise NOWHERE
+        store, known = found
+        try:
+            taken = await _taken(store, known, request.headers, body)
+        except (Refused, Busy, BadSignature) as error:
+            await _note(noted, store, known, str(error))
+            if isinstance(error, BadSignature):
+                raise NOWHERE from error
+            raise
+        return JSONResponse({"taken": taken} if taken else {"taken": False, "why": "it came before"}, 202)
+
+    for kind, handler in (
+        (Refused, refused),
+        (HTTPException, _http),
+        (RemitError, told),
+        (OperationalError, away),
+        (Exception, fault),
+    ):
+        hooks.add_exception_handler(kind, handler)
+    return hooks
+
+
+async def _taken(store: Store, known: Standing, headers: Mapping[str, str], body: bytes) -> bool:
+    """Raises BadSignature where the sender is not known, Refused and Busy where it is and this cannot be taken."""
+    kind = known.trigger.webhook or ""
+    try:
+        keys = await kept.keys(store, known.agent, known.name)
+    except UserError as error:
+        raise BadSignature(str(error)) from error
+    key = _key(kind, headers, body, keys)
+    if known.paused_at is not None:
+        words = f"trigger {known.called} is paused: send it again later"
+        raise Refused(503, words, headers={"Retry-After": str(PAUSED)})
+    try:
+        said = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise Refused(400, f"the body is not JSON: {error}") from error
+    try:
+        return await firing.deliver(store, known, key, said)
+    except UserError as error:
+        raise Refused(422, str(error)) from error
+
+
+def _key(kind: str, headers: Mapping[str, str], body: bytes, keys: Sequence[str]) -> str:
+    """By what the delivery is known again; signed by the sender where it signs. Raises BadSignature."""
+    if not keys:
+        raise BadSignature("no secret has been made for it yet")
+    if kind == "standard":
+        return f"id {_short(_signed(keys, headers, body))}"
+    if kind == "hmac":
+        said = headers.get("x-hub-signature-256", "").strip().lower()
+        marks = ["sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest() for key in keys]
+        if not any(hmac.compare_digest(mark.encode(), said.encode()) for mark in marks):
+            raise BadSignature(
+                "the signature is by another secret" if said else "there is no X-Hub-Signature-256"
+            )
+        return f"body {hashlib.sha256(body).hexdigest()}"  # no other header is under the signature
+    how, _, token = headers.get("authorization", "").partition(" ")
+    same = [hmac.compare_digest(key.encode(), token.strip().encode()) for key in keys]
+    if how.lower() != "bearer" or not any(same):
+        raise BadSignature("the token is another" if how else "there is no Authorization: Bearer")
+    said = headers.get("idempotency-key") or headers.get("webhook-id") or uuid4().hex
+    return f"id {_short(said)}"
+
+
+def _signed(keys: Sequence[str], headers: Mapping[str, str], body: bytes) -> str:
+    wrong = BadSignature("")
+    for key in keys:
+        try:
+            return check(body, headers, key)
+        except BadSignature as error:
+            wrong = error
+    raise wrong
+
+
+def _short(said: str) -> str:
+    return said if len(said) <= LONGEST and said.isprintable() else hashlib.sha256(said.encode()).hexdigest()
+
+
+async def _known(app: App, workspace: str, agent: str, name: str) -> tuple[Store, Standing] | None:
+    if not NAME.fullmatch(workspace) or "\0" in agent + name:
+        return None
+    store = app.root.store.within(workspace)
+    try:
+        known = await kept.get_trigger(store, agent, name)
+    except UnknownName:
+        return None
+    return (store, known) if known.kind == "webhook" else None
+
+
+async def _body(request: Request) -> bytes:
+    """Raises HTTPException where it is too large, whatever it says of its length."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            raise HTTPException(413)
+    return body
+
+
+async def _note(noted: dict[tuple[str, str], float], store: Store, known: Standing, why: str) -> None:
+    """Anybody can have something refused: not more is written down of it than somebody would read."""
+    now = time.monotonic()
+    if now - noted.get((known.workspace, known.called), -OFTEN) >= OFTEN:
+        noted[known.workspace, known.called] = now
+        await note(store, known.agent, known.name, why)
+    LOG.info("webhook %s refused: %s", known.called, why)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = {
+        404: str(NOWHERE),
+        405: "deliveries are sent by POST",
+        413: f"a delivery has at most {LARGEST:,} bytes",
+    }
+    return problem(error.status_code, words.get(error.status_code, str(error.detail)), headers=error.headers)
