@@ -13,7 +13,9 @@ from remit.app import App
 from remit.catalogue.find import find_named
 from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError, UserError
 from remit.journal.events import Began
-from remit.triggers.firing import Firing, begun, claim, decide, failed, later, sweep, tick
+from remit.journal.state import fold
+from remit.triggers.chain import chain_of, told_of, unfollowed
+from remit.triggers.firing import Firing, begun, claim, decide, failed, later, skipped, sweep, tick
 from remit.triggers.given import given
 
 LOG = logging.getLogger(__name__)
@@ -63,10 +65,17 @@ async def begin(app: App, hand_on: HandOn, claimed: Firing) -> bool:
     if trigger is None:
         return False
     here = app.within(claimed.workspace)
+    said, began = claimed.said, Began(trigger=trigger.name, kind=trigger.kind, at=claimed.at, by=claimed.by)
     try:
+        if trigger.kind == "after":
+            ended = fold(await here.journal.read(UUID(said["run"])))
+            if why := unfollowed(ended, claimed.agent):
+                await skipped(store, claimed, why)
+                return False
+            said = told_of(ended, said)
+            began = began.model_copy(update={"chain": chain_of(ended), "run": ended.run})
         found = await find_named(here.store, claimed.agent)
-        told = given(trigger, claimed.said, claimed.by)
-        began = Began(trigger=trigger.name, kind=trigger.kind, at=claimed.at, by=claimed.by)
+        told = given(trigger, said, claimed.by)
         await here.start(
             found.agent,
             told.goal,

@@ -116,7 +116,12 @@ async def test_no_function_runs_as_its_owner_but_those_known_here(store: Store) 
     query = "select proname from pg_proc where prosecdef and pronamespace = current_schema()::regnamespace"
     async with store.pool.connection() as connection:
         names = {name for (name,) in await (await connection.execute(query)).fetchall()}
-    assert names == {"remit_blob_used", "remit_run_moved", "remit_asked"}  # triggers: nobody can call them
+    assert names == {
+        "remit_blob_used",
+        "remit_run_moved",
+        "remit_run_ended",
+        "remit_asked",
+    }  # triggers: nobody can call them
 
 
 @pytest.mark.parametrize("table", ROWS)

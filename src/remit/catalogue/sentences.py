@@ -9,6 +9,7 @@ from typing import Any
 from remit.agents.spec import Agent, Check
 from remit.catalogue.plain import Choice, about, blocks
 from remit.tools.tool import Tool
+from remit.triggers.words import sentence as of_trigger
 
 Json = Any
 EFFECTS = {
@@ -107,6 +108,8 @@ def _all(agent: Agent, tools: Mapping[str, Tool]) -> Iterator[str]:
     if agent.guardian:
         watch = f", for {agent.guardian.watch}" if agent.guardian.watch else ""
         yield f"A second model looks at what is allowed before it happens{watch}."
+    for trigger in agent.triggers:
+        yield f"Begins by itself, {of_trigger(trigger)}"
     for name in agent.connections:
         yield f"Is connected to {name}."
     for name in agent.resources:

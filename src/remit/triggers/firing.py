@@ -243,6 +243,12 @@ async def failed(store: Store, firing: Firing, why: str) -> None:
         await _settle(connection, firing, "failed", why)
 
 
+async def skipped(store: Store, firing: Firing, why: str) -> None:
+    """No run of it is wanted."""
+    async with store.pool.connection() as connection:
+        await _settle(connection, firing, "skipped", why)
+
+
 async def later(store: Store, firing: Firing, seconds: float, why: str) -> None:
     """It is tried again after a time, as often as need be."""
     query = """

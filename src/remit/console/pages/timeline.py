@@ -29,6 +29,7 @@ from remit.journal.events import (
 from remit.journal.refs import proposed
 from remit.journal.state import State
 from remit.said import Part, said
+from remit.triggers.words import began_by
 from remit.waiting import vouching
 
 MOST = 100  # events on a page
@@ -120,6 +121,7 @@ def _details(event: Event, state: State) -> Iterator[Detail]:
     match body:
         case Started():
             yield Detail("goal", body.goal)
+            yield Detail("what began it", began_by(body.began) if body.began else "")
             yield Detail("what came with it", body.inputs)
             yield Detail("others' words that came with it", body.quoted, "data, never the person's words")
             yield Detail("task", body.task, "in the words of the agent that delegated it")
