@@ -106,7 +106,7 @@ def scripted(steps: int, mixed: bool) -> ScriptedModel:
 @contextmanager
 def without_gate() -> Iterator[None]:
     with (
-        patch("remit.agents.act.judge", lambda proposal, *_, **__: ALLOWED[proposal.effect]),
+        patch("remit.agents.judging.judge_changed", lambda proposal, *_, **__: ALLOWED[proposal.effect]),
         patch("remit.agents.live.learn", lambda *_: None),
     ):
         yield

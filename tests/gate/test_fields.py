@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.gate.fields import LADDER, at, labelled, steps_of, useless, weaker, worst
-from remit.gate.known import Known, leaves
+from remit.gate.known import Known
+from remit.gate.scalars import leaves
 from remit.gate.values import canonical
 
 MAIL = {

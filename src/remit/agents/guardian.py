@@ -17,9 +17,9 @@ from remit.agents.spec import Agent
 from remit.agents.think import affordable, aside, consult, reserve
 from remit.errors import ModelError
 from remit.gate.evidence import vouch
-from remit.gate.known import leaves
 from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.scalars import leaves
 from remit.journal.events import Answered, Json
 from remit.journal.state import CallState
 from remit.models.model import Message, Request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from remit.gate.fields import NAMED, TRUSTED
 from remit.gate.held import UNSAID, Secrecy
@@ -36,7 +37,8 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
         result = body.result if told or body.confidential else None
         labelled = known.labelled or body.confidential or body.values
         secrecy = _secrecy(state, call, body) if labelled else UNSAID
-        known.learn(result, trusted, source(args, body), args, fields, body.call_id, member, secrecy)
+        named = partial(source, args, body)
+        known.learn(result, trusted, named, args, fields, body.call_id, member, secrecy)
 
 
 def _secrecy(state: State, call: CallState, body: Acted) -> Secrecy:

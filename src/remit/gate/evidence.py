@@ -24,11 +24,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from remit.gate.known import TEXTUAL, Known, leaves, worth
+from remit.gate.known import Known
 from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal
+from remit.gate.scalars import Group, group, leaves
 from remit.gate.unseen import shown
-from remit.gate.values import canonical, spellings, stands
+from remit.gate.values import canonical, stands
 from remit.gate.wording import worded
 from remit.journal.refs import Pointer
 
@@ -47,64 +48,7 @@ LEVELS = (
 )  # weakest first
 ADDRESSES = ("email", "url", "phone", "account")  # kinds that lead somewhere
 CHOICE = 16.0  # bits that a run may tell the world by choosing among the addresses that others have named
-BRIEF = 60  # characters; of texts that are longer few records have any
-_OF_NUMBERS = "0123456789.-"
 _TOLD = 3  # values of one argument that are told of
-
-
-@dataclass(slots=True)
-class Group:
-    """The scalars of what is known beforehand, as a record: the forms of each kind are worked out when one is asked for."""
-
-    texts: list[str]  # names of fields come again and again: each once
-    others: list[Json]
-    forms: dict[str, frozenset[str]] = field(default_factory=dict)
-
-    def has(self, kind: str, form: str) -> bool:
-        """Whether a value (canonical) is one of them."""
-        found = self.forms.get(kind)
-        if found is None:
-            if (
-                kind == "text" and len(form) > BRIEF and form.strip(_OF_NUMBERS)
-            ):  # no number, and few are as long
-                least = len(form)
-                longer = [one for one in self.texts if len(one) >= least or not one.isascii()]
-                return any(canonical(kind, one) == form for one in longer)
-            every = worth(kind, self.texts)
-            if kind not in TEXTUAL:
-                every = [*every, *self.others]
-            found = self.forms[kind] = frozenset(form for leaf in every for form in spellings(kind, leaf))
-        return form in found and form != ""
-
-
-def group(values: Json) -> Group:
-    texts: dict[Json, Json] = {}
-    others: list[Json] = []
-    _gather(values, texts, others)
-    return Group([one for one in texts if isinstance(one, str)], others)
-
-
-def _gather(value: Json, texts: dict[Json, Json], others: list[Json]) -> None:
-    """Scalars, names of fields included. All of a record is gone through whenever one is judged by: what is commonest comes first."""
-    if isinstance(value, dict):
-        texts |= value  # for its names
-        value = value.values()
-    elif not isinstance(value, list):
-        value = leaves(value)
-    for item in value:
-        its = item.__class__
-        if its is str:
-            texts[item] = None
-        elif its is dict or its is list:
-            _gather(item, texts, others)
-        elif its is float or its is int or its is bool:
-            others.append(item)
-        elif isinstance(item, Mapping | list | tuple):
-            _gather(item, texts, others)
-        elif isinstance(item, str):
-            texts[str(item)] = None
-        elif item is not None:
-            others.append(item)
 
 
 @dataclass(slots=True)
@@ -226,8 +170,17 @@ class Witness:
             return False
         known = self.groups.get(name)
         if known is None:
-            known = self.groups[name] = group(values)
+            known = self.groups[name] = self._group(name, values)
         return known.has(kind, form)
+
+    def _group(self, name: str, values: Mapping[str, Json]) -> Group:
+        """The person, and what came with the goal, are the same for all of a run: their forms are kept with what it has read."""
+        if self.facts.known is None or name == "records":
+            return group(values)
+        before = self.facts.known.beforehand.get(name)
+        if before is None or before[0] is not values:
+            before = self.facts.known.beforehand[name] = values, group(values)
+        return before[1]
 
     def _parts(self, value: Json) -> list[tuple[str, str]]:
         """What leads somewhere in the texts of a value."""
@@ -243,7 +196,7 @@ class Witness:
         """The level of each sink argument that is given, and in words where the unvouched ones come from."""
         levels: dict[str, str] = {}
         told: dict[str, str] = {}
-        fetches = fetches_only(proposal)
+        fetches = "url" in proposal.sinks.values() and fetches_only(proposal)
         for name, kind in proposal.sinks.items():
             if name not in proposal.args:
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import log2
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from remit.gate.fields import NAMED, REST, TRUSTED, at, labelled
 from remit.gate.held import UNSAID, Held, Secrecy
 from remit.gate.numbers import digits
 from remit.gate.parts import parts_of
+from remit.gate.scalars import OF_NUMBERS, Group, group, leaves
 from remit.gate.unseen import as_seen, has_unseen
 from remit.gate.values import found, spellings, stands
 from remit.gate.wording import words
@@ -21,14 +22,13 @@ from remit.journal.refs import Pointer
 
 Json = Any
 SOURCES = 3  # of one value that are remembered, on either side
+_NOTHING = group(None)
 _ALIKE: Mapping[str, str] = MappingProxyType({})  # all of a result has one integrity
 LONG = 2_000  # characters; a leaf that is longer is no value, though values may stand in it
 _ADDRESS = re.compile(
     r"[A-Za-z0-9](?:[\w+.-]{0,60}\w)?@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?", re.A
 )
-_OF_NUMBERS = "0123456789.-"
 MOST_UNWORDED = 4_000  # characters
-TEXTUAL = ("email", "url")  # kinds that no number is one of
 PICKED = ("email", "url", "phone", "account", "amount")  # kinds that are told from the words around them
 
 
@@ -44,46 +44,39 @@ class Evidence:
 class _Read:
     result: Json
     trusted: bool
-    source: str
+    named: (
+        str | Callable[[], str]
+    )  # its source in words: few are ever told of, so they may be put together then
     given: Json  # what the model gave to the call
     fields: Mapping[str, str]  # path -> integrity, where it is not the same for all of the result
     call: str  # its number, by which references name it
     member: bool  # all of it is of somebody with an account of the workspace
     secrecy: Secrecy  # who may have what is in it
     _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
-    _vouched: list[Json] | None = None
-    _told: list[Json] | None = None
-    _spoken: tuple[list[str], list[Json]] | None = None
+    _told: Group | None = None
+    _vouched: Group | None = None
 
-    def told(self) -> list[Json]:
+    @property
+    def source(self) -> str:
+        if not isinstance(self.named, str):
+            self.named = self.named()
+        return self.named
+
+    def told(self) -> Group:
         """Every scalar that the model gave to the call, names of arguments included."""
         if self._told is None:
-            self._told = flat(self.given)
+            self._told = group(self.given)
         return self._told
 
-    def vouched(self) -> list[Json]:
-        """Every scalar in the result that a trusted source says."""
+    def vouched(self) -> Group:
+        """Every scalar in the result that a trusted source says, but long texts."""
         if self._vouched is None:
             if not self.trusted and not self.fields:
-                self._vouched = []
-            else:
-                self._vouched = (
-                    [leaf for leaf, trusted in self.leaves() if trusted] if self.fields else flat(self.result)
-                )
+                return _NOTHING
+            said = group([leaf for leaf, trusted in self.leaves() if trusted] if self.fields else self.result)
+            said.texts = [one for one in said.texts if len(one) <= LONG]
+            self._vouched = said
         return self._vouched
-
-    def spoken(self) -> tuple[list[str], list[Json]]:
-        """The same, but for long texts: texts, and others."""
-        if self._spoken is None:
-            texts: list[str] = []
-            others: list[Json] = []
-            for one in self.vouched():
-                if not isinstance(one, str):
-                    others.append(one)
-                elif len(one) <= LONG:
-                    texts.append(one)
-            self._spoken = texts, others
-        return self._spoken
 
     def leaves(self) -> Iterable[tuple[Json, bool]]:
         """Every scalar in the result, and whether a trusted source says it."""
@@ -108,8 +101,8 @@ class _Index:
     upto: int = 0
     heard: int = 0
     written: set[str] = field(default_factory=set)  # by the model, before a trusted source said them
-    trusted: dict[str, list[str]] = field(default_factory=dict)
-    untrusted: dict[str, list[str]] = field(default_factory=dict)
+    trusted: dict[str, list[_Read]] = field(default_factory=dict)  # where it was said
+    untrusted: dict[str, list[_Read]] = field(default_factory=dict)
     # Links, addresses, … that the model wrote: a sentence in which a trusted source repeats one is not the source's own.
     leads: set[str] = field(default_factory=set)
 
@@ -125,20 +118,22 @@ class _Texts:
     forms: set[str] = field(default_factory=set)
 
     def learn(self, reads: Sequence[_Read]) -> None:
+        new: list[str] = []
         for read in reads[self.upto :]:
-            texts, others = read.spoken()
-            self.numbers += others
-            if texts:
-                self.unfolded += texts
-                longest = max(map(len, texts))
-                self.longest = max(self.longest, longest if "".join(texts).isascii() else 20 * longest)
+            said = read.vouched()
+            new += said.texts
+            self.numbers += said.others
         self.upto = len(reads)
+        if new:
+            self.unfolded += new
+            longest = max(map(len, new))
+            self.longest = max(self.longest, longest if "".join(new).isascii() else 20 * longest)
 
     def may_vouch(self, value: str) -> bool:
         if len(value) <= self.longest:
             self.forms.update(form for leaf in self.unfolded for form in spellings("text", leaf))
             self.unfolded, self.longest = [], 0
-        if not value.strip(_OF_NUMBERS) or value in ("true", "false"):
+        if not value.strip(OF_NUMBERS) or value in ("true", "false"):
             self.forms.update(form for leaf in self.numbers for form in spellings("text", leaf))
             self.numbers = []
         return value in self.forms
@@ -159,15 +154,21 @@ class Known:
     _words: set[str] = field(default_factory=set)  # of what trusted sources said
     _told: set[str] = field(default_factory=set)  # that the model wrote before
     _worded: int = 0  # results that are in them
-    _unworded: list[str] = field(default_factory=list)  # what trusted sources said in those that are not
+    _unworded: str = (
+        ""  # what trusted sources said in those that are not, and were looked at, in small letters
+    )
+    _looked: int = 0  # results that were
+    _odd: bool = False  # what they said has letters beyond ASCII, or such as a reader does not see
     labelled: bool = False  # something was read of which a tool says who may have it
     _held: dict[bool, Held] = field(default_factory=dict)
+    # Of what is known before anything is read, each with what it was made of
+    beforehand: dict[str, tuple[Mapping[str, Json], Group]] = field(default_factory=dict)
 
     def learn(
         self,
         result: Json,
         trusted: bool,
-        source: str,
+        source: str | Callable[[], str],
         given: Json = None,
         fields: Mapping[str, str] = _ALIKE,
         call: str = "",
@@ -208,38 +209,47 @@ class Known:
         for read in self._reads[index.heard :]:
             for leaf, trusted in read.leaves() if not read.trusted or read.fields else ():
                 for one in _values(kind, leaf) if not trusted else ():
-                    _note(index.untrusted, one, read.source)
+                    _note(index.untrusted, one, read)
         index.heard = len(self._reads)
-        untrusted = index.untrusted.get(value, ())
+        untrusted: Iterable[_Read] = index.untrusted.get(value, ())
         if not untrusted and kind not in PICKED:
-            untrusted = [read.source for read in self._reads if _said(kind, value, read)]
-        return Evidence(tuple(index.trusted.get(value, ())), tuple(dict.fromkeys(untrusted))[:SOURCES])
+            untrusted = (read for read in self._reads if _said(kind, value, read))
+        vouched = tuple(read.source for read in index.trusted.get(value, ()))
+        return Evidence(vouched, tuple(dict.fromkeys(read.source for read in untrusted))[:SOURCES])
 
     def says(self, several: Set[str]) -> bool:
         """Whether each of several words is one of those that trusted sources said, but that the model had not written before."""
-        for read in self._reads[self._worded + len(self._unworded) :]:
-            texts, others = read.spoken()
-            self._unworded.append(" ".join((*texts, *map(str, others))))
         if several <= self._words:
             return True
-        plain = "\n".join(self._unworded)
+        if self._looked < len(self._reads):
+            new: list[str] = []
+            for read in self._reads[self._looked :]:
+                said = read.vouched()
+                new += said.texts
+                new += map(str, said.others)
+            self._looked = len(self._reads)
+            text = "\n".join(new)
+            self._odd = self._odd or not text.isascii() or has_unseen(text)
+            self._unworded = f"{self._unworded}\n{text.lower()}"
+        plain = self._unworded
         if (
-            plain.isascii() and len(plain) < MOST_UNWORDED
+            not self._odd and len(plain) < MOST_UNWORDED
         ):  # most words are nowhere in it, and that is seen sooner
-            plain = plain.lower()
-            if not all(word in self._words or word in plain for word in several) and not has_unseen(plain):
-                return False
+            for word in several:
+                if word not in self._words and word not in plain:
+                    return False
         return several <= self.words()
 
     def words(self) -> Set[str]:
         """The words of what trusted sources said, but those that the model had written before."""
         for read in self._reads[self._worded :]:
-            own = words(" ".join(leaf for leaf in read.told() if isinstance(leaf, str)))
+            own = words(" ".join(read.told().texts))
             self._told |= {word for word in own if word not in self._words}
-            texts, others = read.spoken()
-            if said := [*texts, *(text for one in others if len(text := str(one)) <= LONG)]:
+            vouched = read.vouched()
+            if said := [*vouched.texts, *(text for one in vouched.others if len(text := str(one)) <= LONG)]:
                 self._words |= {word for word in words(" ".join(said)) if word not in self._told}
-        self._worded, self._unworded = len(self._reads), []
+        self._worded = self._looked = len(self._reads)
+        self._unworded, self._odd = "", False
         return self._words
 
     def choice(self, kind: str, value: str, beside: Sequence[Json] = ()) -> float | None:
@@ -292,66 +302,26 @@ class Known:
         return any((words := as_seen(str(value)).casefold().strip()) and words in text for value in given)
 
     def _index(self, kind: str) -> _Index:
-        index = self._indexes.setdefault(kind, _Index())
+        index = self._indexes.get(kind)
+        if index is None:
+            index = self._indexes[kind] = _Index()
+        if index.upto == len(self._reads):
+            return index
         for read in self._reads[index.upto :]:
-            for leaf in worth(kind, read.told()):
-                index.written |= _written(kind, leaf) - index.trusted.keys()
+            for leaf in read.told().worth(kind):
+                index.written.update([one for one in _written(kind, leaf) if one not in index.trusted])
                 if kind == "text" and isinstance(leaf, str):
                     index.leads.update(_plain(lead) for _, lead in parts_of(leaf))
-            for leaf in worth(kind, read.vouched()):
+            for leaf in read.vouched().worth(kind):
                 if index.leads and isinstance(leaf, str):
                     plain = _plain(leaf)
                     if any(lead in plain for lead in index.leads):
                         continue
                 for value in _whole(kind, leaf):
                     if value and value not in index.written:
-                        _note(index.trusted, value, read.source)
+                        _note(index.trusted, value, read)
         index.upto = len(self._reads)
         return index
-
-
-def leaves(value: Json) -> Iterator[Json]:
-    """Every scalar in a JSON value, keys of objects included."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield key
-            yield from leaves(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from leaves(item)
-    elif value is not None:
-        yield value
-
-
-def flat(value: Json) -> list[Json]:
-    """The same at once, in whatever order: of a result the gate asks for every one, and more than once."""
-    found: list[Json] = []
-    _flatten(value, found)
-    return found
-
-
-def _flatten(value: Json, found: list[Json]) -> None:
-    if isinstance(value, dict):
-        found += value  # its names
-        value = value.values()
-    elif not isinstance(value, list):
-        found.extend(leaves(value))
-        return
-    for item in value:
-        its = item.__class__  # the commonest first
-        if its is str or its is int or its is float or its is bool:
-            found.append(item)
-        elif item is not None:
-            _flatten(item, found)
-
-
-def worth(kind: str, several: list[Json]) -> list[Json]:
-    """Those in which a value of the kind may stand, where that is seen at once."""
-    if kind == "email":
-        return [one for one in several if isinstance(one, str) and ("@" in one or not one.isascii())]
-    if kind == "url":
-        return [one for one in several if isinstance(one, str) and ("." in one or ":" in one)]
-    return several
 
 
 def _told(given: Json) -> Iterator[Json]:
@@ -376,7 +346,7 @@ def _values(kind: str, leaf: Json) -> frozenset[str]:
 
 def _written(kind: str, leaf: Json) -> frozenset[str]:
     """The same of what the model wrote, where an id or a path in a sentence is told to the tool as well."""
-    inside = isinstance(leaf, str) and kind.partition(":")[0] in ("id", "path")
+    inside = kind not in PICKED and isinstance(leaf, str) and kind.partition(":")[0] in ("id", "path")
     return _values(kind, leaf) | found(kind, leaf) if inside else _values(kind, leaf)
 
 
@@ -393,7 +363,10 @@ def _said(kind: str, value: str, read: _Read) -> bool:
     )
 
 
-def _note(sources: dict[str, list[str]], value: str, source: str) -> None:
-    said = sources.setdefault(value, [])
-    if len(said) < SOURCES and source not in said:
-        said.append(source)
+def _note(said: dict[str, list[_Read]], value: str, read: _Read) -> None:
+    """The first of different sources that say a value."""
+    before = said.get(value)
+    if before is None:
+        said[value] = [read]
+    elif len(before) < SOURCES and all(one.source != read.source for one in before):
+        before.append(read)

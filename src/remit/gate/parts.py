@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from remit.gate.accounts import ibans_in
-from remit.gate.addresses import emails_in, urls_in
+from remit.gate.addresses import emails_in, may_link, urls_in
 from remit.gate.numbers import digits
 from remit.gate.unseen import as_seen, has_unseen, hidden
 
@@ -21,6 +21,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _LONG_WORD = re.compile(r"[0-9A-Za-z]{25}")
+_DIGIT = re.compile("[0-9]")
 _FOUR_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){3}")
 _COLON = re.compile(r":(?=[^\s/])[^\s<>\"]{1,200}")
 _BEFORE = re.compile(r"(?:data|javascript|vbscript|file|blob|tel|sms|facetime)\s{0,3}\Z", re.IGNORECASE)
@@ -34,12 +35,12 @@ def parts_of(text: str) -> list[tuple[str, str]]:
     """
     unseen = has_unseen(text)
     seen = digits(as_seen(text) if unseen else text)
-    found = [("url", link) for link in urls_in(seen)]
+    found = [("url", link) for link in urls_in(seen)] if may_link(seen) else []
     if ":" in seen:
         found += [("url", link) for link in _without_host(seen)]
     if "@" in seen:
         found += [("email", one) for one in emails_in(seen) if "." in one.partition("@")[2]]
-    if any(map(seen.__contains__, "0123456789")):
+    if _DIGIT.search(seen):
         found += [("account", one) for one in _accounts_in(seen)]
     if unseen:
         found += [("hidden", mark) for mark in hidden(text)]

@@ -14,6 +14,7 @@ from remit.journal.refs import Pointers
 
 Json = Any
 Autonomy = Literal["shadow", "draft", "ask", "act"]
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 # shadow: effects simulated · draft: content only · ask: each effect asked · act: by the rules
 
 
@@ -32,12 +33,7 @@ class Proposal:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical call: what an approval is bound to."""
-        canonical = json.dumps(
-            [self.tool, self.args if self.written is None else self.written],
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
+        canonical = _canonical([self.tool, self.args if self.written is None else self.written])
         return hashlib.sha256(
             canonical.encode("utf-8", "replace")
         ).hexdigest()  # as a journal keeps half characters

@@ -28,14 +28,15 @@ def worded(text: str, goal: str, trusted: Callable[[Set[str]], bool]) -> str:
     `written`. `trusted` is asked only where the goal is not enough, and about the others."""
     if len(text) > MOST:
         return "written"
-    every = words(text)
+    every, asked = words(text), _goal_words(goal)
+    # Most texts are written: that one word is nobody's is seen before all that it would take to be more.
+    others = {word for word in every if word not in asked and word not in _PLAIN and _tells(word)}
+    if others and not trusted(others):
+        return "written"
     if sum(word.isdecimal() and len(word) < 3 for word in every) > NUMBERS:
         return "written"
-    telling = [word for word in every if _tells(word)]
-    if telling and f" {' '.join(telling)} " in f" {_goal(goal)} ":
-        return "grant"
-    others = set(telling) - _goal_words(goal)
-    return "composed" if not others or trusted(others) else "written"
+    telling = [] if others else [word for word in every if _tells(word)]
+    return "grant" if telling and f" {' '.join(telling)} " in f" {_goal(goal)} " else "composed"
 
 
 def restates(text: str, goal: str) -> bool:
