@@ -20,6 +20,7 @@ from remit.app import App
 from remit.errors import Mend, NotAsChanged, NotWaiting, StaleWriter, ToolFault, UserError
 from remit.gate.explain import explain
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.journal.body import unkept
 from remit.journal.events import Amended, AnyBody, Asked, Endorsed, Event, Json, Replied
 from remit.journal.facts import facts_with
 from remit.journal.refs import given, has_reference
@@ -106,9 +107,11 @@ def _change(
     args: dict[str, Json] = {}
     without: list[str] = []
     for name, value in changes.items():
-        if name in now and _alike(now[name], value):
+        if odd := unkept(value):
+            wrong[name] = f"cannot be kept: {odd}"
+        elif name in now and _alike(now[name], value):
             continue  # a form sends every field
-        if value is None and (name not in now or lacks(tool.schema, name)):
+        elif value is None and (name not in now or lacks(tool.schema, name)):
             if name in now:
                 without.append(name)
         elif name not in taken and name not in now:

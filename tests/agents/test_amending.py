@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +13,9 @@ from remit.amending import answer_changed
 from remit.app import App, open_app
 from remit.errors import NotAsChanged, NotWaiting, UserError
 from remit.gate.approval import seal
+from remit.gate.proposal import Proposal
 from remit.journal.effects import ledger
-from remit.journal.events import Amended, Endorsed, Intended, Replied
+from remit.journal.events import Amended, Asked, Endorsed, Intended, Judged, Replied
 from remit.journal.index import list_asks
 from remit.journal.refs import given
 from remit.journal.reviewers import list_reviewers
@@ -318,6 +321,45 @@ async def test_the_journal_is_right_wherever_it_ends(app: App) -> None:
         body = events[end - 1].body
         approved |= isinstance(body, Replied)
         assert not isinstance(body, Intended) or approved
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_people_do_what_happens_is_what_was_judged_last_and_all_said_yes_to(
+    app: App, seed: int
+) -> None:
+    rules = [
+        {"tool": "charge", "deny": "args.amount > 90"},
+        {"tool": "charge", "ask": "args.amount > 50", "persons": 2},
+        {"tool": "charge", "ask": "true"},
+    ]
+    dice = random.Random(seed)
+    run, _ = await ask(app, call("charge", amount=60), rules=rules)
+    for _ in range(12):
+        by, amount = dice.choice(["bo", "carol", "dora"]), dice.choice([20, 55, 60, 70, 95])
+        with suppress(UserError):
+            if dice.random() < 0.5:
+                await answer_changed(app, run, by, {"amount": amount})
+            else:
+                await app.answer(run, "approve", by)
+        if dice.random() < 0.3:
+            await app.advance(run)
+    state = await app.advance(run)
+    events = await app.journal.read(run)
+    assert len(world.done) == len([e for e in events if isinstance(e.body, Intended)]) <= 1
+    if not world.done:
+        assert state.waits
+        return
+    call_ = state.calls["1.1"]
+    digest = Proposal("charge", call_.call.args, "destroy").digest
+    begun = next(e.seq for e in events if isinstance(e.body, Intended))
+    asked = [e.body for e in events if isinstance(e.body, Asked) and e.seq < begun][-1]
+    judged = [e.body for e in events if isinstance(e.body, Judged) and e.seq < begun][-1]
+    assert (asked.digest, judged.digest) == (digest, digest)
+    assert call_.call.args["amount"] <= 90
+    words = [
+        e.body for e in events if isinstance(e.body, Endorsed | Replied) and e.body.ask_id == asked.ask_id
+    ]
+    assert len({word.by for word in words}) == (2 if call_.call.args["amount"] > 50 else 1)
 
 
 async def test_why_it_was_decided_is_explained_with_the_persons_word(app: App) -> None:

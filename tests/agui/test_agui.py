@@ -15,7 +15,8 @@ from remit.access.people import add_member, arrive
 from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token
 from remit.app import App, open_app
-from remit.journal.events import Started
+from remit.journal.events import Amended, Event, Started
+from remit.journal.index import list_runs
 from remit.models.model import Answer, Usage
 from remit.settings import Settings
 from remit.testing import ScriptedModel
@@ -177,6 +178,30 @@ async def test_an_approval_interrupts_and_the_next_input_carries_the_word(app: A
     assert events[-1]["result"]["report"] == "I could not order."
     late = await ask(runId="r4", resume=[word])
     assert "asked no more" in late[-1]["message"]
+
+
+async def test_an_approval_may_change_the_call_and_what_cannot_be_had_is_refused(app: App, ask: Call) -> None:
+    scripted(app, OUT, finish("I tried."))
+    (asked,) = (await ask("order two"))[-1]["outcome"]["interrupts"]
+
+    def word(**payload: Json) -> list[Json]:
+        return [{"interruptId": asked["id"], "status": "resolved", "payload": {"approved": True, **payload}}]
+
+    wrong = await ask(runId="r2", resume=word(changes={"body": 7, "urll": "x"}))
+    assert wrong[-1]["code"] == "resume_refused"
+    assert "urll http_request has no such argument" in wrong[-1]["message"]
+    shape = await ask(runId="r3", resume=word(changes=["body"]))
+    assert "its payload must be" in shape[-1]["message"]
+    await ask(runId="r4", resume=word(changes={"url": "https://127.0.0.1:1/orders", "body": "one"}))
+    bodies = [event.body async for event in _events(app)]
+    (amended,) = [body for body in bodies if isinstance(body, Amended)]
+    assert (amended.by, amended.args) == ("ann", {"url": "https://127.0.0.1:1/orders", "body": "one"})
+
+
+async def _events(app: App) -> AsyncIterator[Event]:
+    (row,) = await list_runs(app.store)
+    for event in await app.journal.read(row.id):
+        yield event
 
 
 async def test_a_question_is_answered_in_words(app: App, ask: Call) -> None:

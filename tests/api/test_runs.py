@@ -108,6 +108,10 @@ async def test_a_call_is_approved_as_the_tokens_owner_changes_it_with_every_erro
             {"pointer": "/changes/text", "detail": "must be text, not 7"},
         ],
     )
+    for odd in ('"\\ud800"', "NaN", "[" * 200 + "]" * 200):
+        body = f'{{"digest": "{ask["digest"]}", "changes": {{"to": {odd}}}}}'
+        sent = await ann.post(path, content=body, headers={"content-type": "application/json"})
+        assert sent.status_code in (400, 422), (odd, sent.text)
     hidden = await ann.post(path, json={**yes, "changes": {"to": {"$ref": "0.0"}}})
     assert (hidden.status_code, world.done) == (422, [])
     said = await ann.post(path, json={**yes, "changes": {"to": "bo@y.example", "text": "hi"}})

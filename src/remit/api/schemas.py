@@ -14,7 +14,7 @@ from remit.gate.approval import endorsed_of, seal, terms_of
 from remit.gate.unseen import has_unseen
 from remit.journal.body import unkept
 from remit.journal.events import AnyBody, Asked, Checked, Person
-from remit.journal.refs import given
+from remit.journal.refs import given, proposed
 from remit.journal.state import State
 
 DEEP = 20  # lists and objects in each other
@@ -193,6 +193,13 @@ class RunPage(BaseModel):
     )
 
 
+class Changed(BaseModel):
+    """An argument that a person changed."""
+
+    by: str
+    was: Any = Field(description="What the agent had there; null where it had nothing.")
+
+
 class Ask(BaseModel):
     """What a run waits for a person to say."""
 
@@ -208,6 +215,9 @@ class Ask(BaseModel):
     tool: str = Field(description="Of an approval: the call that is asked about.")
     args: dict[str, Any] = Field(
         description="Its arguments, with references replaced by what they stand for."
+    )
+    changed: dict[str, Changed] = Field(
+        description="Argument that a person gave it -> who, and what the agent had."
     )
     rule: str = Field(description="The rule that asks.")
     reasons: list[str]
@@ -263,6 +273,8 @@ def ask_of(state: State, asked: Asked) -> Ask:
     call, terms = state.calls.get(asked.call_id), terms_of(state, asked)
     judged = call.judged if call else None
     args: Mapping[str, Any] = given(state, call) if call else {}
+    changed = call.changed if call else {}
+    was = proposed(state, call) if call and changed else {}
     return Ask(
         run=state.run,
         id=asked.ask_id,
@@ -275,6 +287,7 @@ def ask_of(state: State, asked: Asked) -> Ask:
         endorsed=[one.by for one in endorsed_of(call, asked)],
         tool=call.call.tool if call else "",
         args=dict(args),
+        changed={name: Changed(by=by, was=was.get(name)) for name, by in changed.items()},
         rule=judged.rule if judged else "",
         reasons=judged.reasons if judged else [],
         evidence=judged.evidence if judged else {},

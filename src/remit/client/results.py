@@ -30,6 +30,13 @@ class Person(Result):
     verified: bool
 
 
+class Changed(Result):
+    """An argument that a person changed: what the agent had there."""
+
+    by: str
+    was: Any
+
+
 class Ask(Result):
     """What a run waits for a person to say. `digest` binds a yes to exactly this."""
 
@@ -44,6 +51,7 @@ class Ask(Result):
     endorsed: list[str]
     tool: str
     args: dict[str, Any]
+    changed: dict[str, Changed] = {}
     rule: str
     reasons: list[str]
     evidence: dict[str, str]

@@ -3,8 +3,8 @@ their word on it, in their name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -16,9 +16,10 @@ from remit.app import App
 from remit.errors import NotWaiting
 from remit.gate.approval import Decision, seal
 from remit.gate.unseen import shown
+from remit.journal.events import Json
 from remit.journal.refs import given
 from remit.journal.state import State
-from remit.waiting import Waiting, vouching, waiting, why_asked
+from remit.waiting import Waiting, changed_by, vouching, waiting, why_asked
 
 MAY = "approvals:write"
 WHOLE = 8_000  # characters of a question; what cannot be shown whole is decided in the console
@@ -41,6 +42,7 @@ class Word:
 
     decision: Decision
     text: str = ""
+    changes: Mapping[str, Json] = field(default_factory=dict)  # to the call that is approved
 
 
 async def questions(app: App, caller: Caller, run: UUID) -> list[Question]:
@@ -70,6 +72,11 @@ def _lines(one: Waiting) -> Sequence[str]:
     lines = [f"The agent {one.row.agent} asks: may it call {one.call.call.tool}?"]
     for name, value in given(one.state, one.call).items():
         lines.append(f"  {name}: {shown(to_json(value, fallback=str).decode())}")
+        if changed := changed_by(one, name):
+            by, was = changed
+            lines.append(
+                f"    {shown(by)} wrote it; the agent had {shown(to_json(was, fallback=str).decode())}"
+            )
         if vouched := vouching(name, one.judged):
             lines.append(f"    {' '.join(vouched)}")
     lines += [f"{what}: {shown(words)}" for what, words in why_asked(one)]
@@ -90,7 +97,7 @@ async def answer(app: App, caller: Caller, run: UUID, question: Question, word: 
         return f"{question.ask} wants {'an answer in words' if question.in_words else 'a yes or a no'}"
     bound = None if word.decision == "answer" else question.digest
     try:
-        await say(app, caller, run, question.ask, word.decision, word.text, bound)
+        await say(app, caller, run, question.ask, word.decision, word.text, bound, word.changes)
     except (Refused, NotWaiting) as error:
         return str(error)
     return ""

@@ -168,9 +168,10 @@ def _word(payload: object, in_words: bool) -> Word | None:
         text = said.get("answer")
         return Word("answer", text) if isinstance(text, str) and text.strip() else None
     approved, reason = said.get("approved"), said.get("reason", "")
-    if not isinstance(approved, bool) or not isinstance(reason, str):
+    changes = said.get("changes") or {}
+    if not isinstance(approved, bool) or not isinstance(reason, str) or not isinstance(changes, dict):
         return None
-    return Word("approve" if approved else "reject", reason)
+    return Word("approve", reason, changes) if approved else Word("reject", reason)
 
 
 def _known(messages: Sequence[Message], teller: Teller) -> list[Message]:

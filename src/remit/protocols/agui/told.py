@@ -41,7 +41,11 @@ from remit.protocols.asked import Question
 Json = Any
 YES_OR_NO = {
     "type": "object",
-    "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
+    "properties": {
+        "approved": {"type": "boolean"},
+        "reason": {"type": "string"},
+        "changes": {"type": "object", "description": "Arguments of the call that are to be others, by name."},
+    },
     "required": ["approved"],
 }
 IN_WORDS = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
