@@ -91,6 +91,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         number = "77777" if acme is None else str(acme.rules if "versions" in path else acme.remembered)
         number = str(acme.person) if acme and "/people/" in path else number
         hook = acme.webhook if acme else NOWHERE
+        one = one.replace("{workspace}", "acme" if acme else "none")
         one = one.replace("{webhook}", str(hook)).replace("{delivery}", str(hook)).replace("{session}", "1")
         one = (
             one.replace("{id}", number)
@@ -103,7 +104,9 @@ def filled(path: str, acme: Acme | None) -> list[str]:
             one.replace("{call}", "1.1").replace("{completion}", f"chatcmpl-{run.hex}").replace("{seq}", "1")
         )
         found.append(
-            re.sub(r"\{(name|agent|model|version)\}", lambda m: "1" if m[1] == "version" else CANARY, one)
+            re.sub(
+                r"\{(name|agent|trigger|model|version)\}", lambda m: "1" if m[1] == "version" else CANARY, one
+            )
         )
     assert not any("{" in one for one in found), f"say here what acme's part of {path} is"
     return list(dict.fromkeys(found))

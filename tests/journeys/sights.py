@@ -198,6 +198,7 @@ SIGHTS = (
     Sight("agent, to be published", "/agents/{name}/publish", "/agents/desk/publish"),
     Sight("agent, its versions", "/agents/{name}/versions", "/agents/desk/versions"),
     Sight("agent, a version", "/agents/{name}/versions/{version}", "/agents/desk/versions/1"),
+    Sight("agent, its triggers", "/agents/{name}/triggers", "/agents/desk/triggers"),
     Sight("connections", "/connections", "/connections"),
     Sight("connections, none", "/connections", "/connections", empty=True),
     Sight("a connection", "/connections/{name}", "/connections/crm"),
