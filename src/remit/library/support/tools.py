@@ -18,8 +18,8 @@ from remit.library.support import orders, shop, words
 from remit.library.support.match import tokens
 from remit.library.support.records import narrowed, order_of, own_places, quoted, url_of, work
 from remit.library.support.variants import requested
-from remit.library.support.wanted import wanted_of
-from remit.tools.decorate import tool
+from remit.library.support.wanted import wanted
+from remit.tools.decorate import Record, tool
 from remit.tools.tool import Json, ToolContext
 
 
@@ -57,7 +57,13 @@ async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> st
 
 _ORDER = {"order_id": "id:order"}
 _PLACE = {"address1": "address", "address2": "address", "city": "address", "zip": "address"}
-_MINE = {"order": order_of, "wanted": wanted_of}
+
+
+def _looks(tool: str) -> dict[str, Record]:
+    """The records for a change of an order: whose it is, what of the call the customer's words ask for."""
+    return {"order": order_of, "wanted": wanted(tool)}
+
+
 # What a customer's own words and data change stays in the shop's database, where their data stand already.
 _SHARED: dict[str, Any] = {
     "effect": "destroy",
@@ -151,7 +157,11 @@ async def find_customer(
 # --- writing -----------------------------------------------------------------------------------------
 
 
-@tool(**_SHARED, sinks=_ORDER, records=_MINE | {"quote": quoted("cancel_pending_order")})
+@tool(
+    **_SHARED,
+    sinks=_ORDER,
+    records=_looks("cancel_pending_order") | {"quote": quoted("cancel_pending_order")},
+)
 async def cancel_pending_order(
     context: ToolContext, order_id: str, reason: Literal["no longer needed", "ordered by mistake"]
 ) -> str:
@@ -159,7 +169,7 @@ async def cancel_pending_order(
     return await _once(context, "cancel_pending_order", {"order_id": order_id, "reason": reason})
 
 
-@tool(**_SHARED, sinks=_ORDER | _PLACE, records=_MINE | {"own": own_places})
+@tool(**_SHARED, sinks=_ORDER | _PLACE, records=_looks("modify_pending_order_address") | {"own": own_places})
 async def modify_pending_order_address(
     context: ToolContext,
     order_id: str,
@@ -187,7 +197,11 @@ async def modify_pending_order_address(
     return await _once(context, "modify_pending_order_address", {"order_id": order_id, **place})
 
 
-@tool(**_SHARED, sinks=_ORDER, records=_MINE | {"quote": quoted("modify_pending_order_items")})
+@tool(
+    **_SHARED,
+    sinks=_ORDER,
+    records=_looks("modify_pending_order_items") | {"quote": quoted("modify_pending_order_items")},
+)
 async def modify_pending_order_items(
     context: ToolContext, order_id: str, changes: list[Change], payment: str = ""
 ) -> str:
@@ -201,7 +215,7 @@ async def modify_pending_order_items(
     return await _once(context, "modify_pending_order_items", args)
 
 
-@tool(**_SHARED, sinks=_ORDER, records=_MINE)
+@tool(**_SHARED, sinks=_ORDER, records=_looks("modify_pending_order_payment"))
 async def modify_pending_order_payment(context: ToolContext, order_id: str, payment: str) -> str:
     """Pay a pending order by another of the customer's payment methods.
 
@@ -211,7 +225,11 @@ async def modify_pending_order_payment(context: ToolContext, order_id: str, paym
     return await _once(context, "modify_pending_order_payment", {"order_id": order_id, "payment": payment})
 
 
-@tool(**_SHARED, sinks=_ORDER, records=_MINE | {"quote": quoted("return_delivered_order_items")})
+@tool(
+    **_SHARED,
+    sinks=_ORDER,
+    records=_looks("return_delivered_order_items") | {"quote": quoted("return_delivered_order_items")},
+)
 async def return_delivered_order_items(
     context: ToolContext, order_id: str, items: list[str], payment: str = ""
 ) -> str:
@@ -225,7 +243,11 @@ async def return_delivered_order_items(
     return await _once(context, "return_delivered_order_items", args)
 
 
-@tool(**_SHARED, sinks=_ORDER, records=_MINE | {"quote": quoted("exchange_delivered_order_items")})
+@tool(
+    **_SHARED,
+    sinks=_ORDER,
+    records=_looks("exchange_delivered_order_items") | {"quote": quoted("exchange_delivered_order_items")},
+)
 async def exchange_delivered_order_items(
     context: ToolContext, order_id: str, changes: list[Change], payment: str = ""
 ) -> str:

@@ -41,7 +41,7 @@ def find_variant(name: str, variants: Sequence[Variant], old: Item, text: str, s
     superlative = _CHEAPEST.search(text) or _DEAREST.search(text)
     if not asked and not superlative:
         raise Mend(f"no option of a {name} in {text!r}; its options are: {choices(variants)}")
-    fitting = [v for v in variants if v.available and all(_fits(v, keys, values) for keys, values in asked)]
+    fitting = [v for v in variants if v.available and all(fits(v, keys, values) for keys, values in asked)]
     if superlative and fitting:
         return _extreme(name, fitting, dearest=not _CHEAPEST.search(text))
     touched = {key for keys, _ in asked for key in keys}
@@ -118,7 +118,7 @@ def _extreme(name: str, found: Sequence[Variant], *, dearest: bool) -> Variant:
     return at[0]
 
 
-def _fits(variant: Variant, keys: frozenset[str], values: frozenset[str]) -> bool:
+def fits(variant: Variant, keys: frozenset[str], values: frozenset[str]) -> bool:
     return any(variant.options.get(key) in values for key in keys)
 
 

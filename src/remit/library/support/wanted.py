@@ -1,26 +1,48 @@
-"""What of a call the customer's own words ask for: which order, which of its items, which options. Positive evidence for the
-rules, where the words name no number: what they do not name, nobody asked for. Pure, but for `wanted_of`.
+"""What of a call the customer's own words ask for: the act, and where they speak of it which order, which of its items, which
+options, which means of payment. Positive evidence for the rules: what the words do not name there, nobody asked for. Pure, but for
+`wanted`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from remit.errors import Mend
 from remit.library.desk import Connection, customer_of
 from remit.library.support import match, operations, orders, shop
-from remit.library.support.match import Item, tokens
+from remit.library.support.match import Item, Method, find_method, tokens
 from remit.library.support.orders import Order
 from remit.library.support.records import url_of
-from remit.library.support.variants import Variant, news
+from remit.library.support.speaking import Act, about
+from remit.library.support.variants import Variant, fits, news, requested
 from remit.tools.tool import Json, ToolContext
 
+# All there is of theirs, but for `all items in that order`; and all of an order that was spoken of.
 _EVERY = re.compile(
-    r"\b(return|cancel|exchange|chang|modif|back)\w*\W+(\w+\W+){0,3}?everything\b|\ball (the )?things\b"
-    r"|\b(all|every|whole|entire|rest)\b(\W+\w+){0,3}?\W+(orders?|items?|products?|purchases?)\b",
+    r"\b(everything|(all|every|each)\b(\W+\w+){0,3}?\W+(things?|orders?|items?|products?|purchases?))\b"
+    r"(?!\W+(on|in|from|of)\W+(it|that|this|the|my|your)\b)(.{0,40})",
+    re.I | re.S,
+)
+_WHOLE = re.compile(
+    r"\b((whole|entire|complete|full|rest)\b(\W+\w+){0,3}?\W+(order|purchase)"
+    r"|(everything|items?|things?|all)\W+(on|in|from|of)\W+(it|that|this|the|my|your)\b)",
     re.I,
 )
+_STATE = {
+    "pending": re.compile(r"\b(pending|not (yet )?shipped)\b", re.I),
+    "delivered": re.compile(r"\b(delivered|received|got)\b", re.I),
+}
+# Who would have money back for what has not been sent means that it is cancelled.
+ACTS: Mapping[str, tuple[Act, ...]] = {
+    "cancel_pending_order": ("cancel", "return"),
+    "return_delivered_order_items": ("return",),
+    "modify_pending_order_items": ("change",),
+    "exchange_delivered_order_items": ("change",),
+    "modify_pending_order_payment": ("pay",),
+    "modify_pending_order_address": ("send",),
+}
 _CHEAP = re.compile(r"\b(cheap\w*|lowest|least expensive|less expensive|save)\b", re.I)
 _DEAR = re.compile(r"\b(most expensive|highest|priciest|dearest)\b", re.I)
 _NUMBER = re.compile(r"#?\bW?(\d{7})\b", re.I)
@@ -51,8 +73,10 @@ def _heard(said: str) -> frozenset[str]:
 
 
 def only_here(said: str, item: Item, order: Order, mine: Sequence[Order]) -> bool:
-    """Whether no other order of theirs has such a thing, or the words speak of all of these: else they may mean the other."""
-    others = [one for one in mine if one.id != order.id and one.status != "cancelled"]
+    """Whether no other order of theirs has such a thing, or the words speak of all of these: else they may mean the other. `The
+    pending boots` are no other's than of a pending order."""
+    states = _states(said)
+    others = [one for one in mine if one.id != order.id and _among(one, states) >= _among(order, states)]
     twice = any(other.name == item.name for one in others for other in one.items)
     if not twice or _together(said, item, order, others):
         return True
@@ -74,85 +98,190 @@ def _together(said: str, item: Item, order: Order, others: Sequence[Order]) -> b
     return False
 
 
-def order_meant(said: str, order: Order, mine: Sequence[Order], products: Sequence[str]) -> bool:
+def every(part: str, order: Order) -> bool:
+    """Whether the words speak of all there is, the order among it: `all pending orders` are not those that came."""
+    return any(_among(order, _states(found[0])) for found in _EVERY.finditer(part))
+
+
+def _states(words: str) -> list[str]:
+    return [state for state, spoken in _STATE.items() if spoken.search(words)]
+
+
+def _among(order: Order, states: Sequence[str]) -> bool:
+    """Whether it is in one of the states, where any is spoken of."""
+    return not states or _state(order) in states
+
+
+def _state(order: Order) -> str:
+    """As it was before anybody asked for something: what a run has done with one order must not make another the only one."""
+    if order.status == "cancelled" or order.status.startswith("pending"):
+        return "pending"
+    return "delivered" if order.status.endswith("requested") else order.status
+
+
+def order_meant(part: str, said: str, order: Order, mine: Sequence[Order], products: Sequence[str]) -> bool:
     """By its number; where they name none of the customer's orders, by what is in it, as the only one in its state, or with all."""
-    if spoken := numbers(said) & {one.id for one in mine}:
+    if spoken := _spoken(part, said, mine):
         return order.id in spoken
-    alone = sum(one.status == order.status for one in mine) == 1
+    alone = sum(_state(one) == _state(order) for one in mine) == 1
     return (
-        any(named(said, item.name, products) and only_here(said, item, order, mine) for item in order.items)
-        or bool(alone and re.search(r"\border\b", said, re.I))
-        or bool(_EVERY.search(said))
+        any(named(part, item.name, products) and only_here(part, item, order, mine) for item in order.items)
+        or bool(alone and re.search(r"\border\b", part, re.I))
+        or every(part, order)
     )
+
+
+def _spoken(part: str, said: str, mine: Sequence[Order]) -> frozenset[str]:
+    """The customer's orders that are named where they speak of it, or else anywhere."""
+    own = {one.id for one in mine}
+    return numbers(part) & own or numbers(said) & own
 
 
 def items_meant(
-    said: str, order: Order, mine: Sequence[Order], touched: Sequence[Item], products: Sequence[str]
+    part: str,
+    said: str,
+    order: Order,
+    mine: Sequence[Order],
+    touched: Sequence[Item],
+    products: Sequence[str],
 ) -> bool:
-    """Each by its name or id; with everything; all of an order that is named by number, where none of its items is; or as the
-    only one of an order that is meant."""
-    if (spoken := numbers(said) & {one.id for one in mine}) and order.id not in spoken:
+    """Each by its name or id; with everything; all of an order that is meant, where none of its items is named; or as the only
+    one of such an order."""
+    spoken = _spoken(part, said, mine)
+    if spoken and order.id not in spoken:
         return False
-    if _EVERY.search(said) or all(
-        item.id in said
-        or (named(said, item.name, products) and (bool(spoken) or only_here(said, item, order, mine)))
-        for item in touched
-    ):
+    if every(part, order) or all(_item_meant(part, item, order, mine, products, spoken) for item in touched):
         return True
-    if len(order.items) == 1:
-        return order_meant(said, order, mine, products)
-    return order.id in spoken and not any(named(said, item.name, products) for item in order.items)
+    if len(order.items) == 1 or _WHOLE.search(part):
+        return order_meant(part, said, order, mine, products)
+    return order.id in spoken and not any(named(part, item.name, products) for item in order.items)
+
+
+def _item_meant(
+    part: str,
+    item: Item,
+    order: Order,
+    mine: Sequence[Order],
+    products: Sequence[str],
+    spoken: frozenset[str],
+) -> bool:
+    """An id may be that of what another becomes, where they have such a thing twice."""
+    here = bool(spoken) or only_here(part, item, order, mine)
+    return here and (item.id in part or named(part, item.name, products))
 
 
 def options_meant(said: str, old: Item, new: Variant, variants: Sequence[Variant]) -> bool:
-    """By its id, by every option in which it differs, or as the cheapest or dearest there is."""
+    """By its id, by every option in which it differs, as the cheapest or dearest there is, or as what is nearest to the item of all
+    that have what is asked for."""
     heard = set(tokens(said))
     if new.id in said or all(set(tokens(value)) <= heard for value in news(new, old)):
         return True
-    prices = [variant.price for variant in variants if variant.available]
+    there = [variant for variant in variants if variant.available]
+    prices = [variant.price for variant in there]
     return bool(
         (new.price == min(prices) and _CHEAP.search(said))
         or (new.price == max(prices) and _DEAR.search(said))
+        or new.id in {variant.id for variant in nearest(said, old, there)}
     )
 
 
-async def wanted_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
-    """A record: whether the customer's words mean this order, these items and these options. Where the call can't be done, its own
-    words say why."""
+def nearest(said: str, old: Item, variants: Sequence[Variant]) -> list[Variant]:
+    """Of those that have all options that the words ask for, those which differ least in what they do not speak of."""
+    asked = requested(variants, said, old.options)
+    free = set(old.options) - {key for keys, _ in asked for key in keys}
+    fitting = [variant for variant in variants if asked and all(fits(variant, *one) for one in asked)]
+    apart = [sum(variant.options.get(key) != old.options[key] for key in free) for variant in fitting]
+    return [variant for variant, far in zip(fitting, apart, strict=True) if far == min(apart)]
+
+
+def payment_meant(said: str, order: Order, methods: Sequence[Method], payment: str) -> bool:
+    """What paid the order; or as the words name it: by its id, its kind, its brand or number, or as the other of two."""
     try:
-        customer = customer_of(context)
-        async with shop.connect(url_of(context)) as connection:
-            order = await orders.read_order(connection, customer, str(args.get("order_id", "")))
-            mine = await orders.read_orders(connection, customer)
-            products = await _products(connection)
-            said = context.goal
-            touched, options = await _touched(connection, order, args, said)
-    except Mend:
-        return {"order": False, "items": False, "options": False}
+        meant = find_method(methods, order.original, payment)
+    except Mend:  # the call itself will say so to the model
+        return True
+    if meant.id == order.original or meant.id in said:
+        return True
+    heard = set(tokens(said))
+    kind = {"paypal": {"paypal"}, "gift_card": {"gift", "gc"}, "credit_card": {"credit"}}[meant.kind]
+    other = len(methods) == 2 and re.search(r"\b(an)?other (card|payment|method|one)\b", said, re.I)
+    return bool(other or heard & (kind | {meant.brand or "", meant.last_four or ""}))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a call is about: the items that it takes, and what they become with what else there is of the kind."""
+
+    order: Order
+    items: tuple[Item, ...] = ()
+    pairs: tuple[tuple[Item, Variant, Sequence[Variant]], ...] = ()
+    payment: str = ""
+
+
+def judged(
+    tool: str,
+    said: str,
+    call: Call,
+    mine: Sequence[Order],
+    methods: Sequence[Method],
+    products: Sequence[str],
+) -> dict[str, bool]:
+    """What of it the words ask for, each part where they speak of such an act."""
+    part = part_of(tool, said, mine, products)
+    touched = [item for item, new, _ in call.pairs if new.id not in part]
+    if call.items:
+        touched = [item for item in call.items if match.names(part, item.name)] or list(call.items)
     return {
-        "order": order_meant(said, order, mine, products),
-        "items": items_meant(said, order, mine, touched, products),
-        "options": options,
+        "act": bool(part),
+        "order": order_meant(part, said, call.order, mine, products),
+        "items": items_meant(part, said, call.order, mine, touched, products),
+        "options": all(options_meant(part, item, new, kinds) for item, new, kinds in call.pairs),
+        "payment": payment_meant(said, call.order, methods, call.payment),
     }
 
 
-async def _touched(
-    connection: Connection, order: Order, args: Mapping[str, Json], said: str
-) -> tuple[list[Item], bool]:
-    """The items that the call takes, but for those whose new id the words name, and whether they ask for what each becomes."""
-    if "items" in args:
-        texts = [str(text) for text in args["items"]]
-        taken = match.find_items(order.items, texts)
-        return [item for item in taken if match.names(said, item.name)] or taken, True
+def part_of(tool: str, said: str, mine: Sequence[Order], products: Sequence[str]) -> str:
+    """The words that speak of what the tool does."""
+    own = {item.name for order in mine for item in order.items}
+
+    def names(words: str) -> bool:
+        return bool(numbers(words)) or any(named(words, name, products) for name in own)
+
+    return about(said, ACTS[tool], names)
+
+
+def wanted(tool: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]:
+    """A record: whether the customer's words speak of what the tool does, and mean this order, these items, these options and this
+    payment. Where the call can't be done, its own words say why."""
+
+    async def read(context: ToolContext, args: Mapping[str, Json]) -> Json:
+        said = context.goal
+        async with shop.connect(url_of(context)) as connection:
+            products, mine = await _products(connection), list[Order]()
+            try:
+                customer = await orders.read_customer(connection, customer_of(context))
+                mine = await orders.read_orders(connection, customer.id)
+                call = await _call(connection, customer.id, args, said)
+            except Mend:
+                nothing = dict.fromkeys(("order", "items", "options", "payment"), False)
+                return {"act": bool(part_of(tool, said, mine, products))} | nothing
+        return judged(tool, said, call, mine, customer.methods, products)
+
+    return read
+
+
+async def _call(connection: Connection, customer: str, args: Mapping[str, Json], said: str) -> Call:
+    order = await orders.read_order(connection, customer, str(args.get("order_id", "")))
+    payment = str(args.get("payment", ""))
+    items = match.find_items(order.items, [str(text) for text in args.get("items", ())])
     if "changes" not in args:
-        return [], True
+        return Call(order, tuple(items), payment=payment)
     changes = [(str(change["item"]), str(change["to"])) for change in args["changes"]]
-    pairs = await operations.matched(connection, order, changes, said)
-    options = [
-        options_meant(said, item, new, await orders.variants_of(connection, item.product_id))
-        for item, new in pairs
+    pairs = [
+        (item, new, await orders.variants_of(connection, item.product_id))
+        for item, new in await operations.matched(connection, order, changes, said)
     ]
-    return [item for item, new in pairs if new.id not in said], all(options)
+    return Call(order, pairs=tuple(pairs), payment=payment)
 
 
 async def _products(connection: Connection) -> list[str]:
