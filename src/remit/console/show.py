@@ -24,7 +24,7 @@ TONES = {  # of a state, a verdict or an outcome: which colour says it
     "met": "good", "ok": "good", "allow": "good", "approve": "good",
     "published": "good", "runs": "good", "published, draft": "live", "draft": "live", "archived": "off",
     "running": "live", "queued": "live",
-    "waiting": "wait", "paused": "wait", "ask": "wait", "mend": "wait", "cannot verify": "wait", "simulated": "wait",
+    "waiting": "wait", "paused": "wait", "ask": "wait", "mend": "wait", "cannot verify": "unsure", "simulated": "wait",
     "cancelled": "off", "new": "off",
 }  # fmt: skip
 

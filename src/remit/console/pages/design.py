@@ -24,6 +24,7 @@ COLOURS = {
     "wait": "somebody is waited for",
     "bad": "refused, failed, in doubt",
     "live": "goes on now",
+    "unsure": "ended, and nobody can say how",
 }
 STATES = (*TONES, "not met", "refused", "failed")
 

@@ -49,7 +49,7 @@ const options = (table, figure) => {
       type: "category", data: [...table.tBodies[0].rows].map((row) => row.cells[0].textContent),
       axisLabel: { ...label, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: line } },
     },
-    yAxis: { type: "value", splitNumber: 3, axisLabel: { ...label, formatter: (value) => worded(value, unit) }, splitLine: { lineStyle: { color: line } } },
+    yAxis: { type: "value", splitNumber: 3, minInterval: unit === "" ? 1 : 0, axisLabel: { ...label, formatter: (value) => worded(value, unit) }, splitLine: { lineStyle: { color: line } } },
     series: found.map((one) => ({ type: "bar", stack: "all", name: one.name, data: one.values, barMaxWidth: 28, color: colour(one.tone), itemStyle: { opacity: one.again ? 0.5 : 1 } })),
   };
 };
