@@ -96,6 +96,24 @@ class Settings(BaseSettings):
         pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$",
         description="Where the console is reached from elsewhere, as https://remit.shop.example: what a proxy in front answers to.",
     )
+    oidc_issuer: str | None = Field(
+        None,
+        description="An OpenID provider by which people of all workspaces sign in, as https://login.shop.example.",
+    )
+    oidc_client_id: str | None = Field(None, description="The id that it has given to Remit.")
+    oidc_client_secret: SecretStr | None = Field(None, description="The secret that goes with it.")
+    oidc_title: str = Field("your organisation", description="How people call it: Sign in with ….")
+    oidc_domains: tuple[str, ...] = Field(
+        (),
+        description='Domains of whose addresses everybody may come, to the first workspace: ["shop.example"].',
+    )
+    oidc_role: str | None = Field(
+        None, description="As what those come: viewer, approver, operator, builder."
+    )
+    oidc_required: bool = Field(
+        False, description="Passwords sign nobody in any more, only the provider does."
+    )
+    oidc_inner: bool = Field(False, description="The provider's host may be in the server's own network.")
     webhook_allow: tuple[str, ...] = Field(
         (),
         description="Hosts, addresses and networks of your own that webhooks may reach beside the public internet; a host "

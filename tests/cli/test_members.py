@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from remit.access.factor import coming, confirm, set_up
 from remit.access.invitations import set_password
 from remit.access.people import known
+from remit.access.providers import Provider, keep
 from remit.app import open_app
 from remit.cli.main import command
 from remit.settings import Settings
@@ -102,3 +103,30 @@ async def _set_up(settings: Settings) -> None:
         bo = await known(app.store, "bo")
         await set_up(app.store, bo)
         await confirm(app.store, bo, await code(app, await coming(app.store, bo.id)))
+
+
+def test_a_provider_is_added_at_the_shell_once_it_answers(here: Settings) -> None:
+    assert "no provider" in remit("sign-in", "list").stdout
+    words = ["sign-in", "add", "corp", "--issuer", "http://127.0.0.1:9", "--client-id", "remit", "--inner"]
+    refused = CliRunner().invoke(command("sign-in"), words[1:], input="a secret")
+    assert (refused.exit_code, "does not answer" in " ".join(refused.stderr.split())) == (2, True)
+    assert data("sign-in", "list") == []
+    assert remit("sign-in", "remove", "corp").exit_code == 2
+    asyncio.run(_keep(here))
+    (found,) = data("sign-in", "list")
+    assert (found["name"], found["issuer"], "sealed" in found) == (
+        "corp",
+        "https://login.shop.example",
+        False,
+    )
+    assert "Shop" in remit("sign-in", "list").stdout
+    assert data("sign-in", "remove", "corp") == {"removed": "corp"}
+
+
+async def _keep(settings: Settings) -> None:
+    async def answers(_: Provider) -> None:
+        """It is not asked."""
+
+    async with open_app(settings) as app:
+        one = Provider("default", "corp", "Shop", "https://login.shop.example", "remit")
+        await keep(app.store, "ann", one, "a secret", ask=answers)

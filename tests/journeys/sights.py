@@ -17,6 +17,7 @@ from playwright.async_api import Page, expect
 from remit.access.factor import coming, confirm, set_up
 from remit.access.invitations import invite, set_password
 from remit.access.people import add_member, known
+from remit.access.providers import Provider, keep
 from remit.agents.spec import Connection
 from remit.api.tokens import add_token
 from remit.app import App
@@ -261,6 +262,26 @@ SIGHTS = (
         "a second factor, new codes", "/account/second", "/account/second", sent("New recovery"), who="xia"
     ),
     Sight("ways in", "/settings/sign-in", "/settings/sign-in"),
+    Sight("ways in, no provider", "/settings/sign-in", "/settings/sign-in", empty=True),
+    Sight("a provider", "/settings/sign-in/{name}", "/settings/sign-in/corp"),
+    Sight(
+        "a new provider, with a mistake",
+        "/settings/sign-in/{name}",
+        "/settings/sign-in/new",
+        sent("Add it", Name="?"),
+    ),
+    Sight(
+        "sign in, by a provider that is not there",
+        "/sign-in/with/{workspace}/{name}",
+        "/sign-in/with/default/x",
+        who="",
+    ),
+    Sight(
+        "back from a provider, too late",
+        "/sign-in/back/{workspace}/{name}",
+        "/sign-in/back/default/corp?state=x",
+        who="",
+    ),
     Sight("nothing there", "", "/nowhere"),
 )
 
@@ -281,6 +302,10 @@ async def run(app: App, goal: str, *turns: object, person: Person = ANN, **chang
 def _numbered(turn: object) -> tuple[ToolCall, ...]:
     calls = turn if isinstance(turn, list) else [turn]
     return tuple(ToolCall(f"c{at}", one.name, one.args) for at, one in enumerate(calls))
+
+
+async def answers(_: Provider) -> None:
+    """It is not asked before it is kept."""
 
 
 async def seed(app: App) -> dict[str, str]:
@@ -319,6 +344,8 @@ async def seed(app: App) -> dict[str, str]:
     for name in ("vera", "wim", "xia"):
         await add_member(app.store, "ann", name, "viewer")
         await set_password(app.store, "ann", await known(app.store, name), PASSWORD)
+    corp = Provider("default", "corp", f"Shop {LONG[:30]}", f"https://login.shop.example/{LONG}", "remit")
+    await keep(app.store, "ann", corp, "a secret", ask=answers)
     xia = await known(app.store, "xia")
     await set_up(app.store, await known(app.store, "vera"))
     await set_up(app.store, xia)

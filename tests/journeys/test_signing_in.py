@@ -1,4 +1,4 @@
-"""Signing in as people do who have a second factor, in a real browser."""
+"""Signing in as people do who have a second factor, or come by a provider, in a real browser."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from playwright.async_api import expect
 from remit.access.factor import require
 from remit.access.invitations import set_password
 from remit.access.people import add_member, known
+from remit.access.providers import Provider, keep
 from tests.console.factors import code
+from tests.console.provider import CLIENT, SECRET, providing
 from tests.journeys.console import Console, Visitors
-from tests.journeys.sights import PASSWORD
+from tests.journeys.sights import PASSWORD, answers
 
 
 async def test_a_second_factor_is_set_up_when_the_workspace_asks_for_it_and_signs_in_from_then_on(
@@ -51,3 +53,32 @@ async def test_a_second_factor_is_set_up_when_the_workspace_asks_for_it_and_sign
         await page.keyboard.type(typed)
         await page.keyboard.press("Enter")
         await expect(page).to_have_url(re.compile("/inbox$"))
+
+
+async def test_by_a_provider_of_another_site_one_comes_back_to_where_one_was_and_shows_again_who_one_is(
+    visit: Visitors, console: Console
+) -> None:
+    store = console.app.store
+    await add_member(store, "ann", "olga@shop.example", "owner")
+    async with providing("localhost") as provider:  # for a browser another site than 127.0.0.1
+        provider.asks = True
+        provider.person = {"sub": "o1", "email": "olga@shop.example", "email_verified": True}
+        one = Provider("default", "corp", "Shop", provider.issuer, CLIENT, inner_net=True)
+        await keep(store, "ann", one, SECRET, ask=answers)
+        page = await visit("", but="^http://localhost")
+        await page.goto("/runs?status=waiting")
+        await page.get_by_role("link", name="Sign in with Shop").click()
+        await expect(page).to_have_title("Work")
+        await page.get_by_role("link", name="Continue").click()
+        await expect(page).to_have_url(re.compile(r"/runs\?status=waiting$"))
+        await expect(page.get_by_role("banner")).to_contain_text("olga@shop.example")
+        async with store.pool.connection() as connection:
+            await connection.execute("update sessions set proved_at = proved_at - interval '1 hour'")
+        await page.goto("/settings/people")
+        await page.get_by_role("link", name="Confirm that it is you").click()
+        await page.get_by_role("link", name="Confirm with Shop").click()
+        await page.get_by_role("link", name="Continue").click()
+        await expect(page).to_have_url(re.compile("/settings/people$"))
+        await page.get_by_label("Login name or e-mail").fill("bo@shop.example")
+        await page.get_by_role("button", name="Add them").click()
+        await expect(page.get_by_role("status")).to_contain_text("Send this link to bo@shop.example")

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from remit.access.audit import record
 from remit.access.passwords import hashed, require_strong
 from remit.access.people import Member, known
+from remit.access.providers import passwords_off
 from remit.errors import Forbidden, UserError
 from remit.store.store import Store
 
@@ -25,6 +26,7 @@ async def invite(store: Store, by: str, name: str, *, anywhere: bool = False) ->
     person = await known(store, name)
     if person.disabled_at:
         raise UserError(f"{person.name} is disabled: enable them first")
+    await _require_passwords(store, person.name)
     token = secrets.token_urlsafe(32)
     async with store.keeper.pool.connection() as connection, connection.transaction():
         query = """
@@ -59,6 +61,7 @@ async def invited(store: Store, token: str) -> str:
 async def accept(store: Store, token: str, password: str) -> str:
     """Set the password by a link: who they are. Raises UserError where the link does not hold, or for a weak password."""
     name = await invited(store, token)
+    await _require_passwords(store, name)
     require_strong(password, name)
     hash = await hashed(password)
     async with store.keeper.pool.connection() as connection, connection.transaction():
@@ -76,12 +79,18 @@ async def accept(store: Store, token: str, password: str) -> str:
 
 
 async def set_password(store: Store, by: str, person: Member, password: str) -> None:
-    """Raises UserError for a weak one."""
+    """Raises UserError for a weak one, and where they sign in by a provider only."""
+    await _require_passwords(store, person.name)
     require_strong(password, person.name, person.shown)
     hash = await hashed(password)
     async with store.keeper.pool.connection() as connection, connection.transaction():
         await keep(connection, person.id, person.name, hash)
         await record(connection, by, "password.changed", person.name)
+
+
+async def _require_passwords(store: Store, name: str) -> None:
+    if await passwords_off(store, name):
+        raise UserError(f"{name} signs in by a provider: passwords are off.")
 
 
 async def keep(connection: AsyncConnection[Any], person: int, name: str, hash: str) -> None:

@@ -97,6 +97,17 @@ async def known(store: Store, name: str) -> Member:
     return found
 
 
+async def home_of(store: Store, name: str) -> str:
+    """The workspace in which somebody was added first. Raises UnknownName."""
+    async with store.keeper.pool.connection() as connection:
+        row = await (
+            await connection.execute("select home from people where lower(name) = lower(%s)", (name,))
+        ).fetchone()
+    if row is None:
+        raise await _unknown(store, name)
+    return str(row[0])
+
+
 async def add_member(store: Store, by: str, name: str, role: str, shown: str = "") -> Member:
     """Raises UserError for a name that is taken or unusable, UnknownName for no such role."""
     name, role, shown = _usable(name), _role(role), _shown(shown)

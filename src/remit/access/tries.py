@@ -7,7 +7,7 @@ signed in before, and a try that comes too soon makes the wait no longer.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from remit.errors import Busy
@@ -25,6 +25,15 @@ async def try_once(store: Store, account: str, browser: str, address: str) -> li
         f"browser {browser}" if browser else f"account {account.strip().casefold()[:200]}": OF_ACCOUNT,
         f"address {network(address)}": OF_ADDRESS,
     }
+    return await _counted(store, bounds)
+
+
+async def try_from(store: Store, address: str) -> list[int]:
+    """As `try_once`, where nobody has said yet who they are."""
+    return await _counted(store, {f"address {network(address)}": OF_ADDRESS})
+
+
+async def _counted(store: Store, bounds: Mapping[str, int]) -> list[int]:
     async with store.keeper.pool.connection() as connection, connection.transaction():
         for key in sorted(bounds):  # tries side by side wait for each other, and count each other
             await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 20))", (key,))

@@ -55,6 +55,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "rules": ("remit.cli.rules:rules", "The rules for every agent, and how they came to be"),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
         "people": ("remit.cli.people:people", "Who may come, and as what"),
+        "sign-in": ("remit.cli.sign_in:sign_in", "The OpenID providers by which people sign in"),
         "workspaces": ("remit.cli.workspaces:workspaces", "Who works apart from whom"),
         "tokens": ("remit.cli.tokens:tokens", "Who may call the API, and for what"),
         "webhooks": ("remit.cli.webhooks:webhooks", "Who is told over HTTP of what happens"),

@@ -17,6 +17,7 @@ import uvicorn
 
 from remit import settings
 from remit.access.people import arrive
+from remit.access.providers import any_provider
 from remit.app import App, open_app
 from remit.cli.common import Json, errors, me, perform, print_line
 from remit.cli.serve import at_work
@@ -87,7 +88,7 @@ async def _reached_by(app: App, host: str, public_url: str) -> None:
         raise UserError(
             f"--public-url {public_url}: it begins with https://; a password must not cross the network in the clear"
         )
-    if not await any_password(app.store):
+    if not await any_password(app.store) and not await any_provider(app.store):
         raise UserError(
             f"nobody can sign in at {public_url} yet: set a password first, as remit people password {me()}"
         )

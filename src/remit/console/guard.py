@@ -31,8 +31,9 @@ OPEN = (
     "/join",
     "/leave",
     "/healthz",
-)  # what nobody need be signed in for, nor for /static/
+)  # what nobody need be signed in for, nor for what is below these
 LARGEST = {True: 8_000_000, False: 20_000}  # bytes of a form, of who is signed in and of who is not
+OPEN_BELOW = ("/static/", "/sign-in/with/", "/sign-in/back/")
 # Where somebody may go who has to set a second factor up before anything else
 SETTING_UP = ("/account", "/confirm", "/leave", "/sign-in", "/workspaces", "/healthz", "/static")
 LOOKS = ("GET", "HEAD", "OPTIONS")
@@ -97,7 +98,7 @@ def _refused(request: Request, session: Session | None) -> Response | None:
     path = request.url.path
     if session is not None and session.lacking and f"/{path.split('/')[1]}" not in SETTING_UP:
         return _led(request, "/account/second")
-    if session is not None or path in OPEN or path.startswith("/static/"):
+    if session is not None or path in OPEN or path.startswith(OPEN_BELOW):
         return None
     query = f"?{request.url.query}" if request.url.query else ""
     onward = f"?{urlencode({'next': path + query})}" if request.method == "GET" and path != "/" else ""

@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from remit.access.oidc import Issuers
 from remit.api.hooks import make_hooks
 from remit.api.problems import missing
 from remit.api.server import make_api
@@ -28,6 +29,7 @@ from remit.console.pages import (
     decide,
     describe,
     design,
+    elsewhere,
     export,
     fork,
     house,
@@ -77,6 +79,7 @@ PAGES = (
     policy,
     policy_edit,
     sign_in,
+    elsewhere,
     account,
     second,
     ways_in,
@@ -108,6 +111,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.state.secure = public_url.startswith("https://")
     server.state.watches = dict[str, Watch]()  # by workspace
     server.state.lately = Lately()
+    server.state.issuers = Issuers()  # what providers say of themselves
     local = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
     server.state.hosts = frozenset(local | {urlsplit(public_url).netloc.lower()} - {""})
     server.middleware("http")(guard)

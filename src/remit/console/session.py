@@ -48,12 +48,13 @@ class Session:
     role: Role
     password: bool  # whether they have one
     fresh: bool  # whether they showed lately that it is they
+    provider: bool  # whether they came by one, and can show there again who they are
     lacking: bool  # whether they may do nothing here before they have a second factor
 
     @property
     def sure(self) -> bool:
         """Whether what changes who may do what can be done now. Who has no password has nothing to show but the link."""
-        return self.fresh or not self.password
+        return self.fresh or not (self.password or self.provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ async def signed_in(store: Store, token: str) -> Session | None:
         )
         select seen.id, people.name as who, workspaces.name as workspace, workspaces.title, members.role,
             people.password is not null as password, seen.proved_at > clock_timestamp() - %s as fresh,
-            count(*) over () > 1 as several,
+            count(*) over () > 1 as several, seen.how like 'oidc %%' as provider,
             workspaces.second_factor and split_part(seen.how, ' ', 1) in ('password', 'invitation')
                 and not exists (select from factors where person = people.id and confirmed_at is not null) as lacking
         from seen

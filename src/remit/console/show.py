@@ -138,7 +138,7 @@ def needs(right: str) -> Any:
 
 
 def require_sure(request: Request) -> None:
-    """Raises Unsure where whoever is signed in did not show lately that it is they, though they have a password to show."""
+    """Raises Unsure where whoever is signed in did not show lately that it is they, though they have a password to show, or a provider that knows them."""
     if not request.state.session.sure:
         raise Unsure("Confirm first that it is you.")
 

@@ -47,12 +47,14 @@ async def go_on(request: Request, who: str, how: str, onward: str = "/") -> Resp
     return response
 
 
-async def let_in(request: Request, who: str, how: str, onward: str = "/") -> Response:
-    """Sign somebody in, in place of whoever was signed in here."""
+async def let_in(
+    request: Request, who: str, how: str, onward: str = "/", landing: Response | None = None
+) -> Response:
+    """Sign somebody in, in place of whoever was signed in here. `landing`: a page to answer with, not a redirect."""
     store = here(request).store
     await sign_out(store, session_of(request))
     token = await sign_in(store, who, how, request.headers.get("user-agent", ""), address_of(request))
-    response = RedirectResponse(local(onward), 303)
+    response = landing or RedirectResponse(local(onward), 303)
     _set(request, response, COOKIE, token, int(LASTS.total_seconds()))
     mark = await know(store, mark_of(request), who)
     _set(request, response, KNOWN, mark, int(KNOWN_FOR.total_seconds()))

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from remit.access.factor import factor_of
 from remit.access.invitations import set_password
 from remit.access.people import known
+from remit.access.providers import passwords_off
 from remit.access.roles import MEANS
 from remit.console.pages.sign_in import prove
 from remit.console.session import Session, end_sessions, sessions_of
@@ -75,5 +76,6 @@ async def _page(request: Request, wrong: dict[str, str] | None = None, status: i
         means=MEANS[session.role],
         factor=await factor_of(store, (await known(store, session.who)).id),
         sessions=await sessions_of(store, session.who),
+        off=await passwords_off(store, session.who),
         wrong=wrong or {},
     )

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.access.factor import take_off
+from remit.access.identities import bound, unbind
 from remit.access.invitations import invite
 from remit.access.people import Member, add_member, disable, enable, list_members, member_of, set_role
+from remit.access.providers import passwords_off
 from remit.access.roles import MEANS
 from remit.console.session import end_sessions, sessions_of
 from remit.console.show import here, needs, page, require_sure
@@ -39,7 +41,8 @@ async def add(request: Request, name: Typed = "", shown: Typed = "", role: Typed
     except UserError as error:
         field = "role" if isinstance(error, UnknownName) else "shown" if "is called" in str(error) else "name"
         return await _list(request, {field: str(error)}, {"name": name, "shown": shown, "role": role}, 422)
-    return await _one(request, made, link=await _link(request, made))
+    off = await passwords_off(here(request).store, made.name)
+    return await _one(request, made, link="" if off else await _link(request, made))
 
 
 @router.get("/settings/people/{id}", dependencies=READ)
@@ -79,6 +82,15 @@ async def no_factor(request: Request, id: int) -> Response:
     require_sure(request)
     one = await member_of(here(request).store, id)
     await take_off(here(request).store, request.state.who, one)
+    return RedirectResponse(f"/settings/people/{id}", 303)
+
+
+@router.post("/settings/people/{id}/identity", dependencies=WRITE)
+async def no_identity(request: Request, id: int) -> Response:
+    """Their next account at a provider is theirs."""
+    require_sure(request)
+    one = await member_of(here(request).store, id)
+    await unbind(here(request).store, request.state.who, one)
     return RedirectResponse(f"/settings/people/{id}", 303)
 
 
@@ -147,6 +159,8 @@ async def _one(
         one=one,
         roles=MEANS,
         link=link,
+        issuers=await bound(here(request).store, one.id),
+        off=await passwords_off(here(request).store, one.name),
         wrong={"": wrong} if wrong else {},
         sessions=await sessions_of(here(request).store, one.name),
         mine=request.state.session.id,

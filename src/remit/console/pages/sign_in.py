@@ -11,13 +11,15 @@ from fastapi.responses import RedirectResponse, Response
 from remit.access.audit import record
 from remit.access.invitations import accept, invited
 from remit.access.passwords import fits, hashed, old
-from remit.access.people import arrive
+from remit.access.people import arrive, home_of
+from remit.access.providers import any_provider, list_providers, of_environment, passwords_off
 from remit.access.tries import forgive, try_once
 from remit.console.challenge import answer, challenged
 from remit.console.session import Door, knows
 from remit.console.show import here, page
 from remit.console.signing import address_of, challenge_of, go_on, let_in, let_out, local, mark_of
 from remit.errors import Busy, UserError
+from remit.store.guest import DEFAULT
 from remit.store.store import Store
 
 router = APIRouter()
@@ -32,16 +34,42 @@ async def enter(request: Request, key: str = "") -> Response:
     door: Door = request.app.state.door
     if key and door.open(key):
         return await let_in(request, (await arrive(here(request).store, door.who)).name, "link")
-    return page(request, "enter.html", 403, passwords=await any_password(here(request).store))
+    store = here(request).store
+    ways = await any_password(store) or await any_provider(store)
+    return page(request, "enter.html", 403, passwords=ways)
 
 
 @router.get("/sign-in")
-async def ask(request: Request, next: str = "/") -> Response:
+async def ask(request: Request, next: str = "/", workspace: str = DEFAULT) -> Response:
+    """`workspace`: whose providers are offered, for people of another one than the first."""
     if request.state.who is not None:
         return RedirectResponse(local(next), 303)
-    if not await any_password(here(request).store):
+    return await door(request, workspace, next)
+
+
+async def door(
+    request: Request,
+    workspace: str = DEFAULT,
+    next: str = "/",
+    name: str = "",
+    wrong: str = "",
+    status: int = 200,
+) -> Response:
+    """The page at which people sign in, by whatever there is."""
+    store = here(request).store
+    providers, passwords = await list_providers(store, workspace), await any_password(store)
+    if not providers and not passwords and not wrong:
         return page(request, "enter.html", 401, passwords=False)
-    return page(request, "sign_in.html", name="", next=local(next), wrong={})
+    return page(
+        request,
+        "sign_in.html",
+        status,
+        name=name,
+        next=local(next),
+        wrong={"": wrong} if wrong else {},
+        providers=providers,
+        passwords=passwords,
+    )
 
 
 @router.post("/sign-in")
@@ -53,7 +81,7 @@ async def sign_in(request: Request, name: Typed = "", password: Typed = "", next
         wrong, status = NO, 401
     except Busy as error:
         wrong, status = str(error), 429
-    return page(request, "sign_in.html", status, name=name[:200], next=local(next), wrong={"": wrong})
+    return await door(request, next=next, name=name[:200], wrong=wrong, status=status)
 
 
 @router.get("/sign-in/code")
@@ -107,7 +135,7 @@ async def leave(request: Request) -> Response:
 
 @router.get("/confirm")
 async def ask_again(request: Request, next: str = "/") -> Response:
-    return page(request, "confirm.html", next=local(next), wrong={})
+    return await _confirm(request, next)
 
 
 @router.post("/confirm")
@@ -119,7 +147,23 @@ async def confirm(request: Request, password: Typed = "", next: Typed = "/") -> 
         wrong, status = "That is not your password.", 401
     except Busy as error:
         wrong, status = str(error), 429
-    return page(request, "confirm.html", status, next=local(next), wrong={"password": wrong})
+    return await _confirm(request, next, {"password": wrong}, status)
+
+
+async def _confirm(
+    request: Request, next: str, wrong: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    store, session = here(request).store, request.state.session
+    home = await home_of(store, session.who)
+    return page(
+        request,
+        "confirm.html",
+        status,
+        next=local(next),
+        wrong=wrong or {},
+        providers=await list_providers(store, home) if session.provider else [],
+        passwords=not session.provider or (session.password and not await passwords_off(store, session.who)),
+    )
 
 
 async def prove(request: Request, name: str, password: str) -> str:
@@ -135,7 +179,7 @@ async def prove(request: Request, name: str, password: str) -> str:
     async with store.keeper.pool.connection() as connection:
         row = await (await connection.execute(query, (name,))).fetchone()
     who, hash, may_come = row or ("", None, False)
-    if await fits(hash, password) and may_come:
+    if await fits(hash, password) and may_come and not await passwords_off(store, who):
         await forgive(store, tries)
         if old(hash):
             await _rehash(store, who, hash, password)
@@ -156,6 +200,8 @@ async def _rehash(store: Store, who: str, before: str, password: str) -> None:
 
 async def any_password(store: Store) -> bool:
     """Whether anybody can sign in by one."""
+    if (ours := of_environment(store.settings)) and ours.required:
+        return False
     query = """
         select true from people join members on members.person = people.id
         where people.password is not null and members.disabled_at is null limit 1
