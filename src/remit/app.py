@@ -43,7 +43,7 @@ from remit.rulebook import Rulebook
 from remit.secrets import open_secrets, require_secrets
 from remit.settings import Settings
 from remit.steering import Steering
-from remit.store.store import Store, open_store
+from remit.store.store import Sight, Store, open_store
 from remit.tail import Tails
 from remit.tools.mcp.session import Sessions
 from remit.tools.secrets import Resources
@@ -78,7 +78,7 @@ class App(Steering):
     rulebook: Rulebook = field(init=False)
     host: App | None = None  # of a guest's: that advances its runs. None: it is in Remit's own hands
     _begun: dict[UUID, tuple[list[Event], float]] = field(default_factory=dict)  # just begun here, and when
-    _guests: dict[str, App] = field(default_factory=dict)  # by workspace
+    _guests: dict[Sight, App] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.feeds = Feeds(self.store, self.journal)
@@ -94,21 +94,17 @@ class App(Steering):
         self.rulebook = Rulebook(self.store, self.settings)
         self.leases.interrupt = self._interrupt
 
-    def within(self, workspace: str) -> App:
-        """The same in the hands of people of a workspace: nothing of another is seen or written by it, as the database has
-        it. Raises UserError for what is no name of one."""
-        root = self.host or self
-        if workspace not in root._guests:
-            store = root.store.within(workspace)
-            root._guests[workspace] = replace(
-                root,
-                settings=root.settings.within(workspace),
-                store=store,
-                journal=Journal(store),
-                host=root,
-                _guests={},
-            )
-        return root._guests[workspace]
+    def within(self, workspace: str, agents: frozenset[str] | None = None) -> App:
+        """The same in the hands of people of a workspace, or of those there for some agents: the database shows them nothing
+        else. Raises UserError for what is no name of a workspace."""
+        root, key, store = self.host or self, (workspace, agents), self.store
+        if store.agents is not None and key != (store.workspace, store.agents):
+            raise TypeError("who sees some agents opens nothing else")
+        if key not in root._guests:
+            store, settings = root.store.within(*key), root.settings.within(workspace)
+            own = replace(root, settings=settings, store=store, journal=Journal(store), host=root, _guests={})
+            root._guests[key] = own
+        return root._guests[key]
 
     @property
     def root(self) -> App:

@@ -64,17 +64,20 @@ class Saving:
 
 @dataclass
 class Lately:
-    """Remembers for a while what began on days gone by, of each workspace."""
+    """Remembers for a while what began on days gone by, of each workspace and by whom it is seen."""
 
-    kept: dict[str, tuple[datetime, float, list[Tally]]] = field(default_factory=dict)
+    kept: dict[tuple[str, frozenset[str] | None], tuple[datetime, float, list[Tally]]] = field(
+        default_factory=dict
+    )
 
     async def tallies(self, store: Store, now: datetime) -> list[Tally]:
         """Of the last days, today included."""
         today = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-        day, at, before = self.kept.get(store.workspace, (today, -KEPT, []))
+        sight = (store.workspace, store.agents)
+        day, at, before = self.kept.get(sight, (today, -KEPT, []))
         if day != today or monotonic() - at >= KEPT:
             before = await _tallies(store, today - timedelta(days=DAYS - 1), today)
-            self.kept[store.workspace] = (today, monotonic(), before)
+            self.kept[sight] = (today, monotonic(), before)
         return [*before, *await _tallies(store, today, today + timedelta(days=2))]
 
 
@@ -187,14 +190,18 @@ async def standing_still(store: Store, machines: Store) -> list[Notice]:
         select count(*) filter (where at < now() - %s), count(*) filter (where kind = 'budget') from asks
     """
     workers = """
-        select (select count(*) from leases join runs on runs.id = leases.run where deaths > 0 and workspace = %(workspace)s),
+        select (select count(*) from leases join runs on runs.id = leases.run where deaths > 0 and workspace = %(workspace)s
+                and (%(agents)s::text[] is null or agent = any (%(agents)s))),
                (select count(*) from runs
-                where status = 'running' and workspace = %(workspace)s and not exists (select from workers))
+                where status = 'running' and workspace = %(workspace)s and not exists (select from workers)
+                and (%(agents)s::text[] is null or agent = any (%(agents)s)))
     """
     async with store.pool.connection() as connection:
         long, budgets = await (await connection.execute(asks, (LONG,))).fetchone() or (0, 0)
     async with machines.pool.connection() as connection:
-        row = await (await connection.execute(workers, {"workspace": store.workspace})).fetchone()
+        agents = None if store.agents is None else sorted(store.agents)
+        values = {"workspace": store.workspace, "agents": agents}
+        row = await (await connection.execute(workers, values)).fetchone()
     deaths, idle = row or (0, 0)
     said = (
         (idle, "to go on with, and no worker is up: start one with remit worker", "/runs?status=running"),

@@ -37,6 +37,20 @@ def test_people_are_added_changed_disabled_and_listed(
     ]
 
 
+def test_a_role_for_an_agent_is_given_and_taken_and_a_token_is_made_for_it(
+    here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REMIT_USER", "ann")
+    data("people", "add", "bo", "--role", "guest")
+    assert data("people", "role", "bo", "approver", "--agent", "support")["agents"] == {"support": "approver"}
+    assert "approver for support" in remit("people", "list").stdout.replace("\n", " ")
+    assert "unknown agent 'suport'" in remit("people", "role", "bo", "viewer", "--agent", "suport").stderr
+    assert data("people", "role", "bo", "none", "--agent", "support")["agents"] == {}
+    made = data("tokens", "add", "desk", "--scope", "runs:read", "--agent", "support")
+    assert (made["agents"], made["scopes"]) == (["support"], ["runs:read"])
+    assert "with support" in " ".join(remit("tokens", "list").stdout.split())
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

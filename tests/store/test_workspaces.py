@@ -112,6 +112,18 @@ async def test_every_table_that_guests_may_touch_has_a_policy_and_is_tried_here(
     assert not any("TRUNCATE" in rights for rights in found.values())
 
 
+async def test_every_table_that_names_an_agent_is_walled_off_by_agent_too(store: Store) -> None:
+    query = """
+        select relname, exists (select from pg_policy where polrelid = c.oid and polname = 'of_agents' and not polpermissive)
+        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'agent' and not a.attisdropped
+        where relkind = 'r' and has_table_privilege('remit_guest', c.oid, 'select') and relnamespace = current_schema()::regnamespace
+    """
+    async with store.pool.connection() as connection:
+        found: dict[str, bool] = dict(await (await connection.execute(query)).fetchall())
+    assert len(found) > 8
+    assert all(found.values()), found
+
+
 async def test_no_function_runs_as_its_owner_but_those_known_here(store: Store) -> None:
     query = "select proname from pg_proc where prosecdef and pronamespace = current_schema()::regnamespace"
     async with store.pool.connection() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from remit.access.audit import record
-from remit.access.roles import OF_ROLE, ROLES, Role
+from remit.access.roles import NOTHING, OF_AGENT, ROLES, Access, Role, access_of
 from remit.errors import Forbidden, UnknownName, UserError
 from remit.gate.approval import nobody
 from remit.store.store import Store
@@ -20,7 +21,9 @@ LONGEST = 200  # characters of a name
 FIELDS = """
     people.id, people.name, people.shown, members.role, members.disabled_at, people.added_at, people.added_by,
     people.password is not null as password,
-    exists (select from factors where factors.person = people.id and confirmed_at is not null) as factor
+    exists (select from factors where factors.person = people.id and confirmed_at is not null) as factor,
+    (select coalesce(jsonb_object_agg(agent, role order by agent), '{}') from agent_roles as own
+     where own.workspace = members.workspace and own.person = people.id) as agents
 """
 FROM = "people join members on members.person = people.id"
 
@@ -38,10 +41,16 @@ class Member:
     added_by: str
     password: bool  # whether they have one
     factor: bool  # whether a code is asked of them beside it
+    agents: Mapping[str, Role]  # what they are for single agents, beside that
+
+    @property
+    def access(self) -> Access:
+        return NOTHING if self.disabled_at else access_of(self.role, self.agents)
 
     @property
     def rights(self) -> frozenset[str]:
-        return frozenset() if self.disabled_at else OF_ROLE[self.role]
+        """Everywhere in the workspace."""
+        return self.access.rights
 
 
 async def arrive(store: Store, name: str) -> Member:
@@ -125,6 +134,34 @@ async def set_role(store: Store, by: str, name: str, role: str) -> Member:
     """Raises UnknownName for no such person or role, UserError where nobody would be left who may change people."""
     role = _role(role)
     return await _change(store, by, name, "role.changed", role=role)
+
+
+async def set_agent_role(store: Store, by: str, name: str, agent: str, role: str) -> Member:
+    """What somebody is for one agent, beside what they are in the workspace; nothing any more where `role` is empty. Raises
+    UnknownName for no such person or role."""
+    if role and role not in OF_AGENT:
+        raise UnknownName("role for a single agent", role, OF_AGENT)
+    agent = agent.strip()
+    if not agent or len(agent) > LONGEST or not agent.isprintable():
+        raise UserError("say for which agent, by its name")
+    put = """
+        insert into agent_roles (workspace, person, agent, role) values (%(workspace)s, %(person)s, %(agent)s, %(role)s)
+        on conflict (workspace, person, agent) do update set role = excluded.role
+    """
+    drop = "delete from agent_roles where workspace = %(workspace)s and person = %(person)s and agent = %(agent)s"
+    async with store.keeper.pool.connection() as connection, connection.transaction():
+        await connection.execute("lock table agent_roles in share row exclusive mode")
+        before = await _member(connection, store.workspace, name)
+        if before is None:
+            raise await _unknown(store, name)
+        values = {"workspace": store.workspace, "person": before.id, "agent": agent, "role": role}
+        await connection.execute(put if role else drop, values)
+        after = await _member(connection, store.workspace, name)
+        assert after is not None
+        if after.agents != before.agents:
+            detail = {"agent": agent, "from": before.agents.get(agent, ""), "to": role}
+            await record(connection, by, "role.changed", after.name, detail)
+    return after
 
 
 async def disable(store: Store, by: str, name: str) -> Member:

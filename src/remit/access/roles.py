@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 RIGHTS = {
@@ -17,7 +19,7 @@ RIGHTS = {
     "settings:read": "See people, tokens, and the audit log.",
     "settings:write": "Add people, change roles, make tokens for others, and change budgets and retention.",
 }
-Role = Literal["owner", "builder", "operator", "approver", "viewer"]
+Role = Literal["owner", "builder", "operator", "approver", "viewer", "guest"]
 ROLES: tuple[Role, ...] = get_args(Role)
 _VIEWER = frozenset({"runs:read", "agents:read"})
 _APPROVER = _VIEWER | {"approvals:write"}
@@ -29,11 +31,49 @@ OF_ROLE: dict[Role, frozenset[str]] = {
     "operator": _OPERATOR,
     "approver": _APPROVER,
     "viewer": _VIEWER,
+    "guest": frozenset(),
 }
+# What may be done with one agent alone. Who builds an agent gives it tools and connections of the whole workspace
+OF_AGENT: tuple[Role, ...] = ("operator", "approver", "viewer")
+BY_AGENT = _OPERATOR | {"persons:assert"}  # what a token may be for, of some agents alone
 MEANS: dict[Role, str] = {
     "owner": "Everything: people, rules, connections, agents, runs.",
     "builder": "Builds agents and connections, and does all that an operator does.",
     "operator": "Starts, pauses, forks and cancels runs, and answers what they ask.",
     "approver": "Answers, approves and rejects what runs ask.",
     "viewer": "Looks, and changes nothing.",
+    "guest": "Nothing but what they may do with single agents, which are named beside it.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What somebody may do: everywhere in a workspace, and with single agents."""
+
+    rights: frozenset[str] = frozenset()
+    by_agent: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def any(self) -> frozenset[str]:
+        """What they may do at all, with some agent at least."""
+        return self.rights.union(*self.by_agent.values())
+
+    def on(self, agent: str) -> frozenset[str]:
+        """What they may do with an agent and its runs."""
+        return self.rights | self.by_agent.get(agent, frozenset())
+
+    def agents(self, right: str) -> frozenset[str] | None:
+        """With which agents they have a right; None: with all."""
+        if right in self.rights:
+            return None
+        return frozenset(agent for agent, rights in self.by_agent.items() if right in rights)
+
+
+NOTHING = Access()
+
+
+def access_of(role: Role | None, agents: Mapping[str, Role]) -> Access:
+    """`agents`: their roles for single ones. None: they may not come at all."""
+    if role is None:
+        return NOTHING
+    return Access(OF_ROLE[role], {agent: OF_ROLE[one] for agent, one in agents.items()})

@@ -8,14 +8,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, Field, model_validator
 
-from remit import library
 from remit.api.guard import Builds, Looks, Served, documented
 from remit.api.problems import FieldError, Refused, pointer
 from remit.api.schemas import Facts, Sent, Text
 from remit.app import App
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
-from remit.catalogue.find import Found, find_named, list_at_hand
+from remit.catalogue.find import Found, find_named, library_of, list_at_hand
 from remit.catalogue.kept import Kept
 from remit.catalogue.text import readable, written
 from remit.errors import UnknownName, UserError
@@ -256,7 +255,7 @@ async def _kept(app: App, name: str) -> Kept:
     try:
         return await store_of.kept(app.store, name)
     except UnknownName as error:
-        if name not in library.agents():
+        if name not in library_of(app.store):
             raise Refused(404, str(error)) from error
         what = (
             f"agent {name} is the library's and has no draft: save one, from the spec of `GET /agents/{name}`"

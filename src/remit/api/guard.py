@@ -10,8 +10,9 @@ from psycopg import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from remit.access.roles import Access
 from remit.api.problems import Refused, tell, unreachable
-from remit.api.tokens import token_of
+from remit.api.tokens import allowed, token_of
 from remit.app import App
 from remit.store.guest import DEFAULT
 from remit.store.store import Store
@@ -32,6 +33,7 @@ class Caller:
     scopes: frozenset[str]
     key: str  # what its idempotency keys are its own by
     workspace: str = DEFAULT
+    agents: frozenset[str] | None = None  # of which alone anything is there for them; None: all
 
     @property
     def in_browser(self) -> bool:
@@ -73,13 +75,17 @@ class Guarded:
         if request.method not in LOOKS and not request.state.own:
             raise Refused(403, "with a session only pages of the console change something; use a token")
         workspace: str = request.state.workspace
-        return of_session(who, request.state.rights, workspace)
+        return of_session(who, request.state.access, request.state.sees, workspace)
 
 
-def of_session(who: str, rights: frozenset[str], workspace: str, *, asserts: bool = False) -> Caller:
-    """A person at a browser. `asserts`: they have said themselves, and not a script of theirs, that they know for whom it is."""
+def of_session(
+    who: str, access: Access, agents: frozenset[str] | None, workspace: str, *, asserts: bool = False
+) -> Caller:
+    """A person at a browser, who is there for these agents; None: for all. `asserts`: they have said themselves, and not a script
+    of theirs, that they know for whom it is."""
     key = f"session:{who}" if workspace == DEFAULT else f"session@{workspace}:{who}"
-    return Caller(who, rights if asserts else rights - NOT_OF_A_SESSION, key, workspace)
+    rights = allowed(access, agents)
+    return Caller(who, rights if asserts else rights - NOT_OF_A_SESSION, key, workspace, agents)
 
 
 async def by_token(store: Store, given: str) -> Caller:
@@ -90,7 +96,7 @@ async def by_token(store: Store, given: str) -> Caller:
         what = "the token is not known, has expired or was revoked; `remit tokens list` shows those that hold"
         challenge = {"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'}
         raise Refused(401, what, headers=challenge)
-    return Caller(token.who, frozenset(token.holds), f"token:{token.id}", token.workspace)
+    return Caller(token.who, frozenset(token.holds), f"token:{token.id}", token.workspace, token.of)
 
 
 def bounded(receive: Receive) -> Receive:
@@ -138,10 +144,10 @@ Builds = Annotated[Caller, may("agents:write")]
 
 
 def served(request: Request) -> App:
-    """The App of the caller's workspace."""
+    """The App of the caller's workspace, as far as they are there for all of it or some agents."""
     root: App = request.app.state.remit
     caller: Caller = request.state.caller
-    return root.within(caller.workspace)
+    return root.within(caller.workspace, caller.agents)
 
 
 Served = Annotated[App, Depends(served)]

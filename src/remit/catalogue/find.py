@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 from remit import library
@@ -16,6 +17,7 @@ from remit.agents.spec import Agent
 from remit.catalogue.kept import Kept, find_kept, list_kept
 from remit.catalogue.text import team_of
 from remit.errors import SpecError, UnknownName, UserError
+from remit.journal.search import agents_known
 from remit.outfit import find_agent
 from remit.store.store import Store
 
@@ -45,14 +47,16 @@ def is_file(name: str) -> bool:
 async def find_named(store: Store, name: str) -> Found:
     """The version that runs of the workspace's agent of that name; else the library's. Raises UnknownName, UserError for one
     that is archived or was never published, SpecError for one whose team cannot be used."""
-    kept = await find_kept(store, name)
-    if kept is None or (kept.published is None and kept.name in library.agents()):
-        return Found(of_library(name, await _names(store) if kept is None else ()), "library")
+    kept, ready = await find_kept(store, name), library_of(store)
+    if kept is None and name not in ready:
+        raise UnknownName("agent", name, {*ready, *await _names(store)})
+    if kept is None or (kept.published is None and name in ready):
+        return Found(of_library(name), "library")
     if kept.archived_at is not None:
         raise UserError(f"agent {name} is archived: `remit agents restore {name}` takes it back into use")
     if kept.published is None:
         raise UserError(f"agent {name} is a draft: `remit agents publish {name}` lets it run")
-    texts = await texts_of(store, team_of(kept.published))
+    texts = await texts_of(store.whole, team_of(kept.published))
     return Found(_assembled(kept.published, name, tuple(sorted(texts.items()))), "workspace", kept.version)
 
 
@@ -61,10 +65,30 @@ async def list_at_hand(store: Store) -> list[Found]:
     what it names is not there any more, is left out."""
     own = {one.name for one in await list_kept(store, archived=False) if runs(one)}
     found = []
-    for name in sorted({*own, *library.agents()}):
+    for name in sorted({*own, *library_of(store)}):
         with suppress(UserError):
             found.append(await find_named(store, name))
     return found
+
+
+def library_of(store: Store) -> dict[str, Path]:
+    """The library's agents with their files, as far as whoever has the store is there for them."""
+    return {name: file for name, file in library.agents().items() if store.sees(name)}
+
+
+async def names_known(store: Store) -> list[str]:
+    """Of all agents that there are or were: kept here, in the library, or begun from a file."""
+    kept = [one.name for one in await list_kept(store)]
+    return sorted({*kept, *library_of(store), *await agents_known(store)})
+
+
+async def require_known(store: Store, names: Iterable[str]) -> None:
+    """Raises UnknownName."""
+    if wanted := list(names):
+        known = await names_known(store)
+        for name in wanted:
+            if name not in known:
+                raise UnknownName("agent", name, known)
 
 
 def of_library(name: str, others: Iterable[str] = ()) -> Agent:

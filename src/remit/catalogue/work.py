@@ -52,7 +52,7 @@ async def judged(
         team = team_of(text)
     except SpecError:
         team = ()
-    find = finder(await texts_of(app.store, (*team, *(team_of(base) if base else ()))), name)
+    find = finder(await texts_of(app.store.whole, (*team, *(team_of(base) if base else ()))), name)
     within = _within(app, name, base, team, find) if browser else _anything
     known = await known_connections(app.store)
     agent, wrong = examine(text, name, find, within, lambda made: with_connections(made, known))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from remit.access.people import arrive
-from remit.access.roles import OF_ROLE, RIGHTS
+from remit.access.roles import RIGHTS
 from remit.api.guard import Caller
 from remit.cli.common import Json, console, errors, group, me, perform, print_json
 from remit.cli.here import open_here
@@ -95,7 +95,7 @@ async def _serve(scope: list[str] | None, concurrency: int) -> None:
     async with open_here() as app:
         who = await arrive(app.store, me())
         where = app.store.workspace
-        caller = Caller(who.name, scopes & OF_ROLE[who.role], f"stdio@{where}:{who.name}", where)
+        caller = Caller(who.name, scopes & who.rights, f"stdio@{where}:{who.name}", where)
         server, host = make_mcp(app, caller=caller)
         working = (
             asyncio.create_task(at_work(app.root, concurrency, "mcp", stop=stop)) if concurrency else None

@@ -14,7 +14,8 @@ from remit.access import people as kept
 from remit.access.factor import require, required, take_off
 from remit.access.invitations import invite, set_password
 from remit.access.passwords import LONGEST
-from remit.access.roles import MEANS
+from remit.access.roles import MEANS, OF_AGENT
+from remit.catalogue.find import require_known
 from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 
@@ -58,14 +59,26 @@ def list_(as_json: Json = False) -> None:
 @people.command()
 def role(
     name: Name,
-    role: Annotated[str, typer.Argument(help=f"One of {', '.join(MEANS)}.")],
+    role: Annotated[str, typer.Argument(help=f"One of {', '.join(MEANS)}; with --agent none, too.")],
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"For this agent alone, beside the workspace: {', '.join(OF_AGENT)} or none; repeatable."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Change what somebody may do, at once; their tokens can do no more than that either.
 
-    Example: remit people role bo@shop.example operator
+    Examples:
+
+    remit people role bo@shop.example operator
+
+    remit people role bo@shop.example approver --agent support
+
+    remit people role bo@shop.example none --agent support
     """
-    perform(_role(name, role, as_json))
+    perform(_role(name, role, agent or [], as_json))
 
 
 @people.command()
@@ -194,9 +207,16 @@ async def _add(name: str, role: str, shown: str, as_json: bool) -> None:
         _told(await kept.add_member(app.store, by.name, name, role, shown), as_json)
 
 
-async def _role(name: str, role: str, as_json: bool) -> None:
+async def _role(name: str, role: str, agents: list[str], as_json: bool) -> None:
     async with open_here() as app:
-        _told(await kept.set_role(app.store, me(), name, role), as_json)
+        if not agents:
+            _told(await kept.set_role(app.store, me(), name, role), as_json)
+            return
+        if role != "none":
+            await require_known(app.store, agents)
+        for agent in agents:
+            changed = await kept.set_agent_role(app.store, me(), name, agent, "" if role == "none" else role)
+        _told(changed, as_json)
 
 
 async def _allow(name: str, yes: bool, as_json: bool) -> None:
@@ -211,6 +231,12 @@ def _told(one: kept.Member, as_json: bool) -> None:
     else:
         how = "disabled" if one.disabled_at else f"{one.role}. {MEANS[one.role]}"
         console.print(Text(f"{one.name}: {how}"))
+        for agent, role in one.agents.items():
+            console.print(Text(f"  {role} for {agent}"))
+
+
+def _may(one: kept.Member) -> str:
+    return ", ".join([one.role, *(f"{role} for {agent}" for agent, role in one.agents.items())])
 
 
 async def _list(as_json: bool) -> None:
@@ -228,6 +254,6 @@ async def _list(as_json: bool) -> None:
             "disabled" if one.disabled_at else "code" if one.factor else "" if one.password else "no password"
         )
         table.add_row(
-            Text(one.name), Text(one.shown), one.role, f"{one.added_at.astimezone():%d %b %Y}", note
+            Text(one.name), Text(one.shown), Text(_may(one)), f"{one.added_at.astimezone():%d %b %Y}", note
         )
     console.print(table)

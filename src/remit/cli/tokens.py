@@ -13,6 +13,7 @@ from rich.text import Text
 from remit.access.people import arrive
 from remit.access.roles import RIGHTS
 from remit.api.tokens import Token, add_token, list_tokens, revoke_token
+from remit.catalogue.find import require_known
 from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.errors import UserError
@@ -31,6 +32,9 @@ def add(
     name: Name,
     scope: Annotated[list[str] | None, typer.Option(help="What it is for: runs:read, …; repeatable.")] = None,
     expires: Annotated[str, typer.Option(help="When it stops to hold: 90d, 12h, or never.")] = "90d",
+    agent: Annotated[
+        list[str] | None, typer.Option(help="Only for this agent and its runs; repeatable. Else for all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a token that calls in your name, and show it, this once. `remit tokens --help` lists the scopes.
@@ -39,9 +43,11 @@ def add(
 
     remit tokens add crm --scope runs:read --scope runs:write
 
+    remit tokens add desk --scope runs:read --scope runs:write --agent support
+
     export REMIT_TOKEN=$(remit tokens add ci --scope runs:read --expires 12h --json | jq -r .token)
     """
-    perform(_add(name, scope or [], expires, as_json))
+    perform(_add(name, scope or [], expires, agent or [], as_json))
 
 
 @tokens.command("list")
@@ -62,11 +68,12 @@ def revoke(name: Name, as_json: Json = False) -> None:
     perform(_revoke(name, as_json))
 
 
-async def _add(name: str, scopes: list[str], expires: str, as_json: bool) -> None:
+async def _add(name: str, scopes: list[str], expires: str, agents: list[str], as_json: bool) -> None:
     lasts = _lasts(expires)
     async with open_here() as app:
         owner = await arrive(app.store, me())
-        made, secret = await add_token(app.store, name, owner.name, scopes, lasts)
+        await require_known(app.store, agents)
+        made, secret = await add_token(app.store, name, owner.name, scopes, lasts, agents=agents)
     if as_json:
         print_json({**asdict(made), "token": secret})
         return
@@ -99,8 +106,12 @@ async def _list(as_json: bool) -> None:
     table = listing("name", "calls as", "for", "holds until", "last used", whole=("name", "holds until"))
     for one in found:
         used = f"{one.used_at.astimezone():%d %b %Y %H:%M}" if one.used_at else "never"
-        table.add_row(Text(one.name), Text(one.who), Text(" ".join(one.scopes)), _until(one), used)
+        table.add_row(Text(one.name), Text(one.who), Text(_what_for(one)), _until(one), used)
     console.print(table)
+
+
+def _what_for(token: Token) -> str:
+    return " ".join(token.scopes) + (f" with {', '.join(token.agents)}" if token.agents else "")
 
 
 def _until(token: Token) -> str:

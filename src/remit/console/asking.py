@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
@@ -200,9 +200,10 @@ class Note:
     tone: str = "good"
 
 
-def blocks(found: Sequence[Waiting], decides: bool = True) -> list[Block]:
+def blocks(found: Sequence[Waiting], decides: Callable[[str], bool] = lambda agent: True) -> list[Block]:
+    """`decides`: whether whoever looks has a role that decides anything of an agent's."""
     return [
-        Block(run, tuple(Item(one, decides) for one in several))
+        Block(run, tuple(Item(one, decides(one.row.agent)) for one in several))
         for run, several in groupby(found, key=lambda one: one.row.run)
     ]
 

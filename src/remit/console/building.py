@@ -9,10 +9,9 @@ from typing import Any
 
 from fastapi import Request
 
-from remit import library
 from remit.agents.yaml import plain
 from remit.app import App
-from remit.catalogue.find import runs
+from remit.catalogue.find import library_of, runs
 from remit.catalogue.form import check_kind, field_of, listed, member_name, shown
 from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.offer import Offer
@@ -137,7 +136,7 @@ async def view(
         "special": special,
         "checks": checks,
         "team": team,
-        "members": sorted({*others, *library.agents(), *team} - {name}),
+        "members": sorted({*others, *library_of(app.store), *team} - {name}),
         "models": await models(request, app),
         "wrong": told_at(wrong, data),
         "may_build": "agents:write" in request.state.rights,

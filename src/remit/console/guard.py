@@ -8,10 +8,11 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from remit.access.roles import OF_ROLE
+from remit.access.roles import NOTHING
 from remit.api.problems import problem
+from remit.app import App
 from remit.console.session import Session, signed_in
-from remit.console.show import here
+from remit.console.show import let_in
 from remit.console.signing import session_of
 from remit.store.guest import DEFAULT
 
@@ -74,14 +75,15 @@ async def _passed(request: Request, call_next: Next) -> Response:
     request.state.own = _own(request, hosts)
     if request.method not in LOOKS and not request.state.own and not api:
         return PlainTextResponse("This request comes from another site.", 403)
-    request.state.who, request.state.rights, request.state.session = None, frozenset(), None
-    request.state.workspace = DEFAULT
+    request.state.who, request.state.session, request.state.workspace = None, None, DEFAULT
+    let_in(request, NOTHING)
     if token := session_of(request):
-        found = await signed_in(here(request).store, token)
+        root: App = request.app.state.remit
+        found = await signed_in(root.within(DEFAULT).store, token)
         if found is not None:
-            request.state.who = found.who
-            request.state.rights = frozenset() if found.lacking else OF_ROLE[found.role]
-            request.state.session, request.state.workspace = found, found.workspace
+            request.state.who, request.state.session = found.who, found
+            request.state.workspace = found.workspace
+            let_in(request, found.access)
     if not api and (refused := _refused(request, request.state.session)):
         return refused
     return await call_next(request)

@@ -62,6 +62,7 @@ from remit.protocols.a2a.http import A2aDoor
 from remit.protocols.agui.server import make_agui
 from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.http import McpDoor
+from remit.store.store import Sight
 
 LOG = logging.getLogger(__name__)
 PAGES = (
@@ -109,7 +110,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.state.door = door
     server.state.public_url = public_url
     server.state.secure = public_url.startswith("https://")
-    server.state.watches = dict[str, Watch]()  # by workspace
+    server.state.watches = dict[Sight, Watch]()
     server.state.lately = Lately()
     server.state.issuers = Issuers()  # what providers say of themselves
     local = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from psycopg.rows import class_row
 
 from remit.access.audit import record
-from remit.access.roles import Role
+from remit.access.roles import NOTHING, Access, Role, access_of
 from remit.store.store import Store
 
 COOKIE = "remit_session"
@@ -50,6 +51,11 @@ class Session:
     fresh: bool  # whether they showed lately that it is they
     provider: bool  # whether they came by one, and can show there again who they are
     lacking: bool  # whether they may do nothing here before they have a second factor
+    agents: Mapping[str, Role]  # what they are for single agents, beside that
+
+    @property
+    def access(self) -> Access:
+        return NOTHING if self.lacking else access_of(self.role, self.agents)
 
     @property
     def sure(self) -> bool:
@@ -96,7 +102,9 @@ async def signed_in(store: Store, token: str) -> Session | None:
             people.password is not null as password, seen.proved_at > clock_timestamp() - %s as fresh,
             count(*) over () > 1 as several, seen.how like 'oidc %%' as provider,
             workspaces.second_factor and split_part(seen.how, ' ', 1) in ('password', 'invitation')
-                and not exists (select from factors where person = people.id and confirmed_at is not null) as lacking
+                and not exists (select from factors where person = people.id and confirmed_at is not null) as lacking,
+            (select coalesce(jsonb_object_agg(own.agent, own.role), '{}') from agent_roles as own
+             where own.workspace = members.workspace and own.person = people.id) as agents
         from seen
         join people on lower(people.name) = lower(seen.who)
         join members on members.person = people.id and members.disabled_at is null
@@ -119,18 +127,22 @@ async def go_to(store: Store, session: int, workspace: str) -> None:
 
 
 async def holds(store: Store, token: str) -> bool:
-    """Whether somebody is signed in by it still. Unlike a request, it keeps nobody signed in: a page asks while it is open."""
+    """Whether somebody is signed in by it still, and may see what the store sees. Unlike a request, it keeps nobody signed in: a
+    page asks while it is open."""
     query = """
-        select true from sessions
+        select members.role <> 'guest' or %(agents)s::text[] <@ array(
+            select agent from agent_roles as own where own.workspace = members.workspace and own.person = people.id
+        ) from sessions
         join people on lower(people.name) = lower(sessions.who)
-        join members on members.person = people.id and members.workspace = %s and members.disabled_at is null
-        where token = %s and revoked_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %s
+        join members on members.person = people.id and members.workspace = %(workspace)s and members.disabled_at is null
+        where token = %(token)s and revoked_at is null and expires_at > clock_timestamp()
+          and seen_at > clock_timestamp() - %(idle)s
     """
+    agents = None if store.agents is None else sorted(store.agents)
+    values = {"workspace": store.workspace, "agents": agents, "token": hashed(token), "idle": IDLE}
     async with store.keeper.pool.connection() as connection:
-        return (
-            await (await connection.execute(query, (store.workspace, hashed(token), IDLE))).fetchone()
-            is not None
-        )
+        row = await (await connection.execute(query, values)).fetchone()
+    return row is not None and bool(row[0])
 
 
 async def sign_out(store: Store, token: str) -> None:

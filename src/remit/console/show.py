@@ -12,12 +12,13 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from remit.access.roles import RIGHTS
+from remit.access.roles import RIGHTS, Access
 from remit.app import App
 from remit.console.watch import Watch
 from remit.errors import Forbidden
 from remit.gate.unseen import shown
 from remit.said import brief, first_line, said
+from remit.store.store import Sight
 
 HERE = Path(__file__).parent
 TONES = {  # of a state, a verdict or an outcome: which colour says it
@@ -108,22 +109,35 @@ class Unsure(Forbidden):
     """Whoever asks may, but has to show first that it is they."""
 
 
+def let_in(request: Request, access: Access) -> None:
+    """What whoever asks may do, and see: all of the workspace, or what is of the agents for which they may look."""
+    request.state.access, request.state.rights = access, access.rights
+    request.state.sees = request.state.within = access.agents("runs:read")
+
+
 def here(request: Request) -> App:
-    """The App of the workspace in which whoever asks is at work."""
+    """The App of the workspace in which whoever asks is at work: no more of it than they may do with what the route does."""
     root: App = request.app.state.remit
-    return root.within(request.state.workspace)
+    return root.within(request.state.workspace, request.state.within)
+
+
+def all_seen(request: Request) -> App:
+    """The same with all that they may look at, though it be more than what they may act on."""
+    root: App = request.app.state.remit
+    return root.within(request.state.workspace, request.state.sees)
 
 
 def watch_of(request: Request) -> Watch:
     """What looks after what waits there."""
-    watches: dict[str, Watch] = request.app.state.watches
-    if request.state.workspace not in watches:
-        watches[request.state.workspace] = Watch(here(request).store)
-    return watches[request.state.workspace]
+    watches: dict[Sight, Watch] = request.app.state.watches
+    sight = (request.state.workspace, request.state.sees)
+    if sight not in watches:
+        watches[sight] = Watch(all_seen(request).store)
+    return watches[sight]
 
 
 def require(request: Request, right: str) -> None:
-    """Raises Forbidden where whoever is signed in lacks a right of `roles.RIGHTS`."""
+    """Raises Forbidden where whoever is signed in lacks a right of `roles.RIGHTS` in the whole workspace."""
     if right not in request.state.rights:
         raise Forbidden(f"Your role does not allow this: it takes the right {right}. {RIGHTS[right]}")
 
@@ -133,6 +147,19 @@ def needs(right: str) -> Any:
 
     async def has(request: Request) -> None:
         require(request, right)
+
+    return Depends(has)
+
+
+def needs_of_agent(right: str) -> Any:
+    """The same for what is of some agent each: a right for some of them suffices, and of others nothing is there."""
+
+    async def has(request: Request) -> None:
+        agents: frozenset[str] | None = request.state.access.agents(right)
+        if agents is not None and not agents:
+            require(request, right)
+        before = request.state.within
+        request.state.within = agents if before is None or agents is None else before & agents
 
     return Depends(has)
 
@@ -150,6 +177,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         path=request.url.path,
         who=request.state.who,
         rights=request.state.rights,
+        can=values.pop("can", request.state.access.any),
         at_work=request.state.session,
         waiting=watch_of(request).count,
         **values,

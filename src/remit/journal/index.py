@@ -49,13 +49,14 @@ async def list_runs(
     before: datetime | None = None,
 ) -> list[RunRow]:
     """The newest runs first. `before` pages on from the last row's created_at."""
-    query = """
+    query: LiteralString = """
         select id, agent, goal, person, status, created_at, updated_at, case when marks is not null then coalesce(cost, 0) end as cost
         from runs
         where workspace = %(workspace)s and (%(any)s or status = any(%(status)s)) and (%(agent)s = '' or agent = %(agent)s)
-          and (%(before)s::timestamptz is null or created_at < %(before)s)
+          and (%(before)s::timestamptz is null or created_at < %(before)s) {}
         order by created_at desc limit %(limit)s
     """
+    query = _of_agents(store, query)
     values: dict[str, Any] = {
         "workspace": store.workspace,
         "any": not status,
@@ -63,12 +64,23 @@ async def list_runs(
         "agent": agent,
         "limit": limit,
         "before": before,
+        "seen": sorted(store.agents or ()),
     }
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(RunRow)) as cursor,
     ):
         return await (await cursor.execute(query, values)).fetchall()
+
+
+def _of_agents(store: Store, query: LiteralString) -> LiteralString:
+    """The newest runs, by a query with a place for one condition more: where some agents alone are seen, the newest of each are
+    found in its part of the index, and not among all."""
+    if store.agents is None:
+        return query.replace("{}", "")
+    each = query.replace("{}", "and agent = own.name")
+    own: LiteralString = "unnest(%(seen)s::text[]) as own (name)"
+    return f"select newest.* from {own} cross join lateral ({each}) as newest order by created_at desc limit %(limit)s"
 
 
 async def list_asks(
@@ -203,9 +215,11 @@ async def find_run(store: Store, prefix: str) -> UUID:
     async with store.pool.connection() as connection:
         if prefix == "last":
             query: LiteralString = """
-                select id from runs where workspace = %s and parent is null order by created_at desc limit 1
+                select id, created_at from runs where workspace = %(workspace)s and parent is null {}
+                order by created_at desc limit %(limit)s
             """
-            cursor = await connection.execute(query, (store.workspace,))
+            values = {"workspace": store.workspace, "seen": sorted(store.agents or ()), "limit": 1}
+            cursor = await connection.execute(_of_agents(store, query), values)
         elif not prefix or set(prefix.lower()) - set("0123456789abcdef-"):
             raise UserError(f"{prefix!r} is not a run's id; `remit runs` lists them")
         else:

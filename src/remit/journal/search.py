@@ -104,7 +104,9 @@ async def search(
 ) -> Found:
     """The newest, or the page just `older` or just `newer` than a place."""
     upward = newer is not None
-    query, values = query_of(wanted, older, newer)
+    if store.agents is not None and not store.agents:
+        return Found(())
+    query, values = query_of(wanted, older, newer, sorted(store.agents or ()))
     values = {**values, "workspace": store.workspace, "limit": limit + 1}
     # Found by Remit itself, and seen by whoever asks: conditions on words and the like may not be tried on rows before it is
     # known that these may be seen, so that an index of them is no help to a guest.
@@ -139,9 +141,10 @@ async def _seen(store: Store, rows: Sequence[RunRow]) -> list[RunRow]:
 
 
 def query_of(
-    wanted: Wanted, older: Place | None, newer: Place | None
+    wanted: Wanted, older: Place | None, newer: Place | None, seen: Sequence[str] = ()
 ) -> tuple[LiteralString, Mapping[str, Any]]:
-    """Only what is asked for stands in it, so that each question is planned for the index that answers it."""
+    """Only what is asked for stands in it, so that each question is planned for the index that answers it. `seen`: of which
+    agents alone whoever asks sees runs, where that is not all: the newest of each are found in its part of the index."""
     parts: list[LiteralString] = ["workspace = %(workspace)s"]
     values: dict[str, Any] = {}
     if wanted.agent:
@@ -178,6 +181,13 @@ def query_of(
     ways: list[list[LiteralString]] = [[*parts, *more] for more in _states(wanted)]
     order: LiteralString = "order by created_at, id" if newer else "order by created_at desc, id desc"
     each = [f"({COLUMNS} where {' and '.join(way)} {order} limit %(limit)s)" for way in ways]
+    if seen:
+        values["seen"] = list(seen)
+        own: LiteralString = "unnest(%(seen)s::text[]) as own (name) cross join lateral"
+        each = [
+            f"(select newest.* from {own} ({COLUMNS} where agent = own.name and {' and '.join(way)} {order} limit %(limit)s) as newest)"
+            for way in ways
+        ]
     return f"select * from ({' union all '.join(each)}) as found {order} limit %(limit)s", values
 
 
@@ -209,7 +219,13 @@ async def agents_known(store: Store) -> list[str]:
         )
         select agent from known where agent is not null limit %(limit)s
     """
-    values = {"workspace": store.workspace, "limit": MOST_AGENTS}
+    if store.agents is not None:
+        query = """
+            select name from unnest(%(seen)s::text[]) as own (name)
+            where exists (select from runs where workspace = %(workspace)s and agent = name) order by name limit %(limit)s
+        """
+    seen = sorted(store.agents or ())
+    values = {"workspace": store.workspace, "limit": MOST_AGENTS, "seen": seen}
     async with store.pool.connection() as connection:
         return [row[0] for row in await (await connection.execute(query, values)).fetchall()]
 

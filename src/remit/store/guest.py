@@ -1,6 +1,7 @@
-"""Connections in the hands of people and programs of one workspace: the database shows them its rows and no others.
+"""Connections in the hands of people and programs of one workspace, or of some of its agents: the database shows them its rows
+and no others.
 
-They run as the role `remit_guest`, for whom every table has a policy (migration 0022). Which workspace it is, is said when a
+They run as the role `remit_guest`, for whom every table has a policy (migrations 0022 and 0037). Which workspace and agents, is said when a
 connection is lent; where it is said already, that costs nothing. Behind a pooler a session keeps nothing, and what it was
 told might be heard by another: there it is said in a transaction, and forgotten with it.
 """
@@ -25,8 +26,12 @@ ROLE = "remit_guest"
 DEFAULT = "default"  # the workspace that is always there
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 KEEPER = "none"  # no other role than the one that connects: the owner
-ENTER: LiteralString = "select set_config('role', %s, false), set_config('remit.workspace', %s, false)"
-ENTER_ONCE: LiteralString = "select set_config('role', %s, true), set_config('remit.workspace', %s, true)"
+ENTER: LiteralString = """
+    select set_config('role', %s, false), set_config('remit.workspace', %s, false), set_config('remit.agents', %s, false)
+"""
+ENTER_ONCE: LiteralString = """
+    select set_config('role', %s, true), set_config('remit.workspace', %s, true), set_config('remit.agents', %s, true)
+"""
 MAY: LiteralString = """
     select exists (select from pg_roles where rolname = 'remit_guest' and pg_has_role(current_user, oid,
         case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end)), current_user
@@ -42,31 +47,41 @@ class Lender(Protocol):
 class GuestConnection(psycopg.AsyncConnection[TupleRow]):
     """A connection that is told whose it is whenever it is lent."""
 
-    entered: tuple[str, str] | None = None  # the role and the workspace that its session was told
+    entered: tuple[str, str, str] | None = None  # the role, workspace and agents that its session was told
 
 
 @dataclass(frozen=True)
 class Guests:
-    """A pool of such connections, as seen from one workspace."""
+    """A pool of such connections, as seen from one workspace, by whoever sees all of its agents or only some."""
 
     pool: AsyncConnectionPool[GuestConnection]
     workspace: str
     shared: bool  # a pooler lends the session to others between two transactions
     role: str = ROLE
+    agents: frozenset[str] | None = None
 
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncIterator[Connection]:
+        said = (self.role, self.workspace, _written(self.agents))
         async with self.pool.connection(timeout) as connection:
             if self.shared:
                 async with connection.transaction():
-                    await connection.execute(ENTER_ONCE, (self.role, self.workspace))
+                    await connection.execute(ENTER_ONCE, said)
                     yield connection
                 return
-            if connection.entered != (self.role, self.workspace):
+            if connection.entered != said:
                 connection.entered = None
-                await connection.execute(ENTER, (self.role, self.workspace))
-                connection.entered = (self.role, self.workspace)
+                await connection.execute(ENTER, said)
+                connection.entered = said
             yield connection
+
+
+def _written(agents: frozenset[str] | None) -> str:
+    """As the database writes a list of texts; nothing where all are meant."""
+    if agents is None:
+        return ""
+    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in sorted(agents))
+    return "{" + ",".join(f'"{one}"' for one in quoted) + "}"
 
 
 def check_name(name: str) -> str:

@@ -32,6 +32,7 @@ from remit.store.pooler import Pooler, find_pooler
 
 Connection = psycopg.AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
+Sight = tuple[str, frozenset[str] | None]  # a workspace, and which of its agents; None: all
 
 OLDEST = 15  # PostgreSQL's major version that the migrations are tested down to
 
@@ -53,6 +54,7 @@ class Store:
     settings: Settings
     pooler: Pooler | None = None  # between us and the server
     workspace: str = DEFAULT  # whose things are listed and made by it
+    agents: frozenset[str] | None = None  # of which alone anything is seen by it; None: of all
     owner: Pool | None = field(default=None, repr=False)  # connections that see every workspace
     guests: AsyncConnectionPool[GuestConnection] | None = field(default=None, repr=False)
 
@@ -85,12 +87,22 @@ class Store:
             raise TypeError("this store has no connections of the owner")
         return replace(self, pool=self.owner, workspace=workspace or self.workspace)
 
-    def within(self, workspace: str) -> Store:
-        """The same database in the hands of people of one workspace. Raises UserError for what is no name of one."""
+    def within(self, workspace: str, agents: frozenset[str] | None = None) -> Store:
+        """The same database in the hands of people of one workspace, who see all of it or only what is of some agents. Raises
+        UserError for what is no name of a workspace."""
         if self.guests is None:
             raise TypeError("this store has no connections for guests")
-        pool = Guests(self.guests, check_name(workspace), self.pooler is not None)
-        return replace(self, pool=pool, workspace=workspace)
+        pool = Guests(self.guests, check_name(workspace), self.pooler is not None, agents=agents)
+        return replace(self, pool=pool, workspace=workspace, agents=agents)
+
+    def sees(self, agent: str) -> bool:
+        """Whether what is of that agent is seen by it."""
+        return self.agents is None or agent in self.agents
+
+    @property
+    def whole(self) -> Store:
+        """All agents of its workspace: for what one of them is made of, whoever may use only that one."""
+        return self if self.agents is None else self.within(self.workspace)
 
 
 @contextlib.asynccontextmanager

@@ -14,14 +14,14 @@ from remit.app import App
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
 from remit.catalogue.activity import activity
-from remit.catalogue.find import of_library
+from remit.catalogue.find import library_of, of_library
 from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.text import data_of, document, split_pinned, written
 from remit.console.pages.describe import propose
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs, needs_of_agent, page
 from remit.errors import SpecError, UnknownName, UserError
 
-router = APIRouter(dependencies=[needs("agents:read")])
+router = APIRouter(dependencies=[needs_of_agent("agents:read")])
 
 
 @router.get("/agents")
@@ -92,7 +92,7 @@ async def _listed(request: Request, typed: dict[str, str], wrong: dict[str, str]
     app = here(request)
     kept = await list_kept(app.store)
     own = [one for one in kept if one.archived_at is None]
-    ready = [of_library(name) for name in library.agents()]
+    ready = [of_library(name) for name in library_of(app.store)]
     return page(
         request,
         "agents.html",
@@ -101,7 +101,7 @@ async def _listed(request: Request, typed: dict[str, str], wrong: dict[str, str]
         archived=[one for one in kept if one.archived_at is not None],
         ready=ready,
         taken={one.name for one in kept},
-        did=await activity(app.store, [*(one.name for one in own), *library.agents()]),
+        did=await activity(app.store, [*(one.name for one in own), *(one.name for one in ready)]),
         typed={"name": "", "from": "", "text": "", **typed},
         wrong=wrong,
         may_build="agents:write" in request.state.rights,
@@ -119,8 +119,8 @@ async def export(request: Request, name: str) -> Response:
     """The text as the command line takes it: the draft's, where there is one."""
     app = here(request)
     kept = await store_of.find_kept(app.store, name)
-    if kept is None and name in library.agents():
-        text = library.agents()[name].read_text(encoding="utf-8")
+    if kept is None and name in (ready := library_of(app.store)):
+        text = ready[name].read_text(encoding="utf-8")
     else:
         text, _ = split_pinned((kept or await store_of.kept(app.store, name)).text)
     disposition = f'attachment; filename="{re.sub(r"[^a-z0-9_-]", "", name)}.yaml"'

@@ -9,14 +9,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from remit import library
 from remit.agents.yaml import plain
 from remit.app import App
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
 from remit.catalogue.differ import Line, compared
 from remit.catalogue.examine import examine
-from remit.catalogue.find import finder, of_library, texts_of
+from remit.catalogue.find import finder, library_of, of_library, texts_of
 from remit.catalogue.kept import Kept
 from remit.catalogue.offer import Offer, offer_for
 from remit.catalogue.offered import Wrong
@@ -24,11 +23,11 @@ from remit.catalogue.text import document, team_of, written
 from remit.catalogue.typed import apply
 from remit.connections.kept import known_connections
 from remit.console.building import view
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs, needs_of_agent, page
 from remit.console.trying import pane
 from remit.errors import Overtaken, SpecError, UserError
 
-router = APIRouter(dependencies=[needs("agents:read")])
+router = APIRouter(dependencies=[needs_of_agent("agents:read")])
 FIELDS = 5_000  # of a form
 
 
@@ -64,9 +63,10 @@ async def save(request: Request, name: str) -> Response:
 async def shown_of(app: App, name: str) -> tuple[Kept | None, str]:
     """An agent's text: of the workspace, or of the library, which keeps nothing of it here. Raises UnknownName."""
     kept = await store_of.find_kept(app.store, name)
-    if kept is None and name not in library.agents():
+    ready = library_of(app.store)
+    if kept is None and name not in ready:
         await store_of.kept(app.store, name)  # says which there are
-    return kept, kept.text if kept else library.agents()[name].read_text(encoding="utf-8")
+    return kept, kept.text if kept else ready[name].read_text(encoding="utf-8")
 
 
 async def save_form(request: Request, name: str, form: FormData) -> HTMLResponse | None:
@@ -135,7 +135,7 @@ async def offered(app: App, name: str, kept: Kept | None) -> Offer:
     if kept is None:
         return offer_for(of_library(name), linked)
     try:
-        texts = await texts_of(app.store, team_of(kept.text))
+        texts = await texts_of(app.store.whole, team_of(kept.text))
     except SpecError:
         return offer_for(None, linked)
     found, _ = examine(kept.text, name, finder(texts, name))

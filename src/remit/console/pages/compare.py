@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from remit.compared import begun_otherwise, folded, parting
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs_of_agent, page
 from remit.errors import UserError
 from remit.journal.compare import Comparison, Row, Totals, compare
 from remit.journal.events import Event, Started
@@ -18,7 +18,7 @@ from remit.journal.state import State, fold
 from remit.said import Part, said
 from remit.tools.thread import in_thread
 
-router = APIRouter(dependencies=[needs("runs:read")])
+router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 MOST = 400  # rows on a page
 WORDS = {
     "steps": "Steps", "tokens": "Tokens", "cost": "Cost", "seconds": "Work", "effects": "Effects",

@@ -14,7 +14,7 @@ from remit.app import App
 from remit.console.asking import DONE, Block, Item, Note, bare, became, blocks, key_of, what
 from remit.console.changing import changes, sent
 from remit.console.pages.inbox import listed
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs_of_agent, page
 from remit.dispatch import open_dispatch
 from remit.errors import NotAsChanged, NotWaiting, UserError
 from remit.gate.approval import Decision, seal
@@ -22,7 +22,7 @@ from remit.journal.events import Asked, Endorsed, Replied
 from remit.steering import Standing
 from remit.waiting import waiting
 
-router = APIRouter(dependencies=[needs("approvals:write")])
+router = APIRouter(dependencies=[needs_of_agent("approvals:write")])
 DECISIONS: dict[str, Decision] = {"approve": "approve", "reject": "reject", "answer": "answer"}
 
 UNSAID = "the page did not say what it showed: load it again"

@@ -13,7 +13,7 @@ from remit.agents.report import effects
 from remit.console.cells import row
 from remit.console.pages.runs import asked_for, wanted
 from remit.console.pages.timeline import entries
-from remit.console.show import ENVIRONMENT, here, needs
+from remit.console.show import ENVIRONMENT, here, needs_of_agent
 from remit.gate.unseen import shown
 from remit.journal.events import Event
 from remit.journal.index import RunRow
@@ -21,7 +21,7 @@ from remit.journal.search import Place, Wanted, search
 from remit.journal.state import fold
 from remit.store.store import Store
 
-router = APIRouter(dependencies=[needs("runs:read")])
+router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 AT_ONCE = 500  # runs read in one go
 HEADS = ("run", "goal", "state", "agent", "for", "cost in $", "begun", "changed")
 

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from remit.agents.load import parse_rules, rules_text
 from remit.agents.spec import Agent
 from remit.app import App
-from remit.console.show import here, page, require
+from remit.console.show import here, needs_of_agent, page, require
 from remit.dispatch import open_dispatch
 from remit.errors import Forbidden, RemitError, SpecError, UserError
 from remit.forking import Otherwise, Unfit, fork
@@ -22,7 +22,7 @@ from remit.journal.events import Event
 from remit.models.registry import AUTO, LOCAL, PROVIDERS
 from remit.outfit import agent_at
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs_of_agent("runs:write")])
 RULES = "rules"  # what the text is called in what is said of its mistakes
 MOST = 100_000  # characters of a field
 
@@ -40,7 +40,6 @@ class Typed:
 
 @router.get("/runs/{prefix}/fork")
 async def ask(request: Request, prefix: str, at: int = 0) -> HTMLResponse:
-    require(request, "runs:write")
     app = here(request)
     run = await app.find(prefix)
     events = await app.journal.read(run)
@@ -50,7 +49,6 @@ async def ask(request: Request, prefix: str, at: int = 0) -> HTMLResponse:
 
 @router.post("/runs/{prefix}/fork")
 async def make(request: Request, prefix: str) -> Response:
-    require(request, "runs:write")
     app, typed = here(request), _typed(await request.form())
     run = await app.find(prefix)
     events = await app.journal.read(run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from uuid import UUID
@@ -10,15 +10,16 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
+from remit.access.roles import Access
 from remit.console.asking import Block, Item, Note, became, blocks, key_of, what
 from remit.console.session import holds
-from remit.console.show import here, needs, page, watch_of
+from remit.console.show import all_seen, here, needs_of_agent, page, watch_of
 from remit.console.signing import session_of
 from remit.console.watch import Watch, look
 from remit.errors import UserError
 from remit.waiting import Waiting, waiting
 
-router = APIRouter(dependencies=[needs("runs:read")])
+router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 PAGE = 30  # things on one page: the journal of each of their runs is read for it
 
 
@@ -31,10 +32,10 @@ async def listed(
     request: Request, mine: bool = False, after: str = "", told: Sequence[Note] = ()
 ) -> HTMLResponse:
     """The whole page; `told`: what came of something that was done on it."""
-    app = here(request)
+    app = all_seen(request)
     found = await waiting(app, request.state.who, PAGE + 1, after=_place(after) if after else None)
     more = _named(found[PAGE - 1]) if len(found) > PAGE else ""
-    decides = "approvals:write" in request.state.rights
+    decides = decides_of(request)
     shown = _theirs(found[:PAGE], mine, decides)
     return page(
         request,
@@ -69,7 +70,7 @@ async def events(watch: Watch, token: str) -> AsyncGenerator[str]:
 @router.post("/inbox/fresh")
 async def fresh(request: Request) -> HTMLResponse:
     """What has changed since the page was made, piece by piece: what a person is typing elsewhere on it stays."""
-    app, who, decides = here(request), request.state.who, "approvals:write" in request.state.rights
+    app, who, decides = here(request), request.state.who, decides_of(request)
     form = await request.form()
     mine, full = form.get("mine") == "1", form.get("full") == "1"
     have = [_had(str(text)) for text in form.getlist("have")]
@@ -82,7 +83,7 @@ async def fresh(request: Request) -> HTMLResponse:
         found = _theirs(await waiting(app, who, run=run), mine, decides)
         state = found[0].state if found else await app.state(run)
         seqs[run] = state.seq
-        there = {one.row.ask_id: Item(one, decides) for one in found}
+        there = {one.row.ask_id: Item(one, decides(one.row.agent)) for one in found}
         for (of, ask), (_, mark) in known.items():
             if of == run and ask not in there and ask not in state.waits:
                 gone.append((key_of(run, ask), run, what(state, ask), became(state, ask)))
@@ -108,11 +109,18 @@ async def fresh(request: Request) -> HTMLResponse:
     )
 
 
-def _theirs(found: Sequence[Waiting], mine: bool, decides: bool) -> list[Waiting]:
+def decides_of(request: Request) -> Callable[[str], bool]:
+    """Whether whoever asks decides anything of what runs of an agent ask."""
+    access: Access = request.state.access
+    return lambda agent: "approvals:write" in access.on(agent)
+
+
+def _theirs(found: Sequence[Waiting], mine: bool, decides: Callable[[str], bool]) -> list[Waiting]:
     """Only what somebody may decide themselves, where that is all that they want to see."""
-    if mine and not decides:
-        return []
-    return [one for one in found if not mine or not one.barred or (one.asks_in_words and not one.unheard)]
+    if not mine:
+        return list(found)
+    own = (one for one in found if decides(one.row.agent))
+    return [one for one in own if not one.barred or (one.asks_in_words and not one.unheard)]
 
 
 def _named(one: Waiting) -> str:

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from remit.app import App
 from remit.console.pages.runs import head
 from remit.console.pages.timeline import entries
-from remit.console.show import ENVIRONMENT, here, needs
+from remit.console.show import ENVIRONMENT, here, needs_of_agent
 from remit.console.signing import session_of
 from remit.console.stream import seen_by, streamed
 from remit.console.stream import sent as sent_of
@@ -19,7 +19,7 @@ from remit.journal.events import Event
 from remit.journal.state import State
 from remit.tail import Tail
 
-router = APIRouter(dependencies=[needs("runs:read")])
+router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 PARTS = ("standing.html", "steps.html", "below.html")
 
 

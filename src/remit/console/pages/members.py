@@ -10,9 +10,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from remit.access.factor import take_off
 from remit.access.identities import bound, unbind
 from remit.access.invitations import invite
-from remit.access.people import Member, add_member, disable, enable, list_members, member_of, set_role
+from remit.access.people import (
+    Member,
+    add_member,
+    disable,
+    enable,
+    list_members,
+    member_of,
+    set_agent_role,
+    set_role,
+)
 from remit.access.providers import passwords_off
-from remit.access.roles import MEANS
+from remit.access.roles import MEANS, OF_AGENT
+from remit.catalogue.find import names_known, require_known
 from remit.console.session import end_sessions, sessions_of
 from remit.console.show import here, needs, page, require_sure
 from remit.errors import UnknownName, UserError
@@ -53,6 +63,21 @@ async def person(request: Request, id: int) -> HTMLResponse:
 @router.post("/settings/people/{id}/role", dependencies=WRITE)
 async def change_role(request: Request, id: int, role: Typed = "") -> Response:
     return await _changed(request, id, "role", role)
+
+
+@router.post("/settings/people/{id}/agents", dependencies=WRITE)
+async def change_agent_role(request: Request, id: int, agent: Typed = "", role: Typed = "") -> Response:
+    """What they are for one agent; nothing any more where no role is named."""
+    require_sure(request)
+    store = here(request).store
+    one = await member_of(store, id)
+    try:
+        if role:
+            await require_known(store, [agent])
+        await set_agent_role(store, request.state.who, one.name, agent, role)
+    except UserError as error:
+        return await _one(request, one, wrong=str(error), at="agent", status=422)
+    return RedirectResponse(f"/settings/people/{id}", 303)
 
 
 @router.post("/settings/people/{id}/disable", dependencies=WRITE)
@@ -150,7 +175,7 @@ async def _list(
 
 
 async def _one(
-    request: Request, one: Member, *, link: str = "", wrong: str = "", status: int = 200
+    request: Request, one: Member, *, link: str = "", wrong: str = "", at: str = "", status: int = 200
 ) -> HTMLResponse:
     return page(
         request,
@@ -161,7 +186,9 @@ async def _one(
         link=link,
         issuers=await bound(here(request).store, one.id),
         off=await passwords_off(here(request).store, one.name),
-        wrong={"": wrong} if wrong else {},
+        wrong={at: wrong} if wrong else {},
+        agent_roles={role: MEANS[role] for role in OF_AGENT},
+        agents=await names_known(here(request).store),
         sessions=await sessions_of(here(request).store, one.name),
         mine=request.state.session.id,
         sure=request.state.session.sure,

@@ -17,7 +17,7 @@ from remit.agents.report import effects
 from remit.app import App
 from remit.console.pages import timeline
 from remit.console.pages.timeline import chart, entries, window
-from remit.console.show import here, needs, page, require
+from remit.console.show import here, needs_of_agent, page
 from remit.dispatch import open_dispatch
 from remit.errors import NotWaiting, UnknownName, UserError
 from remit.gist import Gist, around
@@ -30,7 +30,8 @@ from remit.journal.window import between
 from remit.tail import tree
 from remit.tools.registry import installed, resolve
 
-router = APIRouter(dependencies=[needs("runs:read")])
+router = APIRouter(dependencies=[needs_of_agent("runs:read")])
+ACTS = [needs_of_agent("runs:write")]
 FIELDS = ("q", "agent", "status", "person", "from", "until", "happened", "tool", "least", "most")
 MORE = FIELDS[3:]  # of these, those that are folded away while nobody uses them
 DEEDS = ("pause", "resume", "cancel")
@@ -170,6 +171,8 @@ async def run(
             return page(request, "window.html", **values, side=part)
         values |= head(gist, await stands(app.store, gist))
         values["queued"] = (await in_line(app.store, [found])).get(found, "")
+        started = gist.state.started
+        values["can"] = request.state.access.on(started.agent if started else "")
         below = gist.delegated
         values["below"] = await tree(app.store, app.gists, found) if below else ()
         return page(request, "run.html", **values, side="")
@@ -199,9 +202,8 @@ def possible(state: State) -> tuple[str, ...]:
     return ("resume", "cancel") if state.paused else ("pause", "cancel")
 
 
-@router.get("/runs/{prefix}/{deed}/sure")
+@router.get("/runs/{prefix}/{deed}/sure", dependencies=ACTS)
 async def ask_whether_sure(request: Request, prefix: str, deed: str) -> HTMLResponse:
-    require(request, "runs:write")
     app = here(request)
     found = await app.find(prefix)
     state = await app.state(found)
@@ -210,9 +212,8 @@ async def ask_whether_sure(request: Request, prefix: str, deed: str) -> HTMLResp
     return page(request, "sure.html", run=found, state=state, started=state.started, deed=deed)
 
 
-@router.post("/runs/{prefix}/{deed}")
+@router.post("/runs/{prefix}/{deed}", dependencies=ACTS)
 async def steer(request: Request, prefix: str, deed: str, why: Annotated[str, Form()] = "") -> Response:
-    require(request, "runs:write")
     app = here(request)
     found = await app.find(prefix)
     await do(app, found, deed, request.state.who, why)

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from remit.console.pages.runs import DEEDS, do, possible
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs_of_agent, page
 from remit.errors import StaleWriter, UnknownName, UserError
 from remit.journal.state import State
 
-router = APIRouter(dependencies=[needs("runs:write")])
+router = APIRouter(dependencies=[needs_of_agent("runs:write")])
 MOST = 50  # runs of a page
 
 

@@ -19,10 +19,10 @@ from remit.api.guard import of_session
 from remit.api.problems import Refused
 from remit.api.schemas import Begin, Whom
 from remit.catalogue.find import list_at_hand
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs_of_agent, page
 from remit.errors import RemitError, UserError
 
-router = APIRouter(dependencies=[needs("runs:write")])
+router = APIRouter(dependencies=[needs_of_agent("runs:write")])
 ASSERT = "persons:assert"
 KEY = r"[0-9a-f]{32}"  # by which a form begins one run
 MOST = 200_000  # characters of a field
@@ -58,7 +58,7 @@ async def make(request: Request) -> Response:
         )
     asserts = typed.sure and ASSERT in request.state.rights
     session = request.state
-    caller = of_session(session.who, session.rights, session.workspace, asserts=asserts)
+    caller = of_session(session.who, session.access, session.within, session.workspace, asserts=asserts)
     try:
         run, _ = await begin(app, caller, _wanted(typed), typed.key)
     except ValidationError as error:

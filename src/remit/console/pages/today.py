@@ -12,12 +12,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from remit.budgets import Budget, list_budgets, notices
-from remit.console.show import here, needs, page, tone
+from remit.console.show import here, needs_of_agent, page, tone
 from remit.journal.index import list_runs
 from remit.lately import Lately, Notice, Tally, days_until, savings, standing_still, unusual
 from remit.store.store import Store
 
-router = APIRouter(dependencies=[needs("runs:read")])
+router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 OPEN = ("running", "waiting", "paused")
 ENDED = ("met", "not met", "cannot verify", "refused", "cancelled", "failed")
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.access.roles import RIGHTS
 from remit.api.tokens import Token, add_token, list_tokens, revoke_token
+from remit.catalogue.find import names_known, require_known
 from remit.console.show import here, page, require_sure
 from remit.errors import Forbidden, UnknownName, UserError
 
 router = APIRouter()
 LASTING = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year"}
-NEW = {"name": "", "scopes": ["runs:read"], "lasts": "90"}
+NEW = {"name": "", "scopes": ["runs:read"], "agents": [], "lasts": "90"}
 
 
 @router.get("/settings/tokens")
@@ -28,19 +30,20 @@ async def add(request: Request) -> Response:
     """In the name of whoever is signed in; it is on this page and nowhere else."""
     require_sure(request)
     form = await request.form()
-    typed = {
+    typed: dict[str, Any] = {
         "name": str(form.get("name", "")).strip(),
         "scopes": [str(scope) for scope in form.getlist("scope")],
+        "agents": [str(agent) for agent in form.getlist("agent")],
         "lasts": str(form.get("lasts", "")),
     }
     if typed["lasts"] not in LASTING:
         return await _page(request, typed, {"lasts": "Choose one of these."}, status=422)
     try:
         lasts = timedelta(days=int(str(typed["lasts"])))
-        scopes = [str(scope) for scope in typed["scopes"]]
-        made, secret = await add_token(
-            here(request).store, str(typed["name"]), request.state.who, scopes, lasts
-        )
+        scopes, agents = list(typed["scopes"]), list(typed["agents"])
+        store, name = here(request).store, str(typed["name"])
+        await require_known(store, agents)
+        made, secret = await add_token(store, name, request.state.who, scopes, lasts, agents=agents)
     except UserError as error:
         about_scopes = not typed["scopes"] or isinstance(error, UnknownName | Forbidden)
         said = str(error).replace(", by --scope", "").removeprefix("--scope: ")
@@ -80,7 +83,8 @@ async def _page(
         status,
         tokens=await _theirs(request),
         now=await app.now(),
-        scopes={name: what for name, what in RIGHTS.items() if name in request.state.rights},
+        scopes={name: what for name, what in RIGHTS.items() if name in request.state.access.any},
+        agents=await names_known(app.store),
         lasting=LASTING,
         typed=typed,
         wrong=wrong or {},

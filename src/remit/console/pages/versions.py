@@ -13,11 +13,11 @@ from remit.catalogue.kept import Kept
 from remit.catalogue.sentences import sentences
 from remit.console.pages.builder import as_diff, base_of
 from remit.console.pages.builder import conflict as conflicting
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs, needs_of_agent, page
 from remit.errors import Overtaken, UserError
 from remit.outfit import outfit
 
-router = APIRouter(dependencies=[needs("agents:read")])
+router = APIRouter(dependencies=[needs_of_agent("agents:read")])
 DEEDS = ("archive", "restore", "drop")
 
 

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
-from remit.console.show import here, needs, page
+from remit.console.show import here, needs_of_agent, page
 from remit.gate.unseen import shown
 from remit.said import brief
 from remit.waiting import vouching
 from remit.why import Source, Value, Why, why
 
-router = APIRouter(dependencies=[needs("runs:read")])
+router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 ROW, TALL, WIDE, GAP = 56, 44, 240, 90  # of the graph's boxes, in its own units
 LINE = 32  # characters in a box
 MOST = 40  # sources, and values, that are drawn; the words below have all

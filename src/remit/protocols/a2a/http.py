@@ -14,6 +14,7 @@ from remit.api.guard import Caller, bounded
 from remit.api.problems import Refused, problem, unreachable
 from remit.app import App
 from remit.protocols.door import caller_of
+from remit.store.store import Sight
 
 if TYPE_CHECKING:
     from remit.protocols.a2a.desk import Desk
@@ -26,7 +27,7 @@ class A2aDoor:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self._others: dict[str, A2aDoor] = {}  # by workspace
+        self._others: dict[Sight, A2aDoor] = {}
         self.desk: Desk | None = None
         self._routes: ASGIApp | None = None
         self._opening = asyncio.Lock()
@@ -48,12 +49,12 @@ class A2aDoor:
         await self._there(request.state.caller)._serve(request, receive, send)
 
     def _there(self, caller: Caller | None) -> A2aDoor:
-        """The door of the caller's workspace; a stranger's is the first one's."""
-        if caller is None or caller.workspace == self.app.store.workspace:
+        """The door of the caller's workspace and agents; a stranger's is the first one's."""
+        if caller is None or (sight := (caller.workspace, caller.agents)) == (self.app.store.workspace, None):
             return self
-        if caller.workspace not in self._others:
-            self._others[caller.workspace] = A2aDoor(self.app.within(caller.workspace))
-        return self._others[caller.workspace]
+        if sight not in self._others:
+            self._others[sight] = A2aDoor(self.app.within(*sight))
+        return self._others[sight]
 
     async def _serve(self, request: Request, receive: Receive, send: Send) -> None:
         scope, routes = request.scope, await self._open()
@@ -70,7 +71,9 @@ class A2aDoor:
                     from remit.protocols.a2a.routes import make_routes
                 except ImportError:
                     return None
-                self._routes, self.desk = make_routes(self.app.within(self.app.store.workspace))
+                self._routes, self.desk = make_routes(
+                    self.app.within(self.app.store.workspace, self.app.store.agents)
+                )
             return self._routes
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ from remit.api.guard import Caller
 from remit.api.problems import Refused, problem, unreachable
 from remit.app import App
 from remit.protocols.door import caller_of
+from remit.store.store import Sight
 
 if TYPE_CHECKING:
     from remit.protocols.mcp.host import Host
@@ -30,7 +31,7 @@ class McpDoor:
 
     def __init__(self, app: App, more: Shelf | None = None) -> None:
         self.app, self.more = app, more
-        self._others: dict[str, McpDoor] = {}  # by workspace
+        self._others: dict[Sight, McpDoor] = {}
         self.host: Host | None = None
         self._manager: Sessions | None = None
         self._opening = asyncio.Lock()
@@ -47,10 +48,11 @@ class McpDoor:
         except OperationalError:
             await unreachable(request)(scope, receive, send)
             return
-        if caller.workspace != self.app.store.workspace:
-            there = self._others.get(caller.workspace)
+        sight = (caller.workspace, caller.agents)
+        if sight != (self.app.store.workspace, None):
+            there = self._others.get(sight)
             if there is None:
-                there = self._others[caller.workspace] = McpDoor(self.app.within(caller.workspace), self.more)
+                there = self._others[sight] = McpDoor(self.app.within(*sight), self.more)
             await there._serve(request, caller, receive, send)
             return
         await self._serve(request, caller, receive, send)
@@ -79,7 +81,9 @@ class McpDoor:
                     from remit.protocols.mcp.sessions import Sessions
                 except ImportError:
                     return None
-                server, self.host = make_mcp(self.app.within(self.app.store.workspace), more=self.more)
+                server, self.host = make_mcp(
+                    self.app.within(self.app.store.workspace, self.app.store.agents), more=self.more
+                )
                 manager = Sessions(
                     server,
                     retry_interval=RETRY,
