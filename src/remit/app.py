@@ -33,9 +33,10 @@ from remit.journal.lease import Leases
 from remit.journal.limits import Openings, Turns
 from remit.journal.purse import Purse
 from remit.journal.state import State, fold
+from remit.models.keys import Keys, model_of
 from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
-from remit.models.registry import close_model, open_model
+from remit.models.registry import close_model
 from remit.outfit import agent_at, narrowed_by, outfit, require_forms, require_groups
 from remit.remembered import list_remembered
 from remit.resources import resources_of
@@ -72,6 +73,7 @@ class App(Steering):
     turns: Turns = field(init=False)
     openings: Openings = field(init=False)
     purse: Purse = field(init=False)
+    keys: Keys = field(init=False)  # of model providers, that workspaces have
     feeds: Feeds = field(init=False)  # of runs that somebody watches
     gists: Gists = field(init=False)  # of runs that somebody looked at lately
     tails: Tails = field(init=False)  # of runs whose page is open
@@ -86,10 +88,10 @@ class App(Steering):
         self.tails = Tails(self.store, self.gists)
         if self.host is not None:
             self.turns, self.openings, self.purse = self.host.turns, self.host.openings, self.host.purse
-            self.rulebook = self.host.rulebook
+            self.rulebook, self.keys = self.host.rulebook, self.host.keys
             return
         self.turns = Turns(self.store, self.leases)
-        self.purse = Purse(self.store)
+        self.purse, self.keys = Purse(self.store), Keys(self.store)
         self.openings = Openings(self.store, self.settings.max_open_runs)
         self.rulebook = Rulebook(self.store, self.settings)
         self.leases.interrupt = self._interrupt
@@ -288,11 +290,9 @@ class App(Steering):
         """The run whose id begins with `prefix`; `last` is the newest. Raises UserError if none or several do."""
         return await find_run(self.store, prefix)
 
-    async def model(self, name: str | Sequence[str]) -> Model:
-        key = name if isinstance(name, str) else ",".join(name)
-        if key not in self.models:
-            self.models[key] = await open_model(name, self.settings, progress=self.progress)
-        return self.models[key]
+    async def model(self, name: str | Sequence[str], workspace: str = "") -> Model:
+        whose = workspace or self.store.workspace
+        return await model_of(self.models, self.keys, name, whose, self.settings, self.progress)
 
     async def _live(
         self, run: UUID, watch: Callable[[Event], None] | None, stream: Callable[[str], None] | None
@@ -328,9 +328,10 @@ class App(Steering):
         agent = agent_at(events)
         fitted = outfit(agent)
         # Who stands in for the model stands in for those beside it, too.
-        guardian = None if model else await self._beside(agent.guardian.model if agent.guardian else "")
-        airlock = None if model or agent.reading == "open" else await self._beside(agent.airlock.model)
-        model = model or await self.model(agent.model)
+        whose, watcher = first.workspace, agent.guardian.model if agent.guardian else ""
+        guardian = None if model else await self._beside(watcher, whose)
+        airlock = None if model or agent.reading == "open" else await self._beside(agent.airlock.model, whose)
+        model = model or await self.model(agent.model, whose)
         offered = fitted.offered
         if model.small:
             kept = (t for t in offered if t.name not in OWN)
@@ -367,9 +368,9 @@ class App(Steering):
             live.take(event)
         return live
 
-    async def _beside(self, named: str | Sequence[str]) -> Model | None:
+    async def _beside(self, named: str | Sequence[str], workspace: str) -> Model | None:
         """A model beside the agent's own; None where it is that one."""
-        return await self.model(named) if named else None
+        return await self.model(named, workspace) if named else None
 
 
 def _heard(live: Live, feed: Feed) -> None:

@@ -24,6 +24,7 @@ from remit.budgets import set_budget
 from remit.catalogue.kept import save_draft
 from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
+from remit.models.keys import set_key
 from remit.remembered import list_remembered
 from remit.rulebook import mark_of
 from remit.store.secrets import set_secret
@@ -80,6 +81,7 @@ async def acme(app: App) -> Acme:
     await set_connection(
         here.store, CANARY, Linked(connection=Connection(http=f"https://{CANARY}.example")), "cleo"
     )
+    await set_key(here.store, "mistral", CANARY, f"cleo of {CANARY}")
     await set_budget(here.store, CANARY, "month", Decimal(7), None, "cleo")
     provider = Provider("acme", CANARY, CANARY, f"https://{CANARY}.example", CANARY)
     await keep(here.store, "cleo", provider, CANARY, ask=answers)

@@ -28,6 +28,7 @@ from remit.connections.kept import Linked, set_connection
 from remit.gate.remembered import Bound
 from remit.journal.events import Person
 from remit.journal.search import descendants
+from remit.models.keys import set_key
 from remit.models.model import Answer, ToolCall, Usage
 from remit.remembered import remember
 from remit.rulebook import mark_of, text_of
@@ -219,6 +220,7 @@ SIGHTS = (
     Sight("tokens, none", "/settings/tokens", "/settings/tokens", empty=True),
     Sight("workspace", "/settings/workspace", "/settings/workspace"),
     Sight("models and keys", "/settings/models", "/settings/models"),
+    Sight("models and keys, no key", "/settings/models", "/settings/models", sent("Keep it", Key="x")),
     Sight("budgets", "/settings/budgets", "/settings/budgets"),
     Sight("budgets, one to change", "/settings/budgets", "/settings/budgets?agent=desk&period=day"),
     Sight(
@@ -361,6 +363,7 @@ async def seed(app: App) -> dict[str, str]:
     )
     await set_secret(app.store, "CRM_KEY", "a key that nobody knows", "ann")
     await set_connection(app.store, "crm", crm, "ann")
+    await set_key(app.store, "mistral", "a-key-that-nobody-knows", f"ann {EVIL}")
     await set_budget(app.store, "", "month", Decimal(50), None, "ann")
     await set_budget(app.store, "desk", "day", Decimal("0.5"), 2_000_000, f"ann {EVIL}")
     hook, _ = await add_webhook(app.store, f"https://crm.example/{LONG}", ["run.finished"], ["desk"], "ann")

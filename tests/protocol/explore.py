@@ -78,6 +78,10 @@ async def _no_budget(purse: object, workspace: str) -> bool:
     return False
 
 
+async def _no_keys(keys: object, workspace: str) -> dict[str, str]:
+    return {}
+
+
 def _owner() -> Any:
     loop: Any = asyncio.get_running_loop()
     return loop.owner
@@ -114,6 +118,7 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             "remit.steering.Steering.people": _nobody_away,
             "remit.app.App.rules": _no_rules,
             "remit.journal.purse.Purse.counts": _no_budget,
+            "remit.models.keys.Keys.of": _no_keys,
             "remit.journal.journal.datetime": Noon,
             "remit.app.datetime": Noon,
             **(broken or {}),

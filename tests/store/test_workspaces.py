@@ -35,6 +35,7 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 'x', 'x', 'x', '[]', 'ann', %(run)s, 'q')",
     "away": "insert into away (workspace, who, deputy, until) values (%(w)s, 'ann', 'bo', now())",
     "secrets": "insert into secrets (workspace, name, sealed, by) values (%(w)s, 's' || %(n)s, 'x', 'ann')",
+    "model_keys": "insert into model_keys (workspace, provider, sealed, by) values (%(w)s, 'p' || %(n)s, 'x', 'ann')",
     "budgets": "insert into budgets (workspace, agent, period, money, by) values (%(w)s, 'x' || %(n)s, 'day', 1, 'ann')",
     "spending": "insert into spending (workspace, agent, day) values (%(w)s, 'x' || %(n)s, now())",
     "purses": "insert into purses (run, workspace, agent, money, tokens) values (%(run)s, %(w)s, 'x', 0, 0)",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from remit.api.guard import Looks, Reads, Served, documented
 from remit.api.runs import events_of
 from remit.journal.effects import Effect, ledger, list_effects
+from remit.models.keys import environment_with
 from remit.models.registry import known_models
 from remit.tools.registry import installed, resolve
 
@@ -156,7 +157,9 @@ async def list_models(app: Served, caller: Looks) -> ModelPage:
                 input_price=model.price.input if model.price else None,
                 output_price=model.price.output if model.price else None,
             )
-            for model in await known_models(app.settings)
+            for model in await known_models(
+                app.settings, environment=environment_with(await app.keys.of(app.store.workspace))
+            )
         ]
     )
 

@@ -64,6 +64,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "Outside systems that agents may be connected to",
         ),
         "budgets": ("remit.cli.budgets:budgets", "What the workspace and its agents may spend"),
+        "keys": ("remit.cli.keys:keys", "Keys of model providers"),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
         "up": ("remit.cli.up:up", "The console in the browser, and a worker"),
         "mcp": ("remit.cli.mcp:mcp", "Agents as tools of an MCP client"),

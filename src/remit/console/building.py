@@ -19,6 +19,7 @@ from remit.catalogue.offered import Wrong
 from remit.catalogue.plain import about, blocks, limited
 from remit.catalogue.sentences import EFFECTS, of_rule
 from remit.catalogue.text import document
+from remit.models.keys import environment_with
 from remit.models.registry import ModelInfo, known_models
 from remit.tools.tool import Tool
 
@@ -84,10 +85,12 @@ class Checked:
 
 async def models(request: Request, app: App) -> Sequence[ModelInfo]:
     """Those that can be chosen, best first; asked for once a minute."""
-    at, found = getattr(request.app.state, "models", (0.0, ()))
+    keys = await app.keys.of(app.store.workspace)
+    kept: dict[tuple[str, ...], tuple[float, list[ModelInfo]]] = request.app.state.models
+    at, found = kept.get(opens := tuple(sorted(keys)), (0.0, []))
     if time.monotonic() - at > FRESH or not found:
-        found = await known_models(app.settings)
-        request.app.state.models = (time.monotonic(), found)
+        found = await known_models(app.settings, environment=environment_with(keys))
+        kept[opens] = (time.monotonic(), found)
     return list(found)
 
 

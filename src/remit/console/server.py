@@ -36,6 +36,7 @@ from remit.console.pages import (
     inbox,
     live,
     members,
+    models,
     policy,
     policy_edit,
     runs,
@@ -97,6 +98,7 @@ PAGES = (
     budgets,
     connections,
     house,
+    models,
     webhooks,
     workspaces,
 )
@@ -113,6 +115,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.state.watches = dict[Sight, Watch]()
     server.state.lately = Lately()
     server.state.issuers = Issuers()  # what providers say of themselves
+    server.state.models = {}  # that can be chosen, by whose keys are there
     local = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
     server.state.hosts = frozenset(local | {urlsplit(public_url).netloc.lower()} - {""})
     server.middleware("http")(guard)

@@ -1,4 +1,4 @@
-"""Providers, through pydantic-ai: this module and its `provider_errors` alone import it (0.7 s), so import this
+"""Providers, through pydantic-ai: this module with `provider_inner` and `provider_errors` alone import it (0.7 s), so import this
 one only to use it.
 
 Model names: `openai:…`, `anthropic:…`, `google:…`, `mistral:…`, `bedrock:…`, `groq:…`, `ollama:…` and whatever else
@@ -12,8 +12,8 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic_ai import exceptions as ai
 from pydantic_ai.direct import model_request, model_request_stream
@@ -34,7 +34,7 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 from pydantic_ai.models import Model as Inner
-from pydantic_ai.models import ModelRequestParameters, infer_model, known_model_names
+from pydantic_ai.models import ModelRequestParameters, known_model_names
 from pydantic_ai.native_tools import ImageGenerationTool
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.profiles import ModelProfile
@@ -45,6 +45,7 @@ from remit.errors import ModelError, UnknownName, UserError
 from remit.models import prices, structured
 from remit.models.model import Answer, Image, Message, Price, Request, ToolCall, Usage
 from remit.models.provider_errors import failure
+from remit.models.provider_inner import open_inner
 from remit.settings import Settings
 
 Json = Any
@@ -181,13 +182,20 @@ class ProviderModel:
         return Answer(text, calls, None, images, usage, self.name, finish)
 
 
-def open_provider(name: str, settings: Settings, *, window: int | None = None) -> ProviderModel:
-    """The model of that name; nothing is sent yet. `window`: tokens, where an endpoint has told.
+def open_provider(
+    name: str,
+    settings: Settings,
+    *,
+    window: int | None = None,
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> ProviderModel:
+    """The model of that name; nothing is sent yet. `window`: tokens, where an endpoint has told. `keys`: by provider, where
+    the environment has none.
 
     Raises UnknownName, and UserError for a library that is not installed or a key that is not set.
     """
     try:
-        inner = _open_inner(name, settings)
+        inner = open_inner(name, settings, keys)
     except ImportError as error:
         provider = name.partition(":")[0]
         package = f"remit[{provider}]" if provider in _EXTRAS else f"pydantic-ai-slim[{provider}]"
@@ -242,33 +250,6 @@ def estimate(request: Request, response: ModelResponse) -> tuple[int, int]:
         len(str(p.args)) for p in response.parts if isinstance(p, ToolCallPart)
     )
     return asked // 3 + 1, answered // 3 + 1
-
-
-def _open_inner(name: str, settings: Settings) -> Inner[Any]:
-    if name.startswith(("http://", "https://")):
-        return _open_endpoint(name, settings)
-    if name.startswith("ollama:") and not os.environ.get("OLLAMA_BASE_URL"):
-        from pydantic_ai.models.ollama import OllamaModel
-        from pydantic_ai.providers.ollama import OllamaProvider
-
-        provider = OllamaProvider(base_url="http://127.0.0.1:11434/v1")
-        return OllamaModel(name.removeprefix("ollama:"), provider=provider)
-    if name == "test":  # pydantic-ai's own double, which is no model to work with
-        raise UnknownName("model", name, known_names())
-    return infer_model(name)
-
-
-def _open_endpoint(name: str, settings: Settings) -> Inner[Any]:
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
-
-    base, _, model = name.partition("#")
-    host = urlsplit(base).netloc
-    if not model or not host:
-        raise UserError(f"{name}: an endpoint is written http://host:port/v1#model")
-    key = settings.endpoint_key.get_secret_value() if settings.endpoint_key else None
-    provider = OpenAICompatibleProvider(host, base_url=base, api_key=key)
-    return OpenAIChatModel(model, provider=provider)
 
 
 def _window(name: str, inner: Inner[Any]) -> int:

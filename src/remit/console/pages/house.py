@@ -1,4 +1,4 @@
-"""Settings: which models there are and what they cost, and what whoever runs the server has set, and where."""
+"""Settings: what whoever runs the server has set, and where."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from remit.api.catalog import without_password
 from remit.console.show import here, needs, page, plain
-from remit.models.registry import known_models
 from remit.settings import Settings
 from remit.store.store import where
 
@@ -27,18 +26,6 @@ class Setting:
     what: str
     value: str
     chosen: bool  # by whoever runs the server; else it is what holds where nothing is said
-
-
-@router.get("/settings/models", dependencies=[needs("agents:read")])
-async def models(request: Request) -> HTMLResponse:
-    found = await known_models(here(request).settings)
-    return page(
-        request,
-        "models.html",
-        usable=[(without_password(one.name), one) for one in found if one.available],
-        closed=[(without_password(one.name), one) for one in found if not one.available],
-        default=without_password(here(request).settings.model or ""),
-    )
 
 
 @router.get("/settings/workspace", dependencies=[needs("settings:read")])
