@@ -13,7 +13,6 @@ import pytest
 from remit.access import roles
 from remit.agents.load import parse_rules, rules_text
 from remit.app import App
-from remit.console import guard
 from remit.gate.unseen import shown
 from remit.journal.events import Person, Started
 from remit.testing import ScriptedModel
@@ -144,13 +143,13 @@ async def test_who_may_steer_but_not_build_forks_a_run_as_it_is_only(
 ) -> None:
     run = await done(app)
     form = await typed(browser, run, 1)
-    monkeypatch.setitem(guard.OF_ROLE, "owner", roles.OF_ROLE["operator"])
+    monkeypatch.setitem(roles.OF_ROLE, "owner", roles.OF_ROLE["operator"])
     assert "<textarea" not in await text(browser, f"/runs/{run}/fork")
     refused = await browser.post(f"/runs/{run}/fork", data={**form, "instructions": "mine"})
     assert refused.status_code == 403
     assert len(await runs_of(app)) == 1
     await forked(app, await browser.post(f"/runs/{run}/fork", data=form))
-    monkeypatch.setitem(guard.OF_ROLE, "owner", roles.OF_ROLE["viewer"])
+    monkeypatch.setitem(roles.OF_ROLE, "owner", roles.OF_ROLE["viewer"])
     assert (await browser.get(f"/runs/{run}/fork")).status_code == 403
     assert (await browser.post(f"/runs/{run}/fork", data=form)).status_code == 403
     assert (await browser.post(f"/runs/{run}/cancel")).status_code == 403
