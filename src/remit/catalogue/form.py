@@ -51,6 +51,15 @@ FIELDS = (
     Field("limit_starts", ("limits", "starts")),
     Field("limit_queue", ("limits", "queue"), "number"),
 )
+TRIGGER = (
+    "name",
+    "schedule",
+    "zone",
+    "webhook",
+    "after",
+    "goal",
+    "when",
+)  # what its fields show of a trigger
 BY_PATH = {field.path: field.name for field in FIELDS}
 
 
@@ -86,6 +95,10 @@ def shown(data: Mapping[str, Json], offer: Offer) -> dict[str, list[str]]:
         if isinstance(check, Mapping):
             found[f"check:{place}:name"] = [str(check.get("name") or "")]
             found[f"check:{place}:text"] = [str(check.get(check_kind(check)) or "").strip()]
+    for place, trigger in enumerate(listed(data.get("triggers"))):
+        if isinstance(trigger, Mapping):
+            for part in TRIGGER:
+                found[f"trigger:{place}:{part}"] = [clean(str(trigger.get(part) or ""))]
     return found
 
 
@@ -155,6 +168,8 @@ def field_of(where: Loc, data: Mapping[str, Json]) -> str:
             return f"rule:{place}"
         case ("checks", int(place), *_):
             return f"check:{place}"
+        case ("triggers", int(place), *_):
+            return f"trigger:{place}"
         case ("words" | "tools" | "team" | "output" | "guardian" | "airlock" as one, *_):
             return {"airlock": "reading"}.get(one, one)
     return ""

@@ -14,6 +14,7 @@ from remit.agents.yaml import read
 from remit.catalogue.form import (
     FIELDS,
     NONE,
+    TRIGGER,
     Field,
     Sent,
     check_kind,
@@ -66,6 +67,7 @@ def apply(data: dict[str, Json], sent: Sent, offer: Offer) -> list[Wrong]:
         _team(data, sent, before)
     wrong = _choices(data, sent, before, offer)
     _checks(data, sent, before)
+    _triggers(data, sent, before)
     return [*wrong, *_output(data, sent, before)]
 
 
@@ -284,6 +286,34 @@ def _checks(data: dict[str, Json], sent: Sent, before: Sent) -> None:
         )
     if data.get("checks") == []:
         del data["checks"]
+
+
+def _triggers(data: dict[str, Json], sent: Sent, before: Sent) -> None:
+    triggers = data.get("triggers")
+    for place in reversed(_places(before, "trigger")):
+        trigger = triggers[place]  # type: ignore[index]
+        if sent.get(f"trigger:{place}:drop"):
+            del triggers[place]  # type: ignore[union-attr]
+            continue
+        for part in TRIGGER:
+            if (typed := _typed(sent, before, f"trigger:{place}:{part}")) is None:
+                continue
+            if typed:
+                trigger[part] = lines(typed)
+            else:
+                trigger.pop(part, None)
+    new = {part: typed for part in TRIGGER if (typed := _new(sent, f"trigger:new:{part}"))}
+    kind = _new(sent, "trigger:new:kind")
+    if {"name", "goal", "schedule", "after", "when"} & set(new):
+        others = {
+            "schedule": ("webhook", "after"),
+            "webhook": ("schedule", "zone", "after"),
+            "after": ("schedule", "zone", "webhook"),
+        }
+        made = {part: lines(typed) for part, typed in new.items() if part not in others.get(kind, ())}
+        data.setdefault("triggers", []).append(made)
+    if data.get("triggers") == []:
+        del data["triggers"]
 
 
 def _output(data: dict[str, Json], sent: Sent, before: Sent) -> list[Wrong]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Request
+from pydantic import ValidationError
 
+from remit.agents.triggers import Trigger
 from remit.agents.yaml import plain
 from remit.app import App
 from remit.catalogue.find import library_of, runs
-from remit.catalogue.form import check_kind, field_of, listed, member_name, shown
+from remit.catalogue.form import TRIGGER, check_kind, field_of, listed, member_name, shown
 from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.offer import Offer
 from remit.catalogue.offered import Wrong
@@ -22,6 +25,7 @@ from remit.catalogue.text import document
 from remit.models.keys import environment_with
 from remit.models.registry import ModelInfo, known_models
 from remit.tools.tool import Tool
+from remit.triggers.words import SENDERS, ahead, begins
 
 Json = Any
 FRESH = (
@@ -83,6 +87,17 @@ class Checked:
     editable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A trigger as its fields show it, and in words where it can be used."""
+
+    place: int
+    kind: str
+    parts: Mapping[str, str]
+    says: str
+    ahead: Sequence[datetime]
+
+
 async def models(request: Request, app: App) -> Sequence[ModelInfo]:
     """Those that can be chosen, best first; asked for once a minute."""
     keys = await app.keys.of(app.store.workspace)
@@ -126,6 +141,11 @@ async def view(
         for place, one in enumerate(listed(plain(data).get("checks")))
         if isinstance(one, Mapping)
     ]
+    triggers = [
+        _beginning(place, one, {part: fields[f"trigger:{place}:{part}"][0] for part in TRIGGER})
+        for place, one in enumerate(listed(plain(data).get("triggers")))
+        if isinstance(one, Mapping)
+    ]
     others = [one.name for one in await list_kept(app.store, archived=False) if runs(one)]
     team = [member_name(one) for one in listed(plain(data).get("team"))]
     return {
@@ -138,6 +158,8 @@ async def view(
         "systems": [(name, one.words, name in fields["systems"]) for name, one in offer.systems.items()],
         "special": special,
         "checks": checks,
+        "triggers": triggers,
+        "senders": SENDERS,
         "team": team,
         "members": sorted({*others, *library_of(app.store), *team} - {name}),
         "models": await models(request, app),
@@ -176,6 +198,15 @@ def _special(place: int, rule: Mapping[str, Json]) -> Special:
         of_rule(rule),
         ", ".join(f"{key}: {value}" for key, value in more.items()),
     )
+
+
+def _beginning(place: int, trigger: Mapping[str, Json], parts: Mapping[str, str]) -> Beginning:
+    kind = next((one for one in ("schedule", "webhook", "after") if trigger.get(one) is not None), "schedule")
+    try:
+        made = Trigger.model_validate(trigger)
+    except ValidationError:  # which is told at its field
+        return Beginning(place, kind, parts, "", ())
+    return Beginning(place, kind, parts, begins(made), ahead(made, datetime.now(UTC)))
 
 
 def _words(fields: Mapping[str, Sequence[str]], place: int) -> tuple[str, str]:
