@@ -38,6 +38,8 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
                 webhook=NOWHERE,
                 delivery=NOWHERE,
                 agent="x",
+                period="day",
+                trigger="x",
             ),
             operation,
         )

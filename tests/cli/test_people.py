@@ -37,7 +37,7 @@ def test_the_inbox_shows_the_exact_call_its_evidence_and_what_to_type(tmp_path: 
     assert set(row) == {
         "run", "ask", "kind", "agent", "goal", "person", "call", "digest", "rule", "reasons", "evidence",
         "provenance", "records", "text", "since", "expires", "by", "persons", "escalates", "to", "endorsed", "handed_over", "quiet_until",
-        "may_approve", "why_not",
+        "may_approve", "why_not", "changed",
     }  # fmt: skip
     assert (row["run"], row["ask"], row["kind"], row["goal"]) == (run, "a1.1", "approval", "write to them")
     assert row["call"] == {"tool": "send", "args": {"to": "a@b.example", "text": "hi"}}

@@ -174,7 +174,8 @@ async def test_why_leads_from_an_effect_back_to_the_words_that_asked_for_it(
     await expect(drawn).to_contain_text("order")
     await expect(drawn).to_contain_text("W1")
     await page.get_by_role("table").get_by_role("link").first.click()
-    assert page.url.startswith(f"{console.url}/runs/{run}#e")
+    assert page.url.startswith(f"{console.url}/runs/{run}?event=")
+    assert "#e" in page.url
     target = page.locator(".event:target")
     await expect(target).to_be_visible()
     await expect(target).to_contain_text("refund W1, forty dollars")
