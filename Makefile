@@ -11,7 +11,7 @@ demo: environment-demo
 	@$(BIN)/remit demo
 
 test: environment-test checks
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # pytest is not among these: its closing line is the last that `make test` prints.
 checks:

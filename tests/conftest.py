@@ -29,6 +29,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("remit")
 
 TEMPLATE = "remit_template"
+# Files that take a minute or so: begun first, so that no process is left alone with one of them in the end
+LONG = (
+    "journeys/test_million.py", "chaos/test_every_boundary.py", "protocols/test_conformance.py",
+    "protocol/test_protocol.py", "chaos/test_database.py", "chaos/test_random_kills.py",
+)  # fmt: skip
 # Losing a test's data in a power cut is fine
 CARELESS = {
     "fsync": "off",
@@ -37,6 +42,11 @@ CARELESS = {
     "autovacuum": "off",
     "authentication_timeout": "5s",  # a login that a test cut short holds up dropping its database that long
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = Path(__file__).parent
+    items.sort(key=lambda item: not any(item.path == folder / name for name in LONG))
 
 
 def at(url: str, database: str) -> str:
