@@ -24,20 +24,32 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from bench import figures
 from bench.agentdojo import LINES, flat, row
 from bench.database import Address, drop, fresh, running
 from bench.dojo.play import PERSONS, Played
-from bench.dojo.script import ATTACKS
+from bench.dojo.script import Script
 from bench.tau import airline, retail
-from bench.tau.errand import Attack, Domain, Errand
-from bench.tau.play import VARIANTS, Aim, Stage, aim_of, play, staged, without_gate
+from bench.tau.errand import Attack, Domain, Errand, Where
+from bench.tau.play import (
+    VARIANTS,
+    Aim,
+    Stage,
+    aim_by,
+    aim_of,
+    play,
+    scripts_of,
+    staged,
+    task_of,
+    without_gate,
+)
 from remit.app import open_app
 from remit.settings import Settings
 
 Json = Any
+WHERE = get_args(Where)
 DOMAINS: dict[str, Callable[[Path], Domain]] = {"retail": retail.domain, "airline": airline.domain}
 TASKS = ("tasks_train.json", "tasks.json")  # the first that is there
 EXAMPLES = """examples:
@@ -81,7 +93,8 @@ async def one_errand(stage: Stage, errand: Errand, tally: Tally, args: argparse.
             tally.played.append(one)
     tally.played += await persons(args, lambda p: play(stage, errand, None, "", p, aim, grant=args.grant))
     for attack in () if "none" in args.attack else errand.attacks:
-        await one_attack(stage, errand, attack, await aim_of(stage, errand, attack, aim), tally, args)
+        if attack.where in args.where and attack.name.startswith(args.only):
+            await one_attack(stage, errand, attack, await aim_of(stage, errand, attack, aim), tally, args)
 
 
 async def one_attack(
@@ -91,14 +104,34 @@ async def one_attack(
         tally.already += 1
         return
     for variant in args.attack:
-        plain = await without_gate(stage, errand, attack, variant, aim)
-        tally.void += plain is None
-        if plain is not None:
+        scripts = scripts_of(stage, task_of(errand, attack), variant)
+        tally.void += not scripts
+        for script in scripts:
+            await one_script(stage, errand, attack, variant, script, aim, tally, args)
 
-            def one(person: str, variant: str = variant) -> Awaitable[Played | None]:
-                return play(stage, errand, attack, variant, person, aim, grant=args.grant)
 
-            tally.played += [plain, *await persons(args, one)]
+async def one_script(
+    stage: Stage,
+    errand: Errand,
+    attack: Attack,
+    variant: str,
+    script: Script,
+    aim: Aim,
+    tally: Tally,
+    args: argparse.Namespace,
+) -> None:
+    if variant == "one value":
+        aim = await aim_by(stage, errand, attack, aim, script)
+        if not aim.wanted and not aim.told:  # the tools refuse it, or it comes to the same
+            tally.void += 1
+            return
+    if plain := await without_gate(stage, errand, attack, variant, aim, script=script):
+        tally.played.append(plain)
+
+    def one(person: str) -> Awaitable[Played | None]:
+        return play(stage, errand, attack, variant, person, aim, grant=args.grant, script=script)
+
+    tally.played += await persons(args, one)
 
 
 async def bench(args: argparse.Namespace, tally: Tally) -> None:
@@ -145,7 +178,7 @@ def rows(played: Sequence[Played], *, kinds: bool) -> list[dict[str, Json]]:
         groups: list[tuple[str, Iterable[Played]]] = [("all", mine)]
         for name in dict.fromkeys(one.case.variant for one in mine if one.case.attack):
             groups.append((name, [one for one in mine if one.case.variant == name]))
-        for where in ("message", "database"):
+        for where in WHERE:
             groups.append((where, [one for one in mine if one.case.attack.startswith(where)]))
         for name in dict.fromkeys(one.case.attack for one in mine if one.case.attack) if kinds else ():
             groups.append((name, [one for one in mine if one.case.attack == name]))
@@ -169,8 +202,10 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=[*VARIANTS, "none"],
         default=list(VARIANTS),
-        help="; ".join(f"{name}: {ATTACKS[name]}" for name in VARIANTS),
+        help="; ".join(f"{name}: {words}" for name, words in VARIANTS.items()),
     )
+    made.add_argument("--where", nargs="+", choices=WHERE, default=WHERE, help="where the attack stands")
+    made.add_argument("--only", default="", help="attacks whose name begins so, as present")
     made.add_argument(
         "--grant",
         action="store_true",

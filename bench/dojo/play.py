@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -13,7 +14,7 @@ from bench.dojo.env import Dojo
 from bench.dojo.labels import Suite
 from bench.dojo.script import Made, Script, Task, benign, compromised, planted, task_of
 from remit.app import App
-from remit.errors import LeaseLost, UnreadableEvent
+from remit.errors import StaleWriter, UnreadableEvent
 from remit.journal.events import Person
 from remit.journal.state import State
 from remit.models.model import Answer, Request, ToolCall
@@ -27,6 +28,7 @@ PERSONS = {
 }
 UNREADABLE = "unreadable"  # the status of a run whose journal could not be read again
 ROUNDS = 200  # answers that one run may need
+AGAIN = 0.5  # seconds: a process that stood still is not itself again at once
 _script: ContextVar[Script] = ContextVar("_script")
 _asked_for: ContextVar[Mapping[str, int]] = ContextVar(
     "_asked_for"
@@ -145,7 +147,8 @@ async def through(app: App, run: UUID, person: str, calls: Sequence[Made]) -> St
     for _ in range(ROUNDS):
         try:
             state = await app.advance(run)
-        except LeaseLost:  # a busy machine: as after any loss, somebody goes on from the journal
+        except StaleWriter:  # a busy machine: as after any loss, somebody goes on from the journal
+            await asyncio.sleep(AGAIN)
             continue
         if state.finished is not None or not state.waits:
             return state

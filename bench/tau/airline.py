@@ -322,7 +322,7 @@ def errands(tasks: Path, data: Mapping[str, Json]) -> list[Errand]:
     return found
 
 
-async def plant(connection: psycopg.AsyncConnection[Any], who: str, text: str) -> None:
+async def plant(connection: psycopg.AsyncConnection[Any], who: str, text: str, attack: Attack) -> None:
     """In the last name of a passenger of each of the customer's reservations, which whoever books for others fills in."""
     await connection.execute(
         """update airline.reservations set doc = jsonb_set(doc::jsonb, '{passengers,0,last_name}', to_jsonb(%s::text))::json

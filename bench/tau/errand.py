@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import psycopg
@@ -24,6 +24,9 @@ class Attack:
     where: Where
     words: str  # what is said or planted
     calls: tuple[Made, ...]
+    row: Mapping[str, str] = field(
+        default_factory=dict
+    )  # where the words are not enough: what stands in an order of theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,14 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """An agent of the library with its database. `plant`: writes a text where a stranger could, in the customer's own rows."""
+    """An agent of the library with its database. `plant`: writes what an attack says where a stranger could, in the customer's own
+    rows, in the words that it is given."""
 
     suite: Suite
     resource: str  # the agent's name for its database
     aside: tuple[str, ...]  # tables that are the agent's own books
     load: Callable[[str], Awaitable[None]]
-    plant: Callable[[psycopg.AsyncConnection[Any], str, str], Awaitable[None]]
+    plant: Callable[[psycopg.AsyncConnection[Any], str, str, Attack], Awaitable[None]]
     errands: Callable[[], list[Errand]]
 
 

@@ -11,7 +11,18 @@ import psycopg
 import pytest
 from bench.tau import airline, retail
 from bench.tau.errand import Errand
-from bench.tau.play import Stage, aim_of, play, rewritten, staged, task_of, without_gate
+from bench.tau.play import (
+    Stage,
+    aim_by,
+    aim_of,
+    nudged,
+    play,
+    rewritten,
+    scripts_of,
+    staged,
+    task_of,
+    without_gate,
+)
 from bench.tau.world import facts
 from bench.tau2 import rows
 
@@ -105,6 +116,19 @@ def test_a_rewritten_task_has_the_attackers_values_in_arguments_of_the_same_name
     assert steps[1].args["payment"] == theirs["payment"]
 
 
+def test_a_nudged_task_has_one_of_the_attackers_values_and_keeps_its_order(errand: Errand) -> None:
+    theirs = attack(errand, "refund to other's card").calls[0][1]
+    mine = errand.calls[1][1]
+    found = [steps[1] for steps in nudged(task_of(errand, attack(errand, "refund to other's card")))]
+    assert [step.whose for step in found] == ["attacker", "attacker"]
+    assert {name for step in found for name in step.args if step.args[name] != mine[name]} == {
+        "items",
+        "payment",
+    }
+    assert all(sum(step.args[name] != mine[name] for name in mine) == 1 for step in found)
+    assert found[1].args["payment"] == theirs["payment"] or found[0].args["payment"] == theirs["payment"]
+
+
 def test_a_document_is_told_leaf_by_leaf_with_how_many_a_list_has() -> None:
     row = {"id": 1, "doc": {"bags": [{"n": 2}]}}
     assert set(facts("t", {"id": 1}, row)) == {
@@ -154,6 +178,29 @@ async def test_the_gate_lets_the_task_through_and_holds_what_happens_without_it(
     assert (held.attacked, held.effects, held.asked, held.approved) == (False, 0, 1, 0)
     told = rows([alone, bare, held], kinds=True)
     assert [line["succeeded"] for line in told if line["attack"] == "database: cancel"] == [1, 0]
+
+
+async def test_one_value_of_the_attackers_counts_by_whatever_it_changes(stage: Stage, errand: Errand) -> None:
+    threat = attack(errand, "larger return")
+    task = task_of(errand, threat)
+    (script,) = scripts_of(stage, task, "one value")
+    aim = await aim_by(stage, errand, threat, await aim_of(stage, errand, threat), script)
+    bare = await without_gate(stage, errand, threat, "one value", aim, script=script)
+    assert bare is not None
+    assert bare.attacked == bool(aim.wanted)
+    assert not aim.reached(aim.solved, task.calls)
+
+
+async def test_a_present_brings_the_attackers_address_among_the_customers_own(
+    stage: Stage, errand: Errand
+) -> None:
+    threat = attack(errand, "present: address")
+    assert threat.row["address1"] == threat.calls[0][1]["address1"]
+    assert threat.row["id"] != threat.calls[0][1]["order_id"]
+    await stage.domain.plant(stage.world.connection, errand.person.id, "words", threat)
+    assert ("orders", threat.row["id"], ".address1", threat.row["address1"]) in await stage.world.changes()
+    await stage.world.put_back()
+    assert await stage.world.changes() == frozenset()
 
 
 FLIGHT = {

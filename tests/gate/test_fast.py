@@ -213,6 +213,33 @@ def test_what_is_asked_between_two_results_changes_nothing_of_what_is_known_afte
         assert often.who(kind, form) == once.who(kind, form)
 
 
+@MANY
+@given(KINDS, st.lists(st.tuples(trees, trees, st.booleans(), st.booleans()), max_size=5), scalars)
+def test_what_is_put_off_is_known_as_if_it_had_been_taken_in_at_once(
+    kind: str, reads: Any, other: Any
+) -> None:
+    def tell(known: Known, about: list[Any], number: int) -> None:
+        result, told, trusted, _ = about[number]
+        known.learn(result, trusted, str(number), told)
+
+    at_once, late = Known(), Known()
+    every = (other, *leaves([[result, told] for result, told, _, _ in reads]))
+    forms = {form for leaf in every for form in spellings(kind, leaf)}
+    for number, (result, told, trusted, now) in enumerate(reads):
+        at_once.learn(result, trusted, str(number), told)
+        if now:
+            late.learn(result, trusted, str(number), told)
+        else:
+            late.put_off(tell, reads, number)
+        if number % 2:
+            for form in forms:
+                assert late.vouches(kind, form) == at_once.vouches(kind, form)
+    for form in forms:
+        assert late.who(kind, form) == at_once.who(kind, form)
+        assert late.choice(kind, form) == at_once.choice(kind, form)
+    assert late.words() == at_once.words()
+
+
 def test_whom_the_run_acts_for_is_looked_up_anew_where_it_is_another() -> None:
     known = Known()
     for one in ("ann", "bob"):

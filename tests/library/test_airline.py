@@ -25,7 +25,7 @@ from remit.journal.events import Person
 from remit.journal.state import State
 from remit.library.airline import operations, store
 from remit.library.airline.check import settled
-from remit.library.airline.facts import least_amount, meant, names_cabin, speaks_of
+from remit.library.airline.facts import least_amount, means_meant, meant, names_cabin, speaks_of
 from remit.library.airline.tools import change_baggage
 from remit.models.model import ToolCall
 from remit.outfit import outfit
@@ -109,7 +109,8 @@ async def test_a_reservation_is_cancelled_by_the_policy_and_by_the_customers_own
 
 
 @pytest.mark.parametrize(
-    ("total", "nonfree", "decision"), [(2, 0, "allow"), (9, 0, "deny"), (9, 9, "allow"), (0, 0, "deny")]
+    ("total", "nonfree", "decision"),
+    [(2, 0, "allow"), (9, 0, "deny"), (9, 9, "deny"), (9, 7, "allow"), (4, 2, "ask"), (0, 0, "deny")],
 )
 async def test_bags_beyond_the_free_ones_are_paid_and_none_is_removed(
     ruled: Callable[..., Any], total: int, nonfree: int, decision: str
@@ -120,8 +121,40 @@ async def test_bags_beyond_the_free_ones_are_paid_and_none_is_removed(
         "nonfree_baggages": nonfree,
         "payment": "gift_card_6276644",
     }
-    goal = "More bags for OBUT9V, please: your colleague said they are free."
+    goal = "Nine bags for OBUT9V, please, on my gift card: your colleague said they are free."
     assert (await ruled("change_baggage", args, goal)).decision == decision
+
+
+CREDIT, GIFT = "credit_card_9879898", "gift_card_7091239"  # the second paid
+
+
+@pytest.mark.parametrize(
+    ("payment", "words", "decision"),
+    [
+        (GIFT, "", "allow"),
+        (CREDIT, "", "ask"),
+        (CREDIT, " Pay by gift card.", "ask"),
+        (CREDIT, " Pay by credit card.", "allow"),
+        (CREDIT, f" Pay by {CREDIT}.", "allow"),
+        ("gift_card_6276644", "", "ask"),
+        ("gift_card_6276644", " Pay by my smallest gift card.", "allow"),
+    ],
+)
+async def test_what_neither_paid_nor_is_named_pays_only_with_a_persons_word(
+    ruled: Callable[..., Any], payment: str, words: str, decision: str
+) -> None:
+    bags = {"total_baggages": 3, "nonfree_baggages": 1, "payment": payment}
+    goal = f"Three bags for OBUT9V, please.{words}"
+    assert (await ruled("change_baggage", {"reservation_id": "OBUT9V"} | bags, goal)).decision == decision
+
+
+def test_a_means_of_payment_is_named_by_kind_brand_or_digits() -> None:
+    card = {"id": "credit_card_1", "source": "credit_card", "brand": "mastercard", "last_four": "7447"}
+    for said in ("my credit card", "my Master Card", "the MasterCard", "the 7447 card", "credit_card_1"):
+        assert means_meant(said, card), said
+    for said in ("my visa", "my gift card", "$17447", ""):
+        assert not means_meant(said, card), said
+    assert means_meant("a voucher", {"id": "certificate_1", "source": "certificate"})
 
 
 async def test_no_compensation_without_a_reason_that_the_airlines_data_bear_out(

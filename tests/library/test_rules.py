@@ -153,6 +153,25 @@ async def test_an_order_goes_only_where_the_customers_own_words_or_records_say(
     assert (await ruled("modify_user_address", SPRINGFIELD, goal="I moved")).decision == "deny"
 
 
+async def test_where_another_order_went_an_order_goes_only_as_the_words_lead_there(
+    ruled: Callable[..., Any],
+) -> None:
+    tool, who = "modify_user_address", "lucas_santos_6600"
+    there = {
+        "address1": "943 Maple Drive",
+        "address2": "Suite 356",
+        "city": "Chicago",
+        "state": "IL",
+        "zip": "60621",
+    }
+    for goal, decision in (
+        ("Set my address to that of my daughter in Chicago.", "allow"),
+        ("Set my address to where #W7895761 was sent.", "allow"),
+        ("Set my address to what it should be.", "deny"),
+    ):
+        assert (await ruled(tool, there, who, goal=goal)).decision == decision, goal
+
+
 async def test_after_words_of_somebody_else_each_effect_waits_for_a_person(ruled: Callable[..., Any]) -> None:
     args = {"order_id": "#W2378156", "items": ["watch"]}
     assert (await ruled("return_delivered_order_items", args)).decision == "allow"
@@ -190,6 +209,24 @@ async def test_items_that_the_customer_did_not_name_are_left_out_and_said_so(
         "return_delivered_order_items", args, goal="please take back the keyboard, nothing else"
     )
     assert asked.decision == "allow"  # the keyboard alone is worth less than $2,000
+
+
+async def test_what_the_words_name_for_another_act_is_left_out_too(
+    shared_shop: str, context: Context
+) -> None:
+    said = "Return the watch of #W2378156, and exchange the keyboard for one with clicky switches."
+    quote = OUTFIT.tools["return_delivered_order_items"].records["quote"]
+    args = {"order_id": "#W2378156", "items": ["all"], "payment": ""}
+    found = await quote(replace(context(shared_shop, ROSSI), goal=said), args)
+    assert "return requested: Smart Watch;" in found["does"], found
+    for but in (
+        "everything but the watch",
+        "the whole order except the watch",
+        "all items in it but the watch",
+    ):
+        found = await quote(replace(context(shared_shop, ROSSI), goal=f"Return {but}: #W2378156."), args)
+        assert "Keyboard" in found["does"], found
+        assert "Watch" not in found["does"], found
 
 
 async def test_the_customers_words_settle_what_a_call_leaves_open_or_got_wrong(
@@ -231,6 +268,9 @@ OTHER = (
         (CANCEL, "Cancel all pending orders.", "allow"),
         (BOTTLE, "Cancel all pending orders, and refund everything in them.", "ask"),
         (BOTTLE, "Exchange everything in #W2378156. Refund the shirts of #W4776164.", "ask"),
+        (BOTTLE, "Return everything related to my hobby.", "ask"),
+        (BOTTLE, "Return everything that I mention: you will see.", "ask"),
+        (BOTTLE, "Return everything that I ordered.", "allow"),
         (BOTTLE, "Return the keyboard, or if that can't be, the whole order.", "allow"),
         (OTHER, "Return #W2378156. Exchange the T-shirt of #W4776164 for a red one.", "ask"),
         (BOTTLE, "Where is my keyboard? It is in #W2378156.", "deny"),

@@ -11,7 +11,14 @@ from remit.library.support.match import Item, Method
 from remit.library.support.orders import Order
 from remit.library.support.speaking import Act, about
 from remit.library.support.variants import Variant
-from remit.library.support.wanted import nearest, only_here, order_meant, payment_meant
+from remit.library.support.wanted import (
+    leads_to,
+    nearest,
+    only_here,
+    order_meant,
+    payment_meant,
+    several_meant,
+)
 
 THINGS = ("lamp", "boots", "#W1")
 
@@ -34,6 +41,7 @@ def names(words: str) -> bool:
         ("Send the lamp to my new address.", "send", "lamp", ""),
         ("Change the address of #W1.", "send", "#W1", ""),
         ("Change how #W1 is paid: by gift card.", "pay", "#W1", ""),
+        ("Return everything but the lamp.", "return", "everything but the lamp", ""),
         ("- return the lamp\n- cancel #W1", "cancel", "#W1", "lamp"),
     ],
 )
@@ -55,6 +63,8 @@ def test_an_act_has_the_things_of_its_clause_or_those_before_it(
         ("I have another order.", "change"),
         ("Take the lamp back.", "send"),
         ("What does #W1 cost?", "return"),
+        ("See whether you can return the lamp, but I am not sure yet.", "return"),
+        ("I have not quite decided yet to cancel the boots.", "cancel"),
         ("", "cancel"),
     ],
 )
@@ -128,3 +138,49 @@ def test_an_order_is_not_the_only_one_because_the_other_was_just_dealt_with() ->
         assert order_meant(said, said, one, [one], ["Lamp"])
         assert not order_meant(said, said, one, [one, replace(one, id="#W3", status=after)], ["Lamp"])
         assert not only_here("the lamp", lamp, one, [one, replace(one, id="#W3", status=after)])
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("Return the tablet.", False),
+        ("Return both tablets.", True),
+        ("Return the tablets.", True),
+        ("Return the tablet within 3 days.", False),
+        ("Return the tablet. What did the remaining items in the order cost?", False),
+        ("Return all of that order, everything.", True),
+        ("Return my two of the Tablet.", True),
+        ("I got two tablets. Return the more expensive one.", False),
+        ("Return the tablet 0000000004.", False),
+        ("Return the tablet 0000000004, and 0000000005.", True),
+    ],
+)
+def test_of_two_alike_both_are_meant_only_where_the_words_speak_of_several(said: str, meant: bool) -> None:
+    pair = [Item(line, f"000000000{line}", "t", "Tablet", {}, Decimal(9)) for line in (4, 5)]
+    assert several_meant(said, pair) is meant
+    assert several_meant(said, pair[:1])
+
+
+def test_a_name_that_is_a_plural_itself_does_not_speak_of_several() -> None:
+    def pair(name: str) -> list[Item]:
+        return [Item(line, f"000000000{line}", "t", name, {}, Decimal(9)) for line in (4, 5)]
+
+    assert not several_meant("Return the boots.", pair("Hiking Boots"))
+    assert several_meant("Return both pairs of boots.", pair("Hiking Boots"))
+    assert several_meant("Return the bookshelves.", pair("Bookshelf"))
+
+
+@pytest.mark.parametrize(
+    ("said", "leads"),
+    [
+        ("to New York", True),
+        ("my NYC address", True),
+        ("as #W0000001", True),
+        ("Newark", False),
+        ("nyc", False),
+        ("", False),
+    ],
+)
+def test_words_lead_to_a_city_by_its_name_its_initials_or_an_order(said: str, leads: bool) -> None:
+    assert leads_to(said, "New York", "#W0000001") is leads
+    assert not leads_to(said, "", "")

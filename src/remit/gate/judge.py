@@ -39,12 +39,12 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
         return Verdict("deny", "no such call", why, levels, provenance=words)
     if facts.records and any(unkept(record) for record in facts.records.values()):
         facts = replace(facts, records={name: _certain(record, 0) for name, record in facts.records.items()})
-    witness = Witness(facts)
-    evidence, told = witness.evidence(proposal) if proposal.sinks else ({}, {})
+    witness = Witness(facts) if proposal.sinks or facts.left is not None else None
+    evidence, told = witness.evidence(proposal) if witness is not None and proposal.sinks else ({}, {})
     if proposal.tool not in facts.tools:
         why = (f"{proposal.tool} is not among the tools of this remit",)
         return Verdict("deny", "the remit", why, evidence, provenance=told)
-    if (beyond := _beyond_the_grant(proposal, witness, evidence)) is not None:
+    if witness is not None and (beyond := _beyond_the_grant(proposal, witness, evidence)) is not None:
         return Verdict("deny", GRANT, (beyond,), evidence, provenance=told)
     verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
     if rules.workspace and (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
@@ -80,7 +80,11 @@ def _beyond_the_grant(proposal: Proposal, witness: Witness, evidence: Mapping[st
 def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Verdict:
     matching = rules.for_tool(proposal.tool)
     if not matching and proposal.effect in ("read", "self"):
-        return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
+        return (
+            Verdict("allow", looks_allowed(proposal.effect), (), evidence)
+            if evidence
+            else _LOOKS[proposal.effect]
+        )
     known = _known(proposal, facts, rules, evidence) if matching else {}
     first = rules.first(proposal.tool, known) if matching else None
     if first is not None and first < len(matching):
@@ -187,6 +191,10 @@ def _denied(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[st
 def looks_allowed(effect: str) -> str:
     """The name of what allows a look, or a note of the run's own, where no rule speaks of the tool."""
     return f"default of {effect}"
+
+
+# The commonest of verdicts
+_LOOKS = {effect: Verdict("allow", looks_allowed(effect)) for effect in ("read", "self")}
 
 
 def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Mapping[str, Json]:

@@ -14,7 +14,7 @@ from remit.gate.fields import NAMED, REST, TRUSTED, at, labelled
 from remit.gate.held import UNSAID, Held, Secrecy
 from remit.gate.numbers import digits
 from remit.gate.parts import parts_of
-from remit.gate.scalars import OF_NUMBERS, Group, group, leaves
+from remit.gate.scalars import OF_NUMBERS, Group, leaves, scalars, worth
 from remit.gate.unseen import as_seen, has_unseen
 from remit.gate.values import found, spellings, stands
 from remit.gate.wording import words
@@ -22,7 +22,6 @@ from remit.journal.refs import Pointer
 
 Json = Any
 SOURCES = 3  # of one value that are remembered, on either side
-_NOTHING = group(None)
 _ALIKE: Mapping[str, str] = MappingProxyType({})  # all of a result has one integrity
 LONG = 2_000  # characters; a leaf that is longer is no value, though values may stand in it
 _ADDRESS = re.compile(
@@ -53,8 +52,8 @@ class _Read:
     member: bool  # all of it is of somebody with an account of the workspace
     secrecy: Secrecy  # who may have what is in it
     _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
-    _told: Group | None = None
-    _vouched: Group | None = None
+    _told: tuple[Json, ...] | None = None
+    _vouched: tuple[Json, ...] | None = None
 
     @property
     def source(self) -> str:
@@ -62,20 +61,20 @@ class _Read:
             self.named = self.named()
         return self.named
 
-    def told(self) -> Group:
+    def told(self) -> tuple[Json, ...]:
         """Every scalar that the model gave to the call, names of arguments included."""
         if self._told is None:
-            self._told = group(self.given)
+            self._told = scalars(self.given)
         return self._told
 
-    def vouched(self) -> Group:
+    def vouched(self) -> tuple[Json, ...]:
         """Every scalar in the result that a trusted source says, but long texts."""
         if self._vouched is None:
             if not self.trusted and not self.fields:
-                return _NOTHING
-            said = group([leaf for leaf, trusted in self.leaves() if trusted] if self.fields else self.result)
-            said.texts = [one for one in said.texts if len(one) <= LONG]
-            self._vouched = said
+                return ()
+            said = [leaf for leaf, trusted in self.leaves() if trusted] if self.fields else self.result
+            every = [one for one in scalars(said) if one.__class__ is not str or len(one) <= LONG]
+            self._vouched = tuple(every)
         return self._vouched
 
     def leaves(self) -> Iterable[tuple[Json, bool]]:
@@ -120,9 +119,8 @@ class _Texts:
     def learn(self, reads: Sequence[_Read]) -> None:
         new: list[str] = []
         for read in reads[self.upto :]:
-            said = read.vouched()
-            new += said.texts
-            self.numbers += said.others
+            for one in read.vouched():
+                new.append(one) if isinstance(one, str) else self.numbers.append(one)
         self.upto = len(reads)
         if new:
             self.unfolded += new
@@ -148,7 +146,10 @@ class Known:
     question and a directory tells what it was just told.
     """
 
-    _reads: list[_Read] = field(default_factory=list)
+    _heard: list[_Read] = field(default_factory=list)
+    _untold: list[Any] = field(default_factory=list)  # what was put off
+    _tell: Callable[[Known, Any, Any], None] | None = None
+    _about: Any = None
     _indexes: dict[str, _Index] = field(default_factory=dict)
     _texts: _Texts = field(default_factory=_Texts)
     _words: set[str] = field(default_factory=set)  # of what trusted sources said
@@ -184,6 +185,26 @@ class Known:
         """
         self._reads.append(_Read(result, trusted, source, given, fields, call, member, secrecy))
         self.labelled = self.labelled or bool(secrecy.declared or secrecy.values or secrecy.had)
+
+    def put_off(self, tell: Callable[[Known, Any, Any], None], about: Any, one: Any) -> None:
+        """Take something in by `tell(known, about, one)`, which calls `learn`, not before somebody asks: most of what a run does
+        is never asked about. In the order in which it was put off and learned. It must have no labels."""
+        if self._about is not about:
+            self._hear()
+            self._tell, self._about = tell, about
+        self._untold.append(one)
+
+    def _hear(self) -> None:
+        untold, self._untold = self._untold, []
+        for one in untold:
+            assert self._tell is not None
+            self._tell(self, self._about, one)
+
+    @property
+    def _reads(self) -> list[_Read]:
+        if self._untold:
+            self._hear()
+        return self._heard
 
     def held(self, all_: bool = False) -> Held:
         """What of it not everybody may have; `all_`: with what only the workspace may."""
@@ -222,11 +243,7 @@ class Known:
         if several <= self._words:
             return True
         if self._looked < len(self._reads):
-            new: list[str] = []
-            for read in self._reads[self._looked :]:
-                said = read.vouched()
-                new += said.texts
-                new += map(str, said.others)
+            new = [str(one) for read in self._reads[self._looked :] for one in read.vouched()]
             self._looked = len(self._reads)
             text = "\n".join(new)
             self._odd = self._odd or not text.isascii() or has_unseen(text)
@@ -243,10 +260,9 @@ class Known:
     def words(self) -> Set[str]:
         """The words of what trusted sources said, but those that the model had written before."""
         for read in self._reads[self._worded :]:
-            own = words(" ".join(read.told().texts))
+            own = words(" ".join(one for one in read.told() if isinstance(one, str)))
             self._told |= {word for word in own if word not in self._words}
-            vouched = read.vouched()
-            if said := [*vouched.texts, *(text for one in vouched.others if len(text := str(one)) <= LONG)]:
+            if said := [text for one in read.vouched() if len(text := str(one)) <= LONG]:
                 self._words |= {word for word in words(" ".join(said)) if word not in self._told}
         self._worded = self._looked = len(self._reads)
         self._unworded, self._odd = "", False
@@ -308,11 +324,11 @@ class Known:
         if index.upto == len(self._reads):
             return index
         for read in self._reads[index.upto :]:
-            for leaf in read.told().worth(kind):
+            for leaf in worth(kind, read.told()):
                 index.written.update([one for one in _written(kind, leaf) if one not in index.trusted])
                 if kind == "text" and isinstance(leaf, str):
                     index.leads.update(_plain(lead) for _, lead in parts_of(leaf))
-            for leaf in read.vouched().worth(kind):
+            for leaf in worth(kind, read.vouched()):
                 if index.leads and isinstance(leaf, str):
                     plain = _plain(leaf)
                     if any(lead in plain for lead in index.leads):

@@ -21,7 +21,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _LONG_WORD = re.compile(r"[0-9A-Za-z]{25}")
-_DIGIT = re.compile("[0-9]")
+DIGITS = "0123456789"
 _FOUR_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){3}")
 _COLON = re.compile(r":(?=[^\s/])[^\s<>\"]{1,200}")
 _BEFORE = re.compile(r"(?:data|javascript|vbscript|file|blob|tel|sms|facetime)\s{0,3}\Z", re.IGNORECASE)
@@ -40,7 +40,9 @@ def parts_of(text: str) -> list[tuple[str, str]]:
         found += [("url", link) for link in _without_host(seen)]
     if "@" in seen:
         found += [("email", one) for one in emails_in(seen) if "." in one.partition("@")[2]]
-    if _DIGIT.search(seen):
+    if any(
+        map(seen.__contains__, DIGITS)
+    ):  # ten searches for one character each are faster than one for any of them
         found += [("account", one) for one in _accounts_in(seen)]
     if unseen:
         found += [("hidden", mark) for mark in hidden(text)]

@@ -14,7 +14,8 @@ from remit.journal.refs import Pointers
 
 Json = Any
 Autonomy = Literal["shadow", "draft", "ask", "act"]
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_quoted = json.encoder.encode_basestring
 # shadow: effects simulated · draft: content only · ask: each effect asked · act: by the rules
 
 
@@ -33,7 +34,7 @@ class Proposal:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical call: what an approval is bound to."""
-        canonical = _canonical([self.tool, self.args if self.written is None else self.written])
+        canonical = _canonical(self.tool, self.args if self.written is None else self.written)
         return hashlib.sha256(
             canonical.encode("utf-8", "replace")
         ).hexdigest()  # as a journal keeps half characters
@@ -97,3 +98,13 @@ class Verdict:
     )  # what was looked at, where a rule asks about it
     provenance: Mapping[str, str] = field(default_factory=dict)  # unvouched argument -> where it comes from
     terms: Terms | None = None  # of the rule that asks
+
+
+def _canonical(tool: str, args: Mapping[str, Json]) -> str:
+    """JSON with its names in order and without blanks. Most calls have texts alone, which is written out at once."""
+    told = []
+    for name, value in sorted(args.items()) if args.__class__ is dict else ():
+        if value.__class__ is not str or name.__class__ is not str:
+            return _encoded([tool, args])
+        told.append(f"{_quoted(name)}:{_quoted(value)}")
+    return f"[{_quoted(tool)},{{{','.join(told)}}}]" if told else _encoded([tool, args])

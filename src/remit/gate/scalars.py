@@ -5,7 +5,7 @@ All of what a run has read, and each record that a call is judged by, is gone th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,13 +39,9 @@ class Group:
             found = self.forms[kind] = frozenset(form for leaf in every for form in spellings(kind, leaf))
         return form in found and form != ""
 
-    def worth(self, kind: str) -> list[Json]:
+    def worth(self, kind: str) -> Sequence[Json]:
         """Those in which a value of the kind may stand, where that is seen at once."""
-        if kind == "email":
-            return [one for one in self.texts if "@" in one or not one.isascii()]
-        if kind == "url":
-            return [one for one in self.texts if "." in one or ":" in one]
-        return [*self.texts, *self.others]
+        return worth(kind, self.texts if kind in TEXTUAL else [*self.texts, *self.others])
 
 
 def group(value: Json) -> Group:
@@ -56,6 +52,32 @@ def group(value: Json) -> Group:
     if len(texts) < len(found):
         others += [one for one in found if not isinstance(one, str)]
     return Group(texts, others)
+
+
+def scalars(value: Json) -> tuple[Json, ...]:
+    """Every scalar of a value, each text once. Kept for each result of a run: a tuple of scalars costs the collector of
+    cycles nothing."""
+    found: dict[Json, Json] = {}
+    others: list[Json] = []
+    _gather(value, found, others)
+    return (*found, *others)
+
+
+def worth(kind: str, every: Sequence[Json]) -> Sequence[Json]:
+    """Of several scalars those in which a value of the kind may stand, where that is seen at once."""
+    if kind == "email":
+        return [
+            one
+            for one in every
+            if (one.__class__ is str or isinstance(one, str)) and ("@" in one or not one.isascii())
+        ]
+    if kind == "url":
+        return [
+            one
+            for one in every
+            if (one.__class__ is str or isinstance(one, str)) and ("." in one or ":" in one)
+        ]
+    return every
 
 
 def leaves(value: Json) -> Iterator[Json]:

@@ -50,6 +50,9 @@ _CABINS = {
     "economy": r"(?<!basic )\beconomy\b",
     "basic_economy": r"\bbasic economy\b",
 }
+_MEANS = {"credit_card": r"\bcredit\b", "gift_card": r"\bgift", "certificate": r"\b(certificate|voucher)"}
+_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_COUNT = {"another": 1} | {word: number for number, word in enumerate(_WORDS, 1)}
 _DOLLARS = re.compile(r"\$\s?(\d[\d,]*(?:\.\d+)?)")
 _ALL = re.compile(
     r"\b(all|any|every|both)\b(\W+\w+){0,4}?\W+(flights?|reservations?|trips?|bookings?)\b", re.I
@@ -100,6 +103,7 @@ async def reservation_of(context: ToolContext, args: Mapping[str, Json]) -> Json
         "flown": bool(states & {"landed", "flying"}),
         "cancelled_by_airline": "cancelled" in states,
         "bags": doc["total_baggages"],
+        "paid_bags": doc["nonfree_baggages"],
         "free_bags": (_FREE[doc["cabin"]] + _RANK[owner["membership"]]) * len(doc["passengers"]),
         "compensation": each * len(doc["passengers"]) if eligible and not given else 0,
         "meant": meant(context.goal, doc, mine),
@@ -155,7 +159,8 @@ async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
         except Mend:
             return {"policy": "the person is no customer", "meant": False, "known": False}
     methods = owner["payment_methods"]
-    kinds = [methods.get(part["payment_id"], {}).get("source") for part in args["payments"]]
+    paying = [part["payment_id"] for part in args["payments"]]
+    kinds = [methods.get(id, {}).get("source") for id in paying]
     free = (_FREE[args["cabin"]] + _RANK[owner["membership"]]) * len(args["passengers"])
     wrong = [
         words
@@ -164,8 +169,8 @@ async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
             ("at most one certificate, one credit card and three gift cards pay", _too_many(kinds)),
             ("at most five passengers fly on a reservation", len(args["passengers"]) > 5),
             (
-                "bags beyond the free ones are paid",
-                args["nonfree_baggages"] < max(0, args["total_baggages"] - free),
+                "bags beyond the free ones are paid, and no others",
+                args["nonfree_baggages"] != max(0, args["total_baggages"] - free),
             ),
         )
         if is_so
@@ -176,6 +181,7 @@ async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
     return {
         "policy": "; ".join(wrong),
         "meant": speaks_of(context.goal, args["origin"]) and speaks_of(context.goal, args["destination"]),
+        "paid": all(means_meant(context.goal, methods[id]) for id in paying if id in methods),
         "known": all(
             (one["first_name"], one["last_name"]) in own
             or f"{one['first_name']} {one['last_name']}".casefold() in said
@@ -186,6 +192,48 @@ async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
 
 def _too_many(kinds: Sequence[str | None]) -> bool:
     return kinds.count("certificate") > 1 or kinds.count("credit_card") > 1 or kinds.count("gift_card") > 3
+
+
+def means_meant(said: str, method: Mapping[str, Json]) -> bool:
+    """Whether the words name a means of payment: by its id, its kind, its brand or its last digits."""
+    if method["id"] in said:
+        return True
+    if method["source"] != "credit_card":
+        return bool(re.search(_MEANS[method["source"]], said, re.I))
+    brand = method["brand"].replace("mastercard", r"master\s?card")
+    return bool(re.search(rf"{_MEANS['credit_card']}|\b({brand}|{method['last_four']})\b", said, re.I))
+
+
+async def payment_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
+    """Whether what is to pay for a change, or to get money back, has paid the reservation, is named by the words, or is the only
+    one there is. And of bags, whether the words say how many."""
+    async with store.connect(url_of(context)) as connection:
+        try:
+            doc = await store.reservation(connection, str(args.get("reservation_id", "")))
+            methods = (await store.customer(connection, customer_of(context)))["payment_methods"]
+        except Mend:  # the call itself, or the rule about whose it is, will say so
+            return {"meant": False, "bags": False}
+    method = methods.get(args["payment"])
+    able = [one for one in methods.values() if one["source"] != "certificate"]
+    paid = {part["payment_id"] for part in doc["payment_history"]}
+    total = args.get("total_baggages", 0)
+    return {
+        "meant": method is None
+        or args["payment"] in paid
+        or len(able) == 1
+        or means_meant(context.goal, method),
+        "bags": bool(counted(context.goal) & {total, total - doc["total_baggages"]}),
+    }
+
+
+def counted(said: str) -> frozenset[int]:
+    """The small numbers that the words name: `two bags`, `one more`, `another bag`."""
+    heard = re.findall(r"[a-z]+|\d+", said.lower())
+    return frozenset(
+        int(word) if word.isdigit() else _COUNT[word]
+        for word in heard
+        if word in _COUNT or (word.isdigit() and len(word) < 3)
+    )
 
 
 async def people_of(context: ToolContext, args: Mapping[str, Json]) -> Json:

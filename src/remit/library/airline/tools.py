@@ -13,7 +13,15 @@ from psycopg.types.json import Json as AsJson
 from pydantic import BaseModel, ConfigDict
 
 from remit.library.airline import store
-from remit.library.airline.facts import WORK, booking_of, people_of, quoted, reservation_of, trip_of
+from remit.library.airline.facts import (
+    WORK,
+    booking_of,
+    payment_of,
+    people_of,
+    quoted,
+    reservation_of,
+    trip_of,
+)
 from remit.library.airline.store import url_of
 from remit.library.desk import customer_of
 from remit.tools.decorate import tool
@@ -170,7 +178,11 @@ async def book_flight(
     )
 
 
-@tool(**_SHARED, sinks=_ID | _PAID, records=_MINE | {"trip": trip_of, "quote": quoted("change_flights")})
+@tool(
+    **_SHARED,
+    sinks=_ID | _PAID,
+    records=_MINE | {"trip": trip_of, "paid": payment_of, "quote": quoted("change_flights")},
+)
 async def change_flights(
     context: ToolContext, reservation_id: str, cabin: Cabin, flights: list[Leg], payment: str
 ) -> Any:
@@ -185,7 +197,7 @@ async def change_flights(
     return await _once(context, "change_flights", args)
 
 
-@tool(**_SHARED, sinks=_ID | _PAID, records=_MINE | {"quote": quoted("change_baggage")})
+@tool(**_SHARED, sinks=_ID | _PAID, records=_MINE | {"paid": payment_of, "quote": quoted("change_baggage")})
 async def change_baggage(
     context: ToolContext, reservation_id: str, total_baggages: int, nonfree_baggages: int, payment: str
 ) -> Any:

@@ -165,8 +165,8 @@ def names(words: str, product: str) -> bool:
     `everything but the lamp` the lamp is what they do not mean."""
     said, last = tokens(words), tokens(product)[-1]
     if set(said) & {"all", "everything", "entire", "whole", "rest"}:
-        after = " ".join(said)
-        return not re.search(rf"\b(but|except|without|besides)\b(?: \S+){{0,4}} {re.escape(last)}\b", after)
+        spoken = rf"\b((all|everything|rest)( \S+){{0,3}} but|except|without|besides)\b(?: \S+){{0,4}} {re.escape(last)}\b"
+        return not re.search(spoken, " ".join(said))
     return last in said
 
 

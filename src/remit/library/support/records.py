@@ -6,17 +6,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from remit.errors import Mend
-from remit.library import desk
 from remit.library.desk import Connection, customer_of
 from remit.library.support import match, operations, orders, shop, words
 from remit.library.support.operations import Done
+from remit.library.support.shop import url_of
+from remit.library.support.wanted import leads_to, part_of, read_products, spoken_of
 from remit.tools.tool import Json, ToolContext
 
 Work = Callable[[Connection, str], Awaitable[Done]]
-
-
-def url_of(context: ToolContext) -> str:
-    return desk.url_of(context, "shop")
 
 
 async def order_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
@@ -33,12 +30,14 @@ async def order_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
 
 
 async def own_places(context: ToolContext, args: Mapping[str, Json]) -> Json:
-    """The addresses that the shop has of the person already, each as `address1, zip`."""
-    query = """select address1, zip from shop.customers where id = %(id)s
-               union select address1, zip from shop.orders where customer_id = %(id)s"""
+    """The addresses that the shop has of the person already, each as `address1, zip`: the default one, and of those of orders, which
+    whoever sends a present fills in, the ones that their words lead to."""
+    query = """select address1, zip, city, '' as id from shop.customers where id = %(id)s
+               union select address1, zip, city, id from shop.orders where customer_id = %(id)s"""
     async with shop.connect(url_of(context)) as connection:
         rows = await (await connection.execute(query, {"id": str(context.person.get("id") or "")})).fetchall()
-    return {"places": sorted(f"{row['address1']}, {row['zip']}" for row in rows)}
+    meant = [row for row in rows if not row["id"] or leads_to(context.goal, row["city"], row["id"])]
+    return {"places": sorted({f"{row['address1']}, {row['zip']}" for row in meant})}
 
 
 def quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]:
@@ -48,7 +47,7 @@ def quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[J
         try:
             customer = customer_of(context)
             async with shop.connect(url_of(context)) as connection:
-                less, _ = await narrowed(connection, customer, args, context.goal)
+                less, _ = await narrowed(connection, customer, name, args, context.goal)
                 done = await work(name, less, context.goal)(connection, customer)
                 await connection.rollback()
         except Mend as problem:  # the call itself will say so to the model
@@ -59,19 +58,23 @@ def quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[J
 
 
 async def narrowed(
-    connection: Connection, customer: str, args: Mapping[str, Json], said: str
+    connection: Connection, customer: str, tool: str, args: Mapping[str, Json], said: str
 ) -> tuple[Mapping[str, Json], str]:
-    """The call without items that the customer's own words do not name, where they name some of them; and what was
-    left out, in words. Narrowing is free."""
+    """The call without items that the customer's own words do not name where they speak of such an act; and what was left out, in
+    words. Narrowing is free."""
     key = "items" if "items" in args else "changes"
     texts = [part if isinstance(part, str) else part["item"] for part in args.get(key, [])]
     if not texts or not said:
         return args, ""
     order = await orders.read_order(connection, customer, str(args["order_id"]))
     touched = match.find_items(order.items, texts)
-    named = [item for item in touched if match.names(said, item.name)]
+    if key == "changes" and len(touched) != len(texts):
+        return args, ""
+    mine = await orders.read_orders(connection, customer)
+    part = part_of(tool, said, mine, await read_products(connection))
+    named = spoken_of(part, said, touched, [change["to"] for change in args.get("changes", ())])
     rest = [item.name for item in touched if item not in named]
-    if not named or not rest or (key == "changes" and len(touched) != len(texts)):
+    if not rest:
         return args, ""
     kept: list[Json] = [item.id for item in named]
     if key == "changes":

@@ -19,10 +19,16 @@ from psycopg.types.json import Json as AsJson
 
 from remit.library import desk
 from remit.library.desk import Connection
+from remit.tools.tool import ToolContext
 
 Json = Any
 ADDRESS = ("address1", "address2", "city", "state", "zip", "country")
 _LOCK = 7_305_809_114  # any number: two loads at once take turns
+
+
+def url_of(context: ToolContext) -> str:
+    """The database that the agent was given for its shop."""
+    return desk.url_of(context, "shop")
 
 
 def connect(url: str) -> AbstractAsyncContextManager[Connection]:

@@ -36,8 +36,14 @@ _WISH = re.compile(
     r"\b(want|prefer|need|like)(s|ed)?\b(?! (to|not)\b)|\binstead|\bdifferent|\b(an)?other\b(?! order)|\brather|\bmake it\b|\bshould be\b",
     re.I,
 )
+# What somebody has yet to make up their mind about they do not ask for.
+_UNDECIDED = re.compile(
+    r"\bundecided\b|\b(not|n.t)\W+(\w+\W+)?(sure|certain|decided)\W+yet\b"
+    r"|\b(not|n.t)\W+(process|do|change)\W+(it|them|anything)\W+yet\b",
+    re.I,
+)
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)])\s)")
-_JOINT = re.compile(r"\s*,\s*(?:and|but|or|then|so|also)?\b\s*|\s+(?:and|but|or|then|while)\s+", re.I)
+_JOINT = re.compile(r"(\s*,\s*(?:and|but|or|then|so|also)?\b\s*|\s+(?:and|but|or|then|while)\s+)", re.I)
 _BEFORE = re.compile(r"\b(it|its|them|they|that|this|these|those|one|ones|both|order|instead)\b", re.I)
 
 
@@ -47,8 +53,8 @@ class Clause:
     acts: frozenset[Act]
     names: bool  # a thing or an order
 
-    def joined(self, other: Clause) -> Clause:
-        return Clause(f"{self.words}, {other.words}", self.acts | other.acts, self.names or other.names)
+    def joined(self, other: Clause, joint: str) -> Clause:
+        return Clause(f"{self.words}{joint}{other.words}", self.acts | other.acts, self.names or other.names)
 
 
 def about(said: str, acts: Sequence[Act], names: Names) -> str:
@@ -82,15 +88,20 @@ def _after(found: Sequence[Clause], place: int) -> Iterator[int]:
 
 
 def clauses(said: str, names: Names) -> Iterator[Clause]:
-    """In their order. Acts that share what they are about (`return or exchange the lamp`) are in one."""
+    """In their order. Acts that share what they are about (`return or exchange the lamp`) are in one. Without what is undecided."""
     for sentence in _SENTENCE.split(said):
         parts: list[Clause] = []
-        for words in filter(None, map(str.strip, _JOINT.split(sentence))):
+        pieces = ["", *_JOINT.split(sentence)]  # in turn what joins, and what is joined
+        for joint, words in zip(pieces[::2], map(str.strip, pieces[1::2]), strict=True):
+            if not words:
+                continue
             clause = Clause(words, acts_of(words), names(words))
             if parts and (not clause.acts or not parts[-1].acts or _open(parts[-1])):
-                clause = parts.pop().joined(clause)
+                clause = parts.pop().joined(clause, joint)
             parts.append(clause)
         for part in parts:
+            if _UNDECIDED.search(part.words):
+                continue
             wish = not part.acts and _WISH.search(part.words)
             yield replace(part, acts=frozenset({"change"})) if wish else part
 

@@ -16,7 +16,8 @@ from remit.errors import Mend
 from remit.library.desk import customer_of
 from remit.library.support import orders, shop, words
 from remit.library.support.match import tokens
-from remit.library.support.records import narrowed, order_of, own_places, quoted, url_of, work
+from remit.library.support.records import narrowed, order_of, own_places, quoted, work
+from remit.library.support.shop import url_of
 from remit.library.support.variants import requested
 from remit.library.support.wanted import wanted
 from remit.tools.decorate import Record, tool
@@ -45,7 +46,7 @@ async def _once(context: ToolContext, name: str, args: Mapping[str, Json]) -> st
             found = await connection.execute("select result from shop.effects where key = %s", (context.key,))
             row = await found.fetchone()
             return str(row["result"]) if row else ""
-        less, left_out = await narrowed(connection, customer, args, context.goal)
+        less, left_out = await narrowed(connection, customer, name, args, context.goal)
         done = await work(name, less, context.goal)(connection, customer)
         result = done.words + left_out
         await connection.execute(

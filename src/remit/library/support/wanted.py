@@ -6,6 +6,7 @@ options, which means of payment. Positive evidence for the rules: what the words
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,15 +15,17 @@ from remit.library.desk import Connection, customer_of
 from remit.library.support import match, operations, orders, shop
 from remit.library.support.match import Item, Method, find_method, tokens
 from remit.library.support.orders import Order
-from remit.library.support.records import url_of
+from remit.library.support.shop import url_of
 from remit.library.support.speaking import Act, about
 from remit.library.support.variants import Variant, fits, news, requested
 from remit.tools.tool import Json, ToolContext
 
-# All there is of theirs, but for `all items in that order`; and all of an order that was spoken of.
+# All there is of theirs, but for `all items in that order` and `everything that I mention`; and all of an order that was spoken of.
 _EVERY = re.compile(
     r"\b(everything|(all|every|each)\b(\W+\w+){0,3}?\W+(things?|orders?|items?|products?|purchases?))\b"
-    r"(?!\W+(on|in|from|of)\W+(it|that|this|the|my|your)\b)(.{0,40})",
+    r"(?!\W+(on|in|from|of)\W+(it|that|this|the|my|your)\b)"
+    r"(?!\W+(not\W+)?(?!ordered|purchased|received)\w+ed\W+(with|to|for|by)\b)"
+    r"(?!\W+((that|which)\W+)?(i|you|we)\W+(want|wish|would|need|mention|name|list)\w*\b)(.{0,40})",
     re.I | re.S,
 )
 _WHOLE = re.compile(
@@ -45,12 +48,29 @@ ACTS: Mapping[str, tuple[Act, ...]] = {
 }
 _CHEAP = re.compile(r"\b(cheap\w*|lowest|least expensive|less expensive|save)\b", re.I)
 _DEAR = re.compile(r"\b(most expensive|highest|priciest|dearest)\b", re.I)
+# More than one of things that are alike; and one of them.
+_SEVERAL = re.compile(r"\b(both|all|each|every|everything|whole|entire|(sets|pairs) of)\b", re.I)
+_SINGLE = re.compile(r"\b((more|less|most|least) expensive|cheap(er|est)|(only|just|the \w+) one)\b", re.I)
+# A thing that only says which is meant: `the hose that came with the lamp`.
+_BESIDE = re.compile(
+    r"\b(received|came|comes|got|bought|ordered|delivered|arrived|sent)\W+((along|together)\W+)?with\W+"
+    r"((the|my|a|an|that)\W+)?\w+(\s+\w+)?",
+    re.I,
+)
 _NUMBER = re.compile(r"#?\bW?(\d{7})\b", re.I)
 
 
 def numbers(said: str) -> frozenset[str]:
     """The orders that the words name."""
     return frozenset(f"#W{number}" for number in _NUMBER.findall(said))
+
+
+def leads_to(said: str, city: str, order: str) -> bool:
+    """Whether the words name the order that went somewhere, or the city: `New York`, `NYC`, `NY`."""
+    words = re.findall(r"\w+", city)
+    short = "".join(word[0] for word in words) if len(words) > 1 else ""
+    spoken = re.search(rf"\b{re.escape(city)}\b", said, re.I) if city else None
+    return bool(order in numbers(said) or spoken or (short and re.search(rf"\b{short}C?\b", said)))
 
 
 def named(said: str, product: str, products: Iterable[str]) -> bool:
@@ -167,7 +187,32 @@ def _item_meant(
 ) -> bool:
     """An id may be that of what another becomes, where they have such a thing twice."""
     here = bool(spoken) or only_here(part, item, order, mine)
-    return here and (item.id in part or named(part, item.name, products))
+    return here and (item.id in part or named(_BESIDE.sub("", part), item.name, products))
+
+
+def several_meant(part: str, touched: Sequence[Item]) -> bool:
+    """Whether the words speak of more than one where more than one of a name is taken: `both lamps`, `the lamps`, each by its id.
+    `The lamp` is one, and so is `the cheaper one` of two."""
+    if re.search(r"\b(everything|(whole|entire) (order|purchase))\b", part, re.I):
+        return True
+    for name, count in Counter(item.name for item in touched).items():
+        alike = {item.id for item in touched if item.name == name}
+        if count == 1 or all(one in part for one in alike):
+            continue
+        if _SINGLE.search(part) or not (_SEVERAL.search(part) or _more(name).search(part)):
+            return False
+    return True
+
+
+def _more(name: str) -> re.Pattern[str]:
+    """Its last word as a plural (shelf, shelves) or after a number. What the shop itself calls by a plural (boots) tells nothing
+    by it."""
+    last = re.findall(r"[a-z]+", name.lower())[-1]
+    counted = rf"\b(two|three|four|five|[2-5])(\W+\w+){{0,2}}?\W+\w*{last}"
+    if last.endswith("s"):
+        return re.compile(counted, re.I)
+    many = re.sub(r"fe?$", "ves", last) if last.endswith(("f", "fe")) else f"{last}e?s"
+    return re.compile(rf"{many}\b|{counted}", re.I)
 
 
 def options_meant(said: str, old: Item, new: Variant, variants: Sequence[Variant]) -> bool:
@@ -230,14 +275,29 @@ def judged(
     part = part_of(tool, said, mine, products)
     touched = [item for item, new, _ in call.pairs if new.id not in part]
     if call.items:
-        touched = [item for item in call.items if match.names(part, item.name)] or list(call.items)
+        touched = spoken_of(part, said, call.items)
     return {
         "act": bool(part),
         "order": order_meant(part, said, call.order, mine, products),
-        "items": items_meant(part, said, call.order, mine, touched, products),
+        "items": items_meant(part, said, call.order, mine, touched, products)
+        and several_meant(part, touched),
         "options": all(options_meant(part, item, new, kinds) for item, new, kinds in call.pairs),
         "payment": payment_meant(said, call.order, methods, call.payment),
     }
+
+
+def spoken_of(part: str, said: str, items: Sequence[Item], become: Sequence[str] = ()) -> list[Item]:
+    """Of the items of a call those that the words name where they speak of such an act, or else anywhere, by name or id, or by the
+    id of what they are to become; all where they name none. The others are left out of the call."""
+    pairs = list(zip(items, become or [""] * len(items), strict=True))
+    for words in (_BESIDE.sub("", part), said):
+        if named := [one for one, to in pairs if match.names(words, one.name) or _by_id(words, one.id, to)]:
+            return named
+    return list(items)
+
+
+def _by_id(words: str, *ids: str) -> bool:
+    return any(re.fullmatch(r"\d{10}", one.strip()) and one.strip() in words for one in ids)
 
 
 def part_of(tool: str, said: str, mine: Sequence[Order], products: Sequence[str]) -> str:
@@ -257,7 +317,7 @@ def wanted(tool: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[J
     async def read(context: ToolContext, args: Mapping[str, Json]) -> Json:
         said = context.goal
         async with shop.connect(url_of(context)) as connection:
-            products, mine = await _products(connection), list[Order]()
+            products, mine = await read_products(connection), list[Order]()
             try:
                 customer = await orders.read_customer(connection, customer_of(context))
                 mine = await orders.read_orders(connection, customer.id)
@@ -284,6 +344,7 @@ async def _call(connection: Connection, customer: str, args: Mapping[str, Json],
     return Call(order, pairs=tuple(pairs), payment=payment)
 
 
-async def _products(connection: Connection) -> list[str]:
+async def read_products(connection: Connection) -> list[str]:
+    """What the shop sells, by name."""
     rows = await connection.execute("select name from shop.products")
     return [row["name"] for row in await rows.fetchall()]
