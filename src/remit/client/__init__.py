@@ -1,12 +1,14 @@
 """The API from Python: typed results, tries that are safe to repeat, errors that say what to do.
 
-async with Client("http://127.0.0.1:7700", token) as remit:
-    run = await remit.runs.create("assistant", "Which month sold most?")
-    run = await remit.runs.wait(run.id)
+with Client("http://127.0.0.1:7700", token) as remit:
+    run = remit.runs.create("assistant", "Which month sold most?")
+    run = remit.runs.wait(run.id)
     print(run.status, run.report)
+
+`AsyncClient` is the same to be awaited.
 """
 
-from remit.client.client import Client
+from remit.client.client import AsyncClient, Client
 from remit.client.errors import (
     ApiError,
     Conflict,
@@ -19,31 +21,95 @@ from remit.client.errors import (
     Unusable,
     Wrong,
 )
-from remit.client.results import Agent, Ask, Comparison, Delivery, Effect, Event, Run, RunRow, Tool, Webhook
+from remit.client.results import (
+    Agent,
+    Ask,
+    Budget,
+    Change,
+    Checked,
+    Child,
+    Comparison,
+    Delivery,
+    DocumentText,
+    Draft,
+    Effect,
+    Event,
+    Firing,
+    Foreseen,
+    InstallationRule,
+    KnowledgeDocument,
+    KnowledgeSource,
+    Mistake,
+    Model,
+    Origin,
+    Parting,
+    Passage,
+    Refusal,
+    Retained,
+    Retention,
+    RetentionRule,
+    Row,
+    Run,
+    RunRow,
+    Tool,
+    Totals,
+    Trigger,
+    Value,
+    Version,
+    Webhook,
+    Why,
+)
 from remit.webhooks.sign import BadSignature, verify
 
 __all__ = [
     "Agent",
     "ApiError",
     "Ask",
+    "AsyncClient",
     "BadSignature",
+    "Budget",
+    "Change",
+    "Checked",
+    "Child",
     "Client",
     "Comparison",
     "Conflict",
     "Delivery",
+    "DocumentText",
+    "Draft",
     "Effect",
     "Event",
+    "Firing",
+    "Foreseen",
+    "InstallationRule",
+    "KnowledgeDocument",
+    "KnowledgeSource",
+    "Mistake",
+    "Model",
     "NotAllowed",
     "NotFound",
     "NotSignedIn",
+    "Origin",
+    "Parting",
+    "Passage",
+    "Refusal",
+    "Retained",
+    "Retention",
+    "RetentionRule",
+    "Row",
     "Run",
     "RunRow",
     "TooMuch",
     "Tool",
+    "Totals",
+    "Trigger",
     "Unavailable",
     "Unreachable",
     "Unusable",
+    "Value",
+    "Version",
     "Webhook",
+    "Why",
     "Wrong",
     "verify",
 ]

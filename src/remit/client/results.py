@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict
 Status = Literal[
     "running", "waiting", "paused", "met", "not met", "cannot verify", "refused", "cancelled", "failed"
 ]
+Happened = Literal["asked", "rejected", "denied", "acted", "doubt"]
+Integrity = Literal["system", "person", "member", "untrusted"]
+Period = Literal["day", "month"]
 OPEN = ("running", "waiting", "paused")
 
 
@@ -19,6 +22,10 @@ class Result(BaseModel):
     """An answer."""
 
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)  # with the first answer
+
+    @classmethod
+    def of(cls, found: Any) -> Self:
+        return cls.model_validate(found)
 
 
 class Person(Result):
@@ -28,6 +35,7 @@ class Person(Result):
     email: str
     name: str
     verified: bool
+    by: str
 
 
 class Changed(Result):
@@ -58,6 +66,14 @@ class Ask(Result):
     provenance: dict[str, str]
 
 
+class Checked(Result):
+    """A done check's verdict."""
+
+    check: str
+    verdict: Literal["met", "not met", "cannot verify"]
+    detail: str
+
+
 class Run(Result):
     """A run, as its journal tells it. Money in US dollars, time in seconds."""
 
@@ -78,7 +94,7 @@ class Run(Result):
     report: str
     output: Any
     why: str
-    checks: list[dict[str, Any]]
+    checks: list[Checked]
     asks: list[Ask]
 
     @property
@@ -96,6 +112,14 @@ class RunRow(Result):
     status: Status
     created_at: datetime
     updated_at: datetime
+    cost: Decimal | None  # null until it ends or waits for a person
+
+
+class Child(Result):
+    """A run that was delegated a part of another's goal."""
+
+    parent: UUID
+    run: RunRow
 
 
 class Event(Result):
@@ -128,24 +152,133 @@ class Effect(Result):
     approved_by: str
 
 
+class Origin(Result):
+    """An event in which a value stood before a call, and who says so."""
+
+    event: int
+    what: str
+    integrity: str
+
+
+class Value(Result):
+    """An argument of a call: what the tool got, what the model wrote, and what vouches for it."""
+
+    name: str
+    value: Any
+    written: Any
+    evidence: str
+    sources: list[Origin]
+
+
+class Why(Result):
+    """What led to a call. `answer`: the event with the model's answer that wanted it."""
+
+    run: UUID
+    call: str
+    tool: str
+    outcome: str
+    answer: int
+    verdict: str
+    rule: str
+    reasons: list[str]
+    approved_by: str
+    values: list[Value]
+
+
+class Totals(Result):
+    """What a run came to. Money in US dollars, time in seconds."""
+
+    run: UUID
+    status: Status
+    steps: int
+    tokens: int
+    cost: Decimal
+    seconds: float
+    effects: int
+    simulated: int
+    denied: int
+    asked: int
+
+
+class Change(Result):
+    """A value that differs."""
+
+    where: str
+    a: Any
+    b: Any
+
+
+class Row(Result):
+    """Two events side by side, by their numbers, or one alone."""
+
+    kind: Literal["same", "a", "b", "differs"]
+    a: int | None
+    b: int | None
+    aside: bool
+    note: str
+    changes: list[Change]
+
+
+class Parting(Result):
+    """Where two runs part: in each the event, or the last one before it."""
+
+    a: int
+    b: int
+
+
 class Comparison(Result):
     """Two runs, event by event."""
 
     same: bool
-    parted: dict[str, int] | None
-    a: dict[str, Any]
-    b: dict[str, Any]
-    rows: list[dict[str, Any]]
+    parted: Parting | None
+    a: Totals
+    b: Totals
+    rows: list[Row]
 
 
 class Agent(Result):
     """An agent at hand; `spec` where one was asked for by name."""
 
     name: str
+    source: Literal["workspace", "library"]
+    version: int | None
     description: str
     autonomy: Literal["shadow", "draft", "ask", "act"]
     tools: list[str]
     spec: dict[str, Any] | None = None
+
+
+class Mistake(Result):
+    """What keeps a draft from being used: where in the spec, and what."""
+
+    pointer: str
+    detail: str
+
+
+class Draft(Result):
+    """What people work on. `rev` counts every change; `published` is the version that runs."""
+
+    name: str
+    rev: int
+    yaml: str
+    changed: bool
+    by: str
+    at: datetime | None
+    published: int | None
+    archived: bool
+    wrong: list[Mistake]
+
+
+class Version(Result):
+    """What was published once; `yaml` where one was asked for by its number."""
+
+    version: int
+    note: str
+    by: str
+    at: datetime
+    same_as: int | None
+    runs: bool
+    yaml: str | None = None
 
 
 class Tool(Result):
@@ -156,6 +289,185 @@ class Tool(Result):
     effect: Literal["read", "self", "egress", "destroy"]
     arguments: dict[str, Any]
     sinks: dict[str, str]
+    integrity: Integrity
+    fields: dict[str, Integrity]
+    settled_by: Literal["key", "lookup", "ask", "repeat"]
+    can_undo: bool
+    timeout: float
+
+
+class Model(Result):
+    """A model that can be chosen; `why` says what to do where it is not available. Prices: US dollars a million tokens."""
+
+    name: str
+    source: str
+    available: bool
+    why: str
+    input_price: Decimal | None
+    output_price: Decimal | None
+
+
+class Firing(Result):
+    """What a trigger heard, and what became of it; `run`: the one that it begins, once it is begun."""
+
+    id: UUID
+    at: datetime
+    by: str
+    state: Literal["due", "starting", "begun", "skipped", "failed"]
+    why: str
+    run: UUID
+
+
+class Refusal(Result):
+    """A delivery that was not taken."""
+
+    at: datetime
+    why: str
+
+
+class Trigger(Result):
+    """A trigger of the version of an agent that runs; `next`: the next times of a schedule."""
+
+    agent: str
+    name: str
+    kind: Literal["schedule", "webhook", "after"]
+    version: int
+    begins: str
+    state: str
+    spec: dict[str, Any]
+    paused_at: datetime | None
+    paused_by: str
+    next: list[datetime]
+    path: str
+    secret_at: datetime | None
+    last: Firing | None
+
+
+class Budget(Result):
+    """A budget, and what is spent of it in the day or month that goes on; of no `agent`: the workspace's. None: not limited."""
+
+    agent: str
+    period: Period
+    money: Decimal | None
+    tokens: int | None
+    since: datetime
+    until: datetime
+    spent_money: Decimal
+    spent_tokens: int
+    waiting: int
+    by: str
+    set_at: datetime
+
+
+class RetentionRule(Result):
+    """How long ended runs are kept, of no `agent`: of all that have no rule of their own. Ages as `90d`; None: never. `kept`: runs
+    that could not be archived the last time, and `why` the first of them could not."""
+
+    agent: str
+    archive_after: str | None
+    delete_after: str | None
+    by: str
+    set_at: datetime
+    next_at: datetime
+    applied_at: datetime | None
+    kept: int
+    why: str
+
+
+class InstallationRule(Result):
+    """What the installation says for all workspaces; the sooner of two rules holds."""
+
+    archive_after: str | None
+    delete_after: str | None
+
+
+class Retained(Result):
+    """What an application of a rule has come to; bytes of the journals that were archived, and of their archives."""
+
+    at: datetime
+    policy: str
+    archived: int
+    bytes_before: int
+    bytes_after: int
+    deleted: int
+
+
+class Retention(Result):
+    """How long ended runs are kept, and what was done about it lately."""
+
+    rules: list[RetentionRule]
+    installation: InstallationRule
+    done: list[Retained]
+
+
+class Foreseen(Result):
+    """What a rule would do now, in runs; of each agent some are counted at the most."""
+
+    archive: int
+    delete: int
+    oldest_archived: datetime | None
+    oldest_deleted: datetime | None
+
+
+Confidentiality = Literal["public", "workspace", "person", "secret"]
+
+
+class KnowledgeSource(Result):
+    """A source of documents, and how much is in it. `vouched_by` None: what stands in it is strangers' words."""
+
+    name: str
+    title: str
+    about: str
+    confidentiality: Confidentiality
+    language: str
+    by: str
+    at: datetime
+    vouched_by: str | None
+    vouched_at: datetime | None
+    documents: int
+    size: int
+    characters: int
+    changed_at: datetime | None
+
+
+class KnowledgeDocument(Result):
+    """A document, without its text. `folder`: that it was synced from; empty: somebody added it."""
+
+    name: str
+    title: str
+    kind: str
+    sha256: str
+    size: int
+    characters: int
+    folder: str
+    by: str
+    at: datetime
+
+
+class DocumentText(Result):
+    """A part of a document's text; `next`: where the next begins."""
+
+    document: str
+    title: str
+    by: str
+    heading: str
+    starts: int
+    text: str
+    next: int | None
+    characters: int
+
+
+class Passage(Result):
+    """A passage that was found; its score is to be compared within one answer only."""
+
+    source: str
+    document: str
+    title: str
+    by: str
+    heading: str
+    starts: int
+    text: str
+    score: float
 
 
 class Webhook(Result):

@@ -1,109 +1,191 @@
-"""Requests: tried again where that is safe, streams taken up where they broke off. httpx is imported with the first of them."""
+"""The two ways of sending: one awaits, one blocks. Both take the same steps; httpx is imported with the first of them."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from remit.client.errors import ApiError, Unreachable, problem
+from remit.client.errors import Unreachable
+from remit.client.steps import Flow, Item, Lost, Pause, Send, Step, Steps, only
 
 if TYPE_CHECKING:
     import httpx
 
-LONGEST = 60.0  # seconds that are waited before one more try
-SILENT = 40.0  # of a stream, which says every ten that it lives, after which its line counts as dead
-BUSY = (429, 502, 503, 504)
+T = TypeVar("T")
+C = TypeVar("C", "httpx.Client", "httpx.AsyncClient")
+SILENT = 40.0  # seconds of a stream, which says every ten that it lives, after which its line counts as dead
 
 
-class Wire:
-    """A connection to one server, with one token."""
+class Line(Generic[C]):
+    """To one server, with one token."""
 
     def __init__(self, url: str, token: str, tries: int, timeout: float) -> None:
-        base = url.rstrip("/").removesuffix("/api/v1")
-        self.base, self.token, self.tries, self.timeout = f"{base}/api/v1", token, tries, timeout
-        self._client: httpx.AsyncClient | None = None
+        self.base = f"{url.rstrip('/').removesuffix('/api/v1')}/api/v1"
+        self.token, self.tries, self.timeout = token, max(1, tries), timeout
+        self.opened: C | None = None
+
+    def options(self) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self.token}", "user-agent": "remit-client"}
+        return {"base_url": self.base, "headers": headers, "timeout": self.timeout}
+
+    def request(self, client: C, send: Send) -> httpx.Request:
+        import httpx
+
+        timeout = httpx.Timeout(self.timeout, read=SILENT) if send.streamed else self.timeout
+        return client.build_request(
+            send.method, send.path, params=send.query, json=send.body, headers=send.headers, timeout=timeout
+        )
+
+    def lost(self, error: httpx.TransportError) -> Lost:
+        import httpx
+
+        what = f"{self.base} does not answer ({error or type(error).__name__}): is `remit up` running, and the address right?"
+        unreachable = Unreachable(what)
+        unreachable.__cause__ = error
+        return Lost(unreachable, isinstance(error, httpx.ConnectError | httpx.ConnectTimeout))
+
+
+class AsyncWire(Line["httpx.AsyncClient"]):
+    """Awaits what it sends."""
 
     @property
     def client(self) -> httpx.AsyncClient:
-        if self._client is None:
+        if self.opened is None:
             import httpx
 
-            headers = {"authorization": f"Bearer {self.token}", "user-agent": "remit-client"}
-            self._client = httpx.AsyncClient(base_url=self.base, headers=headers, timeout=self.timeout)
-        return self._client
+            self.opened = httpx.AsyncClient(**self.options())
+        return self.opened
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        if self.opened is not None:
+            await self.opened.aclose()
+            self.opened = None
 
-    async def get(self, path: str, **params: Any) -> Any:
-        given = {name: value for name, value in params.items() if value not in (None, "", ())}
-        return await self.send("GET", path, params=given)
+    async def run(self, steps: Steps[T]) -> T:
+        async with aclosing(self.each(only(steps))) as found:
+            return await anext(found)
 
-    async def post(self, path: str, body: Mapping[str, Any] | None = None, key: str = "") -> Any:
-        headers = {"idempotency-key": key} if key else {}
-        return await self.send("POST", path, json=dict(body or {}), headers=headers)
+    async def each(self, flow: Flow[T]) -> AsyncGenerator[T, None]:
+        taking = _AsyncTaking(self)
+        heard: Any = None
+        try:
+            while (step := _next(flow, heard)) is not None:
+                heard = None
+                if isinstance(step, Item):
+                    yield step.value
+                else:
+                    heard = await taking.take(step)
+        finally:
+            await taking.leave()
 
-    async def send(self, method: str, path: str, **more: Any) -> Any:
-        """The answer's JSON. Raises ApiError, Unreachable. What may have changed something is tried again only where the
-        server did not begin it, or a key makes that harmless."""
+
+class _AsyncTaking:
+    """The answer that is being read, while steps are taken."""
+
+    def __init__(self, wire: AsyncWire) -> None:
+        self.wire = wire
+        self.answer: httpx.Response | None = None
+        self.lines: AsyncIterator[str] | None = None
+
+    async def take(self, step: Step) -> Any:
         import httpx
 
-        harmless = method != "POST" or "idempotency-key" in more.get("headers", {})
-        again = httpx.TransportError if harmless else (httpx.ConnectError, httpx.ConnectTimeout)
-        for tries in range(1, self.tries + 1):
-            try:
-                answer = await self.client.request(method, path, **more)
-            except again as error:
-                if tries == self.tries:
-                    raise self._unreachable(error) from error
-                await pause(backoff(tries))
-                continue
-            except httpx.TransportError as error:
-                raise self._unreachable(error) from error
-            if answer.status_code < 400:
-                return answer.json() if answer.content else None
-            wait = waits(answer, tries) if answer.status_code in BUSY and tries < self.tries else None
-            if wait is None or (answer.status_code in (502, 504) and not harmless):
-                raise problem(answer.status_code, _json(answer))
-            await pause(wait)
-        raise AssertionError("the last try has returned or raised")
+        if isinstance(step, Pause):
+            return await pause(step.seconds)
+        try:
+            if isinstance(step, Send):
+                await self.leave()
+                client = self.wire.client
+                self.answer = await client.send(self.wire.request(client, step), stream=step.streamed)
+                if step.streamed and self.answer.is_error:
+                    await self.answer.aread()
+                self.lines = self.answer.aiter_lines()
+                return self.answer
+            assert self.lines is not None, "a line is read of what was sent"
+            return await anext(self.lines, None)
+        except httpx.TransportError as error:
+            return self.wire.lost(error)
 
-    async def events(self, path: str, after: int) -> AsyncIterator[tuple[int, str]]:
-        """The number and data of each event after that one, over as many lines as break; ends where the server says that
-        nothing comes any more. Raises ApiError, Unreachable."""
+    async def leave(self) -> None:
+        if self.answer is not None:
+            await self.answer.aclose()
+            self.answer = None
+
+
+class Wire(Line["httpx.Client"]):
+    """Blocks until what it sends is answered."""
+
+    @property
+    def client(self) -> httpx.Client:
+        if self.opened is None:
+            import httpx
+
+            self.opened = httpx.Client(**self.options())
+        return self.opened
+
+    def close(self) -> None:
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = None
+
+    def run(self, steps: Steps[T]) -> T:
+        with closing(self.each(only(steps))) as found:
+            return next(found)
+
+    def each(self, flow: Flow[T]) -> Generator[T, None, None]:
+        taking = _Taking(self)
+        heard: Any = None
+        try:
+            while (step := _next(flow, heard)) is not None:
+                heard = None
+                if isinstance(step, Item):
+                    yield step.value
+                else:
+                    heard = taking.take(step)
+        finally:
+            taking.leave()
+
+
+class _Taking:
+    """The answer that is being read, while steps are taken."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.answer: httpx.Response | None = None
+        self.lines: Iterator[str] | None = None
+
+    def take(self, step: Step) -> Any:
         import httpx
 
-        broken = 0
-        while True:
-            seen = after
-            try:
-                headers = {"last-event-id": str(after), "accept": "text/event-stream"}
-                timeout = httpx.Timeout(self.timeout, read=SILENT)
-                async with self.client.stream("GET", path, headers=headers, timeout=timeout) as answer:
-                    if answer.status_code == 204:
-                        return
-                    if answer.status_code >= 400:
-                        await answer.aread()
-                        raise problem(answer.status_code, _json(answer))
-                    async for number, data in _messages(answer.aiter_lines()):
-                        after = number
-                        yield number, data
-            except httpx.TransportError as error:
-                if broken >= self.tries and after == seen:
-                    raise self._unreachable(error) from error
-            except ApiError as error:
-                if error.status not in BUSY or broken >= self.tries:
-                    raise
-            broken = 0 if after > seen else broken + 1
-            await pause(backoff(broken) if broken else 0.0)
+        if isinstance(step, Pause):
+            return sleep(step.seconds)
+        try:
+            if isinstance(step, Send):
+                self.leave()
+                client = self.wire.client
+                self.answer = client.send(self.wire.request(client, step), stream=step.streamed)
+                if step.streamed and self.answer.is_error:
+                    self.answer.read()
+                self.lines = self.answer.iter_lines()
+                return self.answer
+            assert self.lines is not None, "a line is read of what was sent"
+            return next(self.lines, None)
+        except httpx.TransportError as error:
+            return self.wire.lost(error)
 
-    def _unreachable(self, error: Exception) -> Unreachable:
-        return Unreachable(
-            f"{self.base} does not answer ({error or type(error).__name__}): is `remit up` running, and the address right?"
-        )
+    def leave(self) -> None:
+        if self.answer is not None:
+            self.answer.close()
+            self.answer = None
+
+
+def _next(flow: Flow[T], heard: Any) -> Step | Item[T] | None:
+    try:
+        return flow.send(heard)
+    except StopIteration:
+        return None
 
 
 async def pause(seconds: float) -> None:
@@ -112,35 +194,5 @@ async def pause(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-def backoff(tries: int) -> float:
-    """Seconds before one more try: longer each time, and not for all callers at the same moment."""
-    return float(min(LONGEST, 0.25 * 2**tries) * random.uniform(0.5, 1.0))
-
-
-def waits(answer: httpx.Response, tries: int) -> float | None:
-    """As long as the server asks for; None where that is too long to sit and wait."""
-    try:
-        asked = float(answer.headers.get("retry-after", ""))
-    except ValueError:
-        return backoff(tries)
-    return asked if asked <= LONGEST else None
-
-
-async def _messages(lines: AsyncIterator[str]) -> AsyncIterator[tuple[int, str]]:
-    number, data = "", ""
-    async for line in lines:
-        name, _, value = line.partition(": ")
-        if name == "id":
-            number = value
-        elif name == "data":
-            data = value
-        elif not line and number:
-            yield int(number), data
-            number = ""
-
-
-def _json(answer: httpx.Response) -> Any:
-    try:
-        return answer.json()
-    except ValueError:
-        return None
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)
