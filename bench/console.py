@@ -114,7 +114,9 @@ async def measure(app: App, runs: int) -> None:
 async def lengthen(app: App, events: int) -> UUID:
     """A run of about so many events, as an agent makes them: it thinks, is judged, reads or acts."""
     run, steps = uuid4(), events // 4
-    await app.journal.append(run, 0, [Started(goal="go through all orders", agent="clerk", spec={})])
+    await app.journal.append(
+        run, 0, [Started(goal="go through all orders", agent="clerk", spec={"name": "clerk"})]
+    )
     now, words = datetime.now(UTC), "the customer wrote that the parcel came late, and asks for a word. " * 5
     rows: list[tuple[UUID, int, datetime, str, str]] = []
     for step in range(1, steps + 1):
@@ -161,6 +163,15 @@ async def measure_long(app: App, lengths: list[int]) -> None:
             print(f"a run of {events:7,} events, by who looks first  {first}", flush=True)
             for name, query in (("again", {}), ("from its middle", {"event": events // 2})):
                 print(f"{'':30} {name:15}  {await timed(browser, query, path)}", flush=True)
+            last = events // 4
+            for name, more in (
+                ("why, its last", f"/why/{last - 1}.1"),
+                ("why, all over", f"/why/{last // 10 * 10}.1"),
+                ("why, its first", "/why/1.1"),
+                ("fork", "/fork"),
+                ("export", "/export"),
+            ):
+                print(f"{'':30} {name:15}  {await timed(browser, {}, path + more)}", flush=True)
 
 
 async def timed(

@@ -23,6 +23,7 @@ from bench import figures
 from bench.database import drop, fresh, running
 from remit import library
 from remit.agents.load import load_agent
+from remit.journal.due import Policy
 from remit.journal.events import (
     Acted,
     Answered,
@@ -36,7 +37,7 @@ from remit.journal.events import (
     Started,
 )
 from remit.journal.journal import Journal
-from remit.journal.retain import Policy, retain
+from remit.journal.retain import retain
 from remit.journal.sweep import sweep
 from remit.settings import Settings
 from remit.store.store import Store, open_store

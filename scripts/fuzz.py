@@ -61,7 +61,7 @@ def rules(data: bytes) -> None:
 
 def page(data: bytes) -> None:
     """Any bytes that say they are a page become words."""
-    from remit.tools.page import text_of_page
+    from remit.knowledge.page import text_of_page
 
     text_of_page(data.decode("utf-8", "replace"), "https://x.example/")
 
@@ -92,7 +92,7 @@ def main() -> int:
     FOUND.mkdir(parents=True, exist_ok=True)
     (name,) = given.targets
     with atheris.instrument_imports(
-        include=["remit.gate", "remit.agents.yaml", "remit.agents.load", "remit.tools.page"]
+        include=["remit.gate", "remit.agents.yaml", "remit.agents.load", "remit.knowledge.page"]
     ):
         TARGETS[name](b"")
     limits = [

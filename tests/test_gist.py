@@ -19,9 +19,10 @@ from remit.amending import answer_changed
 from remit.app import App, open_app
 from remit.gist import COUNTED, FOLDED, Gist, Gists, around, standing
 from remit.journal.body import encode
+from remit.journal.due import Policy
 from remit.journal.events import Acted, Answered, Event
 from remit.journal.refs import given as told
-from remit.journal.retain import Policy, retain
+from remit.journal.retain import retain
 from remit.journal.state import State, fold
 from remit.journal.window import between
 from remit.settings import Settings

@@ -25,3 +25,10 @@ def write_age(age: timedelta) -> str:
         if age >= length and not age % length:
             return f"{age // length}{unit}"
     return f"{age.total_seconds():g} s"
+
+
+def age_in_words(age: timedelta) -> str:
+    """`90 days`, `1 year`."""
+    number, unit = write_age(age)[:-1], write_age(age)[-1]
+    name = {"y": "year", "w": "week", "d": "day", "h": "hour"}.get(unit, "second")
+    return f"{number.strip()} {name}{'' if number == '1' else 's'}"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -21,23 +19,25 @@ from remit.agents.spend import rest as rest_purse
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
 from remit.agents.workspace import Workspace, hours
+from remit.brought import Batch, again, copy_folder, elsewhere, folder_of
 from remit.connections.kept import resolved
+from remit.connections.used import Uses
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
-from remit.feed import Feed, Feeds
+from remit.feed import Feeds
 from remit.gist import Gists
-from remit.journal.cut import take_over
-from remit.journal.events import Acted, Asked, Began, Event, Finished, Intended, Narrowed, Person, Started
+from remit.journal.events import Acted, Began, Event, Finished, Intended, Narrowed, Person, Started
 from remit.journal.index import ended, find_run, parent_ended, rest
 from remit.journal.journal import Journal
 from remit.journal.lease import Leases
 from remit.journal.limits import Openings, Turns
 from remit.journal.purse import Purse
 from remit.journal.state import State, fold
+from remit.knowledge.search import Shelf, require_sources
 from remit.models.keys import Keys, model_of
 from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model
-from remit.outfit import agent_at, narrowed_by, outfit, require_forms, require_groups
+from remit.outfit import agent_at, forked, narrowed_by, outfit, require_forms, require_groups, sources_of
 from remit.remembered import list_remembered
 from remit.resources import resources_of
 from remit.rulebook import Rulebook
@@ -48,7 +48,6 @@ from remit.store.store import Sight, Store, open_store
 from remit.tail import Tails
 from remit.tools.mcp.session import Sessions
 from remit.tools.secrets import Resources
-from remit.tools.thread import in_thread
 
 Json = Any
 BEGUN = 10_000  # runs begun here whose first event is remembered
@@ -74,6 +73,7 @@ class App(Steering):
     openings: Openings = field(init=False)
     purse: Purse = field(init=False)
     keys: Keys = field(init=False)  # of model providers, that workspaces have
+    uses: Uses = field(init=False)  # of connections
     feeds: Feeds = field(init=False)  # of runs that somebody watches
     gists: Gists = field(init=False)  # of runs that somebody looked at lately
     tails: Tails = field(init=False)  # of runs whose page is open
@@ -83,17 +83,15 @@ class App(Steering):
     _guests: dict[Sight, App] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.feeds = Feeds(self.store, self.journal)
-        self.gists = Gists(self.store)
+        self.feeds, self.gists = Feeds(self.store, self.journal), Gists(self.store)
         self.tails = Tails(self.store, self.gists)
         if self.host is not None:
             self.turns, self.openings, self.purse = self.host.turns, self.host.openings, self.host.purse
-            self.rulebook, self.keys = self.host.rulebook, self.host.keys
+            self.rulebook, self.keys, self.uses = self.host.rulebook, self.host.keys, self.host.uses
             return
-        self.turns = Turns(self.store, self.leases)
-        self.purse, self.keys = Purse(self.store), Keys(self.store)
+        self.turns, self.keys, self.uses = Turns(self.store, self.leases), Keys(self.store), Uses(self.store)
+        self.purse, self.rulebook = Purse(self.store), Rulebook(self.store, self.settings)
         self.openings = Openings(self.store, self.settings.max_open_runs)
-        self.rulebook = Rulebook(self.store, self.settings)
         self.leases.interrupt = self._interrupt
 
     def within(self, workspace: str, agents: frozenset[str] | None = None) -> App:
@@ -126,12 +124,14 @@ class App(Steering):
         run: UUID | None = None,
         version: int | None = None,
         began: Began | None = None,
+        files: Batch | None = None,
     ) -> UUID:
         """Begin a run; nothing is done yet but its first event. `grant`: tool -> how often it may act, from a trigger that
         is trusted to know; None: as the agent says. Raises UserError for what cannot work: an unknown
         tool or model, a rule that does not compile, a budget in money for a model of unknown price. Raises Busy where
         too many runs are open already. `run`: its id, where the caller has chosen one; StaleWriter where it has begun.
-        `version`: which one of the workspace's agent it is, as it stands. `began`: what began it, where no person did."""
+        `version`: which one of the workspace's agent it is, as it stands. `began`: what began it, where no person did.
+        `files`: what is in its folder when it begins."""
         if not goal.strip():
             raise UserError("there is no goal: say what should be reached")
         if model is not None:
@@ -146,6 +146,7 @@ class App(Steering):
         require_forms(agent)
         require_groups(agent, workspace.groups)
         await require_secrets(agent, self.store)
+        await require_sources(self.store.whole, sources_of(agent), f"agent {agent.name}: knowledge")
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
             require_price(engine)
@@ -162,8 +163,13 @@ class App(Steering):
             grant=None if grant is None else dict(grant),
             workspace=self.store.workspace,
             began=began,
+            files=[] if files is None else list(files.files),
         )
+        if files is not None:
+            await files.put(run)
         self._begun[run] = (await self.journal.append(run, 0, [started]), monotonic())
+        if files is not None:
+            files.begun()
         while len(self._begun) > BEGUN:
             self._begun.pop(next(iter(self._begun)))
         return run
@@ -222,10 +228,11 @@ class App(Steering):
         if state.started.parent is not None and await parent_ended(self.store, live.run):
             live.write(Finished(status="cancelled", why="the run that delegated this has ended"))
         elif deaths >= DEATHS:
-            number = sum(ask_id.startswith("deaths") for ask_id in state.asked) + 1
-            text = f"{deaths} workers died one after the other while they advanced this run. "
-            text += "Approve to try again, or reject to end it."
-            live.write(Asked(ask_id=f"deaths{number}", kind="question", text=text))
+            live.write(
+                again("deaths", f"{deaths} workers died one after the other while they advanced it", state)
+            )
+        elif state.started.files and (why := await elsewhere(live.root, state)):
+            live.write(again("files", why, state))
         else:
             return True
         await live.settled()
@@ -260,23 +267,10 @@ class App(Steering):
         events = await self.journal.read(run)
         if not events:
             raise NoSuchRun(f"there is no run {run}")
-        last = at if at is not None else events[-1].seq
-        kept = take_over(events, last, datetime.now(UTC))
-        first = events[0].body
-        assert isinstance(first, Started)
-        was = agent_at(events[:last])
-        agent = was.model_copy(update=dict(changes or {}))
-        if agent.reading != was.reading:
-            raise UserError("a run is read one way from its beginning: `reading` cannot change in a fork")
-        outfit(agent)
-        spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        said = {"fork_of": run, "fork_seq": last, "fork_by": by, "spec": spec, "parent": None, "began": None}
-        said |= {"version": None} if changes else {}
-        begun = first.model_copy(update=said)
-        new, folder = uuid4(), self.settings.data_dir / "runs"
-        if (folder / str(run)).is_dir():
-            await in_thread(lambda: shutil.copytree(folder / str(run), folder / str(new), symlinks=True))
-        await self.journal.append(new, 0, [begun, *kept])
+        body = forked(run, events, at, changes or {}, by)
+        new = uuid4()
+        await copy_folder(self.settings.data_dir, run, new)
+        await self.journal.append(new, 0, body)
         return new
 
     async def state(self, run: UUID) -> State:
@@ -304,9 +298,9 @@ class App(Steering):
         live = await self.live_from(
             run, events, model=Unopened() if ended else None, watch=watch, stream=stream
         )
-        live.purse = self.purse
+        live.purse, live.used = self.purse, self.uses.by(live)
         if feed := self.feeds.open.get(run):
-            _heard(live, feed)
+            feed.hear(live)
         if live.connections and not ended and (gone := await withdrawn(live)):
             live.withdrawn = gone
             live.offered = tuple(tool for tool in live.offered if tool.name not in gone)
@@ -357,10 +351,11 @@ class App(Steering):
             groups=workspace.groups,
             hours=hours(workspace),
             limits=limits_of(agent, fitted.tools, self.settings.tool_limits, first.workspace),
-            root=self.settings.data_dir / "runs" / str(run),
+            root=folder_of(self.settings.data_dir, run),
             resources=given,
             secrets=secrets,
             sessions=self.sessions,
+            shelf=Shelf(store, agent.knowledge) if agent.knowledge else None,
             watch=watch,
             stream=stream,
         )
@@ -371,14 +366,6 @@ class App(Steering):
     async def _beside(self, named: str | Sequence[str], workspace: str) -> Model | None:
         """A model beside the agent's own; None where it is that one."""
         return await self.model(named, workspace) if named else None
-
-
-def _heard(live: Live, feed: Feed) -> None:
-    """Let those who watch the run hear what it does here at once, unless somebody else listens."""
-    if live.stream is None:
-        live.stream = lambda piece: feed.speak(live.state.steps, piece)
-    if live.watch is None:
-        live.watch = lambda event: feed.written.set()
 
 
 @asynccontextmanager
@@ -396,6 +383,7 @@ async def open_app(
             yield app
         finally:
             await app.sessions.close()
+            await app.uses.settled()
             for one in (*app._guests.values(), app):
                 await one.journal.close()
             await app.leases.close()

@@ -4,6 +4,7 @@ RemitError                     anything a caller may want to catch; `exit_code` 
 ├── UserError                  the input is wrong: says what, where, and what to do
 │   ├── UnknownName            a model, tool, agent or key that does not exist, with the nearest that does
 │   ├── SpecError              an agent file: path, line, key
+│   ├── FieldError             one field of a form; says which
 │   ├── NotAsChanged           a call that a person has changed and that cannot be had so, and why
 │   └── Overtaken              somebody else has changed it since it was looked at; nothing was overwritten
 ├── StoreError                 the database cannot be reached, started, migrated or written
@@ -39,6 +40,14 @@ class UserError(RemitError):
     """The input is wrong; the message says what to change."""
 
     exit_code = 2
+
+
+class FieldError(UserError):
+    """Something is wrong with one field of a form."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Forbidden(UserError):

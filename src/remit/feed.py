@@ -11,6 +11,7 @@ from uuid import UUID
 
 import psycopg
 
+from remit.agents.live import Live
 from remit.errors import StoreError
 from remit.journal.events import Answered, Event
 from remit.journal.journal import Journal
@@ -57,11 +58,8 @@ class Feed:
 
     @property
     def rests(self) -> bool:
-        """Whether it waits for a person and for nothing else, as far as it has been read: nothing of it is under way."""
-        state = self.state
-        if not state.waits or state.children or state.timers or state.paused:
-            return False
-        return all(call.asked is not None and call.replied is None for call in state.open.values())
+        """As far as it has been read."""
+        return rests(self.state)
 
     def take(self, fresh: list[Event]) -> None:
         self.events += fresh
@@ -73,6 +71,13 @@ class Feed:
         before = self.speech[1] if self.speech[0] == answers else ""
         self.speech = (answers, before + piece)
         self._tell()
+
+    def hear(self, live: Live) -> None:
+        """Let those who watch hear what is done here at once, unless somebody else listens."""
+        if live.stream is None:
+            live.stream = lambda piece: self.speak(live.state.steps, piece)
+        if live.watch is None:
+            live.watch = lambda event: self.written.set()
 
     def fragment(self, event: Event, make: Callable[[Event, State], str]) -> str:
         """An event as the page shows it, made once."""
@@ -158,6 +163,13 @@ class Feeds:
             with suppress(TimeoutError):
                 await asyncio.wait_for(feed.written.wait(), POLL if moves else SLOW)
                 await asyncio.sleep(SOON)  # until it is durable
+
+
+def rests(state: State) -> bool:
+    """Whether a run waits for a person and for nothing else: nothing of it is under way."""
+    if not state.waits or state.children or state.timers or state.paused:
+        return False
+    return all(call.asked is not None and call.replied is None for call in state.open.values())
 
 
 def _answers(event: Event) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from uuid import UUID
 
 from remit import library
 from remit.agents.airlock import GOAL
@@ -21,8 +23,10 @@ from remit.agents.workspace import Workspace, compilable, require_people
 from remit.errors import SpecError, UnknownName, UserError
 from remit.gate.rules import Rule, Rules, compile_rules
 from remit.gate.sums import find
-from remit.journal.events import Event, Json, Narrowed, Started
+from remit.journal.cut import take_over
+from remit.journal.events import AnyBody, Event, Json, Narrowed, Started
 from remit.models.model import ToolSpec
+from remit.tools.knowledge import TOOLS as LOOKING_UP
 from remit.tools.registry import installed, resolve
 from remit.tools.tool import Tool
 
@@ -46,6 +50,8 @@ def outfit(agent: Agent) -> Outfit:
     if key in _OUTFITS:
         return _OUTFITS[key]
     tools = {tool.name: tool for tool in resolve(own_names(agent), installed())} | connected(agent)
+    if agent.knowledge:
+        tools |= {tool.name: tool for tool in LOOKING_UP}
     if agent.team:
         tools[DELEGATE] = delegate_tool(agent.team)
     for member in agent.team:
@@ -71,7 +77,10 @@ def _rules(agent: Agent, tools: Mapping[str, Tool]) -> Rules:
     inherited = [_fitted(rule, records, tools) for rule in from_above]
     workspace = [_fitted(rule, records, tools) for rule in agent.workspace if _matches(rule, tools)]
     above = [rule.above for rule in from_above]
-    return compile_rules([*inherited, *map(compilable, agent.rules)], records, tools, workspace, above)
+    # A child whose parent may look nothing up keeps its rules about that, which then are about nothing
+    unused = () if agent.knowledge else {tool.name for tool in LOOKING_UP}
+    own = [rule for rule in agent.rules if _matches(rule, tools) or not _matches(rule, unused)]
+    return compile_rules([*inherited, *map(compilable, own)], records, tools, workspace, above)
 
 
 def _matches(rule: RuleSpec, tools: Collection[str]) -> bool:
@@ -100,6 +109,12 @@ def require_groups(agent: Agent, groups: Mapping[str, Sequence[str]]) -> None:
         require_groups(member, groups)
 
 
+def sources_of(agent: Agent) -> list[str]:
+    """The sources that an agent or its team names, the agent's own first."""
+    theirs = (name for member in agent.team for name in sources_of(member))
+    return list(dict.fromkeys((*agent.knowledge, *theirs)))
+
+
 def require_forms(agent: Agent) -> None:
     """Raises UnknownName for a form of an airlock that is for no tool of the agent or its team."""
     names = [GOAL, *outfit(agent).tools, *(name for member in agent.team for name in outfit(member).tools)]
@@ -125,6 +140,26 @@ def agent_at(events: Iterable[Event]) -> Agent:
     if not isinstance(first, Started):
         raise UserError("there is no such run")
     return agent_of(first, [rule for body in rest if isinstance(body, Narrowed) for rule in body.rules])
+
+
+def forked(
+    run: UUID, events: Sequence[Event], at: int | None, changes: Mapping[str, Json], by: str
+) -> list[AnyBody]:
+    """What a fork of `run` begins with: its first event, changed, and what it takes over of the others up to `at`. Raises UserError
+    where an effect was under way then, and for a spec that cannot be used."""
+    last = at if at is not None else events[-1].seq
+    kept = take_over(events, last, datetime.now(UTC))
+    first = events[0].body
+    assert isinstance(first, Started)
+    was = agent_at(events[:last])
+    agent = was.model_copy(update=dict(changes))
+    if agent.reading != was.reading:
+        raise UserError("a run is read one way from its beginning: `reading` cannot change in a fork")
+    outfit(agent)
+    spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    said = {"fork_of": run, "fork_seq": last, "fork_by": by, "spec": spec, "parent": None, "began": None}
+    said |= {"version": None} if changes else {}
+    return [first.model_copy(update=said), *kept]
 
 
 def find_agent(name: str) -> Agent:

@@ -59,7 +59,7 @@ def said(event: Event) -> list[Part]:
         case Acted():
             did = body.effect in ("egress", "destroy") and body.status == "ok"
             name: Part = (f"did {body.tool} ", "strong") if did else (f"got {body.tool} ", "")
-            return [name, (body.status, "word"), (f" {brief(body.result)}", "")]
+            return [name, (body.status, "word"), (f" {plainly(body.result)}", "")]
         case (
             Asked() | Amended() | Endorsed() | HandedOver() | Replied() | UndoWanted() | Paused() | Resumed()
         ):
@@ -105,7 +105,7 @@ def _thought(body: Answered | Screened) -> list[Part]:
         return [("guardian says ", "machine"), (decision, "word"), (f"  {why}", ""), cost]
     if body.purpose == "screen":
         return [("the airlock reads", "machine"), cost]
-    calls = ", ".join(f"{c.tool}({brief(c.args)})" for c in body.calls)
+    calls = "; ".join(f"{c.tool} {plainly(c.args)}".rstrip() for c in body.calls)
     return [("thought ", "machine"), (calls or first_line(body.text), ""), cost]
 
 
@@ -119,7 +119,7 @@ def _of_people(
             asks: list[Part] = [(f"asks {body.ask_id} ", "person"), (body.text, "")]
             return [*asks, (f" (wants {wanted})", "soft")] if wanted else asks
         case Amended():
-            now = [f"{name} is {brief(value)}" for name, value in body.args.items()]
+            now = [f"{name} is {plainly(value)}" for name, value in body.args.items()]
             now += [f"{name} is left out" for name in body.without]
             return [(f"{body.by} changes {body.call_id}: ", "person"), ("; ".join(now), "")]
         case Endorsed():
@@ -151,7 +151,9 @@ def screened(body: Screened) -> str:
 def spent(body: Answered) -> str:
     """What an answer took; nothing is said of nothing."""
     parts = [
-        f"{body.input_tokens}+{body.output_tokens} tokens" if body.input_tokens + body.output_tokens else "",
+        f"{body.input_tokens + body.output_tokens:,} tokens"
+        if body.input_tokens + body.output_tokens
+        else "",
         f"{body.seconds:.1f} s" if body.seconds >= 0.05 else "",
         f"${body.cost:.4f}" if body.cost else "",
     ]
@@ -163,6 +165,33 @@ def grounds(body: Judged) -> str:
     rule = body.rule.removeprefix(f"{body.decision} ")
     reasons = [reason for reason in body.reasons if rule not in reason]
     return f" by {brief(rule, 70)}" + (f": {'; '.join(reasons)}" if reasons else "")
+
+
+def plainly(value: object, limit: int = 100) -> str:
+    """A value without the signs of JSON: `order W1, amount 20`. What is empty in a call or a record is left out, or said to be none."""
+    flat = " ".join(_flat(value).split())
+    return flat if len(flat) <= limit else flat[:limit] + "…"
+
+
+def _flat(value: object, within: bool = False) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            kept = [(name, one) for name, one in value.items() if one not in ("", None, {})]
+            text = ", ".join(
+                f"no {name}" if one == [] else f"{name} {_flat(one, True)}" for name, one in kept
+            )
+            return f"({text})" if within and text else text
+        case list() | tuple():
+            text = ", ".join(_flat(one, True) for one in value[:20])
+            return text if len(value) <= 20 else f"{text} …"
+        case str():
+            return value
+        case _:
+            return to_json(value, fallback=str).decode()
 
 
 def brief(value: object, limit: int = 100) -> str:

@@ -42,7 +42,7 @@ from remit.journal.events import (
 from remit.journal.facts import facts_with
 from remit.journal.journal import Journal
 from remit.journal.refs import given
-from remit.journal.retain import restore
+from remit.journal.restore import restore
 from remit.journal.state import CallState, State
 from remit.outfit import agent_of, outfit
 from remit.remembered import remember

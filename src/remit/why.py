@@ -53,6 +53,17 @@ class Why:
     def outcome(self) -> str:
         return self.call.acted.status if self.call.acted else "not yet"
 
+    @property
+    def verdict(self) -> str:
+        """What the gate said of it; empty where it was not asked yet."""
+        return self.call.judged.decision if self.call.judged else "allow" if self.rule else ""
+
+    @property
+    def rule(self) -> str:
+        """By which rule."""
+        acted = self.call.acted
+        return self.call.judged.rule if self.call.judged else acted.rule if acted else ""
+
     def as_data(self) -> dict[str, object]:
         judged = self.call.judged
         return {
@@ -63,8 +74,8 @@ class Why:
             "goal": self.started.goal,
             "asked by": self.started.person.email or self.started.person.id,
             "the model's answer": f"event {self.call.seq}",
-            "verdict": judged.decision if judged else "",
-            "rule": judged.rule if judged else "",
+            "verdict": self.verdict,
+            "rule": self.rule,
             "reasons": "; ".join(judged.reasons) if judged else "",
             "approved by": self.call.approved_by,
             "read": self.read,
@@ -90,6 +101,7 @@ def why(events: Sequence[Event], step: str) -> Why:
         run = f"run {events[0].run}" if events else "a run without events"
         raise UnknownName("step", step, state.calls, run)
     evidence = call.judged.evidence if call.judged else {}
+    texts: dict[int, str] = {}
     was = proposed(state, call)
     values = tuple(
         Value(
@@ -97,7 +109,7 @@ def why(events: Sequence[Event], step: str) -> Why:
             value,
             call.call.args.get(name),
             evidence.get(name, ""),
-            (*_of_person(events, call, name), *sources(value, events, call.seq)),
+            (*_of_person(events, call, name), *sources(value, events, call.seq, texts)),
             call.changed.get(name, ""),
             was.get(name) if name in call.changed else None,
         )
@@ -128,17 +140,29 @@ def _as_json(text: str) -> str:
     return " ".join(to_json(text).decode()[1:-1].split()).casefold()
 
 
-def sources(value: object, events: Sequence[Event], before: int) -> Iterator[Source]:
-    """The earlier events in which a value stands: the goal, a tool's result, or a person's answer."""
+def sought(value: object) -> list[str]:
+    """What all stands in an event in which the value stands; nothing: it is looked for nowhere."""
     items = value if isinstance(value, list) else [value]
-    wanted = [_as_json(str(item).lstrip("#")) for item in items if str(item).strip()]
+    return [_as_json(str(item).lstrip("#")) for item in items if str(item).strip()]
+
+
+def sources(
+    value: object, events: Sequence[Event], before: int, texts: dict[int, str] | None = None
+) -> Iterator[Source]:
+    """The earlier events in which a value stands: the goal, a tool's result, or a person's answer. `texts`: what they say, by
+    their numbers, as far as it is known; what is found out is added."""
+    texts = {} if texts is None else texts
+    wanted = sought(value)
     for event in events:
         body = event.body
         if event.seq >= before:
             return
         if not isinstance(body, Started | Acted | Replied):
             continue
-        text = brief(body.model_dump(mode="json", exclude={"spec"}), 10**7).casefold()
+        text = texts.get(event.seq)
+        if text is None:
+            text = brief(body.model_dump(mode="json", exclude={"spec"}), 10**7).casefold()
+            texts[event.seq] = text
         if not wanted or not all(item in text for item in wanted):
             continue
         match body:
@@ -147,4 +171,4 @@ def sources(value: object, events: Sequence[Event], before: int) -> Iterator[Sou
             case Replied():
                 yield Source(event.seq, "a person's answer", "person")
             case Acted():
-                yield Source(event.seq, body.tool, body.integrity)
+                yield Source(event.seq, body.origin or body.tool, body.integrity)

@@ -21,6 +21,7 @@ from remit.gate.proposal import Proposal
 from remit.journal.events import Acted, Answered, Asked, Intended, Judged, Person
 from remit.models.model import Answer, Request, ToolCall
 from remit.testing import ScriptedModel
+from remit.why import why
 from tests.agents import world
 
 
@@ -73,6 +74,17 @@ async def test_every_effect_has_an_allowing_verdict_and_an_intent_before_it(app:
     kinds = [type(e.body) for e in await app.journal.read(state.run)]
     effect = kinds.index(Acted)
     assert kinds.index(Judged) < kinds.index(Intended) < effect
+
+
+async def test_the_outcome_of_a_look_that_a_rule_allows_names_the_rule_and_no_other_event_is_needed(
+    app: App,
+) -> None:
+    rules = [{"tool": "look_up", "deny": "run.untrusted"}, {"tool": "look_up", "allow": "args.order != ''"}]
+    state = await run(app, [call("look_up", order="W1"), finish()], rules=rules)
+    events = await app.journal.read(state.run)
+    assert not any(isinstance(event.body, Judged) for event in events)
+    assert state.calls["1.1"].acted.rule == "allow look_up if args.order != ''"
+    assert (why(events, "1.1").verdict, why(events, "1.1").rule) == ("allow", state.calls["1.1"].acted.rule)
 
 
 async def test_what_is_outside_the_rules_is_denied_and_the_model_reads_why(app: App) -> None:

@@ -16,7 +16,7 @@ from remit.agents.spec import Agent
 from remit.app import App, open_app
 from remit.crew import Crew
 from remit.errors import Later, NotWaiting, UnknownName, UserError
-from remit.journal.events import Answered, Call, Delegated, Event, Finished, Intended, Judged
+from remit.journal.events import Answered, Call, Delegated, Event, Finished, Intended, Judged, Slept
 from remit.journal.index import forgotten
 from remit.settings import Settings
 from remit.testing import ScriptedModel
@@ -206,6 +206,15 @@ async def test_a_timer_that_is_due_goes_on_with_its_call_in_another_process(
         while (state := await other.advance(run)).finished is None:  # noqa: ASYNC110 - it is a time that is waited for
             await asyncio.sleep(0.01)
     assert state.calls["1.1"].acted.result == "there"  # type: ignore[union-attr]
+
+
+async def test_the_verdict_on_a_look_that_is_to_come_later_is_written_before_the_wait(app: App) -> None:
+    run = await start(app, call("poll"))
+    state = await app.advance(run)
+    last = [event.body for event in await app.journal.read(run)][-2:]
+    assert [type(body) for body in last] == [Judged, Slept]
+    assert state.calls["1.1"].judged == last[0]
+    assert state.calls["1.1"].judged.rule == "allow * if true"
 
 
 async def test_children_stay_inside_what_is_left_of_the_parents_remit(app: App) -> None:

@@ -21,6 +21,7 @@ from remit.feed import Said
 from remit.journal.events import Answered, Event, Started
 from remit.models.model import Answer, Usage
 from remit.protocols.chat import server as chat
+from remit.protocols.speech import Speech
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents import world
@@ -288,5 +289,6 @@ def answered(text: str) -> Event:
     ],
 )
 def test_what_is_said_twice_is_sent_once(came: Any, end: str, sent: str) -> None:
-    speech = chat.Speech()
-    assert "".join(speech.of(one) for one in came) + (speech.end(end) if end else "") == sent
+    speech = Speech()
+    pieces = [*(speech.of(one) for one in came), *([speech.end(end)] if end else [])]
+    assert "".join(chat.joined(piece) for piece in pieces) == sent

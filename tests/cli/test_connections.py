@@ -20,7 +20,10 @@ def test_a_connection_is_added_tried_listed_and_forgotten() -> None:
         "http://127.0.0.1:1",
         False,
     )
-    assert "✗" in remit("connections", "list").stdout
+    assert (one["healthy"], one["used_at"], one["used_by"]) == (False, None, "")
+    listed = remit("connections", "list").stdout
+    assert "✗" in listed
+    assert "never" in listed
     tried = remit("connections", "try", "crm")
     assert tried.exit_code == 1
     assert remit("connections", "rm", "crm").exit_code == 0

@@ -25,6 +25,11 @@ async def text(browser: httpx.AsyncClient, path: str) -> str:
     return answer.text
 
 
+def unmarked(page: str) -> str:
+    """Without the marks of words that differ."""
+    return re.sub("</?mark>", "", page)
+
+
 def typed(page: str) -> dict[str, Any]:
     """What a browser would send of the form as it was shown."""
     form = page[page.index('<form id="builder"') : page.index("</form>", page.index('<form id="builder"'))]
@@ -86,10 +91,10 @@ async def test_a_newcomer_builds_and_publishes_an_agent_from_nothing(
         "+ Is told: Then pay.",
         "+ http_request: a person is asked first.",
         "+ files_read: done alone; it looks.",
-        "+ Spends at most $0.5,",
+        "+ Spends at most $0.50,",
         "+ Is done when the customer has an answer",
     ):
-        assert html.escape(sentence) in page, sentence
+        assert html.escape(sentence) in unmarked(page), sentence
     kept = await store_of.kept(app.store, "refund-desk")
     assert kept.draft is not None
     answer = await browser.post("/agents/refund-desk/publish", data={"base": str(kept.rev), "note": "first"})
@@ -246,8 +251,8 @@ async def test_of_two_builders_the_second_sees_what_the_first_did_and_loses_noth
     await saved(browser, page, description="first")
     answer = await bo.post("/agents/desk", data={**typed(theirs), "description": "second"})
     assert answer.status_code == 409
-    assert "- description: first" in answer.text
-    assert "+ description: second" in answer.text
+    assert "- description: first" in unmarked(answer.text)
+    assert "+ description: second" in unmarked(answer.text)
     assert (await store_of.kept(app.store, "desk")).text == "name: desk\ndescription: first\n"
     base = re.search(r'name="base" value="(\d+)"', answer.text)
     assert base is not None
@@ -270,7 +275,7 @@ async def test_versions_are_compared_and_gone_back_to(app: App, browser: httpx.A
     assert listed.index("said two") < listed.index("said one")
     old = await text(browser, "/agents/desk/versions/1")
     assert "Go back to version 1" in old
-    assert "- description: two" in old
+    assert "- description: two" in unmarked(old)
     kept = await store_of.kept(app.store, "desk")
     stale = await browser.post("/agents/desk/versions/1", data={"base": "1"})
     assert stale.status_code == 400

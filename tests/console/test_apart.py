@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,8 +25,11 @@ from remit.budgets import set_budget
 from remit.catalogue.kept import save_draft
 from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
+from remit.knowledge.kept import About, File, add_source, put
+from remit.knowledge.text import read
 from remit.models.keys import set_key
 from remit.remembered import list_remembered
+from remit.retention import set_rule
 from remit.rulebook import mark_of
 from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel
@@ -81,8 +85,11 @@ async def acme(app: App) -> Acme:
     await set_connection(
         here.store, CANARY, Linked(connection=Connection(http=f"https://{CANARY}.example")), "cleo"
     )
+    await add_source(here.store, CANARY, About(CANARY, CANARY), "cleo")
+    await put(here.store, CANARY, [File(f"{CANARY}.md", b"x", read("a.md", CANARY.encode()))], "cleo")
     await set_key(here.store, "mistral", CANARY, f"cleo of {CANARY}")
     await set_budget(here.store, CANARY, "month", Decimal(7), None, "cleo")
+    await set_rule(here.store, CANARY, timedelta(days=9), None, f"cleo of {CANARY}")
     provider = Provider("acme", CANARY, CANARY, f"https://{CANARY}.example", CANARY)
     await keep(here.store, "cleo", provider, CANARY, ask=answers)
     hook = await add_webhook(here.store, f"https://{CANARY}.example/hook", ["run.finished"], [], "cleo")
@@ -111,7 +118,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         )
         one = (
             one.replace("{call}", "1.1").replace("{completion}", f"chatcmpl-{run.hex}").replace("{seq}", "1")
-        )
+        ).replace("{response}", f"resp_{run.hex}")
         found.append(
             re.sub(
                 r"\{(name|agent|trigger|model|version)\}", lambda m: "1" if m[1] == "version" else CANARY, one

@@ -31,7 +31,7 @@ async def test_an_owner_sets_a_budget_which_holds_at_once_and_sees_what_is_spent
     run = await start(app, costs(call("look_up", order="W1")), costs(call("look_up", order="W2")))
     await app.advance(run)
     page = (await browser.get("/settings/budgets")).text
-    assert "$0.2500 a month" in page
+    assert "$0.25 a month" in page
     assert "80 %" in page
     assert "1 run waiting" in page
     (entry,) = await entries(app.store, what="budget")

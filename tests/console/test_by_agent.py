@@ -116,7 +116,11 @@ async def test_no_route_of_the_console_shows_or_changes_anything_of_another_agen
             if mine != nowhere and "{" in path:
                 assert told(theirs) == told(nothing), (method, path)
                 if right in OF_ROLE["operator"] and "/people/" not in path and "policy" not in path:
-                    refused = 403 if right == "agents:read" and "connections" in path else 404
+                    refused = (
+                        403
+                        if right == "agents:read" and path.split("/")[1] in ("connections", "knowledge")
+                        else 404
+                    )
                     assert theirs.status_code in (refused, 409), (method, path, theirs.text)
     assert await state_of(app) == before
 
@@ -180,7 +184,14 @@ async def test_who_is_there_for_one_agent_does_there_what_their_role_says(
     assert (
         await bo.post(f"/inbox/{both.own}/a1.1", data={"decision": "reject", "seen": "x"})
     ).status_code == 403
-    for path in ("/policy", "/connections", "/settings/models", "/settings/people", "/settings/audit"):
+    for path in (
+        "/policy",
+        "/connections",
+        "/knowledge",
+        "/settings/models",
+        "/settings/people",
+        "/settings/audit",
+    ):
         assert (await bo.get(path)).status_code == 403, path
     await set_agent_role(app.store, "ann", "bo", OWN, "operator")
     assert 'class="looks"' not in (await bo.get(f"/runs/{both.own}")).text

@@ -23,11 +23,10 @@ from remit.access.oidc import Issuers, NotTrusted, document_of
 from remit.access.people import add_member, disable, known
 from remit.access.providers import list_providers, passwords_off, provider_of, secret_of
 from remit.app import App, open_app
-from remit.connections.form import Field
 from remit.console.errand import COOKIE as ERRAND
 from remit.console.server import make_server
 from remit.console.session import COOKIE, Door
-from remit.errors import UserError
+from remit.errors import FieldError, UserError
 from remit.workspaces import add_workspace
 from tests.console.conftest import HERE, PORT, SignIn, client
 from tests.console.provider import CLIENT, SECRET, Claims, Provider, new_key, providing
@@ -321,7 +320,7 @@ async def test_everybody_of_a_domain_comes_as_what_the_owner_says_and_of_no_othe
     assert (await through(stranger)).status_code == 200
     made = await known(app.store, "cleo@shop.example")
     assert (made.role, made.shown, made.added_by) == ("viewer", "Cleo <b>", "oidc corp")
-    with pytest.raises(Field):
+    with pytest.raises(FieldError):
         await kept.keep(
             app.store, "ann", corp(provider, domains=("shop.example",), role="owner"), ask=nothing
         )
@@ -347,7 +346,7 @@ async def test_passwords_go_off_once_an_owner_has_come_by_it_and_come_back_with_
 ) -> None:
     await set_password(app.store, "ann", await known(app.store, bo), WORDS)
     off = corp(provider, required=True)
-    with pytest.raises(Field, match="No owner has signed in by it yet"):
+    with pytest.raises(FieldError, match="No owner has signed in by it yet"):
         await kept.keep(app.store, "ann", off, ask=nothing)
     await add_member(app.store, "ann", "olga@shop.example", "owner")
     provider.person = {"sub": "o1", "email": "olga@shop.example", "email_verified": True}

@@ -94,6 +94,20 @@ async def test_runs_are_found_by_agent_state_person_and_words(app: App, browser:
     assert '<option value="clerk">' in page
 
 
+async def test_a_run_that_was_only_simulated_says_so_where_it_is_listed_and_on_its_page(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    real = await begun(app, [call("charge", amount=5)], [finish()])
+    tried = await begun(app, [call("charge", amount=5)], [finish()], remit={"autonomy": "shadow"})
+    page = await text(browser, "/runs")
+    assert re.findall(r'href="/runs/([0-9a-f-]{36})">[^<]*</a> <span class="note">simulated', page) == [
+        str(tried)
+    ]
+    assert listed(await text(browser, "/runs?happened=simulated")) == [str(tried)]
+    assert "simulated: nothing was really sent or changed" in await text(browser, f"/runs/{tried}")
+    assert "simulated: nothing was really sent" not in await text(browser, f"/runs/{real}")
+
+
 async def test_runs_are_found_by_what_happened_in_them_the_tool_and_the_cost(
     app: App, browser: httpx.AsyncClient
 ) -> None:

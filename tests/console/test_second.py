@@ -251,7 +251,7 @@ async def test_an_owner_of_their_home_takes_it_off_and_no_other(
     person = (await known(app.store, bo)).id
     operator, owner = await browser_of("cleo", "operator"), await browser_of("ann")
     assert (await operator.post(f"/settings/people/{person}/factor")).status_code == 403
-    assert "Ask them for no code" in (await owner.get(f"/settings/people/{person}")).text
+    assert "Remove the second factor" in (await owner.get(f"/settings/people/{person}")).text
     await run(app, "update people set home = 'other' where id = %s", person)
     assert (await owner.post(f"/settings/people/{person}/factor")).status_code == 403
     with pytest.raises(Forbidden, match="at home in another workspace"):

@@ -79,7 +79,7 @@ async def test_a_role_is_changed_and_somebody_disabled_signed_out_and_let_in_aga
     again = await browser_of("bo")
     await browser.post(f"{path}/disable")
     assert (await again.get("/")).status_code == 303
-    assert "Let them come again" in (await browser.get(path)).text
+    assert "Enable<" in (await browser.get(path)).text
     await browser.post(f"{path}/enable")
     assert (await again.get("/")).status_code == 200
     await browser.post(f"{path}/sessions/all/end")

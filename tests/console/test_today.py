@@ -59,7 +59,7 @@ async def test_each_figure_that_is_drawn_stands_in_a_table(app: App, browser: ht
     assert costs[0] == ["Day", "shop", "clerk"]
     assert costs[-1][1:] == ["0.5000", "0.2500"]
     assert waits[-1][1:] == ["1.2"]
-    assert "<strong>$0.7500</strong> spent" in page
+    assert "<strong>$0.75</strong> spent" in page
     assert 'data-chart="by-agent"' in page
 
 

@@ -240,3 +240,46 @@ async def test_nothing_that_a_model_wrote_in_a_try_is_taken_for_markup(
     for one in pages:
         assert "<script>alert" not in one
         assert "\u202e" not in one
+
+
+async def test_a_try_has_the_files_that_are_added_and_those_that_came_with_the_past_run(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    page = await drafted(app, browser)
+    assert 'name="files"' in page
+    scripted(app, [finish()])
+    fields = {**typed(page), "goal": "sum it"}
+    files = [("files", (name, held, "text/csv")) for name, held in (("a.csv", b"1"), ("b.csv", b"2"))]
+    assert (await browser.post("/agents/desk/try", data=fields, files=files, headers=HX)).status_code == 200
+    past = await last(app)
+    runs = app.settings.data_dir / "runs"
+    assert {one.name: one.read_bytes() for one in (runs / str(past)).iterdir()} == {
+        "a.csv": b"1",
+        "b.csv": b"2",
+    }
+    (runs / str(past) / "made.csv").write_text("by the run")
+    (runs / str(past) / "b.csv").unlink()
+    (runs / str(past) / "b.csv").symlink_to("/etc/passwd")
+    fields = {**typed(page), "goal": "", "past": str(past)}
+    more = [("files", ("C.csv", b"3", "text/csv"))]
+    assert (await browser.post("/agents/desk/try", data=fields, files=more, headers=HX)).status_code == 200
+    new = await last(app)
+    assert new != past
+    assert {one.name: one.read_bytes() for one in (runs / str(new)).iterdir()} == {
+        "a.csv": b"1",
+        "C.csv": b"3",
+    }
+
+
+async def test_a_file_that_cannot_be_tried_on_is_said_beside_the_form(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    page = await drafted(app, browser)
+    files = [("files", ("../x<script>.csv", b"1", "text/csv"))]
+    answer = await browser.post(
+        "/agents/desk/try", data={**typed(page), "goal": "sum it"}, files=files, headers=HX
+    )
+    assert answer.status_code == 422
+    assert "is a path" in answer.text
+    assert "<script>" not in answer.text
+    assert await list_runs(app.store) == []

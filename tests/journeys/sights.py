@@ -28,9 +28,12 @@ from remit.connections.kept import Linked, set_connection
 from remit.gate.remembered import Bound
 from remit.journal.events import Person
 from remit.journal.search import descendants
+from remit.knowledge.kept import About, File, add_source, put
+from remit.knowledge.text import read
 from remit.models.keys import set_key
 from remit.models.model import Answer, ToolCall, Usage
 from remit.remembered import remember
+from remit.retention import set_rule
 from remit.rulebook import mark_of, text_of
 from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel
@@ -70,6 +73,7 @@ NOT_PAGES = {
     "/runs.csv": "a file",
     "/runs/newer": "a piece of a page",
     "/runs/{prefix}/export": "a file",
+    "/runs/{prefix}/file": "a file",
     "/settings/audit/export": "a file",
     "/runs/{run}/live": "a stream",
 }
@@ -104,6 +108,16 @@ def sent(button: str, **fields: str) -> Callable[[Page], Awaitable[None]]:
         await expect(page.locator("main")).to_be_visible()
 
     return send
+
+
+async def uploaded(page: Page) -> None:
+    """A file that can be read, and one that cannot."""
+    files = [("fees.md", b"# Fees\n\nNone."), (f"{LONG}.exe", b"x")]
+    await page.locator("input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
+    )
+    await page.get_by_role("button", name="Add them").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
 
 
 def ticked(deed: str) -> Callable[[Page], Awaitable[None]]:
@@ -163,7 +177,7 @@ SIGHTS = (
         "start a run, with a mistake",
         "/runs/new",
         "/runs/new?agent=desk",
-        sent("Start", **{"What should": " "}),
+        sent("Start", Goal=" "),
     ),
     Sight("several runs, cancel?", "", "/runs", ticked("Cancel")),
     Sight("run, done", "/runs/{prefix}", "/runs/{done}"),
@@ -201,6 +215,15 @@ SIGHTS = (
     Sight("agent, its versions", "/agents/{name}/versions", "/agents/desk/versions"),
     Sight("agent, a version", "/agents/{name}/versions/{version}", "/agents/desk/versions/1"),
     Sight("agent, its triggers", "/agents/{name}/triggers", "/agents/desk/triggers"),
+    Sight("knowledge", "/knowledge", "/knowledge"),
+    Sight("knowledge, none", "/knowledge", "/knowledge", empty=True),
+    Sight("knowledge, searched", "/knowledge", "/knowledge?q=worn+shoes"),
+    Sight("a source", "/knowledge/{name}", "/knowledge/handbook?q=refund"),
+    Sight("a source, with a file that is not taken", "/knowledge/{name}", "/knowledge/handbook", uploaded),
+    Sight("a source, changed", "/knowledge/{name}/change", "/knowledge/handbook/change"),
+    Sight("a new source", "/knowledge/new", "/knowledge/new"),
+    Sight("a document", "/knowledge/{name}/read", "/knowledge/handbook/read?document=returns.md"),
+    Sight("a source, to be removed", "/knowledge/{name}", "/knowledge/handbook", sent("Remove this source…")),
     Sight("connections", "/connections", "/connections"),
     Sight("connections, none", "/connections", "/connections", empty=True),
     Sight("a connection", "/connections/{name}", "/connections/crm"),
@@ -230,6 +253,14 @@ SIGHTS = (
         sent("Set it", **{"US dollars": "much"}),
     ),
     Sight("budgets, none", "/settings/budgets", "/settings/budgets", empty=True),
+    Sight("retention", "/settings/retention", "/settings/retention"),
+    Sight(
+        "retention, what a rule takes away",
+        "/settings/retention",
+        "/settings/retention",
+        sent("See what it takes away", **{"Archive after": "1", "Delete after": "2"}),
+    ),
+    Sight("retention, none", "/settings/retention", "/settings/retention", empty=True),
     Sight("webhooks", "/settings/webhooks", "/settings/webhooks"),
     Sight("webhooks, none", "/settings/webhooks", "/settings/webhooks", empty=True),
     Sight("a webhook, tried", "/settings/webhooks/{webhook}", "/settings/webhooks/{hook}"),
@@ -363,7 +394,14 @@ async def seed(app: App) -> dict[str, str]:
     )
     await set_secret(app.store, "CRM_KEY", "a key that nobody knows", "ann")
     await set_connection(app.store, "crm", crm, "ann")
+    about = About(f"Handbook {EVIL}", f"How we take returns. {LONG}", "workspace", "english", True)
+    await add_source(app.store, "handbook", about, f"ann {EVIL}")
+    await add_source(app.store, "empty", About("", confidentiality="secret"), "ann")
+    returns = f"# Returns\n\nWorn shoes are not taken back. A refund takes five days. {EVIL} {LONG}".encode()
+    for one in ("returns.md", f"{LONG[:150]}.md"):
+        await put(app.store, "handbook", [File(one, returns, read(one, returns))], "ann")
     await set_key(app.store, "mistral", "a-key-that-nobody-knows", f"ann {EVIL}")
+    await set_rule(app.store, "", timedelta(days=90), timedelta(days=366), f"ann {EVIL}")
     await set_budget(app.store, "", "month", Decimal(50), None, "ann")
     await set_budget(app.store, "desk", "day", Decimal("0.5"), 2_000_000, f"ann {EVIL}")
     hook, _ = await add_webhook(app.store, f"https://crm.example/{LONG}", ["run.finished"], ["desk"], "ann")

@@ -24,9 +24,9 @@ from remit.app import App
 from remit.catalogue import kept
 from remit.journal.search import Place
 from remit.protocols.agui.server import make_agui
-from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.host import TASKS
 from remit.protocols.mcp.server import make_mcp
+from remit.protocols.openai import make_openai
 from remit.workspaces import add_workspace
 from tests.protocols.conftest import SENDS, SPEC, VERSION, Live, Serve, scripted
 
@@ -397,7 +397,13 @@ async def test_agui_neither_begins_nor_goes_on_with_anything_of_anothers(scene: 
     assert await scene.state() == before
 
 
-async def test_the_chat_endpoint_neither_begins_nor_tells_anything_of_anothers(scene: Scene) -> None:
+async def test_what_openais_clients_ask_for_neither_begins_nor_tells_anything_of_anothers(
+    scene: Scene,
+) -> None:
+    def decided(at: Theirs, yes: bool) -> Json:
+        name = f"mcpr_{at.run.hex}_{at.key.replace(':', '_')}"
+        return {"type": "mcp_approval_response", "approval_request_id": name, "approve": yes}
+
     def asks(at: Theirs) -> dict[tuple[str, str], Json]:
         begin = {"model": at.agent, "messages": [{"role": "user", "content": "do"}]}
         return {
@@ -407,11 +413,36 @@ async def test_the_chat_endpoint_neither_begins_nor_tells_anything_of_anothers(s
             ("POST", "/chat/completions"): [
                 ("/chat/completions", begin | more) for more in ({}, {"stream": True})
             ],
+            ("POST", "/responses"): [
+                ("/responses", {"model": at.agent, "input": "do"}),
+                ("/responses", {"model": at.agent, "input": "do", "stream": True}),
+                (
+                    "/responses",
+                    {"model": "assistant", "input": "do", "previous_response_id": f"resp_{at.run.hex}"},
+                ),
+                ("/responses", {"model": "assistant", "input": [decided(at, True)]}),
+                (
+                    "/responses",
+                    {
+                        "model": "assistant",
+                        "input": [decided(at, False)],
+                        "previous_response_id": f"resp_{at.run.hex}",
+                    },
+                ),
+            ],
+            ("GET", "/responses/{response}"): [
+                (f"/responses/resp_{at.run.hex}", None),
+                (f"/responses/resp_{at.run.hex}_2?stream=true", None),
+            ],
+            ("POST", "/responses/{response}/cancel"): [(f"/responses/resp_{at.run.hex}/cancel", {})],
+            ("GET", "/responses/{response}/input_items"): [
+                (f"/responses/resp_{at.run.hex}/input_items", None)
+            ],
         }
 
     routes = {
         (method, one.path)
-        for one in iter_route_contexts(make_chat(scene.live.app).routes)
+        for one in iter_route_contexts(make_openai(scene.live.app).routes)
         for method in one.methods or ()
         if one.path != "/openapi.json"
     }

@@ -37,6 +37,9 @@ ROWS: dict[str, str] = {
     "secrets": "insert into secrets (workspace, name, sealed, by) values (%(w)s, 's' || %(n)s, 'x', 'ann')",
     "model_keys": "insert into model_keys (workspace, provider, sealed, by) values (%(w)s, 'p' || %(n)s, 'x', 'ann')",
     "budgets": "insert into budgets (workspace, agent, period, money, by) values (%(w)s, 'x' || %(n)s, 'day', 1, 'ann')",
+    "retention": "insert into retention (workspace, agent, by) values (%(w)s, 'x' || %(n)s, 'ann')",
+    "retained": "insert into retained (workspace, look, policy)"
+    " values (%(w)s, md5(%(w)s || %(n)s)::uuid, 'x')",
     "spending": "insert into spending (workspace, agent, day) values (%(w)s, 'x' || %(n)s, now())",
     "purses": "insert into purses (run, workspace, agent, money, tokens) values (%(run)s, %(w)s, 'x', 0, 0)",
     "tokens": "insert into tokens (workspace, name, token, who, scopes)"
@@ -46,6 +49,14 @@ ROWS: dict[str, str] = {
     "audit": "insert into audit (workspace, who, what, about) values (%(w)s, 'ann', 'x', 'y')",
     "rule_versions": "insert into rule_versions (workspace, text, note, who) values (%(w)s, '', '', 'ann')",
     "connections": "insert into connections (workspace, name, body, by) values (%(w)s, 'c' || %(n)s, '{}', 'ann')",
+    "knowledge_sources": "insert into knowledge_sources (id, workspace, name, title, by) overriding system value"
+    " values (1000 * ascii(%(w)s) + %(n)s, %(w)s, 's' || %(n)s, 's', 'ann')",
+    "knowledge_documents": "insert into knowledge_documents"
+    " (id, workspace, source, name, title, kind, sha256, size, characters, by) overriding system value"
+    " values (1000 * ascii(%(w)s) + %(n)s, %(w)s, 1000 * ascii(%(w)s) + 1, 'd' || %(n)s, 'd', 'x', 'x', 1, 1, 'ann')",
+    "knowledge_passages": "insert into knowledge_passages"
+    " (workspace, document, number, source, starts, heading, text, language)"
+    " values (%(w)s, 1000 * ascii(%(w)s) + 1, %(n)s, 1000 * ascii(%(w)s) + 1, 0, 'd', 'text of ' || %(w)s, 'english')",
     "agents": "insert into agents (workspace, name, created_by) values (%(w)s, 'x' || %(n)s, 'ann')",
     "agent_versions": "insert into agent_versions (workspace, agent, version, yaml, who)"
     " values (%(w)s, 'x1', %(n)s, '', 'ann')",

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remit.knowledge.page import text_of_page
 from remit.tools import ToolContext, addresses, http
 from remit.tools.call import Outcome, call
 from remit.tools.http import SIZE, http_get, http_request
-from remit.tools.page import text_of_page
 
 Contexts = Callable[..., ToolContext]
 Answer = Callable[[str, dict[str, str], bytes, asyncio.StreamWriter], Awaitable[None]]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from remit.access.audit import entries
 from remit.agents.spec import Agent
 from remit.app import App
 from remit.catalogue.find import find_named
+from remit.errors import UserError
 from remit.journal.events import Began
 from remit.journal.state import fold
 from remit.testing import ScriptedModel
@@ -110,4 +112,42 @@ async def test_another_workspaces_runs_are_not_heard(app: App) -> None:
     await publish(app, FOLLOW)
     await add_workspace(app.store, "ann", "acme", "Acme")
     await ended(app.within("acme"))
+    assert await heard(app) == []
+
+
+async def test_by_hand_it_is_told_of_the_last_run_that_ended_so_or_of_the_one_that_is_named(app: App) -> None:
+    await publish(app, FOLLOW | {"ended": ["cannot verify"]})
+    await kept.pause(app.store, "desk", "follow", "ann")
+    first, last = await ended(app, said="the first"), await ended(app, said="the last")
+    cancelled = await app.start(agent(), "help", model=ScriptedModel([finish()], by_turn=True))
+    await app.cancel(cancelled, "ann")
+    handed = Handed()
+    for run in (None, first):
+        made = await firing.fire(app.store, "desk", "follow", "bo", run=run)
+        assert (made.by, made.state) == ("bo", "due")
+        await look(app, handed)
+    told = [await started(app, run) for run in handed.runs]
+    assert [body.inputs["run"] for body in told] == [str(last), str(first)]
+    assert "the last" in told[0].quoted
+    assert [entry.who for entry in await entries(app.store, what="trigger.fired")] == ["bo", "bo"]
+    with pytest.raises(UserError, match=r"ended cancelled, and .* end cannot verify"):
+        await firing.fire(app.store, "desk", "follow", "bo", run=cancelled)
+
+
+async def test_by_hand_it_is_told_of_no_run_that_is_open_of_another_agent_or_not_there(app: App) -> None:
+    await publish(app, FOLLOW)
+    with pytest.raises(UserError, match="none of them has ended yet"):
+        await firing.fire(app.store, "desk", "follow", "bo")
+    going = await app.start(agent(), "help", model=ScriptedModel([finish()], by_turn=True))
+    other = await ended(app, agent(name="other"))
+    theirs = await ended(app.within("acme"))
+    said = {
+        going: "has not ended: it is running",
+        other: "a run of other",
+        theirs: "no run",
+        uuid4(): "no run",
+    }
+    for run, words in said.items():
+        with pytest.raises(UserError, match=words):
+            await firing.fire(app.store, "desk", "follow", "bo", run=run)
     assert await heard(app) == []

@@ -7,13 +7,17 @@ import re
 import httpx
 import pytest
 
+from remit.access.people import set_agent_role
 from remit.app import App
 from remit.console.session import Door
+from remit.testing import ScriptedModel
 from remit.triggered import look
 from remit.triggers import firing, kept
 from remit.triggers.refusals import note
+from tests.agents.test_loop import agent, finish
 from tests.console.conftest import SignIn, browser, browser_of, door, server, stranger  # noqa: F401
 from tests.triggers.conftest import publish
+from tests.triggers.test_after import FOLLOW
 from tests.triggers.test_hooks import BODY, ORDER
 from tests.triggers.test_schedules import MORNING, Handed
 
@@ -91,3 +95,60 @@ async def test_words_of_others_are_shown_and_never_obeyed_by_the_browser(
 async def test_an_agent_without_any_says_how_to_have_one(app: App, browser: httpx.AsyncClient) -> None:  # noqa: F811
     await publish(app)
     assert "Nothing begins it by itself" in (await browser.get(PAGE)).text
+
+
+async def test_one_that_follows_an_agent_is_fired_by_hand_for_a_run_that_has_ended(
+    app: App,
+    browser: httpx.AsyncClient,  # noqa: F811
+) -> None:
+    await publish(app, FOLLOW)
+    assert "No run of shop has ended yet" in (await browser.get(PAGE)).text
+    refused = await browser.post(f"{PAGE}/follow/fire")
+    assert refused.status_code == 422
+    assert "none of them has ended yet" in refused.text
+    evil = "<script>alert(1)</script>\u202e"
+    first, _ = [
+        await app.start(agent(), f"{evil} {n}", model=ScriptedModel([finish()], by_turn=True)) for n in "12"
+    ]
+    await app.advance(first)
+    page = (await browser.get(PAGE)).text
+    assert f'<option value="{first}">' in page
+    assert page.count("<option") == 1
+    assert "<script>alert" not in page
+    assert "\u202e" not in page
+    assert (await browser.post(f"{PAGE}/follow/fire", data={"run": str(first)})).status_code == 303
+    made = [one for one in await firing.list_firings(app.store, "desk", "follow") if one.by]
+    assert [one.said["run"] for one in made] == [str(first)]
+
+
+async def test_a_guest_sees_and_works_the_triggers_of_their_agents_and_no_others(
+    app: App,
+    browser_of: SignIn,  # noqa: F811
+) -> None:
+    await publish(app, MORNING, ORDER, FOLLOW)
+    await publish(app, MORNING, name="theirs")
+    await app.advance(
+        await app.start(agent(), "secret of shop", model=ScriptedModel([finish()], by_turn=True))
+    )
+    bo = await browser_of("bo", "guest")
+    await set_agent_role(app.store, "ann", "bo", "desk", "viewer")
+    page = await bo.get(PAGE)
+    assert page.status_code == 200
+    assert "At 09:00 every day" in page.text
+    assert "Fire" not in page.text
+    assert "Make its secret" not in page.text
+    assert (await bo.post(f"{PAGE}/morning/fire")).status_code == 403
+    assert (await bo.get("/agents/theirs/triggers")).status_code == 404
+    await set_agent_role(app.store, "ann", "bo", "desk", "operator")
+    page = await bo.get(PAGE)
+    assert "Fire now" in page.text
+    assert "Make its secret" not in page.text
+    assert "secret of shop" not in page.text  # whose runs are not theirs to see
+    assert (await bo.post(f"{PAGE}/follow/fire")).status_code == 422
+    assert (await bo.post(f"{PAGE}/morning/fire")).status_code == 303
+    assert [one.by for one in await firing.list_firings(app.store, "desk", "morning")] == ["bo"]
+    assert (await bo.post(f"{PAGE}/morning/pause")).status_code == 303
+    for deed in ("fire", "pause", "resume"):
+        assert (await bo.post(f"/agents/theirs/triggers/morning/{deed}")).status_code == 404
+    assert (await bo.post(f"{PAGE}/orders/secret")).status_code == 403
+    assert await firing.list_firings(app.store, "theirs", "morning") == []

@@ -17,8 +17,7 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from remit.access.providers import Provider, require_sealed
-from remit.connections.form import Field
-from remit.errors import Mend, RemitError
+from remit.errors import FieldError, Mend, RemitError
 from remit.tools.http import bare_client, once
 
 ALGORITHMS = (
@@ -68,7 +67,7 @@ async def document_of(issuers: Issuers, provider: Provider) -> dict[str, Any]:
             raise NotTrusted(f"{url} names no {name}")
         try:
             require_sealed(provider, address, name)
-        except Field as error:
+        except FieldError as error:
             raise NotTrusted(f"{name}: {error}") from error
     methods = found.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" not in methods:
@@ -241,7 +240,7 @@ async def _more(provider: Provider, url: str, access: str, claims: dict[str, Any
     """With what the provider says only when it is asked: of the same person, or nothing."""
     try:
         require_sealed(provider, url, "userinfo_endpoint")
-    except Field as error:
+    except FieldError as error:
         raise NotTrusted(str(error)) from error
     headers = {"authorization": f"Bearer {access}", "accept": "application/json"}
     found = await _json(provider, "GET", url, headers)

@@ -13,8 +13,7 @@ from psycopg.rows import class_row
 
 from remit.access.audit import record
 from remit.access.roles import ROLES
-from remit.connections.form import Field
-from remit.errors import UnknownName, UserError
+from remit.errors import FieldError, UnknownName, UserError
 from remit.settings import Settings
 from remit.store.guest import DEFAULT
 from remit.store.secrets import key_of, seal, unseal
@@ -145,10 +144,10 @@ async def keep(
     *,
     ask: Callable[[Provider], Awaitable[None]],
 ) -> None:
-    """Add or change one, after `ask` found that it answers. Without a secret it keeps the one that it has, but not where it goes elsewhere with it. Raises Field."""
+    """Add or change one, after `ask` found that it answers. Without a secret it keeps the one that it has, but not where it goes elsewhere with it. Raises FieldError."""
     checked(provider)
     if provider.name in RESERVED or not NAME.fullmatch(provider.name):
-        raise Field(
+        raise FieldError(
             "name", "A small letter, then small letters, digits and dashes; not new, second or server."
         )
     before = {one.name: one for one in await list_providers(store, provider.workspace)}.get(provider.name)
@@ -156,7 +155,7 @@ async def keep(
     if secret:
         sealed = seal(key_of(store.settings, make=True), _bound(provider), secret)
     elif before and sealed and _bound(before) != _bound(provider):
-        raise Field(
+        raise FieldError(
             "secret", "The secret belongs to the issuer and client that it was given for: give it again."
         )
     if provider.required and not (before and before.required):
@@ -213,29 +212,29 @@ async def remove_provider(store: Store, by: str, workspace: str, name: str) -> N
 
 
 def checked(provider: Provider) -> Provider:
-    """Raises Field for what cannot be one."""
+    """Raises FieldError for what cannot be one."""
     if not provider.title.strip() or len(provider.title) > 60 or not provider.title.isprintable():
-        raise Field("title", "What people call it, in at most 60 characters.")
+        raise FieldError("title", "What people call it, in at most 60 characters.")
     require_sealed(provider, provider.issuer, "issuer")
     parts = urlsplit(provider.issuer)
     if parts.query or parts.fragment or len(provider.issuer) > 500 or not provider.issuer.isprintable():
-        raise Field("issuer", "An address without ? and #, as the provider's own pages name it.")
+        raise FieldError("issuer", "An address without ? and #, as the provider's own pages name it.")
     if not provider.client.strip() or len(provider.client) > 500 or not provider.client.isprintable():
-        raise Field("client", "The id that the provider has given to this client.")
+        raise FieldError("client", "The id that the provider has given to this client.")
     for domain in provider.domains:
         if not DOMAIN.fullmatch(domain):
-            raise Field(
+            raise FieldError(
                 "domains", f"{domain[:100]!r} is no domain: write shop.example, without @ and without stars."
             )
     if provider.role is not None and provider.role not in MAY_GIVE:
-        raise Field("role", f"New people come as one of {', '.join(MAY_GIVE)}.")
+        raise FieldError("role", f"New people come as one of {', '.join(MAY_GIVE)}.")
     if bool(provider.domains) != bool(provider.role):
-        raise Field("domains", "Whom to let in and as what belong together: give both, or neither.")
+        raise FieldError("domains", "Whom to let in and as what belong together: give both, or neither.")
     return provider
 
 
 def require_sealed(provider: Provider, url: str, where: str) -> None:
-    """Raises Field for an address that would be asked in the clear: only what is on this very machine may be."""
+    """Raises FieldError for an address that would be asked in the clear: only what is on this very machine may be."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
@@ -247,7 +246,7 @@ def require_sealed(provider: Provider, url: str, where: str) -> None:
         or parts.username
         or not (parts.scheme == "https" or (parts.scheme == "http" and loopback and provider.inner_net))
     ):
-        raise Field(where, f"{url[:200]!r} is no address that begins with https:// and names a host.")
+        raise FieldError(where, f"{url[:200]!r} is no address that begins with https:// and names a host.")
 
 
 async def _require_tried(store: Store, provider: Provider) -> None:
@@ -261,7 +260,7 @@ async def _require_tried(store: Store, provider: Provider) -> None:
     values = {"workspace": provider.workspace, "issuer": provider.issuer}
     async with store.keeper.pool.connection() as connection:
         if await (await connection.execute(query, values)).fetchone() is None:
-            raise Field(
+            raise FieldError(
                 "required", "No owner has signed in by it yet: do that first, so that nobody is shut out."
             )
 

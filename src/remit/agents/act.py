@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from remit.agents.connected import called
 from remit.agents.delegate import NAME as DELEGATE
 from remit.agents.delegate import collect, delegate, passed_on
 from remit.agents.guardian import heard, look_over, watches
@@ -37,13 +39,18 @@ class Ready:
     judged: Judged | None = (
         None  # the verdict that is not in the journal yet: it is written with what follows
     )
-    default: str = ""  # in its place, for the commonest of calls: the rule by which looking is allowed
+    rule: str = ""  # in its place, where there is no more to say of a look: the one that allows it
+    late: Callable[[], Judged] | None = None  # makes the verdict after all, where no outcome comes yet
     args: Mapping[str, Json] | None = None  # as they were judged, where the tool need not check them again
     context: ToolContext | None = None  # as the gate's records were read with
 
     @property
     def verdicts(self) -> list[Judged]:
         return [self.judged] if self.judged else []
+
+    def verdicts_with(self, done: Acted | Slept) -> list[Judged]:
+        """What is written before what came of a look."""
+        return [self.late()] if self.late is not None and isinstance(done, Slept) else self.verdicts
 
 
 async def act(live: Live) -> None:
@@ -105,8 +112,10 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
         verdict, proposal, _ = await judge_call(live, call, tool, context)
     except Mend as error:
         return _mend(live, call, str(error), tool)
-    if verdict.rule == looks_allowed(tool.effect) and not verdict.evidence:
-        return [Ready(call, default=verdict.rule, args=proposal.args, context=context)]
+    default = looks_allowed(tool.effect)
+    if not verdict.evidence and (verdict.rule == default or _says_no_more(tool, verdict)):
+        late = partial(judged_of, call, tool, verdict, proposal) if verdict.rule != default else None
+        return [Ready(call, rule=verdict.rule, late=late, args=proposal.args, context=context)]
     told: list[Answered] = []
     if verdict.decision == "allow" and watches(live.spec, tool) and not heard(call, proposal):
         verdict, told = await look_over(live, tool, proposal, verdict)
@@ -121,6 +130,13 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
     else:
         return [Ready(call, judged, args=proposal.args, context=context)]
     return []
+
+
+def _says_no_more(tool: Tool, verdict: Verdict) -> bool:
+    """Whether all of a verdict is that a rule lets a look happen: the outcome says by which, and no other event is needed."""
+    if verdict.decision != "allow" or tool.effect not in ("read", "self") or tool.name == DELEGATE:
+        return False
+    return not (verdict.reasons or verdict.records or verdict.provenance)
 
 
 def _newly_asked(live: Live, call: CallState, verdict: Verdict) -> bool:
@@ -205,7 +221,7 @@ async def _carry_out(live: Live, ready: list[Ready]) -> None:
     else:
         found = await asyncio.gather(*(_look(live, one) for one in looks))
     for one, done in zip(looks, found, strict=True):
-        live.write(*one.verdicts, done)
+        live.write(*one.verdicts_with(done), done)
     for one in ready:
         if one in looks:
             continue
@@ -240,22 +256,20 @@ async def _look_now(live: Live, ready: Ready) -> Acted | Slept:
     call = ready.call
     tool = live.tools[call.call.tool]
     began = time.monotonic()
+    args = given(live.state, call)
     try:
-        outcome = await live.attempt(
-            call_tool(
-                tool,
-                ready.context or live.context(call.call.id),
-                given(live.state, call),
-                valid=ready.args,
-            )
-        )
+        context = ready.context or live.context(call.call.id)
+        outcome = await live.attempt(call_tool(tool, context, args, valid=ready.args))
+        called(live, tool, args, outcome)
     except asyncio.CancelledError:
         if not live.interrupted:
             raise
         outcome = Outcome("failed", "broken off: the run was cancelled", time.monotonic() - began)
     if outcome.later is not None:
         return Slept(until=outcome.later.until, why=outcome.later.why, call_id=call.call.id)
-    return acted(call, tool, outcome.status, outcome.result, outcome.seconds, rule=ready.default)
+    return acted(
+        call, tool, outcome.status, outcome.result, outcome.seconds, rule=ready.rule, labels=outcome.labels
+    )
 
 
 def _simulated(live: Live, call: CallState) -> Acted:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from remit.agents.spec import Agent, Connection
 from remit.errors import Mend, SpecError, ToolFault, UnknownName, UserError
+from remit.tools.call import Outcome
 from remit.tools.mcp.definition import Definition, changed
 from remit.tools.mcp.offer import name_of, offer, where_of
 from remit.tools.mcp.session import ServerError
 from remit.tools.registry import installed
-from remit.tools.tool import Tool
+from remit.tools.tool import Json, Tool
 
 if TYPE_CHECKING:
     from remit.agents.live import Live
 
 _log = logging.getLogger("remit.tools")
+SQL = frozenset({"sql_query", "sql_execute", "sql_schema"})
+HTTP = frozenset({"http_get", "http_request"})
+DENIED = re.compile(r"it refuses with (401|403|407)\b")
 
 
 def own_names(agent: Agent) -> list[str]:
@@ -68,6 +74,55 @@ def connected(agent: Agent) -> dict[str, Tool]:
                 )
             found[made.name] = made
     return found
+
+
+def called(live: Live, tool: Tool, args: Mapping[str, Json], outcome: Outcome) -> None:
+    """Say that one of the run's connections was called, where it was, and whether that went well."""
+    if live.used is None or not live.spec.connections:
+        return
+    for name, one in live.spec.connections.items():
+        if _is_of(live, name, one, tool, args):
+            works, went = _health(outcome)
+            live.used(name, works, went)
+
+
+def _is_of(live: Live, name: str, one: Connection, tool: Tool, args: Mapping[str, Json]) -> bool:
+    if tool.definition:
+        return tool.name.startswith(f"{name}_") and any(
+            name_of(name, pinned) == tool.name for pinned in one.pinned
+        )
+    if one.sql:
+        given = args.get("database") or one.sql  # left out where there is only one
+        return tool.name in SQL and given == one.sql
+    return (
+        tool.name in HTTP
+        and bool(one.http)
+        and not one.openapi
+        and _site(str(args.get("url"))) == _site(one.http)
+    )
+
+
+def _health(outcome: Outcome) -> tuple[bool | None, str]:
+    """Whether the system did what it is there for, and what went wrong. That arguments are wrong says nothing of it."""
+    if outcome.status == "mend":
+        refused = DENIED.match(str(outcome.result))
+        return (False, refused[0]) if refused else (None, "")
+    if outcome.status != "ok":
+        return False, str(outcome.result)
+    status = outcome.result.get("status") if isinstance(outcome.result, dict) else None
+    if isinstance(status, int) and (status in (401, 403, 407) or status >= 500):
+        return False, f"it refuses with {status}" if status < 500 else f"it answers {status}"
+    return True, ""
+
+
+def _site(url: str) -> tuple[str, str, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "", "", None
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").rstrip("."), port or {"http": 80, "https": 443}.get(scheme)
 
 
 def _offered(agent: Agent, connection: str, one: Connection, pinned: Definition) -> Tool:

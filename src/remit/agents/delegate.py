@@ -55,8 +55,8 @@ async def _never(context: ToolContext, args: object) -> Json:
 
 
 def narrow(parent: Agent, child: Agent, state: State, tools: Collection[Tool]) -> Agent:
-    """The child's spec inside what is left of the parent's remit: never more autonomy, money, tokens, steps, time or
-    destinations; what the parent asks about or denies stands before the child's own rules, and of the parent's `tools`
+    """The child's spec inside what is left of the parent's remit: never more autonomy, money, tokens, steps, time,
+    destinations or knowledge; what the parent asks about or denies stands before the child's own rules, and of the parent's `tools`
     the child may do no more than the parent is allowed."""
     mine, its, times = parent.remit, child.remit, 1 + state.extensions
     budget = Budget(
@@ -102,6 +102,7 @@ def narrow(parent: Agent, child: Agent, state: State, tools: Collection[Tool]) -
         "workspace": workspace,
         "model": model,
         "guardian": guardian,
+        "knowledge": tuple(name for name in child.knowledge if name in parent.knowledge),
     }
     return child.model_copy(update=same | _reading(parent, child))
 

@@ -38,7 +38,9 @@ async def conclude(live: Live, call: CallState | None, report: str = "") -> None
     elif given_up and not live.state.effects:
         refused = any(c.acted and c.acted.status in ("denied", "rejected") for c in live.state.calls.values())
         status: Status = "refused" if refused else "not met"
-        live.write(*_closed(call, "ended"), Finished(status=status, report=mark_claims(report, live.state)))
+        why = f"the agent gave up{', after something was refused to it' if refused else ''}"
+        finished = Finished(status=status, why=why, report=mark_claims(report, live.state))
+        live.write(*_closed(call, "ended"), finished)
     else:
         verdicts = await _check(live, report, output)
         live.write(*_follows(live, call, verdicts, report, output))

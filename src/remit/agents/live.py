@@ -25,6 +25,7 @@ from remit.journal.lease import Leases
 from remit.journal.limits import Turns
 from remit.journal.purse import Purse
 from remit.journal.state import State, apply
+from remit.knowledge.search import Shelf
 from remit.models.model import Model, ToolSpec
 from remit.rate import Limit
 from remit.store.guest import DEFAULT
@@ -54,6 +55,8 @@ class Live:
     resources: Mapping[str, Any]
     secrets: Secrets | None = None  # that the spec names; None: it names none
     sessions: Sessions | None = None  # with MCP servers
+    shelf: Shelf | None = None  # what it may look up
+    used: Callable[[str, bool | None, str], None] | None = None  # told of each connection that is called
     purse: Purse | None = None  # None: what it spends is not counted, as in a replay
     withdrawn: Mapping[str, str] = field(
         default_factory=dict
@@ -174,6 +177,7 @@ class Live:
             resources=self.resources,
             secrets=self.secrets,
             sessions=self.sessions,
+            shelf=self.shelf,
             connections=self.connections,
             goal=started.goal if started else "",
             woken=call.woken if call else False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
 
 from remit.gate.fields import NAMED, TRUSTED
 from remit.gate.held import UNSAID, Secrecy
@@ -21,13 +21,19 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
 
     What a model wrote vouches for nothing: not the task of a child, and not what the run's own notes and children give back.
     """
-    its = body.__class__
-    if its is not Acted and its is not Started:  # as most events
-        return
-    if isinstance(body, Started):
+    if body.__class__ is Acted:
+        if body.confidential or body.values or known.labelled:
+            _outcome(known, state, body)
+        else:
+            known.put_off(_outcome, state, body)
+    elif isinstance(body, Started):
         handed = Secrecy(values=body.values, had=body.confidential) if body.confidential else UNSAID
         known.learn(body.quoted, False, "what came with the goal", body.task, call=QUOTED, secrecy=handed)
-    elif isinstance(body, Acted) and (call := state.calls.get(body.call_id)):
+
+
+def _outcome(known: Known, state: State, body: Acted) -> None:
+    """What came of a call, which is the same whenever it is asked about: no call changes after its outcome."""
+    if call := state.calls.get(body.call_id):
         told = body.status == "ok"
         trusted = told and body.integrity in TRUSTED and body.effect != "self"
         member = told and body.integrity == NAMED and body.effect != "self"
@@ -37,8 +43,18 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
         result = body.result if told or body.confidential else None
         labelled = known.labelled or body.confidential or body.values
         secrecy = _secrecy(state, call, body) if labelled else UNSAID
-        named = partial(source, args, body)
-        known.learn(result, trusted, named, args, fields, body.call_id, member, secrecy)
+        known.learn(result, trusted, _Source(args, body), args, fields, body.call_id, member, secrecy)
+
+
+@dataclass(slots=True)
+class _Source:
+    """Who says a result, to be put into words where somebody asks."""
+
+    args: Mapping[str, Json]
+    body: Acted
+
+    def __call__(self) -> str:
+        return source(self.args, self.body)
 
 
 def _secrecy(state: State, call: CallState, body: Acted) -> Secrecy:
@@ -67,6 +83,8 @@ def said(state: State) -> str:
 
 def source(args: Mapping[str, Json], body: Acted) -> str:
     """In words, as `read_page https://shop.example`."""
+    if body.origin:
+        return body.origin
     name = body.source or body.tool
     asked = next((value for value in args.values() if isinstance(value, str) and not value.isspace()), "")
     if not asked:

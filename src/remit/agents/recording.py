@@ -326,7 +326,16 @@ class Draft(Journal):
             return body
         same = {
             name: getattr(recorded, name)
-            for name in ("status", "result", "integrity", "fields", "confidential", "values", "source")
+            for name in (
+                "status",
+                "result",
+                "integrity",
+                "fields",
+                "confidential",
+                "values",
+                "source",
+                "origin",
+            )
         }
         if (
             recorded.status == "simulated"

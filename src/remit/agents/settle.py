@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from remit.agents.connected import called
 from remit.agents.live import Live
 from remit.errors import StaleWriter
 from remit.gate.approval import endorsed_of, enough, terms_of
@@ -18,7 +19,7 @@ from remit.journal.refs import given
 from remit.journal.state import CallState, State
 from remit.tools.call import call as call_tool
 from remit.tools.result import is_kept
-from remit.tools.tool import Tool
+from remit.tools.tool import Labelled, Tool
 
 PAUSE = 0.1  # seconds before an effect whose answer was lost is looked into, doubled with each attempt
 # Of one effect, after which a person decides: what kills its worker each time must not kill them all
@@ -30,15 +31,15 @@ async def run(live: Live, call: CallState, key: str, again: bool = False) -> Act
     found out when the run is wound up."""
     tool = live.tools[call.call.tool]
     tool = undo_of(tool, call) if call.undoes is not None else tool
+    args = given(live.state, call)
     try:
-        outcome = await live.attempt(
-            call_tool(tool, live.context(call.call.id, key), given(live.state, call), again=again)
-        )
+        outcome = await live.attempt(call_tool(tool, live.context(call.call.id, key), args, again=again))
     except asyncio.CancelledError:
         if not live.interrupted:
             raise
         raise StaleWriter(f"run {live.run} was cancelled while {tool.name} was under way") from None
-    return acted(call, tool, outcome.status, outcome.result, outcome.seconds)
+    called(live, tool, args, outcome)
+    return acted(call, tool, outcome.status, outcome.result, outcome.seconds, labels=outcome.labels)
 
 
 def acted(
@@ -49,7 +50,12 @@ def acted(
     seconds: float = 0.0,
     source: str = "",
     rule: str = "",
+    labels: Labelled | None = None,
 ) -> Acted:
+    if labels is not None:
+        tool = replace(
+            tool, integrity=labels.integrity, fields=labels.fields, confidentiality=labels.confidentiality
+        )
     return Acted(
         call_id=call.call.id,
         tool=tool.name,
@@ -58,9 +64,10 @@ def acted(
         result=result,
         integrity=tool.integrity,
         # Declared for the result that the tool returns: not for what is undone, or too long to be kept as it was.
-        fields=tool.fields if status == "ok" and call.undoes is None and not is_kept(result) else {},
+        fields=dict(tool.fields) if status == "ok" and call.undoes is None and not is_kept(result) else {},
         confidential=_confidential(call, tool, status, result),
         source=source or tool.name,
+        origin=labels.source if labels else "",
         definition=tool.definition,
         seconds=round(seconds, 3),
         rule=rule,

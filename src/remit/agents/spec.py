@@ -12,10 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from remit.agents.forms import Written
-from remit.agents.triggers import Triggers
-from remit.errors import UserError
+from remit.agents.triggers import Rate, Triggers
 from remit.gate.standing import GROUP
-from remit.rate import parse_rate
 from remit.tools.mcp.definition import Declaration, Definition, Server
 
 Json = Any
@@ -128,6 +126,18 @@ def _narrowing(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return rules
 
 
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise ValueError(f"{name!r} is named twice")
+    return names
+
+
+Sources = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...],
+    BeforeValidator(_names),
+    AfterValidator(_once),
+]
 Narrowing = Annotated[tuple[Rule, ...], AfterValidator(_narrowing)]
 
 
@@ -240,28 +250,18 @@ class Connection(Part):
         return self
 
 
-def _rate(text: object) -> str:
-    try:
-        parse_rate(str(text))
-    except UserError as error:
-        raise ValueError(str(error)) from None
-    return str(text)
-
-
 class ToolLimit(Part):
     """Of an agent's calls of a tool, over all its runs and all workers: at the same time, and in a time."""
 
     concurrent: int | None = Field(None, ge=1)
-    rate: Annotated[str, BeforeValidator(_rate)] | None = None  # `60/m`
+    rate: Rate | None = None  # `60/m`
 
 
 class Limits(Part):
     """Of all runs of the agent together, over all workers. None: no limit."""
 
     runs: int | None = Field(None, ge=1)  # advanced at the same time; others wait in line
-    starts: Annotated[str, BeforeValidator(_rate)] | None = (
-        None  # begun in a time, as `100/h`; others wait in line
-    )
+    starts: Rate | None = None  # begun in a time, as `100/h`; others wait in line
     queue: int | None = Field(None, ge=1)  # open at the same time, waiting ones too; one more is refused
     tools: dict[str, ToolLimit] = {}
 
@@ -293,6 +293,7 @@ class Agent(Part):
     instructions: str = ""
     model: str | tuple[str, ...] = "auto"  # `provider:model`, a fallback chain, or auto
     tools: tuple[str, ...] = ()  # names, or `family.*`
+    knowledge: Sources = ()  # sources of the workspace that it may look things up in, by name
     remit: RemitSpec = RemitSpec()
     rules: tuple[Rule, ...] = ()
     inherited: tuple[Inherited, ...] = ()  # of whoever delegated: its asks and denies, before the own rules

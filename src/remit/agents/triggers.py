@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import jsonschema
@@ -31,28 +31,22 @@ OF = {  # what only one kind says
 }
 
 
-def _cron(text: str) -> str:
-    try:
-        parse_cron(text)
-    except UserError as error:
-        raise ValueError(str(error)) from None
-    return text
+def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
+    """A text that `parse` takes, left as it is written."""
+
+    def check(text: object) -> str:
+        try:
+            parse(str(text))
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return str(text)
+
+    return BeforeValidator(check)
 
 
-def _zone(text: str) -> str:
-    try:
-        parse_zone(text)
-    except UserError as error:
-        raise ValueError(str(error)) from None
-    return text
-
-
-def _rate(text: object) -> str:
-    try:
-        parse_rate(str(text))
-    except UserError as error:
-        raise ValueError(str(error)) from None
-    return str(text)
+Cron = Annotated[str, _read_by(parse_cron)]  # `0 9 * * mon-fri`
+Zone = Annotated[str, _read_by(parse_zone)]  # `Europe/Berlin`
+Rate = Annotated[str, _read_by(parse_rate)]  # `60/m`
 
 
 def _schema(schema: dict[str, Json] | None) -> dict[str, Json] | None:
@@ -93,8 +87,8 @@ class Trigger(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
-    schedule: Annotated[str, AfterValidator(_cron)] | None = Field(None, max_length=200)
-    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    schedule: Cron | None = Field(None, max_length=200)
+    zone: Zone = "UTC"
     missed: Literal["skip", "once"] = "once"  # what becomes of times at which no worker ran
     webhook: Literal["standard", "hmac", "token"] | None = None  # how its sender shows who it is
     schema_: Annotated[dict[str, Json] | None, AfterValidator(_schema)] = Field(None, alias="schema")
@@ -102,7 +96,7 @@ class Trigger(BaseModel):
     facts: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,40}$")], Path] = {}
     person: Path | None = None  # the field of the body that holds the e-mail of whom the run acts for
     verified: bool = False  # whether the sender has made sure that it is that person
-    rate: Annotated[str, BeforeValidator(_rate)] = "60/m"  # deliveries; more are refused
+    rate: Rate = "60/m"  # deliveries; more are refused
     after: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
     ended: Ends = ()  # how; empty: however
     goal: str = Field(min_length=1, max_length=20_000)

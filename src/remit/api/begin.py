@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64decode
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,8 +18,9 @@ from remit.agents.load import literals, with_team
 from remit.agents.spec import Agent, Rule
 from remit.api.guard import Caller, require
 from remit.api.problems import FieldError, Refused, at, pointer
-from remit.api.schemas import Begin
+from remit.api.schemas import Attached, Begin
 from remit.app import App
+from remit.brought import Batch, Limits, Unkept, arriving
 from remit.catalogue.find import Found, find_named, finder, texts_of
 from remit.catalogue.work import beyond_a_browser
 from remit.dispatch import open_dispatch
@@ -23,13 +28,17 @@ from remit.errors import RemitError, StaleWriter, UserError
 from remit.journal.events import Person
 from remit.store.store import Store
 
+OVER_HTTP = Limits(20, 10_000_000, 10_000_000)  # as schemas.Begin says it
 KEPT = timedelta(days=1)  # an idempotency key
 RULES: TypeAdapter[tuple[Rule, ...]] = TypeAdapter(tuple[Rule, ...])
 
 
-async def begin(app: App, caller: Caller, wanted: Begin, key: str | None) -> tuple[UUID, bool]:
-    """The run that was wanted, and whether it is new. Workers advance it. Raises Refused."""
-    run, new = await begun(app, caller, wanted, key)
+async def begin(
+    app: App, caller: Caller, wanted: Begin, key: str | None, files: Batch | None = None
+) -> tuple[UUID, bool]:
+    """The run that was wanted, and whether it is new. Workers advance it. `files`: in place of those in `wanted`. Raises
+    Refused."""
+    run, new = await begun(app, caller, wanted, key, files)
     await hand_to_workers(app, run, wanted.priority)
     return run, new
 
@@ -39,12 +48,17 @@ async def hand_to_workers(app: App, run: UUID, priority: int = 0) -> None:
         await dispatch.enqueue(run, priority=priority)
 
 
-async def begun(app: App, caller: Caller, wanted: Begin, key: str | None) -> tuple[UUID, bool]:
+async def begun(
+    app: App, caller: Caller, wanted: Begin, key: str | None, files: Batch | None = None
+) -> tuple[UUID, bool]:
     """As `begin`, and nobody is told of it yet: whoever wants to hear it from its beginning can listen first."""
+    if wanted.files and files is None:
+        async with _arriving(app, wanted.files) as batch:
+            return await begun(app, caller, wanted, key, batch)
     agent, version = await agent_for(app, caller, wanted)
     run, new = uuid4(), True
     if key is not None:
-        run = await _chosen(app.store, caller, key, wanted, run)
+        run = await _chosen(app.store, caller, key, _mark(wanted, files), run)
     try:
         await app.start(
             agent,
@@ -54,6 +68,7 @@ async def begun(app: App, caller: Caller, wanted: Begin, key: str | None) -> tup
             quoted=wanted.quoted,
             run=run,
             version=version,
+            files=files,
         )
     except StaleWriter:  # the key began it before, or another request with that key just now
         new = False
@@ -139,10 +154,32 @@ def _unusable(what: str, where: tuple[str, ...], error: ValidationError) -> Refu
     return Refused(422, f"{what} cannot be used: {wrong[0].pointer}: {wrong[0].detail}", wrong)
 
 
-async def _chosen(store: Store, caller: Caller, key: str, wanted: Begin, run: UUID) -> UUID:
+@asynccontextmanager
+async def _arriving(app: App, files: Sequence[Attached]) -> AsyncIterator[Batch | None]:
+    """Raises Refused."""
+    sent: list[tuple[str, BinaryIO]] = []
+    for place, one in enumerate(files):
+        try:
+            sent.append((one.name, BytesIO(b64decode(one.content, validate=True))))
+        except ValueError as error:
+            raise at(f"/files/{place}/content", f"is no base64: {error}") from error
+    try:
+        async with arriving(app.settings.data_dir, app.root.store, sent, OVER_HTTP) as batch:
+            yield batch
+    except Unkept as error:
+        raise at("/files", str(error)) from error
+
+
+def _mark(wanted: Begin, files: Batch | None) -> bytes:
+    """By which two requests are known to want the same."""
+    said = to_json(wanted.model_dump(exclude={"files"}))
+    came = b"" if files is None else to_json([one.model_dump() for one in files.files])
+    return hashlib.sha256(said + came).digest()
+
+
+async def _chosen(store: Store, caller: Caller, key: str, request: bytes, run: UUID) -> UUID:
     """The run of that key: the one that it began before or is beginning now, or `run` from now on. Raises Refused where it was
     used for something else."""
-    request = hashlib.sha256(to_json(wanted.model_dump())).digest()
     put = """
         insert into begun as old (caller, key, request, run, expires_at)
         values (%(caller)s, %(key)s, %(request)s, %(run)s, clock_timestamp() + %(kept)s)

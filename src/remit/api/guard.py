@@ -19,6 +19,7 @@ from remit.store.store import Store
 
 OPEN = ("/openapi.json",)  # the same everywhere, and what a client reads first
 LARGEST = 2_000_000  # bytes of a body
+WITH_FILES = 16_000_000  # of one that begins a run: 10 MB in base64, and all else
 LOOKS = ("GET", "HEAD", "OPTIONS")
 # A session is a person at a browser; that somebody else is whom a run acts for is nothing that they can prove
 NOT_OF_A_SESSION = frozenset({"persons:assert"})
@@ -62,7 +63,8 @@ class Guarded:
             except OperationalError:
                 await unreachable(request)(scope, receive, send)
                 return
-        await self.app(scope, bounded(receive), send)
+        files = (request.method, path) == ("POST", "/runs") and "runs:write" in request.state.caller.scopes
+        await self.app(scope, bounded(receive, WITH_FILES if files else LARGEST), send)
 
     async def caller(self, request: Request) -> Caller:
         """Raises Refused. A token that does not hold is refused though there is a session: a caller means what it sends."""
@@ -99,7 +101,7 @@ async def by_token(store: Store, given: str) -> Caller:
     return Caller(token.who, frozenset(token.holds), f"token:{token.id}", token.workspace, token.of)
 
 
-def bounded(receive: Receive) -> Receive:
+def bounded(receive: Receive, most: int = LARGEST) -> Receive:
     """A body that ends at the limit, whatever it says of its length."""
     read = 0
 
@@ -107,7 +109,7 @@ def bounded(receive: Receive) -> Receive:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        if read > LARGEST:
+        if read > most:
             raise HTTPException(413)
         return message
 
@@ -139,6 +141,7 @@ Approves = Annotated[Caller, may("approvals:write")]
 Looks = Annotated[Caller, may("agents:read")]
 Connects = Annotated[Caller, may("connections:write")]
 Surveys = Annotated[Caller, may("settings:read")]
+Keeps = Annotated[Caller, may("knowledge:write")]
 Settles = Annotated[Caller, may("settings:write")]
 Builds = Annotated[Caller, may("agents:write")]
 

@@ -13,9 +13,9 @@ from remit.api.guard import Reads, Served, documented
 from remit.api.problems import Refused
 from remit.api.runs import events_of
 from remit.api.schemas import Status
-from remit.errors import UnknownName
+from remit.errors import UserError
 from remit.journal.compare import Row, Totals, compare
-from remit.why import why
+from remit.whence import why_of
 
 router = APIRouter(tags=["events"])
 
@@ -108,8 +108,9 @@ class ComparisonOut(BaseModel):
 async def why_call(app: Served, caller: Reads, run: UUID, call: str) -> WhyOut:
     """The answer that wanted it, the verdict and its rule, who approved it, and where each of its values stood before."""
     try:
-        found = why(await events_of(app, run), call)
-    except UnknownName as error:
+        await app.find(str(run))
+        found = await why_of(app.store, run, call)
+    except UserError as error:
         raise Refused(404, str(error)) from error
     judged = found.call.judged
     return WhyOut(
@@ -118,8 +119,8 @@ async def why_call(app: Served, caller: Reads, run: UUID, call: str) -> WhyOut:
         tool=found.call.call.tool,
         outcome=found.outcome,
         answer=found.call.seq,
-        verdict=judged.decision if judged else "",
-        rule=judged.rule if judged else "",
+        verdict=found.verdict,
+        rule=found.rule,
         reasons=judged.reasons if judged else [],
         approved_by=found.call.approved_by,
         values=[

@@ -63,6 +63,20 @@ class Whom(Sent):
     name: Name = Field("", description="Their name.", examples=["Ann Lee"])
 
 
+class Attached(Sent):
+    """A file that comes with a run."""
+
+    name: Text = Field(
+        min_length=1, max_length=255, description="A name alone, without a path.", examples=["sales.csv"]
+    )
+    content: str = Field(
+        max_length=14_000_000,
+        description="What it holds, in base64 (RFC 4648, with padding).",
+        examples=["bW9udGgsYW1vdW50Cg=="],
+        json_schema_extra={"contentEncoding": "base64"},
+    )
+
+
 class Begin(Sent):
     """A run to begin."""
 
@@ -87,6 +101,12 @@ class Begin(Sent):
         "",
         max_length=200_000,
         description="Third parties' words: shown to the agent as data, trusted for nothing.",
+    )
+    files: list[Attached] = Field(
+        [],
+        max_length=20,
+        description="Put into the run's folder before it begins, up to 10 MB together. What they hold, and how they are called, is "
+        "trusted for nothing.",
     )
     person: Whom | None = Field(
         None,

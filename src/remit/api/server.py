@@ -12,7 +12,19 @@ from starlette.exceptions import HTTPException
 
 import remit
 from remit.access.roles import RIGHTS
-from remit.api import agents, asks, budgets, catalog, events, looking, runs, triggers, webhooks
+from remit.api import (
+    agents,
+    asks,
+    budgets,
+    catalog,
+    events,
+    knowledge,
+    looking,
+    retention,
+    runs,
+    triggers,
+    webhooks,
+)
 from remit.api.guard import Guarded
 from remit.api.problems import (
     MEDIA,
@@ -41,6 +53,8 @@ TAGS = {
     "triggers": "What begins runs of published agents without a person at a keyboard: times, deliveries, runs that have ended.",
     "webhooks": "Who is told over HTTP of what happens in runs.",
     "budgets": "What the workspace and its agents may spend on models.",
+    "retention": "How long ended runs are kept.",
+    "knowledge": "What agents may look up: sources of documents.",
     "catalog": "What there is to work with: tools, models.",
 }
 ABOUT = f"""Runs of agents within their remit.
@@ -53,7 +67,19 @@ a decimal in a string. Fields may be added to answers; what a body does not know
 def make_api(app: App) -> FastAPI:
     """The API over one App, to be mounted at /api/v1."""
     api = guarded(app, "Remit", "1")
-    for part in (runs, events, looking, asks, agents, triggers, catalog, webhooks, budgets):
+    for part in (
+        runs,
+        events,
+        looking,
+        asks,
+        agents,
+        triggers,
+        catalog,
+        webhooks,
+        budgets,
+        retention,
+        knowledge,
+    ):
         api.include_router(part.router)
     document: dict[str, Any] = {}
 

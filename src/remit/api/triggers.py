@@ -18,7 +18,6 @@ from remit.triggers import firing, kept
 from remit.triggers.firing import Firing
 from remit.triggers.kept import Standing
 from remit.triggers.refusals import list_refusals
-from remit.triggers.words import ahead, begins
 
 router = APIRouter(prefix="/triggers", tags=["triggers"])
 
@@ -85,6 +84,9 @@ class Fire(Sent):
     """Have it begin now."""
 
     body: Any = Field(None, description="For a webhook: what is delivered to it, as it were.")
+    run: UUID | None = Field(
+        None, description="For one that follows an agent: which of its ended runs; left out: the last one."
+    )
 
 
 class TriggerSecret(BaseModel):
@@ -128,12 +130,13 @@ async def resume_trigger(app: Served, caller: Writes, agent: str, name: str) -> 
     "/{agent}/{name}/fire", status_code=202, summary="Fire a trigger now", **documented("runs:write", 404)
 )
 async def fire_trigger(app: Served, caller: Writes, agent: str, name: str, wanted: Fire) -> FiringOut:
-    """As if its time had come, or `body` had been delivered; also while it is paused. A worker begins the run."""
+    """As if its time had come, `body` had been delivered, or `run` had just ended; also while it is paused. A worker begins the
+    run."""
     try:
-        return _firing(await firing.fire(app.store, agent, name, caller.who, wanted.body))
+        return _firing(await firing.fire(app.store, agent, name, caller.who, wanted.body, wanted.run))
     except UserError as error:
-        await kept.get_trigger(app.store, agent, name)
-        raise at("/body", str(error)) from error
+        known = await kept.get_trigger(app.store, agent, name)
+        raise at("/run" if known.kind == "after" else "/body", str(error)) from error
 
 
 @router.post("/{agent}/{name}/secret", summary="Make a secret", **documented("connections:write", 404))
@@ -172,25 +175,8 @@ async def _told(app: Any, known: Standing) -> TriggerOut:
 
 
 def _out(known: Standing, last: Firing | None) -> TriggerOut:
-    own = {
-        "begins": begins(known.trigger),
-        "next": [] if known.paused_at else ahead(known.trigger, datetime.now(UTC)),
-    }
-    names = (
-        "agent",
-        "name",
-        "kind",
-        "version",
-        "state",
-        "spec",
-        "paused_at",
-        "paused_by",
-        "path",
-        "secret_at",
-    )
-    return TriggerOut.model_validate(
-        {**{name: getattr(known, name) for name in names}, **own, "last": _firing(last) if last else None}
-    )
+    told = known.told(datetime.now(UTC))
+    return TriggerOut.model_validate(told | {"last": _firing(last) if last else None})
 
 
 def _firing(one: Firing) -> FiringOut:

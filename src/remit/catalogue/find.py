@@ -14,11 +14,13 @@ from typing import Literal
 from remit import library
 from remit.agents.load import parse_agent
 from remit.agents.spec import Agent
+from remit.agents.yaml import line_of, read_file
 from remit.catalogue.kept import Kept, find_kept, list_kept
 from remit.catalogue.text import team_of
 from remit.errors import SpecError, UnknownName, UserError
 from remit.journal.search import agents_known
-from remit.outfit import find_agent
+from remit.knowledge.search import unknown_sources
+from remit.outfit import find_agent, sources_of
 from remit.store.store import Store
 
 Texts = tuple[tuple[str, str], ...]
@@ -36,8 +38,18 @@ class Found:
 async def find_any(store: Store, name: str) -> Found:
     """By file, or by name as `find_named` has it. Raises UnknownName, SpecError."""
     if is_file(name):
-        return Found(find_agent(name), "file")
+        agent = find_agent(name)
+        await _require_sources(store.whole, agent, Path(name))
+        return Found(agent, "file")
     return await find_named(store, name)
+
+
+async def _require_sources(store: Store, agent: Agent, file: Path) -> None:
+    """Raises SpecError, with the line, for a source that the workspace does not have."""
+    for name, error in (await unknown_sources(store, sources_of(agent))).items():
+        own = name in agent.knowledge
+        where = ("knowledge", agent.knowledge.index(name)) if own else ("team",)
+        raise SpecError(f"{where[0]}: {error}", str(file), line_of(read_file(file), where)) from error
 
 
 def is_file(name: str) -> bool:

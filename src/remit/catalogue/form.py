@@ -71,6 +71,7 @@ def shown(data: Mapping[str, Json], offer: Offer) -> dict[str, list[str]]:
     entries = strings(data.get("tools"))
     found["tools"] = list(dict.fromkeys(name for entry in entries for name in offer.stands_for(entry)))
     found["entries"] = [entry for entry in entries if not offer.stands_for(entry)]
+    found["knowledge"] = strings(data.get("knowledge"))
     found["team"] = [member_name(one) for one in listed(data.get("team"))]
     found["systems"] = [name for name, one in offer.systems.items() if _uses(data, one.use)]
     found["output"] = [json.dumps(data["output"], indent=2) if data.get("output") is not None else ""]
@@ -170,6 +171,6 @@ def field_of(where: Loc, data: Mapping[str, Json]) -> str:
             return f"check:{place}"
         case ("triggers", int(place), *_):
             return f"trigger:{place}"
-        case ("words" | "tools" | "team" | "output" | "guardian" | "airlock" as one, *_):
+        case ("words" | "tools" | "knowledge" | "team" | "output" | "guardian" | "airlock" as one, *_):
             return {"airlock": "reading"}.get(one, one)
     return ""

@@ -138,7 +138,10 @@ def _spoken_of(tool: str, special: Sequence[Mapping[str, Json]]) -> bool:
 
 def _bounds(agent: Agent) -> Iterator[str]:
     budget = agent.remit.budget
-    money = f"${budget.money}" if budget.money is not None else "any amount of money"
+    money = "any amount of money"
+    if budget.money is not None:
+        cents = budget.money == round(budget.money, 2)
+        money = f"${budget.money:,.2f}" if cents else f"${budget.money}"
     tokens = f"{budget.tokens:,} tokens" if budget.tokens is not None else "any number of tokens"
     yield f"Spends at most {money}, {tokens}, {budget.steps} steps and {span(budget.wall)} of work a run."
     if agent.remit.deadline:

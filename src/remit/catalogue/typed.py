@@ -63,6 +63,10 @@ def apply(data: dict[str, Json], sent: Sent, offer: Offer) -> list[Wrong]:
     if "systems" in has:
         ticked = sent.get("systems", ())
         _connect(data, [one.use for name, one in offer.systems.items() if name in ticked], offer.systems)
+    if "knowledge" in has and set(sent.get("knowledge", ())) != set(before["knowledge"]):
+        wanted = dict.fromkeys(sent.get("knowledge", ()))
+        kept = [name for name in before["knowledge"] if name in wanted]
+        _put(data, ("knowledge",), [*kept, *(name for name in wanted if name not in kept)] or ...)
     if "team" in has:
         _team(data, sent, before)
     wrong = _choices(data, sent, before, offer)

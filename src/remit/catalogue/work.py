@@ -21,7 +21,8 @@ from remit.catalogue.offered import Wrong, beyond
 from remit.catalogue.text import document, team_of, written
 from remit.connections.kept import known_connections, with_connections
 from remit.errors import SpecError, UserError
-from remit.outfit import find_agent, require_groups
+from remit.knowledge.search import unknown_sources
+from remit.outfit import find_agent, require_groups, sources_of
 from remit.tools.registry import installed
 
 Json = Any
@@ -57,11 +58,19 @@ async def judged(
     known = await known_connections(app.store)
     agent, wrong = examine(text, name, find, within, lambda made: with_connections(made, known))
     if agent is not None and not wrong:
+        unknown = await unknown_sources(app.store.whole, sources_of(agent))
+        wrong = [Wrong(_in(agent, one), str(error)) for one, error in unknown.items()]
+    if agent is not None and not wrong:
         try:
             require_groups(agent, (await app.rules()).groups)
         except UserError as error:
             wrong = [Wrong(("rules",), str(error).removeprefix(f"agent {name}: "))]
     return agent, wrong
+
+
+def _in(agent: Agent, source: str) -> tuple[str | int, ...]:
+    """Where an agent names a source: itself, or somebody in its team."""
+    return ("knowledge", agent.knowledge.index(source)) if source in agent.knowledge else ("team",)
 
 
 def _anything(agent: Agent) -> Iterable[Wrong]:

@@ -100,6 +100,17 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: cannot be read: {error}") from error
 
 
+def hidden(what: str, longest: int, twice: bool = True) -> str:
+    """What nobody should see: typed unseen (`twice`: and once more), or piped in. It is never an argument, which would stand in
+    the shell's history. Of what is piped in only so much is read that whoever checks it sees it to be too long."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"The {what}", hide_input=True, confirmation_prompt=twice))
+    value = sys.stdin.read(longest + 3).removesuffix("\n").removesuffix("\r")
+    if not value.strip():
+        raise UserError(f"nothing came in: pipe the {what} into the command")
+    return value
+
+
 def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False, indent=2) + "\n")
 

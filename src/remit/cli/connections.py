@@ -133,16 +133,21 @@ async def _list(as_json: bool) -> None:
     if not found:
         console.print("There are no connections; `remit connections add` describes one.")
         return
-    table = listing("name", "what", "where", "tried", whole=("name",))
+    table = listing("name", "what", "where", "works", "last used", whole=("name",))
     for one in found:
-        tried = "never" if one.works is None else f"{'✓' if one.works else '✗'} {shown(one.tried)}"
-        table.add_row(one.name, CALLED[one.linked.kind], Text(shown(one.linked.where)), Text(tried))
+        words = ("a run got what it asked for" if one.worked else one.went) if one.by_run else one.tried
+        works = "not tried" if one.healthy is None else f"{'✓' if one.healthy else '✗'} {shown(words)}"
+        used = f"{one.used_at.astimezone():%d %b %H:%M} by {one.used_by}" if one.used_at else "never"
+        where = Text(shown(one.linked.where))
+        table.add_row(one.name, CALLED[one.linked.kind], where, Text(works), Text(used))
     console.print(table)
 
 
 def _data(one: Row) -> dict[str, object]:
     kept = {"name": one.name, "kind": one.linked.kind, "where": one.linked.where, "by": one.by, "at": one.at}
-    return {**kept, "works": one.works, "tried": one.tried, "tried_at": one.tried_at}
+    tried = {"works": one.works, "tried": one.tried, "tried_at": one.tried_at}
+    used = {"used_at": one.used_at, "used_by": one.used_by, "used_run": one.used_run}
+    return {**kept, **tried, **used, "healthy": one.healthy, "worked_at": one.worked_at, "went": one.went}
 
 
 async def _rm(name: str, as_json: bool) -> None:

@@ -3,16 +3,14 @@ shell's history."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from remit.cli.common import Json, console, group, listing, me, perform, print_json
+from remit.cli.common import Json, console, group, hidden, listing, me, perform, print_json
 from remit.cli.here import open_here
-from remit.errors import UserError
 from remit.models.keys import KEYED, LONGEST, list_keys, remove_key, set_key
 
 keys = group(
@@ -50,10 +48,7 @@ def remove(provider: Which, as_json: Json = False) -> None:
 
 
 async def _set(provider: str, as_json: bool) -> None:
-    if sys.stdin.isatty():
-        value = typer.prompt(f"The key of {provider}", hide_input=True)
-    elif len(value := sys.stdin.read(LONGEST + 2)) > LONGEST + 1:
-        raise UserError(f"that is no key: it has more than {LONGEST:,} characters")
+    value = hidden(f"key of {provider}", LONGEST, twice=False)
     async with open_here() as app:
         await set_key(app.store, provider, value, me())
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from remit.access.invitations import invite, set_password
 from remit.access.passwords import LONGEST
 from remit.access.roles import MEANS, OF_AGENT
 from remit.catalogue.find import require_known
-from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json
+from remit.cli.common import Json, console, errors, group, hidden, listing, me, perform, print_json
 from remit.cli.here import open_here
 
 LOCAL = "http://127.0.0.1:7700"  # where remit up answers where nothing else is said
@@ -188,17 +187,11 @@ async def _password(name: str, link: bool, as_json: bool) -> None:
             errors.print(Text("It works once, for three days. Send it to them and to nobody else."))
             print(address)
         return
-    typed = _typed(name)
+    typed = hidden(f"password of {name}", LONGEST)
     async with open_here() as app:
         one = await kept.known(app.store, name)
         await set_password(app.store, me(), one, typed)
         _told(await kept.known(app.store, name), as_json)
-
-
-def _typed(name: str) -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt(f"The password of {name}", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.read(LONGEST + 3).removesuffix("\n").removesuffix("\r")
 
 
 async def _add(name: str, role: str, shown: str, as_json: bool) -> None:

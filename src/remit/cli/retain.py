@@ -18,8 +18,10 @@ from remit.age import parse_age
 from remit.cli.common import console, errors, escape, perform, print_json
 from remit.errors import UserError
 from remit.journal.archive import Checked, check
+from remit.journal.due import Due, Policy, due
 from remit.journal.index import find_run
-from remit.journal.retain import Due, Policy, Retained, due, restore
+from remit.journal.restore import restore
+from remit.journal.retain import Retained
 from remit.journal.retain import retain as apply
 from remit.journal.sweep import Swept, sweep
 from remit.store.store import Store, open_store

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -14,6 +13,7 @@ import typer
 
 from remit.agents.report import effects
 from remit.app import App
+from remit.brought import FROM_THE_SHELL, arriving
 from remit.catalogue.find import find_any, is_file
 from remit.cli.common import Download, Json, console, errors, exit_code, me, perform, print_json
 from remit.cli.here import open_here
@@ -107,12 +107,10 @@ async def _run(
         if shadow:
             spec = spec.model_copy(update={"remit": spec.remit.model_copy(update={"autonomy": "shadow"})})
         person = Person(id=me(), name=me(), verified=True)
-        inputs = {"files": [f.name for f in files]} if files else {}
-        run_id = await app.start(spec, goal, person=person, inputs=inputs, version=version)
-        root = app.settings.data_dir / "runs" / str(run_id)
-        for file in files:
-            root.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, root / file.name)
+        with ExitStack() as opened:
+            sent = [(file.name, opened.enter_context(file.open("rb"))) for file in files]
+            async with arriving(app.settings.data_dir, app.root.store, sent, FROM_THE_SHELL) as batch:
+                run_id = await app.start(spec, goal, person=person, version=version, files=batch)
         if left is not None:
             async with open_dispatch(app.root.store) as dispatch:
                 await dispatch.enqueue(run_id, priority=left)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from remit.cli.common import Json, console, group, listing, me, perform, print_json
+from remit.cli.common import Json, console, group, hidden, listing, me, perform, print_json
 from remit.cli.here import open_here
-from remit.errors import UserError
 from remit.store.secrets import LONGEST, list_secrets, remove_secret, set_secret
 
 secrets = group(
@@ -51,22 +49,13 @@ def rm(name: Name, as_json: Json = False) -> None:
 
 
 async def _set(name: str, as_json: bool) -> None:
-    value = _value(name)
+    value = hidden(f"value of {name}", LONGEST)
     async with open_here() as app:
         await set_secret(app.store, name, value, me())
     if as_json:
         print_json({"name": name, "by": me()})
     else:
         console.print(Text(f"kept: {name}; agents name it secret:{name}"))
-
-
-def _value(name: str) -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt(f"The value of {name}", hide_input=True, confirmation_prompt=True))
-    value = sys.stdin.read(LONGEST + 3).removesuffix("\n").removesuffix("\r")
-    if not value:
-        raise UserError(f"nothing came in: pipe the value, as `remit secrets set {name} < file`")
-    return value
 
 
 async def _list(as_json: bool) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-import psycopg
 import typer
 
 from remit import settings
@@ -17,16 +15,13 @@ from remit.app import App, open_app
 from remit.cli.common import Json, console, errors, perform, print_json
 from remit.crew import Crew, tune_collector
 from remit.dispatch import Pace, open_dispatch
-from remit.errors import RemitError
-from remit.journal.retain import policy_of, retain
 from remit.models.registry import known_models
 from remit.outfit import find_agent
+from remit.retention import keep
 from remit.store.doctor import Finding, examine
 from remit.tools.sandbox import try_sandbox
 from remit.triggered import begin_triggered
 from remit.webhooks.deliver import deliver
-
-LOG = logging.getLogger(__name__)
 
 
 def worker(
@@ -89,7 +84,7 @@ async def at_work(
             asyncio.create_task(work)
             for work in (
                 crew.sweep(stop),
-                _keep(app, stop),
+                keep(app.root.store, app.settings, stop),
                 deliver(app.store, stop),
                 begin_triggered(app, dispatch.enqueue, stop, agents),
             )
@@ -97,20 +92,6 @@ async def at_work(
         await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name, agents=agents)
         await asyncio.gather(*beside)
         await crew.drain()
-
-
-async def _keep(app: App, stop: asyncio.Event) -> None:
-    """Until `stop`, once an hour: archive and delete old runs, if the settings say so."""
-    while not stop.is_set():
-        if policy := policy_of(app.settings):
-            try:
-                await retain(app.store, policy)
-            except (RemitError, psycopg.Error, OSError) as error:
-                LOG.warning("old runs could not be archived now: %s", error)
-        try:
-            await asyncio.wait_for(stop.wait(), 3600)
-        except TimeoutError:
-            continue
 
 
 async def _doctor(as_json: bool) -> None:

@@ -14,6 +14,7 @@ from remit.cli.common import Json, console, errors, group, listing, me, perform,
 from remit.cli.here import open_here
 from remit.errors import UserError
 from remit.gate.unseen import shown
+from remit.journal.index import find_run
 from remit.triggers import firing, kept
 from remit.triggers.firing import Firing
 from remit.triggers.kept import Standing
@@ -76,6 +77,10 @@ def fire(
     body: Annotated[
         Path | None, typer.Option(help="For a webhook: a file of JSON, as if it had been delivered.")
     ] = None,
+    run: Annotated[
+        str,
+        typer.Option(help="For one that follows an agent: which of its ended runs; left out: the last one."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Have it begin now, whether it is paused or not. A worker begins the run, whose id is printed.
@@ -85,8 +90,10 @@ def fire(
     remit triggers fire support/morning
 
     remit triggers fire support/orders --body order.json
+
+    remit triggers fire review/after-support --run 3f2a
     """
-    perform(_fire(trigger, body, as_json))
+    perform(_fire(trigger, body, run, as_json))
 
 
 @triggers.command()
@@ -152,13 +159,14 @@ async def _paused(called: str, paused: bool, as_json: bool) -> None:
         console.print(Text(f"{one.called}: {one.state}"))
 
 
-async def _fire(called: str, body: Path | None, as_json: bool) -> None:
+async def _fire(called: str, body: Path | None, run: str, as_json: bool) -> None:
     said = None if body is None else _read(body)
     async with open_here() as app:
         one = await kept.find_trigger(app.store, called)
         if one.kind == "webhook" and body is None:
             raise UserError(f"trigger {one.called} is a webhook: say by --body FILE what is delivered to it")
-        made = await firing.fire(app.store, one.agent, one.name, me(), said)
+        ended = await find_run(app.store, run) if run else None
+        made = await firing.fire(app.store, one.agent, one.name, me(), said, ended)
     if as_json:
         print_json(_heard(made))
     else:
@@ -212,24 +220,7 @@ def _next(one: Standing) -> str:
 
 
 def _data(one: Standing, last: Firing | None) -> dict[str, Any]:
-    names = (
-        "agent",
-        "name",
-        "kind",
-        "version",
-        "state",
-        "spec",
-        "paused_at",
-        "paused_by",
-        "path",
-        "secret_at",
-    )
-    told = {name: getattr(one, name) for name in names}
-    return told | {
-        "begins": begins(one.trigger),
-        "next": [] if one.paused_at else ahead(one.trigger, datetime.now(UTC)),
-        "last": _heard(last) if last else None,
-    }
+    return one.told(datetime.now(UTC)) | {"last": _heard(last) if last else None}
 
 
 def _heard(one: Firing) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from remit.agents.lock import Lock
 from remit.connections.kept import CALLED, Linked, linked_of, list_connections, literal, set_connection
 from remit.connections.pinning import Seen
-from remit.errors import UserError
+from remit.errors import FieldError, UserError
 from remit.store.secrets import set_secret
 from remit.store.store import Store
 from remit.tools.mcp.definition import Declaration
@@ -23,14 +23,6 @@ EFFECTS = {  # what a person says that a tool does, in words
     "egress": "looks, at a system of somebody else",
     "read": "looks, at a system of ours",
 }
-
-
-class Field(UserError):
-    """Something is wrong with one field of a form."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +48,12 @@ def form_of(name: str, linked: Linked) -> Form:
 
 async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
     """Keep the connection that a form says, and its key as a secret. `within`: whoever says it may have the server reach into
-    its own network. Raises Field."""
+    its own network. Raises FieldError."""
     before = next((row.linked for row in await list_connections(store) if row.name == form.name), None)
     if form.kind not in CALLED:
-        raise Field("kind", f"one of {', '.join(CALLED)}")
+        raise FieldError("kind", f"one of {', '.join(CALLED)}")
     if before is not None and before.kind != form.kind:
-        raise Field("name", f"is the name of a connection to an {CALLED[before.kind]} already")
+        raise FieldError("name", f"is the name of a connection to an {CALLED[before.kind]} already")
     data, key = _database(form, before) if form.kind == "sql" else _service(form, before)
     if not within and (form.kind == "sql" or literal(form.address)):
         what = (
@@ -69,11 +61,11 @@ async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
             if form.kind == "sql"
             else "is in the server's own network: an owner can add that"
         )
-        raise Field("address", what)
+        raise FieldError("address", what)
     try:
         linked = linked_of(form.name, data)
     except UserError as error:
-        raise Field("name" if "no name for" in str(error) else "address", str(error)) from error
+        raise FieldError("name" if "no name for" in str(error) else "address", str(error)) from error
     if before is not None and before.where == linked.where:  # the same server: what was read of it stays read
         kept = {name: getattr(before.connection, name) for name in ("declare", "server", "pinned")}
         linked = linked.model_copy(update={"connection": linked.connection.model_copy(update=kept)})
@@ -81,7 +73,7 @@ async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
         try:
             await set_secret(store, secret_of(form.name, form.kind), key, who)
         except UserError as error:
-            raise Field("key", str(error)) from error
+            raise FieldError("key", str(error)) from error
     await set_connection(store, form.name, linked, who)
     return linked
 
@@ -95,19 +87,19 @@ def _service(form: Form, before: Linked | None) -> tuple[dict[str, object], str]
     """Of an API or a server of tools: the data of the connection, and the key to keep."""
     parts = urlsplit(form.address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Field(
+        raise FieldError(
             "address", "write an address with https://; a program is started by `remit connections add` only"
         )
     if parts.username or parts.password:
-        raise Field("address", "has a password in it: give it as the key")
+        raise FieldError("address", "has a password in it: give it as the key")
     moved = before is not None and before.where != form.address
     had = bool(before and before.connection.headers)
     if moved and had and not form.key:
-        raise Field("key", "the address is another one: give the key again, which is sent there")
+        raise FieldError("key", "the address is another one: give the key again, which is sent there")
     if not form.key and not had:
         return {form.kind: form.address}, ""
     if not form.header.strip():
-        raise Field("header", "say in which header the key is sent: Authorization")
+        raise FieldError("header", "say in which header the key is sent: Authorization")
     bearer = "Bearer " if form.header.strip().lower() == "authorization" else ""
     headers = {form.header.strip(): f"{bearer}secret:{secret_of(form.name, form.kind)}"}
     return {form.kind: form.address, "headers": headers}, form.key
@@ -120,7 +112,7 @@ def _database(form: Form, before: Linked | None) -> tuple[dict[str, object], str
     if not form.address and before is not None and before.url == secret:
         return {"url": secret, **more}, ""  # as it is
     if not urlsplit(form.address).hostname:
-        raise Field(
+        raise FieldError(
             "address", "write it as postgresql://user:password@host/name; a file is named by a shell only"
         )
     return {"url": secret, **more}, form.address

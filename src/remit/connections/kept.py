@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from psycopg.rows import class_row
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -78,13 +79,29 @@ class Row:
     tried_at: datetime | None
     tried: str
     works: bool | None
+    used_at: datetime | None = None  # by a run
+    used_by: str = ""  # which agent's
+    used_run: UUID | None = None
+    worked_at: datetime | None = None  # when a run last found out whether it works
+    worked: bool | None = None
+    went: str = ""  # what went wrong then
+
+    @property
+    def by_run(self) -> bool:
+        """Whether a run knows later than a trial how it stands."""
+        return self.worked_at is not None and (self.tried_at is None or self.worked_at > self.tried_at)
+
+    @property
+    def healthy(self) -> bool | None:
+        """As far as is known; None: nobody has tried."""
+        return self.worked if self.by_run else self.works
 
     @property
     def linked(self) -> Linked:
         return Linked.model_validate(self.body)
 
 
-FIELDS = "name, body, by, at, tried_at, tried, works"
+FIELDS = "name, body, by, at, tried_at, tried, works, used_at, used_by, used_run, worked_at, worked, went"
 
 
 async def list_connections(store: Store) -> list[Row]:
@@ -139,7 +156,8 @@ async def set_connection(store: Store, name: str, linked: Linked, who: str) -> N
     query = """
         insert into connections (workspace, name, body, by) values (%s, %s, %s, %s)
         on conflict (workspace, name) do update
-            set body = excluded.body, by = excluded.by, at = clock_timestamp(), tried_at = null, tried = '', works = null
+            set body = excluded.body, by = excluded.by, at = clock_timestamp(), tried_at = null, tried = '', works = null,
+                worked_at = null, worked = null, went = ''
         returning xmax = 0
     """
     async with store.pool.connection() as connection, connection.transaction():

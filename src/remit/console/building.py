@@ -22,6 +22,7 @@ from remit.catalogue.offered import Wrong
 from remit.catalogue.plain import about, blocks, limited
 from remit.catalogue.sentences import EFFECTS, of_rule
 from remit.catalogue.text import document
+from remit.knowledge.kept import Source, list_sources
 from remit.models.keys import environment_with
 from remit.models.registry import ModelInfo, known_models
 from remit.tools.tool import Tool
@@ -156,6 +157,7 @@ async def view(
         "entries": fields["entries"],
         "groups": rows,
         "systems": [(name, one.words, name in fields["systems"]) for name, one in offer.systems.items()],
+        "knowledge": await _sources(app, fields["knowledge"]),
         "special": special,
         "checks": checks,
         "triggers": triggers,
@@ -166,6 +168,16 @@ async def view(
         "wrong": told_at(wrong, data),
         "may_build": "agents:write" in request.state.rights,
     }
+
+
+async def _sources(app: App, named: Sequence[str]) -> list[tuple[str, Source | None, bool]]:
+    """What can be ticked to be looked up, and what is named though nobody has it: name, what it is, whether it is ticked."""
+    known = {
+        one.name: one
+        for one in await list_sources(app.store.whole)
+        if app.store.agents is None or one.name in named
+    }
+    return [(name, known.get(name), name in named) for name in sorted({*known, *named})]
 
 
 def _row(tool: Tool, fields: Mapping[str, Sequence[str]], rules: Sequence[Json], taken: set[int]) -> Row:

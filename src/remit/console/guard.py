@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode, urlsplit
 
@@ -11,6 +12,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from remit.access.roles import NOTHING
 from remit.api.problems import problem
 from remit.app import App
+from remit.brought import FROM_A_BROWSER
 from remit.console.session import Session, signed_in
 from remit.console.show import let_in
 from remit.console.signing import session_of
@@ -34,6 +36,9 @@ OPEN = (
     "/healthz",
 )  # what nobody need be signed in for, nor for what is below these
 LARGEST = {True: 8_000_000, False: 20_000}  # bytes of a form, of who is signed in and of who is not
+# Forms that files come with: as much beyond their limit as lets it be said at the field
+WITH_FILES = re.compile(r"/runs/new|/agents/[^/]+/try")
+LARGEST_WITH_FILES = FROM_A_BROWSER.all + FROM_A_BROWSER.each + LARGEST[True]
 OPEN_BELOW = ("/static/", "/sign-in/with/", "/sign-in/back/")
 # Where somebody may go who has to set a second factor up before anything else
 SETTING_UP = ("/account", "/confirm", "/leave", "/sign-in", "/workspaces", "/healthz", "/static")
@@ -95,7 +100,7 @@ def _refused(request: Request, session: Session | None) -> Response | None:
     if request.method not in LOOKS:
         if not said.isascii() or not said.isdigit():
             return PlainTextResponse("Say how long it is, by Content-Length.", 411)
-        if len(said) > 12 or int(said) > LARGEST[session is not None]:
+        if len(said) > 12 or int(said) > _largest(request, session):
             return PlainTextResponse("That is too much at once.", 413)
     path = request.url.path
     if session is not None and session.lacking and f"/{path.split('/')[1]}" not in SETTING_UP:
@@ -105,6 +110,13 @@ def _refused(request: Request, session: Session | None) -> Response | None:
     query = f"?{request.url.query}" if request.url.query else ""
     onward = f"?{urlencode({'next': path + query})}" if request.method == "GET" and path != "/" else ""
     return _led(request, "/sign-in", onward)
+
+
+def _largest(request: Request, session: Session | None) -> int:
+    files = request.headers.get("content-type", "").startswith("multipart/form-data")
+    if session is not None and files and WITH_FILES.fullmatch(request.url.path):
+        return LARGEST_WITH_FILES
+    return LARGEST[session is not None]
 
 
 def _led(request: Request, path: str, query: str = "") -> Response:

@@ -31,14 +31,17 @@ from remit.console.pages import (
     design,
     elsewhere,
     export,
+    files,
     fork,
     house,
     inbox,
+    knowledge,
     live,
     members,
     models,
     policy,
     policy_edit,
+    retention,
     runs,
     second,
     several,
@@ -61,8 +64,8 @@ from remit.errors import Forbidden, RemitError, UserError
 from remit.lately import Lately
 from remit.protocols.a2a.http import A2aDoor
 from remit.protocols.agui.server import make_agui
-from remit.protocols.chat.server import make_chat
 from remit.protocols.mcp.http import McpDoor
+from remit.protocols.openai import make_openai
 from remit.store.store import Sight
 
 LOG = logging.getLogger(__name__)
@@ -74,6 +77,7 @@ PAGES = (
     fork,
     compare,
     export,
+    files,
     several,
     start,
     runs,
@@ -97,8 +101,10 @@ PAGES = (
     audit,
     budgets,
     connections,
+    knowledge,
     house,
     models,
+    retention,
     webhooks,
     workspaces,
 )
@@ -126,7 +132,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     for pages in PAGES:
         server.include_router(pages.router)
     server.mount("/api/v1", make_api(app))
-    server.mount("/v1", make_chat(app))
+    server.mount("/v1", make_openai(app))
     server.mount("/ag-ui", make_agui(app))
     server.mount("/hooks", make_hooks(app))
     server.state.mcp = McpDoor(app)

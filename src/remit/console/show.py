@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,11 +14,14 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from remit.access.roles import RIGHTS, Access
+from remit.age import age_in_words
 from remit.app import App
+from remit.brought import size
+from remit.console.diffs import marked
 from remit.console.watch import Watch
 from remit.errors import Forbidden
 from remit.gate.unseen import shown
-from remit.said import brief, first_line, said
+from remit.said import brief, first_line, plainly, said
 from remit.store.store import Sight
 
 HERE = Path(__file__).parent
@@ -62,7 +66,8 @@ def dollars(amount: Decimal | float | None) -> str:
     if amount is None:
         return "unknown"
     value = Decimal(amount)
-    return f"${value:,.2f}" if value >= 1 or not value else f"${value:.4f}"
+    text = f"${value:,.2f}" if value >= 1 or not value else f"${value:.4f}"
+    return text[:-2] if re.search(r"\.\d\d00$", text) else text
 
 
 def plain(value: Any) -> str:
@@ -94,12 +99,16 @@ ENVIRONMENT.filters |= {
     "ago": ago,
     "exact": exact,
     "span": span,
+    "age": age_in_words,
+    "size": size,
     "dollars": dollars,
+    "marked": marked,
     "plain": plain,
     "tone": tone,
     "seen": shown,
     "said": said,
     "brief": brief,
+    "plainly": plainly,
     "browser": browser,
     "first_line": first_line,
 }

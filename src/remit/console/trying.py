@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from remit.app import App
+from remit.brought import FROM_A_BROWSER
 from remit.console.pages.timeline import entries
 from remit.errors import UserError
 from remit.journal.events import Started
@@ -49,4 +50,4 @@ async def pane(app: App, name: str, tried: str) -> dict[str, Any]:
         run = await trial(app, name, UUID(tried)) if tried else None
     except (UserError, ValueError):
         run = None
-    return {"past": past.rows, "tried": run}
+    return {"past": past.rows, "tried": run, "limits": FROM_A_BROWSER}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -48,6 +48,16 @@ class Person(BaseModel):
     by: str = ""  # who began the run for them, where they did not themselves
 
 
+class Came(BaseModel):
+    """A file that came with a run, as it was then."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    bytes: int
+    sha256: str
+
+
 class Began(BaseModel):
     """What began a run, where no person did."""
 
@@ -76,6 +86,9 @@ class Started(Body):
         default_factory=dict
     )  # what came with the goal: facts the trigger vouches for
     quoted: str = ""  # third parties' words that came with the goal: shown as data, never as the person's
+    files: list[Came] = Field(
+        default_factory=list
+    )  # what was put into the run's folder: its words, and its names, are nobody's who is trusted
     parent: UUID | None = None
     task: str = ""  # what the parent's model wants of this run: never the person's words
     grant: dict[str, int] | None = (
@@ -195,7 +208,7 @@ class Acted(Body):
     effect: Literal["read", "self", "egress", "destroy"] = "read"
     status: Literal["ok", "mend", "denied", "rejected", "failed", "simulated", "unknown"] = "ok"
     result: Json = None
-    rule: str = ""  # the default that allowed it, where no Judged was needed
+    rule: str = ""  # what allowed a look, a rule or the default, where there was no more to say in a Judged
     integrity: Literal["system", "person", "member", "untrusted"] = "untrusted"  # of the result as a whole
     fields: dict[str, Literal["system", "person", "member", "untrusted"]] = Field(
         default_factory=dict
@@ -207,6 +220,7 @@ class Acted(Body):
         default_factory=dict
     )  # confidential ones that a child had read: value as it is looked for -> label
     source: str = ""  # who says so: the tool, a host, a file
+    origin: str = ""  # in words, where the tool read it, where it can say more than its name does
     seconds: float = 0.0
     definition: str = ""  # SHA-256 of the tool's definition as it was pinned, where it is another's than ours
 
@@ -403,39 +417,7 @@ BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
 
 
 TYPES: dict[str, type[Body]] = {
-    body.model_fields["type"].default: body
-    for body in (
-        *(
-            Started,
-            Granted,
-            Narrowed,
-            Reserved,
-            Answered,
-            Screened,
-            Planned,
-            Judged,
-            Intended,
-            Acted,
-            Asked,
-            Amended,
-            Endorsed,
-            HandedOver,
-        ),
-        *(
-            Replied,
-            Slept,
-            Woken,
-            Delegated,
-            Returned,
-            UndoWanted,
-            Nudged,
-            Compacted,
-            Checked,
-            Paused,
-            Resumed,
-            Finished,
-        ),
-    )
+    body.model_fields["type"].default: body for body in get_args(get_args(AnyBody)[0])
 }
 BIG = 8192  # bytes of JSON above which a field is stored apart
 

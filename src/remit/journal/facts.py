@@ -19,6 +19,7 @@ HAPPENED = {  # mark -> in words
     "denied": "a call was denied",
     "acted": "it sent or changed something",
     "doubt": "an outcome is not known",
+    "simulated": "it was only simulated",
 }
 MOST_TOOLS = 40  # that are kept of a run
 SIZES = 50  # of costs, each twice the one before, from a millionth of a dollar on
@@ -76,7 +77,15 @@ def _size(cost: Decimal) -> int:
     return min(max(int(cost * 1_000_000), 1).bit_length(), SIZES)
 
 
+def simulates(state: State) -> bool:
+    """Whether nothing is really done."""
+    spec = state.started.spec if state.started else {}
+    return bool(spec.get("remit", {}).get("autonomy") == "shadow")
+
+
 def _happened(state: State) -> Iterator[str]:
+    if simulates(state):
+        yield "simulated"
     if any(asked.kind == "approval" for asked in state.asked.values()):
         yield "asked"
     if any(reply.decision == "reject" for reply in state.replies.values()):

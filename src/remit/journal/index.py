@@ -26,6 +26,7 @@ class RunRow:
     updated_at: datetime
     cost: Decimal | None = None  # in US dollars, once it has ended or waits for a person
     seconds: float | None = None  # of work, then; where it is asked for
+    simulated: bool = False  # known then, too
 
 
 @dataclass(frozen=True, slots=True)

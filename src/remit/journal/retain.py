@@ -1,7 +1,8 @@
 """Finished runs that are older than a policy's age become archives, and archives older than another are deleted.
 
 A batch is one transaction: each run's archive is written, read back, compared event by event and fold by fold, and
-only then its events go. Whoever is killed in the middle has done nothing; whoever begins again goes on.
+only then its events go; what it came to is counted in the same transaction. Whoever is killed in the middle has done
+nothing; whoever begins again goes on. What a run that is open may look back at is not deleted.
 
 Big values are not touched here. They are shared by hash with runs that nobody can see yet, so that they are swept by
 a protocol of their own (`sweep.py`); an archive has its own copy.
@@ -10,28 +11,26 @@ a protocol of their own (`sweep.py`); an archive has its own copy.
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.rows import class_row
 
-from remit.age import write_age
-from remit.errors import JournalError, StoreError, UserError
-from remit.journal.archive import FORMAT, Blobs, Row, fetch, file_of, find, pack, save
+from remit.errors import JournalError, StoreError
+from remit.journal.archive import FORMAT, Blobs, Row, fetch, file_of, pack, save
 from remit.journal.body import decode, put_back
+from remit.journal.due import OPEN, Part, Policy, parts
 from remit.journal.events import Event
 from remit.journal.journal import READ, READ_BLOBS
 from remit.journal.state import fold
-from remit.settings import Settings
 from remit.store.store import Connection, Store
 
-OPEN = ("running", "waiting", "paused")
 TRIES = 5  # of a batch that somebody else's lock is in the way of
 YIELD: LiteralString = (
     "set local lock_timeout = '500ms'"  # before the server looks for a deadlock: we give way, not others
@@ -39,31 +38,7 @@ YIELD: LiteralString = (
 SMALL = 16384  # bytes of a blob that is worth keeping for the rest of a batch: agents' specs are
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Which runs become archives, where to, and which archives are deleted."""
-
-    archive_after: timedelta  # since the run ended
-    delete_after: timedelta | None = None  # since the run ended; None: never
-    agent: str = ""  # only this one's
-    status: tuple[str, ...] = ()  # only these
-    to: Path | None = None  # a folder for new archives; None: the database
-    batch: int = 100  # runs a transaction
-
-    def __post_init__(self) -> None:
-        if self.delete_after is not None and self.delete_after <= self.archive_after:
-            raise UserError("what is deleted must be older than what is archived")
-        if wrong := set(self.status) & set(OPEN):
-            raise UserError(f"a run that is {sorted(wrong)[0]} has not ended: only ended runs are archived")
-        if self.batch < 1:
-            raise UserError("a batch has at least one run")
-
-    def __str__(self) -> str:
-        parts = [f"archive after {write_age(self.archive_after)}"]
-        parts += [f"delete after {write_age(self.delete_after)}"] if self.delete_after else []
-        parts += [f"agent {self.agent}"] if self.agent else []
-        parts += [f"status {' or '.join(self.status)}"] if self.status else []
-        return ", ".join(parts)
+Holds = Callable[[Connection], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +51,32 @@ class Retained:
     bytes_after: int = 0  # of the archives
     deleted: int = 0
     kept: dict[UUID, str] = field(default_factory=dict)  # runs that could not become archives, and why
+    more: bool = False  # it stopped at the most that it was to do
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """What a policy would do now."""
+class Look:
+    """One application of a policy."""
 
-    archive: int
-    delete: int
-    oldest: datetime | None  # end of the oldest run to archive
+    id: UUID
+    policy: Policy
+    at: datetime  # ages are counted back from here
+    holds: Holds | None
+
+    def left(self, done: int) -> int:
+        """How many of the next batch may be done."""
+        most = self.policy.most
+        return self.policy.batch if most is None else min(self.policy.batch, most - done)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     id: UUID
     updated_at: datetime
+
+
+class NoMore(Exception):
+    """The policy is not what it was when the look began."""
 
 
 class Unfit(JournalError):
@@ -103,9 +89,9 @@ class Unfit(JournalError):
 
 PICK: LiteralString = """
     select id, updated_at from runs
-    where not archived and status not in ('running', 'waiting', 'paused') and updated_at < %(before)s
-      and (updated_at, id) > (%(after_at)s, %(after_id)s)
-      and (%(agent)s = '' or agent = %(agent)s) and (%(any)s or status = any(%(status)s))
+    where workspace = %(workspace)s and agent = %(agent)s
+      and not archived and status not in ('running', 'waiting', 'paused') and updated_at < %(before)s
+      and (updated_at, id) > (%(after_at)s, %(after_id)s) and (%(any)s or status = any(%(status)s))
     order by updated_at, id limit %(batch)s for update skip locked
 """
 # Only the archive of a journal that nobody has appended to since it was read: the row is at the next number.
@@ -126,49 +112,61 @@ TAKE: LiteralString = """
 """
 DELETE: LiteralString = """
     with due as (
-        select a.run from archives a join runs r on r.id = a.run
-        where a.ended_at < %(before)s
-          and (%(agent)s = '' or r.agent = %(agent)s) and (%(any)s or r.status = any(%(status)s))
-        order by a.ended_at, a.run limit %(batch)s for update of a skip locked
+        select a.run from runs r join archives a on a.run = r.id
+        where r.workspace = %(workspace)s and r.agent = %(agent)s and r.archived
+          and r.updated_at < %(before)s and a.ended_at < %(before)s and (%(any)s or r.status = any(%(status)s))
+          and not remit_needed(r.id)
+        order by r.updated_at, r.id limit %(batch)s for update of a skip locked
     ), gone as (
         delete from archives a using due, runs r where a.run = due.run and r.id = a.run
         returning a.run, r.workspace, r.agent, r.status, r.created_at, a.ended_at, a.archived_at, a.events, a.sha256, a.path
     ), forgotten as (
         delete from runs using gone where runs.id = gone.run
+    ), unthreaded as (
+        delete from threads using gone where threads.run = gone.run
     )
     insert into tombstones (run, workspace, agent, status, created_at, ended_at, archived_at, events, sha256, path, policy)
     select gone.*, %(policy)s from gone
     returning run
 """
+NOTE: LiteralString = """
+    insert into retained as r (workspace, look, policy, archived, bytes_before, bytes_after, deleted)
+    values (%(workspace)s, %(look)s, %(policy)s, %(archived)s, %(bytes_before)s, %(bytes_after)s, %(deleted)s)
+    on conflict (workspace, look) do update set at = clock_timestamp(), archived = r.archived + excluded.archived,
+        bytes_before = r.bytes_before + excluded.bytes_before, bytes_after = r.bytes_after + excluded.bytes_after,
+        deleted = r.deleted + excluded.deleted
+"""
 
 
 async def retain(
-    store: Store, policy: Policy, progress: Callable[[Retained], None] | None = None
+    store: Store,
+    policy: Policy,
+    progress: Callable[[Retained], None] | None = None,
+    holds: Holds | None = None,
 ) -> Retained:
     """Archive, then delete, what the policy says, in batches; `progress` is told after each. To be called as often as
-    wanted, by any number of processes at once.
+    wanted, by any number of processes at once. `holds` is asked in each transaction whether the policy still is what it
+    was: where not, it ends there.
 
     Raises StoreError if the database is away or busy, JournalError if an archive cannot be written; the batches before
     that stand.
     """
     done = Retained()
-    place: Candidate | None = Candidate(UUID(int=0), datetime.min.replace(tzinfo=UTC))
-    before = datetime.now(UTC) - policy.archive_after
-    tell = progress or (lambda _: None)
+
+    def tell(now: Retained) -> None:
+        nonlocal done
+        done = now
+        if progress:
+            progress(now)
+
+    look = Look(uuid4(), policy, datetime.now(UTC), holds)
     try:
-        while place is not None:
-            try:
-                done, place = await _yielding(store, _archive_batch, policy, before, done, place)
-            except Unfit as unfit:  # the batch once more, without it
-                done = replace(done, kept={**done.kept, unfit.run: str(unfit)})
-            tell(done)
-        while policy.delete_after is not None:
-            deleted = await _yielding(store, _delete_batch, policy, datetime.now(UTC) - policy.delete_after)
-            done = replace(done, deleted=done.deleted + deleted)
-            tell(done)
-            if not deleted:
-                break
+        for part in await parts(store, policy):
+            done = await _archive(store, look, part, done, tell)
+            done = await _delete(store, look, part, done, tell)
         await _remove_files(store)
+    except NoMore:
+        return done
     except (psycopg.Error, OSError) as error:
         raise StoreError(
             f"retention stopped: {str(error).strip() or type(error).__name__}; run it again"
@@ -176,88 +174,33 @@ async def retain(
     return done
 
 
-def policy_of(settings: Settings) -> Policy | None:
-    """The policy that a worker follows by its settings; None where none is set. Raises UserError."""
-    if settings.retain_archive_after is None:
-        if settings.retain_delete_after is not None:
-            raise UserError(
-                "REMIT_RETAIN_DELETE_AFTER needs REMIT_RETAIN_ARCHIVE_AFTER: only archives are deleted"
-            )
-        return None
-    return Policy(settings.retain_archive_after, settings.retain_delete_after)
+async def _archive(
+    store: Store, look: Look, part: Part, done: Retained, tell: Callable[[Retained], None]
+) -> Retained:
+    place: Candidate | None = Candidate(UUID(int=0), datetime.min.replace(tzinfo=UTC))
+    while place is not None:
+        if look.left(done.archived) <= 0:
+            return replace(done, more=True)
+        try:
+            done, place = await _yielding(store, _archive_batch, look, part, done, place)
+        except Unfit as unfit:  # the batch once more, without it
+            done = replace(done, kept={**done.kept, unfit.run: str(unfit)})
+        tell(done)
+    return done
 
 
-async def due(store: Store, policy: Policy) -> Due:
-    """What `retain` would do now."""
-    archive = """
-        select count(*), min(updated_at) from runs
-        where not archived and status not in ('running', 'waiting', 'paused') and updated_at < %(before)s
-          and (%(agent)s = '' or agent = %(agent)s) and (%(any)s or status = any(%(status)s))
-    """
-    # those that are archived now, and those that would have been by then
-    delete = """
-        select count(*) from runs r left join archives a on a.run = r.id
-        where status not in ('running', 'waiting', 'paused') and coalesce(a.ended_at, r.updated_at) < %(before)s
-          and (%(agent)s = '' or agent = %(agent)s) and (%(any)s or status = any(%(status)s))
-    """
-    now = datetime.now(UTC)
-    async with store.pool.connection() as connection:
-        found = await connection.execute(archive, _values(policy, now - policy.archive_after))
-        count, oldest = await found.fetchone() or (0, None)
-        deleted = 0
-        if policy.delete_after is not None:
-            found = await connection.execute(delete, _values(policy, now - policy.delete_after))
-            (deleted,) = await found.fetchone() or (0,)
-    return Due(count, deleted, oldest)
-
-
-async def restore(store: Store, run: UUID) -> bool:
-    """Put an archived run's events back into the journal, so that it can be appended to; False if it is not archived.
-    The run is archived again once it has been left alone for the policy's age.
-
-    Raises JournalError if its archive is missing, damaged or deleted, StoreError if the database is away.
-    """
-    try:
-        async with store.pool.connection() as connection, connection.transaction():
-            await connection.execute(YIELD)
-            await connection.execute("select from archives where run = %s for update", (run,))
-            path = await _restore(connection, run)
-    except (psycopg.Error, OSError) as error:
-        raise StoreError(
-            f"run {run} was not restored: {str(error).strip() or type(error).__name__}"
-        ) from error
-    if path:
-        await to_thread(Path(path).unlink, missing_ok=True)
-    return path is not None
-
-
-async def _restore(connection: Connection, run: UUID) -> str | None:
-    """The path of the file that is not needed any more, "" if there is none; None if the run is not archived."""
-    found = await find(connection, run)
-    packed = await fetch(connection, run) if found else None
-    if found is None or packed is None:
-        return None
-    rows, blobs = packed
-    await connection.execute("delete from events where run = %s and type = 'archived'", (run,))
-    await connection.execute(
-        """
-        insert into blobs (sha256, body, workspace)
-        select t.*, (select workspace from runs where id = %s) from unnest(%s::bytea[], %s::bytea[]) as t
-        on conflict do nothing
-        """,
-        (run, list(blobs), list(blobs.values())),
-    )
-    seqs, ats, types, bodies = (list(column) for column in zip(*rows, strict=True))
-    await connection.execute(
-        """
-        insert into events (run, seq, at, type, body)
-        select %s, * from unnest(%s::int[], %s::timestamptz[], %s::text[], %s::text[]::json[])
-        """,
-        (run, seqs, ats, types, bodies),
-    )
-    await connection.execute("update runs set archived = false, updated_at = now() where id = %s", (run,))
-    await connection.execute("delete from archives where run = %s", (run,))
-    return found.path or ""
+async def _delete(
+    store: Store, look: Look, part: Part, done: Retained, tell: Callable[[Retained], None]
+) -> Retained:
+    while look.policy.delete_after is not None:
+        if look.left(done.deleted) <= 0:
+            return replace(done, more=True)
+        deleted = await _yielding(store, _delete_batch, look, part, look.left(done.deleted))
+        done = replace(done, deleted=done.deleted + deleted)
+        tell(done)
+        if not deleted:
+            break
+    return done
 
 
 async def _yielding(store: Store, batch: Callable[..., Any], *values: Any) -> Any:
@@ -273,9 +216,12 @@ async def _yielding(store: Store, batch: Callable[..., Any], *values: Any) -> An
 
 
 async def _archive_batch(
-    connection: Connection, policy: Policy, before: datetime, done: Retained, after: Candidate
+    connection: Connection, look: Look, part: Part, done: Retained, after: Candidate
 ) -> tuple[Retained, Candidate | None]:
-    values = {**_values(policy, before), "after_at": after.updated_at, "after_id": after.id}
+    await _require(connection, look)
+    policy, was = look.policy, done
+    values = _values(look, part, policy.archive_after, look.left(done.archived))
+    values |= {"after_at": after.updated_at, "after_id": after.id}
     async with connection.cursor(row_factory=class_row(Candidate)) as cursor:
         candidates = await (await cursor.execute(PICK, values)).fetchall()
     known: Blobs = {}
@@ -313,6 +259,7 @@ async def _archive_batch(
             bytes_before=done.bytes_before + packed.size,
             bytes_after=done.bytes_after + len(packed.body),
         )
+    await _note(connection, look, part, was, done)
     return replace(done, kept=kept), candidates[-1] if candidates else None
 
 
@@ -351,9 +298,30 @@ async def verify(connection: Connection, run: UUID, events: list[Event]) -> None
         raise Unfit(run, "its archive does not give its events back")
 
 
-async def _delete_batch(connection: Connection, policy: Policy, before: datetime) -> int:
-    values = {**_values(policy, before), "policy": str(policy)}
-    return len(await (await connection.execute(DELETE, values)).fetchall())
+async def _delete_batch(connection: Connection, look: Look, part: Part, batch: int) -> int:
+    assert look.policy.delete_after is not None
+    await _require(connection, look)
+    values = {**_values(look, part, look.policy.delete_after, batch), "policy": str(look.policy)}
+    deleted = len(await (await connection.execute(DELETE, values)).fetchall())
+    await _note(connection, look, part, Retained(), Retained(deleted=deleted))
+    return deleted
+
+
+async def _require(connection: Connection, look: Look) -> None:
+    """Raises NoMore where the policy does not hold any more."""
+    if look.holds is not None and not await look.holds(connection):
+        raise NoMore
+
+
+async def _note(connection: Connection, look: Look, part: Part, was: Retained, now: Retained) -> None:
+    """Write down what a batch came to, for whoever asks what became of their runs."""
+    counts = {
+        name: getattr(now, name) - getattr(was, name)
+        for name in ("archived", "bytes_before", "bytes_after", "deleted")
+    }
+    if any(counts.values()):
+        values = {"workspace": part.workspace, "look": look.id, "policy": str(look.policy)}
+        await connection.execute(NOTE, {**values, **counts})
 
 
 async def _remove_files(store: Store) -> None:
@@ -367,11 +335,12 @@ async def _remove_files(store: Store) -> None:
             await connection.execute("update tombstones set path = null where run = %s", (run,))
 
 
-def _values(policy: Policy, before: datetime) -> dict[str, Any]:
+def _values(look: Look, part: Part, age: timedelta, batch: int) -> dict[str, Any]:
     return {
-        "before": before,
-        "agent": policy.agent,
-        "any": not policy.status,
-        "status": list(policy.status),
-        "batch": policy.batch,
+        "workspace": part.workspace,
+        "agent": part.agent,
+        "before": look.at - age,
+        "any": not look.policy.status,
+        "status": list(look.policy.status),
+        "batch": batch,
     }

@@ -22,7 +22,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_AGENTS = 200
 COLUMNS: LiteralString = (
     "select id, agent, goal, person, status, created_at, updated_at, "
-    "case when marks is not null then coalesce(cost, 0) end as cost from runs"
+    "case when marks is not null then coalesce(cost, 0) end as cost, "
+    "coalesce('simulated' = any(string_to_array(marks, e'\\n')), false) as simulated from runs"
 )
 # As the index of words has it, letter by letter, so that the planner knows it again
 IS_OPEN: LiteralString = "status in ('running', 'waiting', 'paused')"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -73,6 +73,15 @@ async def single(store: Store, run: UUID, seqs: Collection[int]) -> list[Event]:
     async with store.pool.connection() as connection:
         rows, found = await _rows(connection, SINGLE, {"run": run, "seqs": list(seqs)})
         return await _events(connection, run, [row for row in rows if row[0] in seqs], found)
+
+
+async def fitting(
+    store: Store, run: UUID, query: LiteralString, values: Mapping[str, Any], fits: Callable[[Row], bool]
+) -> list[Event]:
+    """Of the rows that a query finds, or that an archive has, those that fit, as events."""
+    async with store.pool.connection() as connection:
+        rows, found = await _rows(connection, query, {"run": run, **values})
+        return await _events(connection, run, [row for row in rows if fits(row)], found)
 
 
 async def _rows(

@@ -133,8 +133,9 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         pool: Pool = AsyncConnectionPool(
             address, connection_class=psycopg.AsyncConnection[TupleRow], min_size=1, name="remit", **how
         )
+        # One stays open: where this one grew from none, whoever asked for the second was now and then left waiting for 30 s
         guests = AsyncConnectionPool(
-            address, connection_class=GuestConnection, min_size=0, name="remit guests", **how
+            address, connection_class=GuestConnection, min_size=1, name="remit guests", **how
         )
         await held.enter_async_context(pool)
         await held.enter_async_context(guests)

@@ -30,7 +30,7 @@ import psycopg
 from remit.errors import Later, Mend, ToolFault
 from remit.tools.result import LIMIT, TooLarge, keep, safe, text_of
 from remit.tools.thread import in_thread
-from remit.tools.tool import Json, Tool, ToolContext
+from remit.tools.tool import Json, Labelled, Tool, ToolContext
 
 GRACE = 2.0  # seconds that a cancelled tool has to clean up
 MESSAGE = 4_000  # characters of an error that a model is shown
@@ -41,12 +41,13 @@ _left: set[asyncio.Task[Any]] = set()  # tools that outlived their call; held so
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a call came to. `result` is a JSON value; for `mend` and `failed` it is the message. `later`: the tool wants
-    to be called again then; `unknown`: an effect that may have happened."""
+    to be called again then; `unknown`: an effect that may have happened. `labels`: of a result that has some of its own."""
 
     status: Literal["ok", "mend", "failed", "unknown"]
     result: Json
     seconds: float
     later: Later | None = None
+    labels: Labelled | None = None
 
 
 async def call(
@@ -102,7 +103,10 @@ async def _called(
         return Outcome("failed", f"{tool.name} cancelled itself", seconds)
     error = task.exception()
     if error is None:
-        return Outcome("ok", await _storable(task.result(), context), time.monotonic() - start)
+        result = task.result()
+        labels = replace(result, value=None) if isinstance(result, Labelled) else None
+        value = await _storable(result.value if isinstance(result, Labelled) else result, context)
+        return Outcome("ok", value, time.monotonic() - start, labels=labels)
     if isinstance(error, ToolFault):
         raise error
     if isinstance(error, Later):

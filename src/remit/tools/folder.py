@@ -178,11 +178,11 @@ def _twin(root: Path, names: tuple[str, ...], name: str) -> str:
         return ""
     if name in others:
         return ""
-    wanted = _shape(name)
-    return next((other for other in others if _shape(other) == wanted), "")
+    wanted = shape(name)
+    return next((other for other in others if shape(other) == wanted), "")
 
 
-def _shape(name: str) -> str:
+def shape(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 

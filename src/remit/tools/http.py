@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from remit.errors import Mend
+from remit.knowledge.page import text_of_page
 from remit.tools import folder
 from remit.tools.addresses import addresses_of, leads_away
 from remit.tools.decorate import tool
-from remit.tools.page import text_of_page
 from remit.tools.result import text_of
 from remit.tools.thread import in_thread
 from remit.tools.tool import Json, ToolContext

@@ -17,7 +17,8 @@ from uuid import UUID
 from remit.rate import Limit
 from remit.tools.secrets import Secrets
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # heavy, and needed by no list of tools
+    from remit.knowledge.search import Shelf
     from remit.tools.mcp.session import Sessions
 
 Json = Any
@@ -49,6 +50,7 @@ class ToolContext:
     now: Callable[[], datetime] = wall  # the time, by the clock that all workers share
     secrets: Secrets | None = None  # those that the agent names; None: it names none
     sessions: Sessions | None = None  # its conversations with MCP servers
+    shelf: Shelf | None = None  # what the agent may look up; None: nothing
     # What the agent is connected to, by name: where, and the headers or variables that go along, secrets as references
     connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 
@@ -66,6 +68,18 @@ class Settle:
     how: Literal["key", "lookup", "ask", "repeat"] = "ask"
     find: Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json | None]] | None = None
     after: float = 2.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A result that says itself who vouches for it and who may have it, in place of what its tool says of all its results: as
+    things stand when it is read. `source`: in words, where it was read."""
+
+    value: Json
+    integrity: Integrity = "untrusted"
+    fields: Mapping[str, Integrity] = field(default_factory=dict)
+    confidentiality: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from remit.journal.search import Place
 from remit.rate import parse_rate
 from remit.store.store import Store
 from remit.triggers.condition import holds
+from remit.triggers.ended import told_by_hand
 from remit.triggers.given import require_body
 from remit.triggers.kept import Standing, get_trigger, next_of
 
@@ -137,15 +138,14 @@ async def deliver(store: Store, known: Standing, key: str, body: Json) -> bool:
         return await write_down(connection, of, key, {"body": body})
 
 
-async def fire(store: Store, agent: str, name: str, by: str, body: Json = None) -> Firing:
-    """Have it begin now, whether it is paused or not: for a webhook as if `body` had been delivered. Raises UnknownName,
-    UserError for a body that it cannot use."""
+async def fire(
+    store: Store, agent: str, name: str, by: str, body: Json = None, run: UUID | None = None
+) -> Firing:
+    """Have it begin now, whether it is paused or not: for a webhook as if `body` had been delivered, for one that follows an
+    agent as if `run` had just ended; None: its last one. Raises UnknownName, UserError for what it cannot use."""
     known = await get_trigger(store, agent, name)
-    if known.kind == "after":
-        raise UserError(
-            f"trigger {known.called} begins after runs of others: there is none that it could be told of"
-        )
     key = f"by hand {uuid4().hex}"
+    ended = await told_by_hand(store, known, run) if known.kind == "after" else None
     if known.kind == "webhook":
         require_body(known.trigger, body)
     of = (store.workspace, agent, name)
@@ -153,7 +153,7 @@ async def fire(store: Store, agent: str, name: str, by: str, body: Json = None) 
         row = await (await connection.execute("select statement_timestamp()")).fetchone()
         assert row is not None
         time = row[0].isoformat()
-        event = {"body": body} if known.kind == "webhook" else {"time": time, "late": False}
+        event = ended or ({"body": body} if known.kind == "webhook" else {"time": time, "late": False})
         await write_down(connection, of, key, event, by)
         await record(connection, by, "trigger.fired", known.called)
     (made,) = await _several(

@@ -20,6 +20,7 @@ from remit.cron import after, parse_cron, parse_zone
 from remit.errors import UnknownName, UserError
 from remit.store.secrets import key_of, seal, unseal
 from remit.store.store import Store
+from remit.triggers.words import ahead, begins
 
 Connection = AsyncConnection[Any]
 BOTH = timedelta(days=1)  # for which the old secret is taken too, after a new one was made
@@ -63,6 +64,25 @@ class Standing:
         if self.paused_at is not None:
             return "paused"
         return "no secret yet" if self.kind == "webhook" and self.secret_at is None else "on"
+
+    def told(self, moment: datetime) -> dict[str, Any]:
+        """All of it that is shown, by name, with its words and the next times."""
+        names = (
+            "agent",
+            "name",
+            "kind",
+            "version",
+            "state",
+            "spec",
+            "paused_at",
+            "paused_by",
+            "path",
+            "secret_at",
+        )
+        return {name: getattr(self, name) for name in names} | {
+            "begins": begins(self.trigger),
+            "next": [] if self.paused_at else ahead(self.trigger, moment),
+        }
 
 
 async def follow(

@@ -11,12 +11,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.catalogue.kept import list_kept
 from remit.catalogue.text import data_of
-from remit.connections.form import EFFECTS, Field, Form, form_of, keep, pin
+from remit.connections.form import EFFECTS, Form, form_of, keep, pin
 from remit.connections.kept import CALLED, Row, connection_of, list_connections, remove_connection
 from remit.connections.pinning import Seen
 from remit.connections.trial import Trial, try_out
 from remit.console.show import here, needs, page
-from remit.errors import SpecError, UserError
+from remit.errors import FieldError, SpecError, UserError
 from remit.store.secrets import list_secrets, remove_secret, set_secret
 from remit.store.store import Store
 
@@ -95,10 +95,10 @@ async def _kept(request: Request, name: str) -> Response:
     form = Form(**{key: given.get(key, "") for key in Form.__slots__} | ({"name": name} if name else {}))
     within = "settings:write" in request.state.rights
     if not name and form.name in {row.name for row in await list_connections(app.store)}:
-        return form_page(request, form, name, Field("name", "is taken already"))
+        return form_page(request, form, name, FieldError("name", "is taken already"))
     try:
         linked = await keep(app.store, form, request.state.who, within)
-    except Field as error:
+    except FieldError as error:
         return form_page(request, form, name, error)
     await try_out(app, form.name, linked, within)
     return RedirectResponse(f"/connections/{form.name}", 303)
@@ -171,7 +171,7 @@ async def forget_secret(request: Request, name: str) -> Response:
     return RedirectResponse("/connections#secrets", 303)
 
 
-def form_page(request: Request, form: Form, name: str, wrong: Field | None = None) -> HTMLResponse:
+def form_page(request: Request, form: Form, name: str, wrong: FieldError | None = None) -> HTMLResponse:
     return page(
         request,
         "connection_form.html",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
@@ -19,10 +20,12 @@ from remit.journal.events import Event
 from remit.journal.index import RunRow
 from remit.journal.search import Place, Wanted, search
 from remit.journal.state import fold
+from remit.journal.window import between, top_of
 from remit.store.store import Store
 
 router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 AT_ONCE = 500  # runs read in one go
+TOGETHER = 500  # events of a run
 HEADS = ("run", "goal", "state", "agent", "for", "cost in $", "begun", "changed")
 
 
@@ -55,10 +58,10 @@ async def export(request: Request, prefix: str, form: Literal["jsonl", "html"] =
     """Its journal, an event a line; or a page by itself, that needs nothing else to be read."""
     app = here(request)
     run = await app.find(prefix)
-    events = await app.journal.read(run)
     name = _named(f"run-{str(run)[:8]}.{form}")
     if form == "jsonl":
-        return StreamingResponse(_lines(events), headers=name, media_type="application/jsonl")
+        return StreamingResponse(_lines(app.store, run), headers=name, media_type="application/jsonl")
+    events = await app.journal.read(run)
     state = fold(events)
     text = ENVIRONMENT.get_template("export.html").render(
         run=run,
@@ -71,11 +74,19 @@ async def export(request: Request, prefix: str, form: Literal["jsonl", "html"] =
     return Response(text, headers=name, media_type="text/html; charset=utf-8")
 
 
-async def _lines(events: Sequence[Event]) -> AsyncGenerator[str]:
-    for event in events:
-        said = {"run": str(event.run), "seq": event.seq, "at": event.at.isoformat()}
-        body = event.body.model_dump(mode="json", exclude={"big"})
-        yield json.dumps({**said, "body": body}, ensure_ascii=False) + "\n"
+async def _lines(store: Store, run: UUID) -> AsyncGenerator[str]:
+    """As many events at a time as are held; of a run that goes on, those up to now."""
+    top = await top_of(store, run)
+    last = top.seq if top else 0
+    step = last if top and top.archived else TOGETHER  # an archive is unpacked whole
+    for after in range(0, last, step or 1):
+        yield "".join(_line(event) for event in await between(store, run, after, min(after + step, last)))
+
+
+def _line(event: Event) -> str:
+    said = {"run": str(event.run), "seq": event.seq, "at": event.at.isoformat()}
+    body = event.body.model_dump(mode="json", exclude={"big"})
+    return json.dumps({**said, "body": body}, ensure_ascii=False) + "\n"
 
 
 def _named(name: str) -> dict[str, str]:

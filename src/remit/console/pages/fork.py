@@ -19,12 +19,14 @@ from remit.dispatch import open_dispatch
 from remit.errors import Forbidden, RemitError, SpecError, UserError
 from remit.forking import Otherwise, Unfit, fork
 from remit.journal.events import Event
+from remit.journal.window import of_types, single, top_of
 from remit.models.registry import AUTO, LOCAL, PROVIDERS
 from remit.outfit import agent_at
 
 router = APIRouter(dependencies=[needs_of_agent("runs:write")])
 RULES = "rules"  # what the text is called in what is said of its mistakes
 MOST = 100_000  # characters of a field
+END = -1  # in place of the number of an event
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +40,64 @@ class Typed:
     shadow: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The run that is forked, up to an event."""
+
+    run: UUID
+    begun: Event
+    agent: Agent
+    last: int
+    event: Event | None  # the one after which it is forked; None: there is none of that number
+
+
 @router.get("/runs/{prefix}/fork")
 async def ask(request: Request, prefix: str, at: int = 0) -> HTMLResponse:
     app = here(request)
     run = await app.find(prefix)
-    events = await app.journal.read(run)
-    agent = agent_at(events[: at or None])
-    return _form(request, run, events, _as_it_was(agent, at or len(events)), {})
+    past = await _past(app, run, at or END)
+    return _form(request, past, _as_it_was(past.agent, at or past.last), {})
 
 
 @router.post("/runs/{prefix}/fork")
 async def make(request: Request, prefix: str) -> Response:
     app, typed = here(request), _typed(await request.form())
     run = await app.find(prefix)
-    events = await app.journal.read(run)
+    past = await _past(app, run, _number(typed.at))
     try:
-        at = _event(typed.at, len(events))
-        otherwise = _otherwise(typed, agent_at(events[:at]))
+        at = _event(typed.at, past.last)
+        otherwise = _otherwise(typed, past.agent)
         if otherwise.named:
             require(request, "agents:write")
         new = await fork(app, run, at, otherwise, request.state.who, browser=True)
     except Forbidden:
         raise
     except Unfit as error:
-        return _form(request, run, events, typed, {error.part: str(error)}, 422)
+        return _form(request, past, typed, {error.part: str(error)}, 422)
     except _Field as error:
-        return _form(request, run, events, typed, {error.name: str(error)}, 422)
+        return _form(request, past, typed, {error.name: str(error)}, 422)
     except RemitError as error:
-        return _form(request, run, events, typed, {"": str(error)}, 422)
+        return _form(request, past, typed, {"": str(error)}, 422)
     await _go_on(app, new)
     return RedirectResponse(f"/runs/{new}", 303)
+
+
+async def _past(app: App, run: UUID, at: int) -> Past:
+    """Of a run that may be too long to be read whole, what a fork after that event begins with. Raises UserError where there
+    is no run."""
+    top = await top_of(app.store, run)
+    last = top.seq if top else 0
+    at = last if at == END else at
+    until = at if 0 < at <= last else last
+    _, begun = await of_types(app.store, run, 0, until, ("started", "narrowed"), ())
+    agent = agent_at(begun)
+    shown = await single(app.store, run, [at]) if until == at else []
+    return Past(run, begun[0], agent, last, shown[0] if shown else None)
+
+
+def _number(text: str) -> int:
+    """0: it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 class _Field(UserError):
@@ -129,14 +159,13 @@ def _otherwise(typed: Typed, was: Agent) -> Otherwise:
 
 
 def _form(
-    request: Request, run: UUID, events: list[Event], typed: Typed, wrong: dict[str, str], status: int = 200
+    request: Request, past: Past, typed: Typed, wrong: dict[str, str], status: int = 200
 ) -> HTMLResponse:
-    number = int(typed.at) if typed.at.isascii() and typed.at.isdigit() and len(typed.at) < 9 else 0
     values: dict[str, Any] = {
-        "run": run,
-        "started": events[0].body,
-        "last": len(events),
-        "event": events[number - 1] if 1 <= number <= len(events) else None,
+        "run": past.run,
+        "started": past.begun.body,
+        "last": past.last,
+        "event": past.event,
         "typed": typed,
         "wrong": wrong,
         "models": models_at_hand(),

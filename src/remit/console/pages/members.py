@@ -29,6 +29,7 @@ from remit.errors import UnknownName, UserError
 
 router = APIRouter()
 READ, WRITE = [needs("settings:read")], [needs("settings:write")]
+OWN = ("http://127.", "http://localhost", "http://[::1]")  # addresses that lead nowhere from another machine
 Typed = Annotated[str, Form()]
 
 
@@ -184,6 +185,7 @@ async def _one(
         one=one,
         roles=MEANS,
         link=link,
+        here_only=link.startswith(OWN),
         issuers=await bound(here(request).store, one.id),
         off=await passwords_off(here(request).store, one.name),
         wrong={at: wrong} if wrong else {},

@@ -16,13 +16,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from remit.agents.report import effects
 from remit.app import App
 from remit.console.pages import timeline
+from remit.console.pages.files import files_of
 from remit.console.pages.timeline import chart, entries, window
 from remit.console.show import here, needs_of_agent, page
 from remit.dispatch import open_dispatch
 from remit.errors import NotWaiting, UnknownName, UserError
 from remit.gist import Gist, around
 from remit.gist import standing as stands
-from remit.journal.facts import HAPPENED
+from remit.journal.facts import HAPPENED, simulates
 from remit.journal.limits import in_line
 from remit.journal.search import OPEN, STATES, Found, Place, Wanted, agents_known, place, search
 from remit.journal.state import State
@@ -172,6 +173,7 @@ async def run(
         values |= head(gist, await stands(app.store, gist))
         values["queued"] = (await in_line(app.store, [found])).get(found, "")
         started = gist.state.started
+        values["files"] = await files_of(app, found, started)
         values["can"] = request.state.access.on(started.agent if started else "")
         below = gist.delegated
         values["below"] = await tree(app.store, app.gists, found) if below else ()
@@ -183,6 +185,7 @@ def head(gist: Gist, state: State) -> dict[str, Any]:
     return {
         "run": gist.run,
         "state": state,
+        "simulated": simulates(state),
         "started": state.started,
         "begun_at": gist.begun_at,
         "last_at": gist.last_at,

@@ -4,6 +4,7 @@ often it is sent."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -15,12 +16,14 @@ from pydantic_core import ErrorDetails, from_json
 from starlette.datastructures import FormData
 
 from remit.api.begin import begin
-from remit.api.guard import of_session
+from remit.api.guard import Caller, of_session
 from remit.api.problems import Refused
 from remit.api.schemas import Begin, Whom
+from remit.brought import FROM_A_BROWSER
 from remit.catalogue.find import list_at_hand
 from remit.console.show import here, needs_of_agent, page
-from remit.errors import RemitError, UserError
+from remit.console.uploads import sent_files, sent_form, taken
+from remit.errors import FieldError, RemitError
 
 router = APIRouter(dependencies=[needs_of_agent("runs:write")])
 ASSERT = "persons:assert"
@@ -51,33 +54,31 @@ async def ask(request: Request, agent: str = "") -> HTMLResponse:
 
 @router.post("/runs/new")
 async def make(request: Request) -> Response:
-    app, typed = here(request), _typed(await request.form())
-    if not re.fullmatch(KEY, typed.key):
-        return await _form(
-            request, typed, {"": "This form was cut off on its way. Look at it, and send it again."}
-        )
-    asserts = typed.sure and ASSERT in request.state.rights
-    session = request.state
-    caller = of_session(session.who, session.access, session.within, session.workspace, asserts=asserts)
-    try:
-        run, _ = await begin(app, caller, _wanted(typed), typed.key)
-    except ValidationError as error:
-        return await _form(request, typed, dict(map(_at, error.errors())))
-    except _Field as error:
-        return await _form(request, typed, {error.name: str(error)})
-    except Refused as error:
-        return await _form(request, typed, _said(error))
-    except RemitError as error:
-        return await _form(request, typed, {"": str(error)})
+    app = here(request)
+    async with sent_form(request) as form:
+        typed, files = _typed(form), sent_files(form)
+        again = [name for name, _ in files]
+        if not re.fullmatch(KEY, typed.key):
+            cut = "This form was cut off on its way. Look at it, and send it again."
+            return await _form(request, typed, {"": cut}, again)
+        try:
+            async with taken(app, files) as batch:
+                run, _ = await begin(app, _caller(request, typed), _wanted(typed), typed.key, batch)
+        except ValidationError as error:
+            return await _form(request, typed, dict(map(_at, error.errors())), again)
+        except FieldError as error:
+            return await _form(request, typed, {error.field: str(error)}, again)
+        except Refused as error:
+            return await _form(request, typed, _said(error), again)
+        except RemitError as error:
+            return await _form(request, typed, {"": str(error)}, again)
     return RedirectResponse(f"/runs/{run}", 303)
 
 
-class _Field(UserError):
-    """A field of the form whose text cannot be read."""
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(why)
-        self.name = name
+def _caller(request: Request, typed: Typed) -> Caller:
+    session = request.state
+    asserts = typed.sure and ASSERT in session.rights
+    return of_session(session.who, session.access, session.within, session.workspace, asserts=asserts)
 
 
 def _typed(form: FormData) -> Typed:
@@ -89,11 +90,11 @@ def _typed(form: FormData) -> Typed:
 
 
 def _wanted(typed: Typed) -> Begin:
-    """Raises _Field, ValidationError."""
+    """Raises FieldError, ValidationError."""
     if not typed.agent:
-        raise _Field("agent", "choose who should do it")
+        raise FieldError("agent", "choose who should do it")
     if not typed.goal:
-        raise _Field("goal", "say what should be reached")
+        raise FieldError("goal", "say what should be reached")
     whom = {"email" if "@" in typed.person else "id": typed.person}
     return Begin(
         agent=typed.agent,
@@ -106,18 +107,18 @@ def _wanted(typed: Typed) -> Begin:
 
 
 def facts(text: str) -> dict[str, Any]:
-    """`order: W1001`, one a line; a number, true and false are what they are. Raises _Field."""
+    """`order: W1001`, one a line; a number, true and false are what they are. Raises FieldError."""
     found: dict[str, Any] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         name, colon, value = (part.strip() for part in line.partition(":"))
         if not colon or not name or not value:
-            raise _Field(
+            raise FieldError(
                 "inputs", f"line {number} is no fact: write a name, a colon and a value, as order: W1001"
             )
         if name in found:
-            raise _Field("inputs", f"line {number} says {name} a second time")
+            raise FieldError("inputs", f"line {number} says {name} a second time")
         found[name] = _value(value)
     return found
 
@@ -147,8 +148,10 @@ def _said(error: Refused) -> dict[str, str]:
     return {"": error.detail}
 
 
-async def _form(request: Request, typed: Typed, wrong: dict[str, str]) -> HTMLResponse:
-    """With a new key where the one that it had is used up or was lost."""
+async def _form(
+    request: Request, typed: Typed, wrong: dict[str, str], again: Sequence[str] = ()
+) -> HTMLResponse:
+    """With a new key where the one that it had is used up or was lost. `again`: files that are to be chosen once more."""
     known = re.fullmatch(KEY, typed.key) and "key" not in wrong
     return page(
         request,
@@ -156,6 +159,8 @@ async def _form(request: Request, typed: Typed, wrong: dict[str, str]) -> HTMLRe
         422 if wrong else 200,
         typed=typed if known else replace(typed, key=uuid4().hex),
         wrong=wrong,
+        again=again,
+        limits=FROM_A_BROWSER,
         agents=[one.agent for one in await list_at_hand(here(request).store)],
         may_assert=ASSERT in request.state.rights,
     )

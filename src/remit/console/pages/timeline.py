@@ -130,7 +130,9 @@ def _details(event: Event, state: State) -> Iterator[Detail]:
         case Judged():
             yield from _verdict(body)
         case Acted():
-            yield Detail("result", body.result, f"{body.integrity}: {body.source or body.tool} says so")
+            yield Detail(
+                "result", body.result, f"{body.integrity}: {body.origin or body.source or body.tool} says so"
+            )
             yield Detail("allowed by", body.rule)
             yield Detail("took", f"{body.seconds:.1f} s" if body.seconds >= 0.05 else "")
         case Asked():

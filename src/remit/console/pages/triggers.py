@@ -11,17 +11,19 @@ from pydantic_core import from_json
 
 from remit.agents.triggers import Trigger
 from remit.catalogue import kept as store_of
-from remit.console.show import here, needs, page, require_sure
+from remit.console.show import here, needs, needs_of_agent, page, require_sure
 from remit.errors import UserError
+from remit.journal.index import find_run
 from remit.triggers import firing, kept
+from remit.triggers.ended import Ended, followed
 from remit.triggers.firing import Firing
 from remit.triggers.kept import Standing
 from remit.triggers.refusals import Refusal, list_refusals
 from remit.triggers.words import ahead, begins
 
-router = APIRouter(dependencies=[needs("agents:read")])
+router = APIRouter(dependencies=[needs_of_agent("agents:read")])
 MOST = 10  # events of a trigger on the page
-OPERATES = needs("runs:write")
+OPERATES = needs_of_agent("runs:write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Shown:
     ahead: list[datetime]
     heard: list[Firing]
     refused: list[Refusal]
+    ended: list[Ended]  # of which it could be told now
 
 
 @router.get("/agents/{name}/triggers")
@@ -60,7 +63,9 @@ async def fire(request: Request, name: str, trigger: str) -> Response:
     typed = str(form.get("body", ""))
     try:
         body = from_json(typed, allow_inf_nan=False) if known.kind == "webhook" else None
-        await firing.fire(store, name, trigger, request.state.who, body)
+        chosen = str(form.get("run", ""))
+        run = await find_run(store, chosen) if chosen else None
+        await firing.fire(store, name, trigger, request.state.who, body, run)
     except (UserError, ValueError) as error:
         words = str(error) if isinstance(error, UserError) else f"is not JSON: {error}"
         return await _page(request, name, {trigger: words}, {trigger: typed}, status=422)
@@ -96,7 +101,8 @@ async def _page(
         times = ahead(trigger, datetime.now(UTC)) if one.paused_at is None else []
         heard = await firing.list_firings(store, name, one.name, limit=MOST)
         refused = await list_refusals(store, name, one.name) if one.path else []
-        found.append(Shown(one, trigger, begins(trigger), times, heard, refused))
+        ended = await followed(store, trigger) if one.kind == "after" else []
+        found.append(Shown(one, trigger, begins(trigger), times, heard, refused, ended))
     return page(
         request,
         "agent_triggers.html",
@@ -106,6 +112,7 @@ async def _page(
         triggers=found,
         wrong=wrong or {},
         typed=typed or {},
+        operates="runs:write" in request.state.access.on(name),
         secret=secret,
         sure=request.state.session.sure,
         address=request.app.state.public_url or f"{request.url.scheme}://{request.url.netloc}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AsyncExitStack
 from functools import partial
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from starlette.datastructures import FormData
 from remit.agents.spec import Agent
 from remit.api.begin import hand_to_workers
 from remit.app import App
+from remit.brought import came_with
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
 from remit.catalogue.trying import shadow_of
@@ -23,6 +25,7 @@ from remit.console.show import ENVIRONMENT, here, needs, page, require
 from remit.console.signing import session_of
 from remit.console.stream import seen_by, sent, streamed
 from remit.console.trying import head, trial
+from remit.console.uploads import sent_files, sent_form, taken
 from remit.errors import NotWaiting, RemitError, UserError
 from remit.feed import Feed
 from remit.gate.approval import Decision
@@ -61,20 +64,20 @@ async def try_model(request: Request, name: str) -> HTMLResponse:
 @router.post("/agents/{name}/try", dependencies=[needs("runs:write")])
 async def begin(request: Request, name: str) -> Response:
     """Begin a run in shadow of what the form says. Without scripts the draft is saved before, so that it is not lost."""
-    app, form = here(request), await request.form(max_fields=FIELDS)
-    scripted = bool(request.headers.get("HX-Request"))
-    sent = await read_form(app, name, form)
-    if sent.wrong and not scripted:
-        return await form_page(request, app, name, sent.kept, sent.text, sent.offer, sent.wrong, 422)
-    try:
-        if sent.wrong:
-            raise work.Unusable(sent.wrong)
-        if not scripted:
-            await store_of.save_draft(app.store, name, sent.text, request.state.who, sent.base)
-        run = await _begun(app, name, sent.text, form, request.state.who)
-    except RemitError as error:
-        why = f"Mend this first: {error}" if isinstance(error, work.Unusable) else str(error)
-        return page(request, "try_not.html", 422, name=name, why=why)
+    app, scripted = here(request), bool(request.headers.get("HX-Request"))
+    async with sent_form(request, FIELDS) as form:
+        sent = await read_form(app, name, form)
+        if sent.wrong and not scripted:
+            return await form_page(request, app, name, sent.kept, sent.text, sent.offer, sent.wrong, 422)
+        try:
+            if sent.wrong:
+                raise work.Unusable(sent.wrong)
+            if not scripted:
+                await store_of.save_draft(app.store, name, sent.text, request.state.who, sent.base)
+            run = await _begun(app, name, sent.text, form, request.state.who)
+        except RemitError as error:
+            why = f"Mend this first: {error}" if isinstance(error, work.Unusable) else str(error)
+            return page(request, "try_not.html", 422, name=name, why=why)
     if not scripted:
         return RedirectResponse(f"/agents/{name}?try={run}#try", 303)
     return page(request, "try_run.html", **await trial(app, name, run))
@@ -85,20 +88,29 @@ async def _begun(app: App, name: str, text: str, form: FormData, who: str) -> UU
     agent, _ = await work.judged(app, name, text)
     assert agent is not None
     goal, past = (str(form.get(key, "")).strip() for key in ("goal", "past"))
-    first: Started | None = None
-    if past:
-        events = await app.journal.read(await app.find(past))
-        first = events[0].body if events and isinstance(events[0].body, Started) else None
+    old = await app.find(past) if past else None
+    events = await app.journal.read(old) if old else []
+    first = events[0].body if events and isinstance(events[0].body, Started) else None
     if not goal and first is None:
         raise UserError("say what it should do, or choose a past run")
     tried = shadow_of(agent, outfit(agent).tools)
     me = Person(id=who, name=who, verified=True)
-    if first is None:
-        run = await app.start(tried, goal, person=me)
-    else:  # for whom it was, as what they may see is what the agent then saw
-        run = await app.start(
-            tried, goal or first.goal, person=first.person, inputs=first.inputs, quoted=first.quoted
-        )
+    async with AsyncExitStack() as opened:
+        files = sent_files(form)
+        if old is not None and first is not None:
+            files += opened.enter_context(came_with(app.settings.data_dir, old, first, files))
+        batch = await opened.enter_async_context(taken(app, files))
+        if first is None:
+            run = await app.start(tried, goal, person=me, files=batch)
+        else:  # for whom it was, as what they may see is what the agent then saw
+            run = await app.start(
+                tried,
+                goal or first.goal,
+                person=first.person,
+                inputs=first.inputs,
+                quoted=first.quoted,
+                files=batch,
+            )
     await hand_to_workers(app, run)
     return run
 

@@ -21,8 +21,8 @@ from remit.access.providers import (
     remove_provider,
 )
 from remit.access.roles import MEANS
-from remit.connections.form import Field
 from remit.console.show import here, needs, page, require_sure
+from remit.errors import FieldError
 
 router = APIRouter()
 READ, WRITE = [needs("settings:read")], [needs("settings:write")]
@@ -107,9 +107,9 @@ async def save(request: Request, name: str, draft: Annotated[Draft, Form()]) -> 
     listed = {each.name for each in await list_providers(store, store.workspace)}
     try:
         if name == NEW and draft.name in listed:
-            raise Field("name", "There is one of that name.")
+            raise FieldError("name", "There is one of that name.")
         await keep(store, request.state.who, one, draft.secret.strip(), ask=_ask)
-    except Field as error:
+    except FieldError as error:
         return _page(request, draft, name, error, name in listed)
     return RedirectResponse("/settings/sign-in", 303)
 
@@ -126,11 +126,11 @@ async def _ask(one: Provider) -> None:
     try:
         await document_of(Issuers(), one)
     except NotTrusted as error:
-        raise Field("issuer", f"It does not answer as one: {error}") from error
+        raise FieldError("issuer", f"It does not answer as one: {error}") from error
 
 
 def _page(
-    request: Request, draft: Draft, name: str, wrong: Field | None = None, sealed: bool = False
+    request: Request, draft: Draft, name: str, wrong: FieldError | None = None, sealed: bool = False
 ) -> HTMLResponse:
     store = here(request).store
     at = request.app.state.public_url or f"{request.url.scheme}://{request.headers['host']}"

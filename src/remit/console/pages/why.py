@@ -13,12 +13,13 @@ from remit.console.show import here, needs_of_agent, page
 from remit.gate.unseen import shown
 from remit.said import brief
 from remit.waiting import vouching
-from remit.why import Source, Value, Why, why
+from remit.whence import why_of
+from remit.why import Source, Value, Why
 
 router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 ROW, TALL, WIDE, GAP = 56, 44, 240, 90  # of the graph's boxes, in its own units
 LINE = 32  # characters in a box
-MOST = 40  # sources, and values, that are drawn; the words below have all
+MOST = 40  # sources, and values, that are drawn; the words below have all values, and so many sources of each
 SAYS = {  # who says so, and in which colour
     "grant": ("good", "the goal, or what started the run"),
     "person": ("good", "a person, verified"),
@@ -72,8 +73,7 @@ async def why_page(request: Request, prefix: str, step: str, form: str = "") -> 
     """`step`: a call's id, or an event's number. `form=json`: for programs."""
     app = here(request)
     run = await app.find(prefix)
-    events = await app.journal.read(run)
-    found = why(events, step)
+    found = await why_of(app.store, run, step)
     if form == "json":
         return JSONResponse(to_jsonable_python(found.as_data()))
     return page(
@@ -85,6 +85,7 @@ async def why_page(request: Request, prefix: str, step: str, form: str = "") -> 
         judged=found.call.judged,
         graph=drawn(found),
         says=SAYS,
+        most=MOST,
         evidence={one.name: vouching(one.name, found.call.judged) for one in found.values},
     )
 

@@ -35,11 +35,11 @@ const options = (table, figure) => {
   const unit = figure.dataset.unit;
   const found = series(table, figure.dataset.columns);
   const [soft, line, card, ink] = ["soft", "line", "card", "ink"].map(colour);
-  const label = { color: soft, fontFamily: "inherit", fontSize: 11 };
+  const label = { color: soft, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 };
   return {
     animation: !still.matches,
     animationDuration: 200,
-    grid: { left: 4, right: 4, top: found.length > 1 ? 34 : 12, bottom: 2, containLabel: true },
+    grid: { left: 4, right: 4, top: found.length > 1 ? 34 : 12, bottom: 6, containLabel: true },
     legend: { show: found.length > 1, top: 0, left: 0, type: "scroll", itemWidth: 10, itemHeight: 10, icon: "circle", textStyle: label },
     tooltip: {
       trigger: "axis", renderMode: "richText", confine: true, backgroundColor: card, borderColor: line,

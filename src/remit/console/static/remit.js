@@ -21,6 +21,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// On a narrow screen the bar is longer than the screen: where one is stands in sight.
+document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // A link to an event that the page does not show, as its run is long, leads to where it is shown.
 const hidden = /^#e(\d+)$/.exec(location.hash);
 if (hidden && !location.search.includes("event") && document.getElementById("timeline") && !document.getElementById(`e${hidden[1]}`)) location.replace(`?event=${hidden[1]}${location.hash}`);
@@ -56,3 +59,43 @@ document.addEventListener("asks", (event) => {
   document.getElementById("count").textContent = String(count);
   document.title = count ? `(${count}) ${TITLE}` : TITLE;
 });
+
+// How many tools of a family are ticked, as they are ticked.
+document.addEventListener("change", (event) => {
+  const family = event.target.name === "tools" && event.target.closest(".family");
+  if (!family) return;
+  const all = [...family.querySelectorAll("input[name=tools]")];
+  family.querySelector("summary .note").textContent = `${all.filter((one) => one.checked).length} of ${all.length}`;
+});
+
+// Copying what is shown once.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.parentElement.querySelector("input").value);
+    button.textContent = "Copied";
+  });
+}
+
+// How long ago stays true while a page is open; the words are those of the server (show.py).
+const span = (seconds) => {
+  for (const [length, name] of [[86400, "d"], [3600, "h"], [60, "min"]]) if (seconds >= length) return `${Math.floor(seconds / length)} ${name}`;
+  return `${Math.floor(seconds)} s`;
+};
+setInterval(() => {
+  for (const time of document.querySelectorAll("time[title]")) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    time.textContent = seconds < 0 ? `in ${span(-seconds)}` : seconds < 10 ? "just now" : `${span(seconds)} ago`;
+  }
+}, 20000);
+
+// What takes long says that it goes on, and is sent once.
+document.addEventListener("submit", ({ submitter }) => {
+  if (!submitter?.dataset.busy) return;
+  setTimeout(() => {
+    submitter.disabled = true;
+    submitter.textContent = submitter.dataset.busy;
+  });
+});
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());

@@ -16,6 +16,7 @@ from remit.api.schemas import Begin, Whom
 
 LONGEST = 190_000  # characters of what is quoted: of more, the latest
 CUT = "[what was said before is left out]\n\n"
+BEFORE = "The conversation before:\n\n"
 SAID = {"system": "instructions of the application", "developer": "instructions of the application"}
 NOT_HERE = {  # what would be another answer than the one asked for, if it were passed over
     "tools": "an agent has the tools that its file names, and its calls are judged by its rules; leave tools out",
@@ -105,14 +106,14 @@ def wanted(body: Completion) -> Begin:
         raise wrong(
             "messages", f"the last one is the goal of the run and must be the user's, not the {last.role}'s"
         )
-    goal = text_of(last, len(before))
+    goal = text_of(last.content, f"messages/{len(before)}/content")
     if not goal.strip():
         raise wrong(f"messages/{len(before)}/content", "there is no goal: say what should be reached")
     try:
         return Begin(
             agent=body.model,
             goal=goal,
-            quoted=quoted(before),
+            quoted=quoted(lines_of(before)),
             inputs=body.inputs,
             person=Whom(id=body.user) if body.user else None,
         )
@@ -122,24 +123,30 @@ def wanted(body: Completion) -> Begin:
         raise wrong(where or pointer(("body", *first["loc"]))[1:], str(first["msg"])) from error
 
 
-def quoted(before: list[Message]) -> str:
+def lines_of(before: list[Message]) -> list[str]:
+    """What each said, as the agent reads it."""
+    said = [
+        (SAID.get(one.role, one.role), text_of(one.content, f"messages/{at}/content"))
+        for at, one in enumerate(before)
+    ]
+    return [f"{who}: {text.strip()}" for who, text in said if text.strip()]
+
+
+def quoted(lines: list[str]) -> str:
     """The conversation before its last message, oldest first; of a long one, its end."""
-    said = [(SAID.get(one.role, one.role), text_of(one, at)) for at, one in enumerate(before)]
-    lines = "\n\n".join(f"{who}: {text.strip()}" for who, text in said if text.strip())
-    lines = lines if len(lines) <= LONGEST else CUT + lines[-LONGEST:]
-    return f"The conversation before:\n\n{lines}" if lines else ""
+    text = "\n\n".join(lines)
+    text = text if len(text) <= LONGEST else CUT + text[-LONGEST:]
+    return f"{BEFORE}{text}" if text else ""
 
 
-def text_of(message: Message, at: int) -> str:
+def text_of(content: str | list[Part] | None, where: str) -> str:
     """Raises Refused for what is no text."""
-    if message.content is None or isinstance(message.content, str):
-        return message.content or ""
-    for number, part in enumerate(message.content):
+    if content is None or isinstance(content, str):
+        return content or ""
+    for number, part in enumerate(content):
         if part.type not in ("text", "input_text", "output_text", "refusal"):
-            raise wrong(
-                f"messages/{at}/content/{number}", f"{part.type} cannot be given to an agent here: send text"
-            )
-    return "\n".join(part.text or "" for part in message.content)
+            raise wrong(f"{where}/{number}", f"{part.type} cannot be given to an agent here: send text")
+    return "\n".join(part.text or "" for part in content)
 
 
 def wrong(where: str, what: str) -> Refused:

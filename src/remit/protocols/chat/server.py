@@ -14,26 +14,33 @@ from contextlib import aclosing
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI, Header, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from remit.api.agents import list_agents
 from remit.api.begin import begun, forget, hand_to_workers, named
-from remit.api.guard import Looks, Reads, Served, Writes
+from remit.api.guard import Caller, Looks, Reads, Served, Writes
 from remit.api.problems import FieldError, Refused, Sent, printable
 from remit.api.runs import KEY, events_of
-from remit.api.server import guarded
+from remit.api.schemas import Begin
 from remit.api.tokens import token_of
 from remit.app import App
 from remit.feed import Feed, Said
-from remit.journal.events import Answered, Event
 from remit.journal.state import fold
 from remit.protocols.chat import body, told
 from remit.protocols.chat.body import Completion
 from remit.protocols.chat.told import PREFIX, Frame
+from remit.protocols.speech import Piece, Speech
 
 LONGEST = 570.0  # seconds that an answer is waited for: OpenAI's clients wait ten minutes
-CODES = {401: "invalid_api_key", 403: "insufficient_permissions", 409: "conflict", 429: "rate_limit_exceeded"}
+CODES = {
+    401: "invalid_api_key",
+    403: "insufficient_permissions",
+    404: "not_found",
+    409: "conflict",
+    429: "rate_limit_exceeded",
+}
+OF_PARAMETERS = {"/agent": "model_not_found", "/previous_response_id": "previous_response_not_found"}
 router = APIRouter()
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=KEY)]
 Again = Annotated[int | None, Header(alias="x-stainless-retry-count")]
@@ -44,22 +51,14 @@ def shaped(
 ) -> JSONResponse:
     """An error as OpenAI's clients read it."""
     where = errors[0].pointer if errors else ""
-    missing = where == "/agent" or status == 404
     status = 404 if where == "/agent" else 400 if status == 422 else status
     error = {
         "message": printable(detail.replace("/agent: ", "")),
         "type": "server_error" if status >= 500 else "invalid_request_error",
         "param": "model" if where == "/agent" else body.named(where) or None,
-        "code": "model_not_found" if missing else CODES.get(status),
+        "code": OF_PARAMETERS.get(where) or CODES.get(status),
     }
     return JSONResponse({"error": error}, status, dict(headers or {}))
-
-
-def make_chat(app: App) -> FastAPI:
-    """To be mounted at /v1."""
-    chat = guarded(app, "Remit, for clients of OpenAI", "1", shaped)
-    chat.include_router(router)
-    return chat
 
 
 @router.get("/models")
@@ -79,12 +78,7 @@ async def complete(
     app: Served, caller: Writes, request: Request, wanted: Completion, key: Key = None, again: Again = None
 ) -> Response:
     """Begin a run and answer with its report, or with pieces of it as they come."""
-    begin = body.wanted(wanted)
-    if key is None and again is not None:  # it tells its tries apart, and sends no key of its own
-        key = "body:" + hashlib.sha256(await request.body()).hexdigest()
-        if again == 0:
-            await forget(app.store, caller, key)
-    run, new = await begun(app, caller, begin, key)
+    run, new = await begun_once(app, caller, request, body.wanted(wanted), key, again)
     first = (await events_of(app, run))[0]
     frame = Frame(run, wanted.model, first.at, site(request), wanted.as_json)
     headers = {"X-Remit-Run": str(run)} | ({} if new else {"Idempotent-Replayed": "true"})
@@ -94,7 +88,7 @@ async def complete(
         return StreamingResponse(pieces, media_type="text/event-stream", headers=headers)
     async with app.feeds.watched(run) as feed:
         await hand_to_workers(app, run)
-        await _settled(request, feed)
+        await settled(request, feed)
         answer = told.whole(feed.state, feed.events, frame, wanted.metadata or {})
     return JSONResponse(answer, headers=headers)
 
@@ -114,12 +108,25 @@ async def get_completion(app: Served, caller: Reads, request: Request, completio
     return JSONResponse(told.whole(state, events, frame, {}))
 
 
-async def _settled(request: Request, feed: Feed) -> None:
-    """Wait until the run has ended or rests with a person; not for ever, and not for nobody."""
+async def begun_once(
+    app: App, caller: Caller, request: Request, begin: Begin, key: str | None, again: int | None
+) -> tuple[UUID, bool]:
+    """The run, and whether it is new. `again`: how often a client that tells its tries apart, and sends no key of its own, has
+    sent this before."""
+    if key is None and again is not None:
+        key = "body:" + hashlib.sha256(await request.body()).hexdigest()
+        if again == 0:
+            await forget(app.store, caller, key)
+    return await begun(app, caller, begin, key)
+
+
+async def settled(request: Request, feed: Feed, after: int = 0) -> None:
+    """Wait until the run has ended or rests with a person, after that event; not for ever, and not for nobody."""
     try:
-        async with asyncio.timeout(LONGEST), aclosing(feed.follow()) as following:
+        async with asyncio.timeout(LONGEST), aclosing(feed.follow(after)) as following:
             async for one in following:
-                if feed.rests or (one is None and await request.is_disconnected()):
+                rests = feed.rests and feed.state.seq > after
+                if rests or (one is None and await request.is_disconnected()):
                     return
     except TimeoutError:
         return
@@ -133,7 +140,7 @@ async def streamed(app: App, frame: Frame, usage: bool, secret: str) -> AsyncIte
         speech = Speech()
         async with aclosing(feed.follow()) as following:
             async for one in following:
-                if piece := speech.of(one):
+                if piece := joined(speech.of(one)):
                     yield told.chunk(frame, {"content": piece})
                 if one is None:
                     if secret and await token_of(app.store, secret) is None:
@@ -141,7 +148,7 @@ async def streamed(app: App, frame: Frame, usage: bool, secret: str) -> AsyncIte
                     yield ": still here\n\n"
                 if feed.rests and not isinstance(one, Said) and (one is None or one.seq == feed.state.seq):
                     break
-        if piece := speech.end(told.content(feed.state, frame)):
+        if piece := joined(speech.end(told.content(feed.state, frame))):
             yield told.chunk(frame, {"content": piece})
         yield told.chunk(frame, {}, "stop", remit=told.about(feed.state, frame))
         if usage:
@@ -149,40 +156,9 @@ async def streamed(app: App, frame: Frame, usage: bool, secret: str) -> AsyncIte
     yield "data: [DONE]\n\n"
 
 
-class Speech:
-    """What has been said down a stream, so that nothing of it is said twice: a model that is told to look back, or whose
-    report is checked, says the same again."""
-
-    def __init__(self) -> None:
-        self._now = ""  # of the answer under way, sent or held
-        self._sent = 0  # characters of it
-        self._last = ""  # the answer before
-        self._any = False
-
-    def of(self, one: Event | Said | None) -> str:
-        """What is to be sent of it now."""
-        if isinstance(one, Said):
-            self._now += one.text
-            return "" if self._last.startswith(self._now) else self._send(self._now)
-        answered = one.body if one is not None else None
-        if not isinstance(answered, Answered) or answered.purpose != "act":
-            return ""
-        text, again = answered.text, answered.text.strip() == self._last.strip() and not self._sent
-        if not text.startswith(self._now[: self._sent]):
-            self._sent = 0  # it was tried again, and came out otherwise
-        piece = "" if again or not text.strip() else self._send(text)
-        self._now, self._sent, self._last = "", 0, text
-        return piece
-
-    def end(self, text: str) -> str:
-        """The last words, unless they are what was said just before."""
-        return "" if text.strip() == self._last.strip() else self._send(text)
-
-    def _send(self, text: str) -> str:
-        before = "\n\n" if self._any and not self._sent and text else ""
-        rest, self._sent = text[self._sent :], len(text)
-        self._any = self._any or bool(rest)
-        return before + rest
+def joined(piece: Piece) -> str:
+    """As it stands in one text with what was said before."""
+    return "\n\n" + piece.text if piece.another else piece.text
 
 
 def secret_of(request: Request) -> str:

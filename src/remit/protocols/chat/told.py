@@ -33,6 +33,11 @@ class Frame:
     def link(self) -> str:
         return f"{self.site}/runs/{self.run}"
 
+    @property
+    def again(self) -> str:
+        """What is asked for, once there is a report."""
+        return f"completion {id_of(self.run)}"
+
 
 def id_of(run: UUID) -> str:
     return f"{PREFIX}{run}"
@@ -67,7 +72,7 @@ def waiting(state: State, frame: Frame) -> str:
     lines += [f"- and {more} more"] if more > 0 else []
     lines += [
         "",
-        f"Decide at {frame.site}/inbox. Then ask for completion {id_of(frame.run)} again, or see {frame.link}.",
+        f"Decide at {frame.site}/inbox. Then ask for {frame.again} again, or see {frame.link}.",
     ]
     return "\n".join(lines)
 

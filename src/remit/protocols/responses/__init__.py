@@ -1,0 +1,1 @@
+"""Responses as OpenAI's clients ask for them, over runs of agents."""
