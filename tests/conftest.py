@@ -20,6 +20,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from remit.errors import WeightsError
+from remit.models import weights
 from remit.settings import Settings
 from remit.store import embedded
 from remit.store.store import Store, open_store, prepare
@@ -121,6 +123,17 @@ async def left_alone(admin: psycopg.AsyncConnection, name: str) -> None:
         if await (await admin.execute(query, (name,))).fetchone() is None:
             return
         await asyncio.sleep(0.002)
+
+
+@pytest.fixture(autouse=True)
+def no_downloads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gigabyte of weights is not for tests to fetch: who needs a model scripts one, or skips where none is in the cache."""
+
+    async def refused(wanted: weights.Weights, *_: object) -> None:
+        raise WeightsError(f"a test would fetch {wanted.name}: script its model")
+
+    if request.path.name != "test_local_weights.py":
+        monkeypatch.setattr(weights, "_fetch", refused)
 
 
 @pytest.fixture
