@@ -176,7 +176,7 @@ class World:
             row = await found.fetchone()
             return int(row[0]) if row else 0
 
-    async def over(self, within: float = 60.0) -> None:
+    async def over(self, within: float = 240.0) -> None:
         """Wait until every run has ended. Raises AssertionError saying which have not."""
 
         async def all_ended() -> bool:
@@ -184,7 +184,7 @@ class World:
 
         await self.until(all_ended, within)
 
-    async def until(self, holds: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
+    async def until(self, holds: Callable[[], Awaitable[bool]], within: float = 240.0) -> None:
         """Wait for something to be seen, at a glance of the person's. Raises AssertionError with all there is to know."""
         try:
             async with asyncio.timeout(within):

@@ -21,8 +21,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// On a narrow screen the bar is longer than the screen: where one is stands in sight.
-document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// On a narrow screen the bar is longer than the screen: where one is stands in sight. (scrollIntoView would have the keyboard
+// begin there, past the link that skips to the content.)
+const current = document.querySelector(".bar nav [aria-current]");
+if (current) {
+  const bar = current.closest("nav");
+  bar.scrollLeft += current.getBoundingClientRect().left - bar.getBoundingClientRect().left - (bar.clientWidth - current.offsetWidth) / 2;
+}
 
 // A link to an event that the page does not show, as its run is long, leads to where it is shown.
 const hidden = /^#e(\d+)$/.exec(location.hash);
