@@ -40,6 +40,7 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
                 agent="x",
                 period="day",
                 trigger="x",
+                provider="openai",
             ),
             operation,
         )

@@ -135,6 +135,9 @@ async def test_triggers_budgets_retention_and_models(remit: Client) -> None:
         assert remit.retention.get().rules == [rule]
         remit.retention.remove(agent="desk")
         assert remit.retention.get().rules == []
+        assert remit.keys.set("openai", "sk-canary-0123456789") == remit.keys.list()[0]
+        remit.keys.remove("openai")
+        assert remit.keys.list() == []
         assert remit.models()
 
     await asyncio.to_thread(all_of_it)

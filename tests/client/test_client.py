@@ -354,7 +354,7 @@ def test_importing_the_client_brings_nothing_of_the_server() -> None:
     assert set(done.stdout.split()) == {
         "remit", "remit.errors", "remit.webhooks", "remit.webhooks.sign", "remit.client", "remit.client.agents",
         "remit.client.asks", "remit.client.budgets", "remit.client.client", "remit.client.errors", "remit.client.parts",
-        "remit.client.knowledge", "remit.client.results", "remit.client.retention", "remit.client.runs", "remit.client.steps", "remit.client.triggers", "remit.client.webhooks",
+        "remit.client.keys", "remit.client.knowledge", "remit.client.results", "remit.client.retention", "remit.client.runs", "remit.client.steps", "remit.client.triggers", "remit.client.webhooks",
         "remit.client.wire",
     }  # fmt: skip
 

@@ -115,6 +115,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
             .replace("{deed}", "cancel")
             .replace("{step}", "1.1")
             .replace("{period}", "month")
+            .replace("{provider}", "mistral")
         )
         one = (
             one.replace("{call}", "1.1").replace("{completion}", f"chatcmpl-{run.hex}").replace("{seq}", "1")

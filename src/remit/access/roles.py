@@ -18,7 +18,7 @@ RIGHTS = {
     "connections:write": "Add, change and remove connections, and set secrets.",
     "knowledge:write": "Add, change and remove what agents may look up, and say what of it is vouched for.",
     "settings:read": "See people, tokens, and the audit log.",
-    "settings:write": "Add people, change roles, make tokens for others, and change budgets and retention.",
+    "settings:write": "Add people, change roles, make tokens for others, and change budgets, retention and keys of model providers.",
 }
 Role = Literal["owner", "builder", "operator", "approver", "viewer", "guest"]
 ROLES: tuple[Role, ...] = get_args(Role)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -35,6 +35,7 @@ class Caller:
     key: str  # what its idempotency keys are its own by
     workspace: str = DEFAULT
     agents: frozenset[str] | None = None  # of which alone anything is there for them; None: all
+    sure: bool = True  # False: a session that is to show again who it is before it gives anybody a key
 
     @property
     def in_browser(self) -> bool:
@@ -77,7 +78,8 @@ class Guarded:
         if request.method not in LOOKS and not request.state.own:
             raise Refused(403, "with a session only pages of the console change something; use a token")
         workspace: str = request.state.workspace
-        return of_session(who, request.state.access, request.state.sees, workspace)
+        found = of_session(who, request.state.access, request.state.sees, workspace)
+        return replace(found, sure=request.state.session.sure)
 
 
 def of_session(
@@ -133,6 +135,18 @@ def require(caller: Caller, scope: str, what: str = "this") -> None:
         raise Refused(
             403, f"{what} needs the scope {scope}; the token has {', '.join(sorted(caller.scopes))}"
         )
+
+
+def require_sure(caller: Caller) -> None:
+    """Raises Refused where a page of the console would have them confirm first that it is they."""
+    if not caller.sure:
+        raise Refused(403, "confirm first that it is you, at /confirm of the console; or use a token")
+
+
+def require_whole(caller: Caller) -> None:
+    """Raises Refused where the caller is there for some agents alone, and this is the workspace's."""
+    if caller.agents is not None:
+        raise Refused(403, "this is of the whole workspace, and the token is for single agents")
 
 
 Reads = Annotated[Caller, may("runs:read")]

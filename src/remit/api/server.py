@@ -18,6 +18,7 @@ from remit.api import (
     budgets,
     catalog,
     events,
+    keys,
     knowledge,
     looking,
     retention,
@@ -55,6 +56,7 @@ TAGS = {
     "budgets": "What the workspace and its agents may spend on models.",
     "retention": "How long ended runs are kept.",
     "knowledge": "What agents may look up: sources of documents.",
+    "keys": "Keys of model providers that the workspace has: written, and never read.",
     "catalog": "What there is to work with: tools, models.",
 }
 ABOUT = f"""Runs of agents within their remit.
@@ -79,6 +81,7 @@ def make_api(app: App) -> FastAPI:
         budgets,
         retention,
         knowledge,
+        keys,
     ):
         api.include_router(part.router)
     document: dict[str, Any] = {}

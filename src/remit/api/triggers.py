@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from remit.api.guard import Connects, Looks, Served, Writes, documented
+from remit.api.guard import Connects, Looks, Served, Writes, documented, require_sure
 from remit.api.problems import at
 from remit.api.schemas import Sent
 from remit.errors import UserError
@@ -142,6 +142,7 @@ async def fire_trigger(app: Served, caller: Writes, agent: str, name: str, wante
 @router.post("/{agent}/{name}/secret", summary="Make a secret", **documented("connections:write", 404))
 async def make_trigger_secret(app: Served, caller: Connects, agent: str, name: str) -> TriggerSecret:
     """The first one of a webhook, or a new one; for a day the one before is taken too."""
+    require_sure(caller)
     return TriggerSecret(secret=await kept.make_secret(app.store, agent, name, caller.who))
 
 

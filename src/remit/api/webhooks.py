@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from remit.api.guard import Connects, Served, documented
+from remit.api.guard import Connects, Served, documented, require_sure
 from remit.api.problems import Refused, at
 from remit.api.schemas import Sent, Text
 from remit.errors import UnknownName, UserError
@@ -112,6 +112,7 @@ async def list_webhooks(app: Served, caller: Connects) -> WebhookPage:
 async def add_webhook(app: Served, caller: Connects, wanted: NewWebhook, response: Response) -> WebhookMade:
     """Have an address told of events. Messages say what happened where, and nothing that was said there; they are signed as
     Standard Webhooks has it, sent until they are received, for three days, and perhaps more than once or in another order."""
+    require_sure(caller)
     try:
         made, secret = await kept.add_webhook(app.store, wanted.url, wanted.events, wanted.agents, caller.who)
     except UnknownName as error:
@@ -151,6 +152,7 @@ async def enable_webhook(app: Served, caller: Connects, webhook: UUID) -> Webhoo
 @router.post("/{webhook}/rotate", summary="Make a new secret", **documented("connections:write", 404))
 async def rotate_secret(app: Served, caller: Connects, webhook: UUID) -> SecretOut:
     """For a day messages bear two signatures, one by each secret."""
+    require_sure(caller)
     return SecretOut(secret=await kept.rotate(app.store, webhook, caller.who))
 
 

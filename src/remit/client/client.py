@@ -9,6 +9,7 @@ from typing import Self
 from remit.client.agents import Agents
 from remit.client.asks import Asks
 from remit.client.budgets import Budgets
+from remit.client.keys import Keys
 from remit.client.knowledge import Knowledge
 from remit.client.parts import Part, Several, W, Want, call, each, get
 from remit.client.results import Effect, Model, Tool
@@ -29,7 +30,7 @@ class Whole(Part[W]):
         super().__init__(wire)
         self.runs, self.asks, self.agents = Runs(wire), Asks(wire), Agents(wire)
         self.triggers, self.webhooks, self.budgets = Triggers(wire), Webhooks(wire), Budgets(wire)
-        self.retention, self.knowledge = Retentions(wire), Knowledge(wire)
+        self.retention, self.knowledge, self.keys = Retentions(wire), Knowledge(wire), Keys(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

@@ -359,6 +359,17 @@ class Budget(Result):
     set_at: datetime
 
 
+class ModelKey(Result):
+    """A provider's key that is kept, without its value. `used` False: the server's environment has one, or it is not `readable`
+    there: set it again."""
+
+    provider: str
+    by: str
+    set_at: datetime
+    readable: bool
+    used: bool
+
+
 class RetentionRule(Result):
     """How long ended runs are kept, of no `agent`: of all that have no rule of their own. Ages as `90d`; None: never. `kept`: runs
     that could not be archived the last time, and `why` the first of them could not."""

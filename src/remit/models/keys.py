@@ -128,7 +128,7 @@ async def list_keys(store: Store) -> list[KeptKey]:
     ]
 
 
-async def set_key(store: Store, provider: str, value: str, by: str) -> None:
+async def set_key(store: Store, provider: str, value: str, by: str) -> KeptKey:
     """Keep it, in place of the one that is there. Raises UserError."""
     name, value = _keyed(provider).name, value.strip()
     if (
@@ -144,10 +144,13 @@ async def set_key(store: Store, provider: str, value: str, by: str) -> None:
     query = """
         insert into model_keys (workspace, provider, sealed, by) values (%s, %s, %s, %s)
         on conflict (workspace, provider) do update set sealed = excluded.sealed, by = excluded.by, set_at = clock_timestamp()
+        returning set_at
     """
     async with store.pool.connection() as connection, connection.transaction():
-        await connection.execute(query, (store.workspace, name, sealed, by))
+        row = await (await connection.execute(query, (store.workspace, name, sealed, by))).fetchone()
+        assert row is not None
         await record(connection, by, "model_key.set", name)
+    return KeptKey(name, by, row[0], readable=True)
 
 
 async def remove_key(store: Store, provider: str, by: str) -> None:
