@@ -40,6 +40,8 @@ class Provider:
     sign: Callable[[Claims], str] | None = None  # how it signs it otherwise
     told: Claims | None = None  # of a person, when it is asked; None: nothing but in the token
     asks: bool = False  # whether people see a page first
+    ends: bool = False  # whether people can be sent to sign out
+    ended: list[Claims] = field(default_factory=list)  # what was said of those who were
     codes: dict[str, Claims] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -61,6 +63,7 @@ def app_of(provider: Provider) -> Starlette:
                 "code_challenge_methods_supported": ["S256"],
                 "authorization_response_iss_parameter_supported": True,
             }
+            | ({"end_session_endpoint": f"{here}/end?by=page"} if provider.ends else {})
             | provider.document
         )
 
@@ -113,12 +116,22 @@ def app_of(provider: Provider) -> Starlette:
         signed = (provider.sign or provider.signed)(claims)
         return JSONResponse({"access_token": "told", "token_type": "Bearer", "id_token": signed})
 
+    async def end(request: Request) -> Response:
+        given = dict(request.query_params)
+        said = {}
+        if hint := given.pop("id_token_hint", ""):
+            said = jwt.decode(hint, provider.key, algorithms=["ES256"]).claims
+        provider.ended.append(given | {"of": said.get("sub"), "for": said.get("aud")})
+        return RedirectResponse(given["post_logout_redirect_uri"], 303)
+
     async def userinfo(request: Request) -> Response:
         assert request.headers["authorization"] == "Bearer told"
         return JSONResponse(provider.told or {"sub": provider.person["sub"]})
 
     paths = {"/.well-known/openid-configuration": document, "/keys": keys, "/authorize": authorize}
-    routes = [Route(path, endpoint) for path, endpoint in (paths | {"/userinfo": userinfo}).items()]
+    routes = [
+        Route(path, endpoint) for path, endpoint in (paths | {"/userinfo": userinfo, "/end": end}).items()
+    ]
     return Starlette(routes=[*routes, Route("/token", token, methods=["POST"])])
 
 

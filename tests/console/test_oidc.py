@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +26,7 @@ from remit.access.providers import list_providers, passwords_off, provider_of, s
 from remit.app import App, open_app
 from remit.console.errand import COOKIE as ERRAND
 from remit.console.server import make_server
-from remit.console.session import COOKIE, Door
+from remit.console.session import COOKIE, Door, holds
 from remit.errors import FieldError, UserError
 from remit.workspaces import add_workspace
 from tests.console.conftest import HERE, PORT, SignIn, client
@@ -476,6 +477,11 @@ async def test_one_of_the_environment_speaks_for_all_workspaces(
         assert 'type="password"' not in door
         assert (await through(browser, "/sign-in/with/default/server")).status_code == 200
         assert bo in (await browser.get("/account")).text
+        session = browser.cookies[COOKIE]
+    async with client(make_server(app, Door("ann"), PORT)) as browser:  # without it in the environment
+        browser.cookies.set(COOKIE, session, domain="127.0.0.1")
+        assert (await browser.get("/account")).headers["location"].startswith("/sign-in")
+        assert not await holds(app.store, session)
 
 
 async def test_whoever_is_sent_too_often_waits(
@@ -490,3 +496,113 @@ async def test_whoever_is_sent_too_often_waits(
         assert (await stranger.get(f"/sign-in/with/{path}")).status_code in (404, 429)
     refused = await stranger.get("/sign-in/back/default/corp?error=access_denied&state=x")
     assert refused.status_code == 400
+
+
+async def signed_out(browser: httpx.AsyncClient) -> str:
+    """Signs out, and says where one could at the provider too; empty where nowhere."""
+    answer = await browser.post("/leave")
+    assert answer.headers["clear-site-data"] == '"cache", "storage"'
+    assert (await browser.get("/")).headers["location"] == "/sign-in"
+    if answer.status_code == 303:
+        assert answer.headers["location"] == "/sign-in"
+        return ""
+    assert "Signed out" in answer.text
+    assert 'action="/leave"' not in answer.text
+    return html.unescape(re.findall(r'class="button first" href="([^"]+)"', answer.text)[0])
+
+
+async def test_who_signs_out_here_is_led_to_the_sign_out_there(
+    app: App, stranger: httpx.AsyncClient, provider: Provider, bo: str
+) -> None:
+    provider.ends = True
+    await through(stranger)
+    token = await one(app, "select encode(id_token, 'escape') from sessions")
+    assert token
+    assert "ey" not in token[:2]  # sealed
+    there = await signed_out(stranger)
+    assert await one(app, "select count(id_token) from sessions") == 0
+    assert "by=page" in there
+    async with httpx.AsyncClient() as outside:
+        back = (await outside.get(there)).headers["location"]
+    assert back == f"{HERE}/sign-in"
+    asked = {"by": "page", "client_id": CLIENT, "post_logout_redirect_uri": back, "of": "b0", "for": CLIENT}
+    assert provider.ended == [asked]
+    assert "Sign in with Shop" in (await stranger.get("/sign-in")).text
+
+
+async def test_a_token_of_another_client_goes_to_nobody(
+    app: App, stranger: httpx.AsyncClient, provider: Provider, bo: str
+) -> None:
+    provider.ends = True
+    await through(stranger)
+    await kept.keep(app.store, "ann", corp(provider, client="another"), SECRET, ask=nothing)
+    assert "id_token_hint" not in (there := await signed_out(stranger))
+    assert "client_id=another" in there
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"end_session_endpoint": 7}, {"end_session_endpoint": "http://evil.example/end"},
+     {"end_session_endpoint": "javascript:alert(1)"}],
+)  # fmt: skip
+async def test_signing_out_here_hangs_on_nothing_that_a_provider_offers(
+    stranger: httpx.AsyncClient, provider: Provider, bo: str, document: Claims
+) -> None:
+    provider.document = document
+    await through(stranger)
+    assert await signed_out(stranger) == ""
+
+
+async def test_signing_out_here_does_not_wait_for_a_provider_that_is_away(
+    app: App, server: FastAPI, stranger: httpx.AsyncClient, provider: Provider, bo: str
+) -> None:
+    provider.ends = True
+    await through(stranger)
+    server.state.issuers.documents.clear()
+    provider.document = {"issuer": "https://evil.example"}
+    assert await signed_out(stranger) == ""
+    await through_again(server, stranger, provider)
+    await kept.remove_provider(app.store, "ann", "default", "corp")
+    assert await signed_out(stranger) == ""
+
+
+async def through_again(server: FastAPI, browser: httpx.AsyncClient, provider: Provider) -> None:
+    provider.document = {}
+    server.state.issuers.documents.clear()
+    assert (await through(browser)).status_code == 200
+
+
+async def test_who_came_by_a_provider_is_signed_out_when_its_word_for_them_ends(
+    app: App, server: FastAPI, stranger: httpx.AsyncClient, browser_of: SignIn, provider: Provider, bo: str
+) -> None:
+    provider.ends = True
+    owner = await browser_of("ann")
+    await set_password(app.store, "ann", await known(app.store, bo), WORDS)
+    async with client(server) as other:
+        await tried(other, bo, WORDS)
+        await through(stranger)
+        person = await known(app.store, bo)
+        answer = await owner.post(f"/settings/people/{person.id}/identity")
+        assert answer.status_code == 303
+        assert (await stranger.get("/")).headers["location"] == "/sign-in"
+        assert (await other.get("/")).status_code == 200  # the password is theirs still
+        assert await one(app, "select count(id_token) from sessions") == 0
+        detail = await one(app, "select detail from audit where what = 'identity.removed'")
+        assert detail == {"issuers": [provider.issuer], "sessions": 1}
+        await through(stranger)
+        await kept.remove_provider(app.store, "ann", "default", "corp")
+        assert (await stranger.get("/")).headers["location"] == "/sign-in"
+        assert (await other.get("/")).status_code == 200
+
+
+async def test_a_provider_of_the_same_name_elsewhere_ends_nobodys_session_here(
+    app: App, stranger: httpx.AsyncClient, provider: Provider, bo: str
+) -> None:
+    await add_workspace(app.store, "cleo", "acme", "Acme")
+    acme = app.within("acme").store
+    await kept.keep(acme, "cleo", corp(provider, workspace="acme"), SECRET, ask=nothing)
+    await add_member(acme, "cleo", bo, "viewer")
+    await through(stranger)
+    await unbind(acme, "cleo", await known(acme, bo))
+    await kept.remove_provider(acme, "cleo", "acme", "corp")
+    assert bo in (await stranger.get("/account")).text

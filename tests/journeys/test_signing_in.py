@@ -55,13 +55,13 @@ async def test_a_second_factor_is_set_up_when_the_workspace_asks_for_it_and_sign
         await expect(page).to_have_url(re.compile("/inbox$"))
 
 
-async def test_by_a_provider_of_another_site_one_comes_back_to_where_one_was_and_shows_again_who_one_is(
+async def test_by_a_provider_of_another_site_one_comes_back_to_where_one_was_shows_again_who_one_is_and_leaves(
     visit: Visitors, console: Console
 ) -> None:
     store = console.app.store
     await add_member(store, "ann", "olga@shop.example", "owner")
     async with providing("localhost") as provider:  # for a browser another site than 127.0.0.1
-        provider.asks = True
+        provider.asks = provider.ends = True
         provider.person = {"sub": "o1", "email": "olga@shop.example", "email_verified": True}
         one = Provider("default", "corp", "Shop", provider.issuer, CLIENT, inner_net=True)
         await keep(store, "ann", one, SECRET, ask=answers)
@@ -82,3 +82,8 @@ async def test_by_a_provider_of_another_site_one_comes_back_to_where_one_was_and
         await page.get_by_label("Login name or e-mail").fill("bo@shop.example")
         await page.get_by_role("button", name="Add them").click()
         await expect(page.get_by_role("status")).to_contain_text("Send this link to bo@shop.example")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_role("heading", name="Signed out")).to_be_visible()
+        await page.get_by_role("link", name="Sign out of Shop too").click()
+        await expect(page.get_by_role("link", name="Sign in with Shop")).to_be_visible()
+        assert [said["of"] for said in provider.ended] == ["o1"]

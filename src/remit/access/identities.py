@@ -40,14 +40,15 @@ async def admit(store: Store, provider: Provider, told: Told) -> str:
 
 
 async def unbind(store: Store, by: str, person: Member) -> None:
-    """The next account of that address that signs in by a provider of this workspace is theirs: for whom has got another one."""
+    """The next account of that address that signs in by a provider of this workspace is theirs: for whom has got another one. Where
+    they are signed in by one of them, they are no more."""
     query = "delete from identities where person = %s and workspace = %s returning issuer"
     async with store.keeper.pool.connection() as connection, connection.transaction():
         rows = await (await connection.execute(query, (person.id, store.workspace))).fetchall()
+        ended = await connection.execute(_END, (person.name, store.workspace))
         if rows:
-            await record(
-                connection, by, "identity.removed", person.name, {"issuers": [row[0] for row in rows]}
-            )
+            detail = {"issuers": [row[0] for row in rows], "sessions": ended.rowcount}
+            await record(connection, by, "identity.removed", person.name, detail)
 
 
 async def bound(store: Store, person: int) -> list[str]:
@@ -122,6 +123,11 @@ def _values(provider: Provider, told: Told) -> dict[str, Any]:
         "subject": told.subject,
     }
 
+
+_END = """
+    update sessions set revoked_at = clock_timestamp(), id_token = null
+    where lower(who) = lower(%s) and provided_by = %s and revoked_at is null
+"""
 
 # A provider of a workspace speaks for whoever is at home there, since a session opens all workspaces of theirs
 _MAY_COME = """

@@ -1,5 +1,5 @@
-"""OpenID Connect, as one who relies on a provider (Core 1.0, Discovery 1.0): where to send a browser, and whom the provider
-means with the code that the browser brings back. Whatever the provider says is held against what was asked.
+"""OpenID Connect, as one who relies on a provider (Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0): where to send a browser, and
+whom the provider means with the code that the browser brings back. Whatever the provider says is held against what was asked.
 
 Of the flows there is one: a code, bound to the browser by state, to the request by PKCE, and the ID token by a nonce. It is
 signed by a key of the provider's, never by a secret that both know.
@@ -24,9 +24,11 @@ ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 )  # fmt: skip
 SCOPE = "openid email profile"
+SIGN_OUT = "end_session_endpoint"
 SECONDS = 10.0  # for one answer of the provider
 KEPT = 3600.0  # seconds that what it says of itself is believed
 SKEW = 60  # seconds that its clock may differ
+LONGEST = 6_000  # characters of an ID token that goes along in an address
 
 
 class NotTrusted(RemitError):
@@ -42,6 +44,7 @@ class Told:
     verified: bool  # whether it says that the address is theirs
     name: str
     proved_at: int  # when they showed it who they are, in seconds; 0: it does not say
+    token: str = field(default="", repr=False)  # the ID token, where the provider wants it at the sign-out
 
 
 @dataclass
@@ -112,6 +115,23 @@ async def address_for(
     )
 
 
+async def end_address(issuers: Issuers, provider: Provider, token: str, back: str) -> str:
+    """Where a browser is signed out at the provider; empty where it offers that not. `token`: the ID token of the sign-in, by which
+    it asks no more who signs out. Raises NotTrusted."""
+    from authlib.common.urls import add_params_to_uri
+
+    address = (await document_of(issuers, provider)).get(SIGN_OUT)
+    if not isinstance(address, str):
+        return ""
+    try:
+        require_sealed(provider, address, SIGN_OUT)
+    except FieldError as error:
+        raise NotTrusted(f"{SIGN_OUT}: {error}") from error
+    hint = [("id_token_hint", token)] if token else []
+    more = [*hint, ("client_id", provider.client), ("post_logout_redirect_uri", back)]
+    return str(add_params_to_uri(address, more))
+
+
 async def redeem(
     issuers: Issuers,
     provider: Provider,
@@ -158,6 +178,7 @@ async def redeem(
         claims.get("email_verified") is True or claims.get("email_verified") == "true",
         _text(claims.get("name")),
         int(proved) if isinstance(proved, int | float) and 0 < proved < 1e12 else 0,
+        token if isinstance(document.get(SIGN_OUT), str) and len(token) <= LONGEST else "",
     )
 
 

@@ -136,6 +136,24 @@ def secret_of(store: Store, provider: Provider) -> str:
     return unseal(key_of(store.settings), _bound(provider), bytes(provider.sealed))
 
 
+def sealed_token(store: Store, provider: Provider, who: str, token: str) -> bytes | None:
+    """What the provider said of somebody, as it is kept for it alone; None where there is nothing to keep, or no key for it."""
+    if not token:
+        return None
+    try:
+        return seal(key_of(store.settings, make=True), f"{_bound(provider)} {who}", token)
+    except UserError:  # signing in does not hang on it
+        return None
+
+
+def token_of(store: Store, provider: Provider, who: str, sealed: bytes | None) -> str:
+    """The same again; empty where it was said by another provider than this is now, or to another client."""
+    try:
+        return unseal(key_of(store.settings), f"{_bound(provider)} {who}", bytes(sealed)) if sealed else ""
+    except UserError:
+        return ""
+
+
 async def keep(
     store: Store,
     by: str,
@@ -199,9 +217,8 @@ async def remove_provider(store: Store, by: str, workspace: str, name: str) -> N
     if one.whole_server:
         raise UserError("It is set by REMIT_OIDC_ISSUER, in the environment of whoever runs the server.")
     query = """
-        update sessions set revoked_at = clock_timestamp()
-        where how = %s and revoked_at is null
-          and lower(who) in (select lower(name) from people where home = %s)
+        update sessions set revoked_at = clock_timestamp(), id_token = null
+        where how = %s and revoked_at is null and provided_by = %s
     """
     async with store.keeper.pool.connection() as connection, connection.transaction():
         await connection.execute(

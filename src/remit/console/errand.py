@@ -90,6 +90,6 @@ async def back(store: Store, state: str, browser: str) -> Errand | None:
 
 async def end(store: Store, session: bytes) -> None:
     """The session from which they were sent: another one is in its place."""
-    query = "update sessions set revoked_at = clock_timestamp() where token = %s and revoked_at is null"
+    query = "update sessions set revoked_at = clock_timestamp(), id_token = null where token = %s and revoked_at is null"
     async with store.keeper.pool.connection() as connection:
         await connection.execute(query, (session,))

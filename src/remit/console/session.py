@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from psycopg.rows import class_row
 
 from remit.access.audit import record
+from remit.access.providers import OURS
 from remit.access.roles import NOTHING, Access, Role, access_of
 from remit.store.store import Store
 
@@ -20,6 +21,7 @@ LASTS = timedelta(days=14)
 IDLE = timedelta(hours=12)  # without a request, after which somebody is signed out
 FRESH = timedelta(minutes=15)  # since they showed that it is they, for what changes who may do what
 KNOWN_FOR = timedelta(days=180)
+BY_OURS = f"oidc {OURS}"  # of sessions that are none where the environment sets no provider any more
 
 
 @dataclass
@@ -64,6 +66,16 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that is over, and by what it had begun."""
+
+    who: str
+    how: str
+    provided_by: str | None  # the workspace of the provider
+    id_token: bytes | None  # sealed
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A session, as the person sees it who has it."""
 
@@ -75,14 +87,24 @@ class Listed:
     seen_at: datetime
 
 
-async def sign_in(store: Store, who: str, how: str = "link", browser: str = "", address: str = "") -> str:
-    """A new session; its token is told once."""
+async def sign_in(
+    store: Store,
+    who: str,
+    how: str = "link",
+    browser: str = "",
+    address: str = "",
+    *,
+    provided_by: str | None = None,
+    id_token: bytes | None = None,
+) -> str:
+    """A new session; its token is told once. `provided_by`: whose provider they came by, with a sealed `id_token` of it."""
     token = secrets.token_urlsafe(32)
     query = """
-        insert into sessions (token, who, expires_at, how, browser, address)
-        values (%s, %s, clock_timestamp() + %s, %s, %s, %s)
+        insert into sessions (token, who, expires_at, how, browser, address, provided_by, id_token)
+        values (%s, %s, clock_timestamp() + %s, %s, %s, %s, %s, %s)
     """
-    values = (hashed(token), who, LASTS, how, browser.replace("\x00", "")[:300], address[:100])
+    seen = browser.replace("\x00", "")[:300]
+    values = (hashed(token), who, LASTS, how, seen, address[:100], provided_by, id_token)
     async with store.keeper.pool.connection() as connection, connection.transaction():
         await connection.execute(query, values)
         await record(connection, who, "session.began", who, {"how": how, "address": address[:100]})
@@ -95,7 +117,7 @@ async def signed_in(store: Store, token: str) -> Session | None:
         with seen as (
             update sessions set seen_at = clock_timestamp()
             where token = %s and revoked_at is null and expires_at > clock_timestamp()
-              and seen_at > clock_timestamp() - %s
+              and seen_at > clock_timestamp() - %s and (how <> %s or %s)
             returning id, who, how, proved_at, workspace
         )
         select seen.id, people.name as who, workspaces.name as workspace, workspaces.title, members.role,
@@ -116,7 +138,8 @@ async def signed_in(store: Store, token: str) -> Session | None:
         store.keeper.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Session)) as cursor,
     ):
-        return await (await cursor.execute(query, (hashed(token), IDLE, FRESH))).fetchone()
+        values = (hashed(token), IDLE, BY_OURS, bool(store.settings.oidc_issuer), FRESH)
+        return await (await cursor.execute(query, values)).fetchone()
 
 
 async def go_to(store: Store, session: int, workspace: str) -> None:
@@ -136,20 +159,28 @@ async def holds(store: Store, token: str) -> bool:
         join people on lower(people.name) = lower(sessions.who)
         join members on members.person = people.id and members.workspace = %(workspace)s and members.disabled_at is null
         where token = %(token)s and revoked_at is null and expires_at > clock_timestamp()
-          and seen_at > clock_timestamp() - %(idle)s
+          and seen_at > clock_timestamp() - %(idle)s and (how <> %(ours)s or %(there)s)
     """
     agents = None if store.agents is None else sorted(store.agents)
     values = {"workspace": store.workspace, "agents": agents, "token": hashed(token), "idle": IDLE}
+    values |= {"ours": BY_OURS, "there": bool(store.settings.oidc_issuer)}
     async with store.keeper.pool.connection() as connection:
         row = await (await connection.execute(query, values)).fetchone()
     return row is not None and bool(row[0])
 
 
-async def sign_out(store: Store, token: str) -> None:
-    """End a session, at once and everywhere."""
-    query = "update sessions set revoked_at = clock_timestamp() where token = %s and revoked_at is null"
-    async with store.keeper.pool.connection() as connection:
-        await connection.execute(query, (hashed(token),))
+async def sign_out(store: Store, token: str) -> Ended | None:
+    """End a session, at once and everywhere; None where there was none."""
+    query = """
+        with it as (select id, id_token from sessions where token = %s and revoked_at is null for update)
+        update sessions set revoked_at = clock_timestamp(), id_token = null from it where sessions.id = it.id
+        returning who, how, provided_by, it.id_token
+    """
+    async with (
+        store.keeper.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Ended)) as cursor,
+    ):
+        return await (await cursor.execute(query, (hashed(token),))).fetchone()
 
 
 async def sessions_of(store: Store, who: str) -> list[Listed]:
@@ -172,7 +203,7 @@ async def end_sessions(
 ) -> int:
     """End the sessions of somebody: one of them, all but one, or all; how many there were."""
     query = """
-        update sessions set revoked_at = clock_timestamp()
+        update sessions set revoked_at = clock_timestamp(), id_token = null
         where lower(who) = lower(%(who)s) and revoked_at is null and expires_at > clock_timestamp()
           and (%(only)s::bigint is null or id = %(only)s) and (%(but)s::bigint is null or id <> %(but)s)
     """

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
+from remit.access.providers import Provider, sealed_token
 from remit.console.challenge import COOKIE as CHALLENGE
 from remit.console.challenge import LASTS as ASKED_FOR
 from remit.console.challenge import challenge
@@ -47,14 +48,34 @@ async def go_on(request: Request, who: str, how: str, onward: str = "/") -> Resp
     return response
 
 
-async def let_in(
-    request: Request, who: str, how: str, onward: str = "/", landing: Response | None = None
-) -> Response:
-    """Sign somebody in, in place of whoever was signed in here. `landing`: a page to answer with, not a redirect."""
+async def let_in(request: Request, who: str, how: str, onward: str = "/") -> Response:
+    """Sign somebody in, in place of whoever was signed in here."""
     store = here(request).store
     await sign_out(store, session_of(request))
     token = await sign_in(store, who, how, request.headers.get("user-agent", ""), address_of(request))
-    response = landing or RedirectResponse(local(onward), 303)
+    return await _known(request, who, token, RedirectResponse(local(onward), 303))
+
+
+async def let_in_by(
+    request: Request, who: str, provider: Provider, id_token: str, landing: Response
+) -> Response:
+    """The same for whom a provider means."""
+    store = here(request).store
+    await sign_out(store, session_of(request))
+    token = await sign_in(
+        store,
+        who,
+        provider.how,
+        request.headers.get("user-agent", ""),
+        address_of(request),
+        provided_by=provider.workspace,
+        id_token=sealed_token(store, provider, who, id_token),
+    )
+    return await _known(request, who, token, landing)
+
+
+async def _known(request: Request, who: str, token: str, response: Response) -> Response:
+    store = here(request).store
     _set(request, response, COOKIE, token, int(LASTS.total_seconds()))
     mark = await know(store, mark_of(request), who)
     _set(request, response, KNOWN, mark, int(KNOWN_FOR.total_seconds()))
@@ -63,11 +84,16 @@ async def let_in(
     return response
 
 
-async def let_out(request: Request) -> Response:
-    await sign_out(here(request).store, session_of(request))
-    response = RedirectResponse("/sign-in", 303, headers={"Clear-Site-Data": '"cache", "storage"'})
+def let_go(request: Request, response: Response) -> Response:
+    """The browser of whoever has signed out keeps nothing of it."""
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     _forget(request, response, COOKIE)
     return response
+
+
+def address_here(request: Request) -> str:
+    """Of this server, as others reach it."""
+    return request.app.state.public_url or f"{request.url.scheme}://{request.headers['host']}"
 
 
 def local(path: str) -> str:

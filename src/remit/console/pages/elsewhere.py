@@ -15,7 +15,7 @@ from remit.access.tries import forgive, try_from
 from remit.console.errand import COOKIE, LASTS, Errand, back, end, send
 from remit.console.pages.sign_in import door
 from remit.console.show import here, page
-from remit.console.signing import address_of, let_in, local, named, session_of
+from remit.console.signing import address_here, address_of, let_in_by, local, named, session_of
 from remit.errors import Busy, UnknownName, UserError
 from remit.gate.unseen import shown
 
@@ -38,8 +38,7 @@ async def there(request: Request, workspace: str, name: str, next: str = "/", ag
         return await door(request, workspace, wrong=str(error), status=429)
     who = request.state.who or "" if again else ""
     session = session_of(request) if who else ""
-    at = request.app.state.public_url or f"{request.url.scheme}://{request.headers['host']}"
-    to = f"{at}/sign-in/back/{provider.workspace}/{provider.name}"
+    to = f"{address_here(request)}/sign-in/back/{provider.workspace}/{provider.name}"
     kept = request.cookies.get(named(request, COOKIE), "")
     sent = await send(store, provider, kept, to, local(next), tries, who, session)
     try:
@@ -112,7 +111,7 @@ async def returned(
         await end(store, errand.session)
     # A page, not a redirect: cookies that are for this site only go along with what this site asks for
     landing = page(request, "landed.html", onward=local(errand.onward))
-    return await let_in(request, who, provider.how, errand.onward, landing)
+    return await let_in_by(request, who, provider, told.token, landing)
 
 
 async def _told(

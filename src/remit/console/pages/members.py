@@ -25,6 +25,7 @@ from remit.access.roles import MEANS, OF_AGENT
 from remit.catalogue.find import names_known, require_known
 from remit.console.session import end_sessions, sessions_of
 from remit.console.show import here, needs, page, require_sure
+from remit.console.signing import address_here
 from remit.errors import UnknownName, UserError
 
 router = APIRouter()
@@ -156,7 +157,7 @@ async def _changed(request: Request, id: int, what: str, role: str = "") -> Resp
 
 async def _link(request: Request, one: Member) -> str:
     token = await invite(here(request).store, request.state.who, one.name)
-    at = request.app.state.public_url or f"{request.url.scheme}://{request.headers['host']}"
+    at = address_here(request)
     return f"{at}/join?key={token}"
 
 

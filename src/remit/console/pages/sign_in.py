@@ -17,7 +17,7 @@ from remit.access.tries import forgive, try_once
 from remit.console.challenge import answer, challenged
 from remit.console.session import Door, knows
 from remit.console.show import here, page
-from remit.console.signing import address_of, challenge_of, go_on, let_in, let_out, local, mark_of
+from remit.console.signing import address_of, challenge_of, go_on, let_in, local, mark_of
 from remit.errors import Busy, UserError
 from remit.store.guest import DEFAULT
 from remit.store.store import Store
@@ -126,11 +126,6 @@ async def set_password(
     except UserError as error:
         return page(request, "join.html", 422, name=name, key=key, wrong={"password": str(error)})
     return await go_on(request, who, "invitation")
-
-
-@router.post("/leave")
-async def leave(request: Request) -> Response:
-    return await let_out(request)
 
 
 @router.get("/confirm")

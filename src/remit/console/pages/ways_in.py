@@ -22,6 +22,7 @@ from remit.access.providers import (
 )
 from remit.access.roles import MEANS
 from remit.console.show import here, needs, page, require_sure
+from remit.console.signing import address_here
 from remit.errors import FieldError
 
 router = APIRouter()
@@ -133,7 +134,7 @@ def _page(
     request: Request, draft: Draft, name: str, wrong: FieldError | None = None, sealed: bool = False
 ) -> HTMLResponse:
     store = here(request).store
-    at = request.app.state.public_url or f"{request.url.scheme}://{request.headers['host']}"
+    at = address_here(request)
     return page(
         request,
         "provider.html",
@@ -141,6 +142,7 @@ def _page(
         draft=draft,
         name=name,
         sealed=sealed,
+        left=f"{at}/sign-in",
         back=f"{at}/sign-in/back/{store.workspace}/{draft.name or 'NAME'}",
         roles={role: MEANS[role] for role in MAY_GIVE},
         wrong={wrong.field: str(wrong)} if wrong else {},
