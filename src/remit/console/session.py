@@ -162,8 +162,10 @@ async def holds(store: Store, token: str) -> bool:
           and seen_at > clock_timestamp() - %(idle)s and (how <> %(ours)s or %(there)s)
     """
     agents = None if store.agents is None else sorted(store.agents)
-    values = {"workspace": store.workspace, "agents": agents, "token": hashed(token), "idle": IDLE}
-    values |= {"ours": BY_OURS, "there": bool(store.settings.oidc_issuer)}
+    values = {
+        "workspace": store.workspace, "agents": agents, "token": hashed(token), "idle": IDLE, "ours": BY_OURS,
+        "there": bool(store.settings.oidc_issuer),
+    }  # fmt: skip
     async with store.keeper.pool.connection() as connection:
         row = await (await connection.execute(query, values)).fetchone()
     return row is not None and bool(row[0])
