@@ -193,8 +193,25 @@ def test_an_amount_is_never_more_than_a_program_reads_in_the_same_words(text: st
     pieces.flatmap(lambda piece: st.lists(st.just(piece) | pieces, max_size=10)).map("".join),
     st.sampled_from(["email", "phone", "account", "url", "path", "amount", "person", "id:x", "text"]),
 )
+@example("https://x.example/", "url")
 def test_a_form_is_its_own_form_and_has_one_reading(text: str, kind: str) -> None:
     form = canonical(kind, text)
-    if form is not None:
-        assert canonical(kind, form) == form
-        assert canonical(kind, f" {form}\n" if kind not in ("path",) else form) == form
+    if form is None:
+        return
+    assert canonical(kind, form) == form
+    for spaced in (f" {form}", f"{form} ", f"{form}\n", f" {form}\n"):
+        if kind == "url":  # browsers strip it; httpx sends it along, in the path or as part of the host
+            assert canonical(kind, spaced) is None
+        elif kind != "path":
+            assert canonical(kind, spaced) == form
+
+
+def test_a_blank_around_a_url_is_read_by_programs_in_two_ways() -> None:
+    for text, sent in {
+        "https://x.example/a ": "/a%20",
+        "https://x.example/?q ": "/?q%20",
+        " https://x.example/": "%20https://x.example/",
+    }.items():
+        assert httpx.URL(text).raw_path.decode() == sent
+        assert httpx.URL(text.strip()).raw_path.decode() != sent
+        assert canonical("url", text) is None

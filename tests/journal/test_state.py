@@ -90,3 +90,12 @@ def test_money_is_never_lost_and_open_calls_have_no_outcome(events: list[Event])
 def test_a_reply_is_taken_once(events: list[Event]) -> None:
     state = fold(events)
     assert not set(state.waits) & {k for k in state.replies if state.asked[k] is not state.waits.get(k)}
+
+
+def test_a_yes_to_a_question_that_another_has_replaced_is_none_to_the_call() -> None:
+    asks = [Asked(ask_id=ask, kind="approval", text="?", call_id="1.1") for ask in ("a1", "a2")]
+    yes = [Replied(ask_id=ask, decision="approve", by="olga") for ask in ("a1", "a2")]
+    answered = Answered(model="m", calls=[Call(id="1.1", tool="t", args={})])
+    events = [Event(RUN, i, AT, body) for i, body in enumerate((answered, *asks, *yes), 1)]
+    assert fold(events[:4]).calls["1.1"].replied is None
+    assert fold(events).calls["1.1"].replied == yes[1]

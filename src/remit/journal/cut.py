@@ -41,14 +41,12 @@ def take_over(events: Sequence[Event], last: int, now: datetime) -> list[AnyBody
     left, outcomes = _left_out(events[1:last]), list[Event]()
     state = fold(event for event in events[:last] if event.seq not in left)
     for call in state.open.values():
-        if call.endorsed and call.asked is not None and not call.doubtful:
-            left |= _of_some(events[:last], call)
         if call.undoes is not None and call.intended is None:
             left |= _of_undo(events[:last], call)
         elif call.doubtful or call.delegated is not None:
             outcomes += _outcome(events, last, call)
-        elif call.replied is not None and call.asked is not None and call.asked.kind == "approval":
-            left |= _used_up(events[:last], call)
+        else:
+            left |= _yeses(events[:last], call)
     kept = [*(event for event in events[1:last] if event.seq not in left), *outcomes]
     after = fold([events[0], *kept])
     moot = [
@@ -80,19 +78,15 @@ def _of_undo(before: Sequence[Event], call: CallState) -> set[int]:
     }
 
 
-def _used_up(before: Sequence[Event], call: CallState) -> set[int]:
-    """The yes to a call: it is for one effect, and that is the old run's. A no stays."""
-    assert call.asked is not None
-    found = [e for e in before if isinstance(e.body, Replied) and e.body.ask_id == call.asked.ask_id]
-    return {e.seq for e in found if isinstance(e.body, Replied) and e.body.decision == "approve"}
-
-
-def _of_some(before: Sequence[Event], call: CallState) -> set[int]:
-    """The yeses of some to a call that others must say yes to as well, or that was not made yet: they are for one effect,
-    and that is the old run's."""
-    assert call.asked is not None
-    ask = call.asked.ask_id
-    return {e.seq for e in before if isinstance(e.body, Endorsed) and e.body.ask_id == ask}
+def _yeses(before: Sequence[Event], call: CallState) -> set[int]:
+    """The yes to a call that was not made yet, and those of some to one that others must say yes to as well: they are for
+    one effect, and that is the old run's. A no stays, and so does what was said to a question that another has replaced."""
+    asked = {e.body.ask_id for e in before if isinstance(e.body, Asked) and e.body.call_id == call.call.id}
+    found = {e.seq for e in before if isinstance(e.body, Endorsed) and e.body.ask_id in asked}
+    if call.replied is None or call.asked is None or call.asked.kind != "approval":
+        return found
+    words = [e for e in before if isinstance(e.body, Replied) and e.body.ask_id == call.asked.ask_id]
+    return found | {e.seq for e in words if isinstance(e.body, Replied) and e.body.decision == "approve"}
 
 
 def _outcome(events: Sequence[Event], last: int, call: CallState) -> list[Event]:
@@ -101,6 +95,8 @@ def _outcome(events: Sequence[Event], last: int, call: CallState) -> list[Event]
     found: list[Event] = []
     for event in events[last:]:
         body = event.body
+        if isinstance(body, UndoWanted):  # left to the old run, as all that is wanted and not done
+            continue
         if getattr(body, "call_id", "") == call.call.id or (
             isinstance(body, Endorsed | Replied) and body.ask_id in asks
         ):

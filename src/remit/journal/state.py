@@ -319,7 +319,10 @@ def _replied(state: State, body: Replied, at: datetime) -> None:
         return
     _closed(state, body.ask_id, at)
     state.replies[body.ask_id] = body
-    if call := state.calls.get(asked.call_id):
+    call = state.calls.get(asked.call_id)
+    if (
+        call is not None and call.asked is not None and call.asked.ask_id == body.ask_id
+    ):  # not to one asked before
         call.replied = body
     if asked.kind == "budget" and body.decision == "approve":
         state.extensions += 1
