@@ -41,6 +41,7 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
                 period="day",
                 trigger="x",
                 provider="openai",
+                path="x",
             ),
             operation,
         )

@@ -154,6 +154,15 @@ async def test_files_come_with_a_run_by_path_or_by_what_they_hold(
     (run,) = {one.id for one in runs}
     kept = app.settings.data_dir / "runs" / str(run)
     assert {one.name: one.read_bytes() for one in kept.iterdir()} == {"sales.csv": b"1,2\n"}
+    (kept / "out").mkdir()
+    (kept / "out" / "sum ä.bin").write_bytes(bytes(range(256)))
+    found = [one async for one in remit.runs.files(run, page=1)]
+    assert [(one.name, one.kind, one.bytes) for one in found] == [
+        ("out/sum ä.bin", "made", 256), ("sales.csv", "came", 4),
+    ]  # fmt: skip
+    assert [await remit.runs.file(run, one.name) for one in found] == [bytes(range(256)), b"1,2\n"]
+    with pytest.raises(NotFound, match="no such file"):
+        await remit.runs.file(run, "out")
     with pytest.raises(Unusable, match="is a path"):
         await remit.runs.create(SPEC, "sum it", files={"../x": b""})
     for wrong, says in (([tmp_path / "none.csv"], "none.csv cannot be read"), ("sales.csv", "send a list")):

@@ -113,7 +113,7 @@ def test_every_parameter_and_every_field_of_a_body_can_be_sent() -> None:
 OURS = {
     "Run": results.Run, "RunRow": results.RunRow, "Child": results.Child, "Ask": results.Ask, "Changed": results.Changed,
     "EventOut": results.Event, "Person": results.Person, "Checked": results.Checked, "EffectOut": results.Effect, "ToolOut": results.Tool,
-    "ModelOut": results.Model, "KeyOut": results.ModelKey, "WhyOut": results.Why, "ValueOut": results.Value, "Origin": results.Origin,
+    "ModelOut": results.Model, "RunFileOut": results.RunFile, "KeyOut": results.ModelKey, "WhyOut": results.Why, "ValueOut": results.Value, "Origin": results.Origin,
     "ComparisonOut": results.Comparison, "TotalsOut": results.Totals, "RowOut": results.Row, "ChangeOut": results.Change,
     "Parting": results.Parting, "AgentOut": results.Agent, "DraftOut": results.Draft, "WrongOut": results.Mistake,
     "VersionWhole": results.Version, "TriggerOut": results.Trigger, "FiringOut": results.Firing, "RefusalOut": results.Refusal,

@@ -116,6 +116,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
             .replace("{step}", "1.1")
             .replace("{period}", "month")
             .replace("{provider}", "mistral")
+            .replace("{path:path}", "x.txt")
         )
         one = (
             one.replace("{call}", "1.1").replace("{completion}", f"chatcmpl-{run.hex}").replace("{seq}", "1")

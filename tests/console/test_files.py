@@ -263,6 +263,7 @@ async def worked(app: App, browser: httpx.AsyncClient) -> str:
     (root / "out" / "<script>alert(1)<script>").write_text("<script>alert(3)</script>")
     (root / "a\u202eb.txt").write_text("x")
     (root / "page.html").write_text("<script>alert(3)</script>")
+    (root / os.fsdecode(b"\xff.txt")).write_text("in no address")
     (root / "link").symlink_to("/etc/passwd")
     (root / "away").symlink_to(app.settings.data_dir)
     return str(run)

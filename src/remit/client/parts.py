@@ -19,7 +19,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeAli
 from urllib.parse import quote
 
 from remit.client.results import Result
-from remit.client.steps import Flow, Send, Steps, answered, paged
+from remit.client.steps import Flow, Send, Steps, answered, heard_of, paged
 from remit.client.wire import AsyncWire, Wire
 from remit.errors import UserError
 
@@ -127,6 +127,17 @@ class Pages(Generic[T]):
 
     def flow(self, tries: int) -> Flow[T]:
         return paged(self.send, self.key, self.turn, self.read, tries)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an answer holds, as it is."""
+
+    send: Send
+
+    def steps(self, tries: int) -> Steps[bytes]:
+        heard = yield from heard_of(self.send, tries)
+        return heard.content if heard is not None else b""
 
 
 def get(read: Callable[[Any], T], *path: object, **query: Any) -> Want[T]:

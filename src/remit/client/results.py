@@ -115,6 +115,16 @@ class RunRow(Result):
     cost: Decimal | None  # null until it ends or waits for a person
 
 
+class RunFile(Result):
+    """A file of a run. Where it `came` with it, `sha256` is as it came. Not `here`: it was removed, or lies on another machine."""
+
+    name: str
+    kind: Literal["came", "made"]
+    bytes: int
+    sha256: str | None
+    here: bool
+
+
 class Child(Result):
     """A run that was delegated a part of another's goal."""
 

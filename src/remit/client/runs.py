@@ -12,9 +12,9 @@ from os.path import basename
 from typing import Any
 from uuid import UUID, uuid4
 
-from remit.client.parts import Pages, Part, Several, W, Want, call, each, get, pages, post, stream, way
-from remit.client.results import Child, Comparison, Effect, Event, Happened, Run, RunRow, Status, Why
-from remit.client.steps import Flow, Steps, answered, first, followed
+from remit.client.parts import Held, Pages, Part, Several, W, Want, call, each, get, pages, post, stream, way
+from remit.client.results import Child, Comparison, Effect, Event, Happened, Run, RunFile, RunRow, Status, Why
+from remit.client.steps import Flow, Send, Steps, answered, first, followed
 from remit.errors import UserError
 
 Json = Any
@@ -86,6 +86,16 @@ class Runs(Part[W]):
     def effects(self, run: Id, *, doubtful: bool = False) -> Want[Several[Effect]]:
         """All that it did to the world; `doubtful`: that of which nobody knows whether it happened."""
         return get(each(Effect, "effects"), "runs", run, "effects", doubtful=doubtful)
+
+    @stream
+    def files(self, run: Id, after: str = "", *, page: int = 200) -> Pages[RunFile]:
+        """Those that came with it and those that it made, by name: those after one, as many as there are."""
+        return pages(RunFile.of, "files", "runs", run, "files", turn="after", after=after, limit=page)
+
+    @call
+    def file(self, run: Id, name: str) -> Held:
+        """What one of them holds, as it is now; it may be a stranger's."""
+        return Held(Send("GET", way("runs", run, "files", name), harmless=True))
 
     @call
     def why(self, run: Id, call: str) -> Want[Why]:

@@ -67,8 +67,14 @@ Flow: TypeAlias = Generator[Step | Item[T], Any, None]  # comes to any number of
 
 
 def answered(send: Send, tries: int) -> Steps[Any]:
-    """The answer's JSON. Raises ApiError, Unreachable. What may have changed something is tried again only where the server did
-    not begin it, or where it comes to the same."""
+    """The answer's JSON. Raises ApiError, Unreachable."""
+    heard = yield from heard_of(send, tries)
+    return heard.json() if heard is not None and heard.content else None
+
+
+def heard_of(send: Send, tries: int) -> Steps[httpx.Response | None]:
+    """The answer; None where one to an earlier try was lost, and there is nothing more to be done. Raises ApiError, Unreachable. What
+    may have changed something is tried again only where the server did not begin it, or where it comes to the same."""
     lost = False
     for tried in range(1, tries + 1):
         last = tried == tries
@@ -79,7 +85,7 @@ def answered(send: Send, tries: int) -> Steps[Any]:
             lost = lost or not heard.unsent
             yield Pause(backoff(tried))
         elif heard.status_code < 400:
-            return heard.json() if heard.content else None
+            return heard
         elif lost and send.method == "DELETE" and heard.status_code == 404:
             return None  # by the try whose answer was lost
         else:
