@@ -28,10 +28,10 @@ from remit.store.guest import (
     require_role,
 )
 from remit.store.migrate import migrate
+from remit.store.pool import Pool
 from remit.store.pooler import Pooler, find_pooler
 
 Connection = psycopg.AsyncConnection[TupleRow]
-Pool = AsyncConnectionPool[Connection]
 Sight = tuple[str, frozenset[str] | None]  # a workspace, and which of its agents; None: all
 
 OLDEST = 15  # PostgreSQL's major version that the migrations are tested down to
@@ -55,8 +55,8 @@ class Store:
     pooler: Pooler | None = None  # between us and the server
     workspace: str = DEFAULT  # whose things are listed and made by it
     agents: frozenset[str] | None = None  # of which alone anything is seen by it; None: of all
-    owner: Pool | None = field(default=None, repr=False)  # connections that see every workspace
-    guests: AsyncConnectionPool[GuestConnection] | None = field(default=None, repr=False)
+    owner: Pool[Connection] | None = field(default=None, repr=False)  # connections that see every workspace
+    guests: Pool[GuestConnection] | None = field(default=None, repr=False)
 
     @property
     def guest(self) -> bool:
@@ -64,7 +64,7 @@ class Store:
         return isinstance(self.pool, Guests) and self.pool.role == ROLE
 
     @property
-    def own(self) -> Pool:
+    def own(self) -> Pool[Connection]:
         """The owner's pool, for what holds a connection or hands it on. A guest has none."""
         if self.owner is None or self.pool is not self.owner:
             raise TypeError("a guest of the database has no pool of its own")
@@ -130,13 +130,10 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
             "reconnect_timeout": 10,  # then the next one who asks makes it try at once, rather than after a long pause
             "open": False,
         }
-        pool: Pool = AsyncConnectionPool(
+        pool: Pool[Connection] = Pool(
             address, connection_class=psycopg.AsyncConnection[TupleRow], min_size=1, name="remit", **how
         )
-        # One stays open: where this one grew from none, whoever asked for the second was now and then left waiting for 30 s
-        guests = AsyncConnectionPool(
-            address, connection_class=GuestConnection, min_size=1, name="remit guests", **how
-        )
+        guests = Pool(address, connection_class=GuestConnection, min_size=0, name="remit guests", **how)
         await held.enter_async_context(pool)
         await held.enter_async_context(guests)
         yield Store(url, pool, settings, pooler, owner=pool, guests=guests)
