@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -172,6 +176,66 @@ async def measure_long(app: App, lengths: list[int]) -> None:
                 ("export", "/export"),
             ):
                 print(f"{'':30} {name:15}  {await timed(browser, {}, path + more)}", flush=True)
+            await measure_whole(browser, run, events)
+
+
+async def measure_whole(browser: httpx.AsyncClient, run: UUID, events: int) -> None:
+    """What tells of all of a run: for how long the server does nothing else meanwhile, and what memory it takes."""
+    path, form = f"/runs/{run}", {"at": str(events // 4 * 4), "model": "auto", "how": "shadow"}
+    async with watched() as seen:
+        answer = await browser.post(f"{path}/fork", data=form)
+    assert answer.status_code == 303, answer.text
+    print(f"{'':30} {'fork, made':15}  {seen}", flush=True)
+    fork = answer.headers["location"].removeprefix("/runs/")
+    for name, where in (
+        ("export, a page", f"{path}/export?form=html"),
+        ("compare, a fork", f"/compare?a={run}&b={fork}"),
+        ("same, by the API", f"/api/v1{path}/compare?with={fork}"),
+    ):
+        async with watched() as seen:
+            answer = await browser.get(where)
+        assert answer.status_code == 200, answer.text
+        print(f"{'':30} {name:15}  {seen}", flush=True)
+
+
+@dataclass
+class Seen:
+    """Of something that the server did: how long it took, how long nothing else had a turn, and by what memory grew."""
+
+    took: float = 0.0
+    stalled: float = 0.0
+    grown: int = 0
+
+    def __str__(self) -> str:
+        return f"{1000 * self.took:7.0f} ms  nothing else for {1000 * self.stalled:7.0f} ms  {self.grown / 1e6:6.0f} MB more"
+
+
+@asynccontextmanager
+async def watched() -> AsyncIterator[Seen]:
+    seen = Seen()
+
+    async def tick() -> None:
+        while True:
+            begun = perf_counter()
+            await asyncio.sleep(0.002)
+            seen.stalled = max(seen.stalled, perf_counter() - begun)
+
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before, ticking = memory("VmRSS"), asyncio.create_task(tick())
+    begun = perf_counter()
+    try:
+        yield seen
+    finally:
+        seen.took = perf_counter() - begun
+        ticking.cancel()
+        seen.grown = memory("VmHWM") - before
+
+
+def memory(what: str) -> int:
+    """Of this process, in bytes."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines[what].split()[0]) * 1024
 
 
 async def timed(

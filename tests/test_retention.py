@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,6 +29,7 @@ from remit.retention import (
     remove_rule,
     set_rule,
 )
+from remit.run_files import remove_folders
 from remit.settings import Settings
 from remit.store.store import Store
 from tests.journal.test_archive import do, one, somebody_waits
@@ -318,3 +320,75 @@ async def test_a_change_of_a_rule_says_what_was_and_begins_the_hour_anew(store: 
 def test_ages_are_told_in_words() -> None:
     told = {"90d": "90 days", "1y": "1 year", "6w": "6 weeks", "5h": "5 hours"}
     assert {text: age_in_words(parse_age(text)) for text in told} == told
+
+
+async def deleted(store: Store, count: int = 1) -> list[UUID]:
+    """Runs of which only a tombstone is left."""
+    runs = await ran(store, count, days=800)
+    await retain(store, Policy(MONTH, YEAR))
+    assert await left(store, "tombstones") >= set(runs)
+    return runs
+
+
+def folder_for(home: Path, name: object) -> Path:
+    """A folder of a run, with something in it."""
+    root = home / "runs" / str(name)
+    (root / "out").mkdir(parents=True)
+    (root / "out" / "report.md").write_text("what nobody is to read any more")
+    return root
+
+
+async def test_with_a_deleted_run_goes_its_folder_and_no_other(store: Store, tmp_path: Path) -> None:
+    (gone,) = await deleted(store)
+    (kept,) = await ran(store, days=40)
+    await retain(store, Policy(MONTH, YEAR))  # archived, and not deleted
+    beside = [folder_for(tmp_path, name) for name in (kept, uuid4(), ".arriving", "notes", str(gone).upper())]
+    folder = folder_for(tmp_path, gone)
+    assert await remove_folders(tmp_path, store) == 1
+    assert not folder.exists()
+    assert all((one / "out" / "report.md").exists() for one in beside)
+    assert await remove_folders(tmp_path, store) == 0
+    assert await remove_folders(tmp_path / "none", store) == 0
+
+
+async def test_links_are_removed_and_never_followed(store: Store, tmp_path: Path) -> None:
+    linked, holding = await deleted(store, 2)
+    outside = folder_for(tmp_path / "elsewhere", "precious")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / str(linked)).symlink_to(outside)
+    folder = folder_for(tmp_path, holding)
+    (folder / "link").symlink_to(outside)
+    (folder / "file").symlink_to(outside / "out" / "report.md")
+    assert await remove_folders(tmp_path, store) == 1
+    assert not folder.exists()
+    assert (outside / "out" / "report.md").exists()
+    assert (tmp_path / "runs" / str(linked)).is_symlink()
+
+
+async def test_more_folders_than_are_asked_about_at_once_go_too(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remit.run_files.TOGETHER", 2)
+    for run in await deleted(store, 5):
+        folder_for(tmp_path, run)
+    assert await remove_folders(tmp_path, store) == 5
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+async def test_a_worker_removes_what_lies_on_its_disk_whoever_deleted_the_run(
+    store: Store, settings: Settings
+) -> None:
+    (others,) = await deleted(store)  # by another machine
+    folders = [folder_for(settings.data_dir, others)]
+    (own,) = await ran(store, days=800)
+    folders.append(folder_for(settings.data_dir, own))
+    await set_rule(store, "", MONTH, YEAR, "ann")
+    await due_now(store)
+    stop = asyncio.Event()
+    working = asyncio.create_task(keep(store, settings, stop))
+    async with asyncio.timeout(20):
+        while any(one.exists() for one in folders):
+            await left(store)
+    stop.set()
+    await working
+    assert own in await left(store, "tombstones")

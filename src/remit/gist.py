@@ -219,13 +219,18 @@ async def around(store: Store, gist: Gist, shown: Sequence[Event]) -> State:
 
 async def standing(store: Store, gist: Gist) -> State:
     """How the run stands, with the last of what it changed."""
-    effects = gist.effects[-SHOWN:]
+    return await changed(store, gist, max(len(gist.effects) - SHOWN, 0), len(gist.effects))
+
+
+async def changed(store: Store, gist: Gist, begin: int, end: int) -> State:
+    """The same with some of what it changed, in the place of its last."""
+    effects = gist.effects[begin:end]
     about = {seq for call, seqs in effects for seq in (*seqs, *gist.wanted_in(call))}
     there = await _folded(store, gist, (), about) if effects else State()
-    changed = [there.calls[call] for call, _ in effects if call in there.calls]
-    for call in changed:
+    found = [there.calls[call] for call, _ in effects if call in there.calls]
+    for call in found:
         call.undone = call.call.id in gist.undone
-    return replace(gist.state, calls=there.calls, effects=changed)
+    return replace(gist.state, calls=there.calls, effects=found)
 
 
 async def _folded(store: Store, gist: Gist, shown: Sequence[Event], more: set[int]) -> State:

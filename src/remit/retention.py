@@ -18,6 +18,7 @@ from remit.budgets import AGENT
 from remit.errors import FieldError, RemitError, UnknownName, UserError
 from remit.journal.due import LATELY, LONGEST, Due, Policy, due, policy_of
 from remit.journal.retain import Retained, retain
+from remit.run_files import remove_folders
 from remit.settings import Settings
 from remit.store.store import Connection, Store
 
@@ -165,9 +166,10 @@ def said(archive_after: timedelta | None, delete_after: timedelta | None) -> dic
 
 async def keep(store: Store, settings: Settings, stop: asyncio.Event) -> None:
     """Until `stop`: archive and delete old runs as the rules and the machine's settings say, of all workspaces, some at a
-    time. As many processes as like do so at once."""
+    time, and remove from this machine the folders of those that are deleted, whoever did it. As many processes as like do so at
+    once."""
     clock = asyncio.get_running_loop().time
-    looked = clock() - HOUR.total_seconds()
+    looked = swept = clock() - HOUR.total_seconds()
     while not stop.is_set():
         more = False
         try:
@@ -175,7 +177,11 @@ async def keep(store: Store, settings: Settings, stop: asyncio.Event) -> None:
                 looked = clock()
                 if (machine := policy_of(settings)) and (await retain(store, machine)).more:
                     more, looked = True, clock() - HOUR.total_seconds()
-            more = await look(store) or more
+            if await look(store):
+                more, swept = True, clock() - HOUR.total_seconds()
+            if not more and clock() >= swept + HOUR.total_seconds():
+                swept = clock()
+                await remove_folders(settings.data_dir, store)
         except (RemitError, psycopg.Error, OSError) as error:
             LOG.warning("old runs could not be archived now: %s", error)
         try:

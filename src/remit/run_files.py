@@ -3,6 +3,9 @@ that each is given as a file to be saved and never shown as a page."""
 
 from __future__ import annotations
 
+import logging
+import os
+import shutil
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,10 +19,13 @@ from uuid import UUID
 from remit.brought import folder_of
 from remit.errors import Mend, NoSuchRun
 from remit.journal.events import Came, Started
+from remit.store.store import Store
 from remit.tools import folder
 from remit.tools.thread import in_thread
 
 AT_ONCE = 256_000  # bytes that are read in one go
+TOGETHER = 1_000  # folders that are asked about in one go
+LOG = logging.getLogger(__name__)
 MEDIA = "application/octet-stream"
 
 
@@ -94,6 +100,43 @@ async def open_file(home: Path, run: UUID, path: str) -> Opened:
     except Mend as error:
         raise NoSuchRun(f"run {str(run)[:8]} has no such file here") from error
     return Opened(path.rsplit("/", 1)[-1], await in_thread(lambda: file.seek(0, 2)), file)
+
+
+async def remove_folders(home: Path, store: Store) -> int:
+    """Of this machine's folders of runs, remove those of runs that were deleted; how many there were. Each machine does so with its
+    own; where they share one, whoever comes first. A folder of which nothing is known stays. For the owner of the tables."""
+    names = await in_thread(partial(_folders, home / "runs"))
+    gone = 0
+    for at in range(0, len(names), TOGETHER):
+        async with store.pool.connection() as connection:
+            query = "select run from tombstones where run = any(%s)"
+            rows = await (await connection.execute(query, (names[at : at + TOGETHER],))).fetchall()
+        for (run,) in rows:
+            gone += await in_thread(partial(_remove, folder_of(home, run)))
+    return gone
+
+
+def _folders(place: Path) -> list[UUID]:
+    """Those that are called as a run is; a link is none."""
+    found = []
+    with suppress(FileNotFoundError), os.scandir(place) as there:
+        for one in there:
+            with suppress(ValueError):
+                if str(run := UUID(one.name)) == one.name and one.is_dir(follow_symlinks=False):
+                    found.append(run)
+    return found
+
+
+def _remove(root: Path) -> bool:
+    """Links in it are removed, and never followed."""
+    try:
+        shutil.rmtree(root)
+    except FileNotFoundError:  # by another, who goes on with it
+        return False
+    except OSError as error:
+        LOG.warning("%s, the folder of a run that was deleted, cannot be removed: %s", root, error)
+        return False
+    return True
 
 
 def attached(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import httpx
@@ -71,3 +72,25 @@ async def test_where_a_value_stood_very_often_is_told_in_part_with_how_many_more
     page = await text(browser, f"/runs/{run}/why/6.1")
     assert "and 3 more" in page
     assert page.count("read_web (event") == 2
+
+
+async def test_a_run_is_kept_as_a_page_in_pieces_that_make_the_whole_also_from_its_archive(
+    app: App, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = [[call("charge", amount=n), call("read_web", url="https://x.example")] for n in range(1, 6)]
+    run = await begun(app, *works, [finish()], rules=[{"tool": "charge", "allow": "true"}], goal="charge")
+    last = len(await app.journal.read(run))
+    whole = (await browser.get(f"/runs/{run}/export?form=html")).text
+    assert re.findall('<li value="([0-9]+)">', whole) == [str(seq) for seq in range(1, last + 1)]
+    assert whole.count("<li>charge <code>") == 5
+    assert whole.rstrip().endswith("</html>")
+
+    async def all_of_it(*args: object) -> None:
+        raise AssertionError("the whole run is read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(export, "SHOWN", 2)
+        patched.setattr(Journal, "read", all_of_it)
+        assert (await browser.get(f"/runs/{run}/export?form=html")).text == whole
+    assert (await retain(app.store, Policy(timedelta(microseconds=1)))).archived == 1
+    assert (await browser.get(f"/runs/{run}/export?form=html")).text == whole

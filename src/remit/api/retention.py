@@ -81,7 +81,7 @@ class Foreseen(BaseModel):
     """What a rule would do, were it applied now."""
 
     archive: int = Field(description=f"Runs; of each agent {kept.COUNTED} are counted at the most.")
-    delete: int = Field(description="Likewise.")
+    delete: int = Field(description="Likewise; with them go the files in their folders.")
     oldest_archived: datetime | None = Field(description="When the oldest of them ended.")
     oldest_deleted: datetime | None
 

@@ -24,6 +24,7 @@ from remit.journal.restore import restore
 from remit.journal.retain import Retained
 from remit.journal.retain import retain as apply
 from remit.journal.sweep import Swept, sweep
+from remit.run_files import remove_folders
 from remit.store.store import Store, open_store
 
 
@@ -113,6 +114,7 @@ async def _retain(
                 _say_due(found, policy, as_json)
                 return done
             done = await _apply(store, policy, found)
+            await remove_folders(given.data_dir, store)
         if sweep_blobs and not dry_run:
             swept = await sweep(store)
     _say(done, swept, as_json)
@@ -182,8 +184,9 @@ def _say_due(found: Due, policy: Policy, as_json: bool) -> None:
         print_json({"dry_run": True, "policy": str(policy), **asdict(found)})
         return
     since = f", the oldest of {found.oldest.astimezone():%d %b %Y}" if found.oldest else ""
+    files = ", with the files in their folders" if found.delete else ""
     console.print(
-        f"Policy: {escape(str(policy))}. It would archive {found.archive} runs{since}, and delete {found.delete}."
+        f"Policy: {escape(str(policy))}. It would archive {found.archive} runs{since}, and delete {found.delete}{files}."
     )
 
 

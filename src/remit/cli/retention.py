@@ -112,7 +112,8 @@ def _told(found: Due) -> str:
         return f"{COUNTED} or more" if number >= COUNTED else str(number)
 
     since = f", the oldest of {found.oldest.astimezone():%d %b %Y}" if found.oldest else ""
-    return f"Now it would archive {counted(found.archive)} runs{since}, and delete {counted(found.delete)}."
+    files = ", with the files in their folders" if found.delete else ""
+    return f"Now it would archive {counted(found.archive)} runs{since}, and delete {counted(found.delete)}{files}."
 
 
 def _shown(rule: Rule) -> dict[str, Any]:

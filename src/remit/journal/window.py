@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -64,6 +64,17 @@ async def between(store: Store, run: UUID, after: int, until: int) -> list[Event
     async with store.pool.connection() as connection:
         rows, found = await _rows(connection, BETWEEN, values)
         return await _events(connection, run, [row for row in rows if after < row[0] <= until], found)
+
+
+async def in_parts(
+    store: Store, run: UUID, step: int, last: int | None = None
+) -> AsyncGenerator[list[Event]]:
+    """All events up to one, or up to now, so many at a time as are held; those of an archive, which is unpacked whole, at once."""
+    top = await top_of(store, run)
+    until = min(top.seq, last or top.seq) if top else 0
+    step = until if top and top.archived else step
+    for after in range(0, until, step or 1):
+        yield await between(store, run, after, min(after + step, until))
 
 
 async def single(store: Store, run: UUID, seqs: Collection[int]) -> list[Event]:
