@@ -22,6 +22,7 @@ from remit.agents.spec import Connection
 from remit.api.tokens import add_token
 from remit.app import App
 from remit.away import go_away
+from remit.brought import folder_of
 from remit.budgets import set_budget
 from remit.catalogue import work
 from remit.connections.kept import Linked, set_connection
@@ -58,6 +59,9 @@ instructions: |
   Look first.
   Then pay.
 tools: [tests.journeys.desk]
+triggers:
+  - {name: daily, schedule: "0 7 * * mon-fri", zone: Europe/Berlin, goal: Look through what came in.}
+  - {name: shop, webhook: token, goal: "Pay back what the shop says."}
 rules:
   - {tool: refund, allow: args.amount <= 50, because: little money}
   - {tool: refund, ask: "true", because: a person decides}
@@ -348,6 +352,10 @@ async def seed(app: App) -> dict[str, str]:
     done = await run(
         app, "refund W1, forty dollars", call("look_up", order="W1"), refund, finish(), rules=free
     )
+    folder = folder_of(app.settings.data_dir, done)
+    for name in ("receipt.pdf", f"out/{LONG[:150]}.md", "a\u202eb.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("What it made.")
     waiting = await run(
         app,
         "refund W1 and tell everybody",
