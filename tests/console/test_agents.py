@@ -188,7 +188,7 @@ async def test_a_choice_is_the_rules_that_it_says_and_they_are_shown(
     assert "look_up" not in {rule.tool for rule in found.rules}
     cel = "- {tool: charge, ask: 'args.amount > 10', because: much}\n- {tool: charge, allow: 'true'}"
     page = await saved(browser, page, **{"cel:charge": cel})
-    assert "charge: a person is asked first if args.amount &gt; 10 (much)." in page
+    assert "charge: a person is asked first: much." in page
     answer = await browser.post("/agents/desk", data={**typed(page), "tools": ["cancel"]})
     assert answer.status_code == 422
     assert "matches none of the agent" in answer.text

@@ -24,6 +24,7 @@ AUTONOMY = {
     "ask": "Asks a person before each call that sends or changes something.",
     "act": "Acts by its rules; what no rule allows is refused.",
 }
+SAYS = {"allow": "done alone", "ask": "a person is asked first", "deny": "refused"}
 READING = {
     "open": "Reads strangers' words as they stand.",
     "airlock": "Reads strangers' words only as a form that another model fills in.",
@@ -59,18 +60,31 @@ def of_choice(tool: str, choice: Choice, effect: str = "egress", autonomy: str =
 
 
 def of_rule(rule: Mapping[str, Json]) -> str:
-    """A rule that is no choice."""
+    """A rule that is no choice, with its condition as it is written."""
+    names, key = _about(rule)
+    if not key:
+        return f"{names}: a rule that decides nothing."
+    condition = " ".join(str(rule[key]).split())
+    when = "" if condition == "true" else f" if {condition}"
+    whom = rule.get("by")
+    by = f", by {whom if isinstance(whom, str) else ', '.join(whom)}" if whom else ""
+    why = f" ({rule['because']})" if rule.get("because") else ""
+    return f"{names}: {SAYS[key]}{by}{when}{why}."
+
+
+def in_words(rule: Mapping[str, Json]) -> str:
+    """The same for who does not read conditions: its reason stands for the condition, where it has one."""
+    names, key = _about(rule)
+    if not key or not rule.get("because") or rule.get("by"):
+        return of_rule(rule)
+    return f"{names}: {SAYS[key]}{', unless' if key == 'allow' else ''}: {rule['because']}."
+
+
+def _about(rule: Mapping[str, Json]) -> tuple[str, str]:
+    """The tools that it is about, and what it does."""
     tools = rule.get("tool")
-    names = ", ".join(tools) if isinstance(tools, list | tuple) else str(tools)
-    for key, says in (("allow", "done alone"), ("ask", "a person is asked first"), ("deny", "refused")):
-        if rule.get(key) is not None:
-            condition = " ".join(str(rule[key]).split())
-            when = "" if condition == "true" else f" if {condition}"
-            whom = rule.get("by")
-            by = f", by {whom if isinstance(whom, str) else ', '.join(whom)}" if whom else ""
-            why = f" ({rule['because']})" if rule.get("because") else ""
-            return f"{names}: {says}{by}{when}{why}."
-    return f"{names}: a rule that decides nothing."
+    names = ", ".join(map(str, tools)) if isinstance(tools, list | tuple) else str(tools)
+    return names, next((key for key in SAYS if rule.get(key) is not None), "")
 
 
 def of_check(check: Check) -> str:

@@ -20,7 +20,7 @@ from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.offer import Offer
 from remit.catalogue.offered import Wrong
 from remit.catalogue.plain import about, blocks, limited
-from remit.catalogue.sentences import EFFECTS, of_rule
+from remit.catalogue.sentences import EFFECTS, in_words
 from remit.catalogue.text import document
 from remit.knowledge.kept import Source, list_sources
 from remit.models.keys import environment_with
@@ -185,7 +185,7 @@ def _row(tool: Tool, fields: Mapping[str, Sequence[str]], rules: Sequence[Json],
     may = fields[f"may:{tool.name}"][0]
     acts = tool.effect in ("egress", "destroy")
     others = tuple(
-        of_rule(rule)
+        in_words(rule)
         for place, rule in enumerate(rules)
         if place not in taken and isinstance(rule, Mapping) and about(rule, tool.name)
     )
@@ -207,7 +207,7 @@ def _special(place: int, rule: Mapping[str, Json]) -> Special:
         then,
         str(rule.get(then) or "").strip(),
         str(rule.get("because") or ""),
-        of_rule(rule),
+        in_words(rule),
         ", ".join(f"{key}: {value}" for key, value in more.items()),
     )
 
