@@ -1,8 +1,8 @@
 """Pictures of the console for the README, from a workspace that is seeded here: docs/img/*.png.
 
-Needs a Chromium and `pip install playwright`; no browser is downloaded. Run it from the repository's root:
+Needs what `make test` installs. Run it from the repository's root:
 
-    .venv/bin/python scripts/pictures.py [--chromium /usr/bin/chromium]
+    .venv/bin/python -m scripts.pictures
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import uvicorn
+from bench.browser import QUIET, chromium
 from playwright.async_api import Page, async_playwright
 
 from remit.agents.load import load_agent
@@ -28,13 +29,6 @@ from remit.testing import ScriptedModel
 
 PORT = 7790
 IMAGES = Path("docs/img")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 ANN = Person(id="ann", email="ann@a.example", name="Ann", verified=True)
 GOALS = ("Please refund W1, it came broken", "Refund W3, it never arrived, and write to me")
 
@@ -90,11 +84,9 @@ async def shoot(page: Page, link: str) -> None:
 
 
 async def main() -> None:
-    parser = argparse.ArgumentParser(
+    argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
-    args = parser.parse_args()
+    ).parse_args()
     with tempfile.TemporaryDirectory() as name:
         async with open_app(Settings(data_dir=Path(name) / "data")) as app:
             sys.path.insert(0, name)  # where the agent's tools are found
@@ -105,7 +97,7 @@ async def main() -> None:
             )
             serving = asyncio.create_task(server.serve())
             async with async_playwright() as playwright:
-                browser = await playwright.chromium.launch(executable_path=args.chromium, args=QUIET)
+                browser = await playwright.chromium.launch(executable_path=chromium(), args=QUIET)
                 page = await browser.new_page(viewport={"width": 1280, "height": 800})
                 await shoot(page, f"http://127.0.0.1:{PORT}/enter?key={door.key}")
                 await browser.close()
