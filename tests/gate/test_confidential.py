@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import codecs
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,6 +89,43 @@ def test_a_persons_data_go_to_that_person_only(to: str, decision: str) -> None:
     if decision == "deny":
         assert verdict.rule == "confidentiality"
         assert verdict.reasons[0] == "text holds bob's passport, read in find_customer (only bob may have it)"
+
+
+MANY = {
+    "name": "Robert Quill",
+    "passport": "P7391845",
+    "street": "Elm Street 12",
+    "city": "Springfield",
+    "card": "4929 1220",
+}
+
+
+def many() -> str:
+    """Why a message with all of somebody's data in it is stopped."""
+    text = ", ".join(reversed([*MANY.values()]))
+    return sent(read({"id": "bob", **MANY}), to=EVE, text=text).reasons[0]
+
+
+def test_values_are_told_in_the_order_in_which_they_were_read() -> None:
+    told = many()
+    places = [told.index(f"bob's {name}") for name in MANY if f"bob's {name}" in told]
+    assert len(places) > 2
+    assert places == sorted(places)
+
+
+def test_what_is_told_does_not_depend_on_the_seed_of_hashes() -> None:
+    code = "from tests.gate.test_confidential import many; print(many())"
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    ]
+    assert told == [many()] * 2
 
 
 def test_what_holds_nothing_of_them_goes_anywhere() -> None:

@@ -73,6 +73,7 @@ class Value:
     """Something that was read from a labelled place."""
 
     form: Form
+    place: int  # among all that were read, the first first
     # It may go where any of them may: each is of a source of its own. A secret has no other.
     labels: dict[Label, None]
     firm: bool  # the labels are of trusted sources
@@ -118,13 +119,13 @@ class Held:
         self.upto = len(reads)
 
     def within(self, value: Json) -> list[Value]:
-        """The values that stand in a value, however they are spelled."""
+        """The values that stand in a value, however they are spelled, in the order in which they were read."""
         if not self._values:
             return []
         texts = [leaf if isinstance(leaf, str) else str(leaf) for leaf, _ in labelled(value, {})]
         joined = [*texts, " ".join(texts)] if len(texts) > 1 else texts
         hits = (hit for text in joined for one in readings(text) for hit in self._in(one))
-        return list({id(hit): hit for hit in hits}.values())
+        return sorted({hit.place: hit for hit in hits}.values(), key=lambda hit: hit.place)
 
     def pointed(self, pointer: Pointer, reads: Sequence[Read]) -> Label:
         """The label of what a reference points to."""
@@ -199,7 +200,7 @@ class Held:
         if before is not None:
             _also(before, label, firm)
         elif label.rank > (PUBLIC.rank if self.all_ else WORKSPACE.rank) or firm:
-            value = Value(form, {label: None}, firm, read.source, (read.result, leaf))
+            value = Value(form, len(self._values), {label: None}, firm, read.source, (read.result, leaf))
             self._values[form] = value
             self._look_for(form, value)
 

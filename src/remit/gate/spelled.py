@@ -66,7 +66,7 @@ def forms(value: Json, strict: bool = False) -> Iterator[Form]:
     for word in words:
         if brief and len(word) > SHORTEST:
             yield from _whole([word], strict)
-    for token in {*words, *text.split()}:
+    for token in dict.fromkeys((*words, *text.split())):
         if SHORTEST < len(token) <= WHOLE and any(c.isdigit() for c in token):
             yield from _whole(words_of(token), strict)
     for one, other in pairwise(words):  # as the number of a house and its street
