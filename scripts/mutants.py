@@ -6,7 +6,8 @@
 
 One process imports everything and runs the tests once, noting which of them reach which line. Each mutant is then a forked
 child in which one function has other code; only the tests that reach the line run, the quickest first, until one fails.
-A mutant that survives is a line that could be wrong without a test that says so, or one that means the same.
+A mutant that survives is a line that could be wrong without a test that says so, or one that means the same. Those of which somebody has
+found out that they mean the same stand in scripts/mutants.toml with the reason; they are counted apart, and not tried.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import os
 import signal
 import sys
 import time
+import tomllib
 import types
 from collections import defaultdict
 from collections.abc import Iterator
@@ -119,6 +121,8 @@ def mutants(module: str) -> Iterator[tuple[str, int, str, types.CodeType]]:
         said = [part for part in ast.walk(function) if isinstance(part, ast.JoinedStr | ast.Raise)]
         quiet = {id(inner) for part in said for inner in ast.walk(part)}  # words for people are not judged
         quiet |= {id(part) for part in ast.walk(function.args)}
+        typed = [part.annotation for part in ast.walk(function) if isinstance(part, ast.AnnAssign)]
+        quiet |= {id(inner) for part in typed for inner in ast.walk(part)}
         quiet |= {id(function.body[0].value)} if isinstance(function.body[0], ast.Expr) else set()
         for node in [node for part in function.body for node in ast.walk(part)]:
             if id(node) in quiet:
@@ -157,12 +161,37 @@ def forget() -> None:
                 value.cache_clear()
 
 
+class Same:
+    """The mutants of which scripts/mutants.toml says that they mean the same: by module, function, a part of the line as it is
+    written, and the changes."""
+
+    def __init__(self) -> None:
+        self.told = tomllib.loads((ROOT / "scripts" / "mutants.toml").read_text())["same"]
+        self.met: set[int] = set()
+
+    def has(self, module: str, function: str, line: str, words: str) -> bool:
+        for place, one in enumerate(self.told):
+            about = (one["module"], one["function"]) == (module, function)
+            if about and words in one["changes"] and any(part in line for part in one["lines"]):
+                self.met.add(place)
+                return True
+        return False
+
+    def unmet(self, names: list[str]) -> list[str]:
+        """Those that are no mutants any more."""
+        left = (one for place, one in enumerate(self.told) if place not in self.met)
+        return [
+            f"{one['module']}: {one['function']}: {one['lines'][0]}" for one in left if one["module"] in names
+        ]
+
+
 class Gauntlet:
     """A pytest plugin: runs the tests once, then the mutants against them."""
 
     def __init__(self, names: list[str], seconds: float) -> None:
         self.names, self.until = names, time.monotonic() + seconds
         self.rows: list[dict[str, Any]] = []
+        self.same, self.whole = Same(), False  # `whole`: the time was enough for all
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         files = {importlib.import_module(MODULES[name]).__file__: name for name in self.names}
@@ -185,17 +214,21 @@ class Gauntlet:
             for line in lines:
                 reach[line][number] = time.process_time() - began
         for name in self.names:
+            lines_of = Path(importlib.import_module(MODULES[name]).__file__ or "").read_text().splitlines()
             for function, line, words, code in mutants(MODULES[name]):
+                about = {"module": name, "function": function, "line": line, "change": words}
+                if self.same.has(name, function, lines_of[line - 1], words):
+                    self.rows.append(about | {"fate": "same"})
+                    continue
                 tests = sorted(reach[name, line], key=reach[name, line].__getitem__)
                 if time.monotonic() > self.until:
                     return True
                 seconds = LIMIT + 2 * sum(reach[name, line].values())
                 fate = self._try(name, function, code, [session.items[one] for one in tests], seconds)
-                self.rows.append(
-                    {"module": name, "function": function, "line": line, "change": words, "fate": fate}
-                )
+                self.rows.append(about | {"fate": fate})
                 if fate != "killed":
                     print(f"{name}.py:{line}: {function}: {words}: {fate}", flush=True)
+        self.whole = True
         return True
 
     def _fails(self, item: pytest.Item) -> bool:
@@ -259,7 +292,10 @@ def main() -> int:
         return 0
     for name in dict.fromkeys(row["module"] for row in plugin.rows):
         fates = [row["fate"] for row in plugin.rows if row["module"] == name]
-        print(f"{name:<12}{fates.count('killed'):>5} of {len(fates):>5} killed")
+        same = fates.count("same")
+        print(f"{name:<12}{fates.count('killed'):>5} of {len(fates) - same:>5} killed; {same} mean the same")
+    for words in plugin.same.unmet(plugin.names) if plugin.whole else ():
+        print(f"scripts/mutants.toml names no mutant: {words}")
     return 0
 
 

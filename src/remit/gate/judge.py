@@ -40,20 +40,20 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     if facts.records and any(unkept(record) for record in facts.records.values()):
         facts = replace(facts, records={name: _certain(record, 0) for name, record in facts.records.items()})
     witness = Witness(facts) if proposal.sinks or facts.left is not None else None
-    evidence, told = witness.evidence(proposal) if witness is not None and proposal.sinks else ({}, {})
+    evidence, told = witness.evidence(proposal) if witness is not None else ({}, {})
     if proposal.tool not in facts.tools:
         why = (f"{proposal.tool} is not among the tools of this remit",)
         return Verdict("deny", "the remit", why, evidence, provenance=told)
     if witness is not None and (beyond := _beyond_the_grant(proposal, witness, evidence)) is not None:
         return Verdict("deny", GRANT, (beyond,), evidence, provenance=told)
     verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
-    if rules.workspace and (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
+    if (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
         verdict = stricter(narrowing, verdict)
     if verdict.decision != "deny" and (wrong := breaches(proposal, facts, evidence)):
         return _with(stopped(verdict, facts.autonomy, wrong), told)
     if verdict.decision == "ask" and remembered and not _denied(proposal, facts, rules, evidence):
         verdict = recalled(proposal, verdict, remembered) or verdict
-    return _with(verdict, told) if told else verdict
+    return _with(verdict, told)
 
 
 def _with(one: Verdict, told: Mapping[str, str]) -> Verdict:
@@ -80,11 +80,7 @@ def _beyond_the_grant(proposal: Proposal, witness: Witness, evidence: Mapping[st
 def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Verdict:
     matching = rules.for_tool(proposal.tool)
     if not matching and proposal.effect in ("read", "self"):
-        return (
-            Verdict("allow", looks_allowed(proposal.effect), (), evidence)
-            if evidence
-            else _LOOKS[proposal.effect]
-        )
+        return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
     known = _known(proposal, facts, rules, evidence) if matching else {}
     first = rules.first(proposal.tool, known) if matching else None
     if first is not None and first < len(matching):
@@ -92,8 +88,6 @@ def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[
     missed: list[str] = []  # what would have allowed it
     for compiled in matching:
         rule = compiled.rule
-        if first is not None and rule.decision != "allow":
-            continue  # it does not hold
         held = compiled.holds(known) if first is None else False
         # What cannot be decided stops: an allow does not hold, an ask or a deny does.
         doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
@@ -121,9 +115,7 @@ def _held(
     if rule.decision == "allow":
         return Verdict("allow", rule.name, (), evidence)
     found = Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence, terms=rule.terms)
-    return (
-        _and_below(found, compiled, matching, known) if compiled.above and rule.decision == "ask" else found
-    )
+    return _and_below(found, compiled, matching, known) if rule.decision == "ask" else found
 
 
 def _and_below(
@@ -191,10 +183,6 @@ def _denied(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[st
 def looks_allowed(effect: str) -> str:
     """The name of what allows a look, or a note of the run's own, where no rule speaks of the tool."""
     return f"default of {effect}"
-
-
-# The commonest of verdicts
-_LOOKS = {effect: Verdict("allow", looks_allowed(effect)) for effect in ("read", "self")}
 
 
 def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Mapping[str, Json]:

@@ -28,7 +28,7 @@ _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _UNSEEN = re.compile(f"[{_MARKS}{_CONTROLS}]")
 _OF_ASCII = bytes(code for code in range(128) if _UNSEEN.match(chr(code)))  # which are found faster
 _JOINERS = "\u200c\u200d"
-_DIRECTION = "\u200e\u200f\u061c"
+_DIRECTION = frozenset("\u200e\u200f\u061c")  # which have a direction themselves
 
 
 def has_unseen(text: str) -> bool:
@@ -66,8 +66,9 @@ def _needed(text: str, at: int) -> bool:
         return True
     if mark in _JOINERS:
         return _joining(before) and _joining(after)
-    if mark in _DIRECTION:
-        return any(unicodedata.bidirectional(c) in ("R", "AL") for c in text[max(0, at - 40) : at + 41])
+    if mark in _DIRECTION and before not in _DIRECTION:
+        near = set(text[max(0, at - 40) : at + 41]) - _DIRECTION
+        return any(unicodedata.bidirectional(c) in ("R", "AL") for c in near)
     return False
 
 
