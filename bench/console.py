@@ -25,7 +25,6 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 from psycopg import sql
-from pydantic_core import to_json
 
 from bench import figures
 from bench.database import drop, fresh, running
@@ -33,7 +32,8 @@ from remit.access.people import arrive
 from remit.app import App, open_app
 from remit.console.server import make_server
 from remit.console.session import Door
-from remit.journal.events import Started
+from remit.journal.body import encode
+from remit.journal.events import TYPES, Started
 from remit.journal.search import Place
 from remit.settings import Settings
 from remit.store.guest import DEFAULT
@@ -143,7 +143,8 @@ async def lengthen(app: App, events: int) -> UUID:
             ("intended", {"call_id": call, "key": call}),
             ("acted", found),
         ]
-        rows += [(run, seq + at, now, kind, to_json(body).decode()) for at, (kind, body) in enumerate(told)]
+        bodies = [(kind, encode(TYPES[kind].model_validate(body))) for kind, body in told]
+        rows += [(run, seq + at, now, kind, body) for at, (kind, body) in enumerate(bodies)]
     async with app.store.pool.connection() as connection:
         async with connection.cursor().copy("copy events (run, seq, at, type, body) from stdin") as copy:
             for row in rows:

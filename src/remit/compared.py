@@ -21,8 +21,11 @@ def parting(found: Comparison) -> str:
     return f"They part after event {parted.a} of A and {parted.b} of B."
 
 
-def folded(rows: Sequence[Row], everything: bool = False) -> Iterator[Row | int]:
-    """The rows that differ, or say something of their own, with some around them; in place of others how many they are."""
+def folded(
+    rows: Sequence[Row], everything: bool = False, after: int = 0, hidden: int = 0
+) -> Iterator[Row | int]:
+    """The rows that differ, or say something of their own, with some around them; in place of others how many they are. `hidden`:
+    how many more that are the same stand after the first `after` rows."""
     near = {
         number + step
         for number, row in enumerate(rows)
@@ -31,6 +34,7 @@ def folded(rows: Sequence[Row], everything: bool = False) -> Iterator[Row | int]
     }
     left = 0
     for number, row in enumerate(rows):
+        left += hidden if number == after else 0
         if not (everything or number in near or row.note):
             left += 1
             continue
@@ -38,6 +42,7 @@ def folded(rows: Sequence[Row], everything: bool = False) -> Iterator[Row | int]
             yield left
         left = 0
         yield row
+    left += hidden if after == len(rows) else 0
     if left:
         yield left
 

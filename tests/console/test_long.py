@@ -90,6 +90,7 @@ async def test_a_run_is_kept_as_a_page_in_pieces_that_make_the_whole_also_from_i
 
     with monkeypatch.context() as patched:
         patched.setattr(export, "SHOWN", 2)
+        patched.setattr(export, "TOGETHER", 3)
         patched.setattr(Journal, "read", all_of_it)
         assert (await browser.get(f"/runs/{run}/export?form=html")).text == whole
     assert (await retain(app.store, Policy(timedelta(microseconds=1)))).archived == 1

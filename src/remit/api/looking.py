@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field
 
 from remit.api.guard import Reads, Served, documented
 from remit.api.problems import Refused
-from remit.api.runs import events_of
 from remit.api.schemas import Status
+from remit.beside import hidden_rows, side_by_side
 from remit.errors import UserError
-from remit.journal.compare import Row, Totals, compare
+from remit.journal.compare import Row, Totals
+from remit.tools.thread import in_thread
 from remit.whence import why_of
 
 router = APIRouter(tags=["events"])
@@ -144,19 +145,31 @@ async def compare_runs(
     other: Annotated[UUID, Query(alias="with", description="The second run.")],
 ) -> ComparisonOut:
     """What only one has, what differs and in what, and where they part. Ids, times and costs do not count."""
-    found = compare(await events_of(app, run), await events_of(app, other))
+    for one in (run, other):
+        try:
+            await app.find(str(one))
+        except UserError as error:
+            raise Refused(404, str(error)) from error
+    beside = await side_by_side(app.store, app.gists, run, other)
+    found = beside.found
+    hidden = [_same(seq, aside) for seq, aside in await hidden_rows(app.store, beside)]
+    rows = await in_thread(lambda: [_row(row) for row in found.rows])
     parted = found.divergence
     return ComparisonOut(
         same=found.same,
         parted=Parting(a=parted.a, b=parted.b) if parted else None,
         a=_totals(found.a),
         b=_totals(found.b),
-        rows=[_row(row) for row in found.rows],
+        rows=[*rows[: beside.after], *hidden, *rows[beside.after :]],
     )
 
 
 def _totals(totals: Totals) -> TotalsOut:
     return TotalsOut.model_validate(totals, from_attributes=True)
+
+
+def _same(seq: int, aside: bool) -> RowOut:
+    return RowOut(kind="same", a=seq, b=seq, aside=aside, note="", changes=[])
 
 
 def _row(row: Row) -> RowOut:

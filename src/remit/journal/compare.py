@@ -60,7 +60,7 @@ _APART = {
 }
 _APART_OF = {"finished": {"why"}, "delegated": {"spec"}}
 # What is no part of what a run decided: its spec, its bookkeeping, and waiting
-_ASIDE = {"started", "reserved", "intended", "compacted", "paused", "resumed", "slept", "woken", "endorsed"}
+ASIDE = {"started", "reserved", "intended", "compacted", "paused", "resumed", "slept", "woken", "endorsed"}
 _DEEP = 4  # levels of a JSON value that a difference is looked for in
 _CELLS = 4_000_000  # of the table that aligns turns; runs longer than that are aligned by position
 
@@ -321,7 +321,7 @@ def _rows(
     alone = sorted(j for left in free.values() for j in left)
     for event, twin in zip(a, twins, strict=True):
         if twin is None:
-            yield Row("a", event, None, aside=event.body.type in _ASIDE)
+            yield Row("a", event, None, aside=event.body.type in ASIDE)
             continue
         while alone and alone[0] < twin:
             yield _only_b(b[alone.pop(0)])
@@ -331,7 +331,7 @@ def _rows(
 
 
 def _only_b(event: Event) -> Row:
-    return Row("b", None, event, aside=event.body.type in _ASIDE)
+    return Row("b", None, event, aside=event.body.type in ASIDE)
 
 
 def _pair(a: Event, b: Event, about_a: Mapping[str, Slot], about_b: Mapping[str, Slot]) -> Row:
@@ -341,7 +341,7 @@ def _pair(a: Event, b: Event, about_a: Mapping[str, Slot], about_b: Mapping[str,
         note = f"only simulated in {'A' if one['status'] == 'simulated' else 'B'}"
         one["status"] = two["status"]
     changes = tuple(differences(one, two))
-    aside = a.body.type in _ASIDE
+    aside = a.body.type in ASIDE
     if isinstance(a.body, Answered) and one.get("calls") and one["calls"] == two.get("calls"):
         aside = True  # other words for doing the same
     return Row("differs" if changes else "same", a, b, changes, aside, note)

@@ -67,13 +67,14 @@ async def between(store: Store, run: UUID, after: int, until: int) -> list[Event
 
 
 async def in_parts(
-    store: Store, run: UUID, step: int, last: int | None = None
+    store: Store, run: UUID, step: int, last: int | None = None, begin: int = 0
 ) -> AsyncGenerator[list[Event]]:
-    """All events up to one, or up to now, so many at a time as are held; those of an archive, which is unpacked whole, at once."""
+    """All events after one up to another, or up to now, so many at a time as are held; those of an archive, which is unpacked whole,
+    at once."""
     top = await top_of(store, run)
     until = min(top.seq, last or top.seq) if top else 0
     step = until if top and top.archived else step
-    for after in range(0, until, step or 1):
+    for after in range(begin, until, step or 1):
         yield await between(store, run, after, min(after + step, until))
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from remit.beside import FIRST, Beside, side_by_side
 from remit.compared import begun_otherwise, folded, parting
 from remit.console.show import here, needs_of_agent, page
 from remit.errors import UserError
-from remit.journal.compare import Comparison, Row, Totals, compare
-from remit.journal.events import Event, Started
-from remit.journal.state import State, fold
+from remit.journal.compare import Row, Totals
+from remit.journal.events import Event
 from remit.said import Part, said
-from remit.tools.thread import in_thread
 
 router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 MOST = 400  # rows on a page
@@ -24,20 +22,6 @@ WORDS = {
     "steps": "Steps", "tokens": "Tokens", "cost": "Cost", "seconds": "Work", "effects": "Effects",
     "simulated": "Effects simulated", "denied": "Calls denied", "asked": "Approvals asked for",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two."""
-
-    run: UUID
-    events: list[Event]
-    state: State
-
-    @property
-    def started(self) -> Started:
-        assert self.state.started is not None
-        return self.state.started
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +43,22 @@ async def show(request: Request, a: str = "", b: str = "", all: bool = False) ->
     """`all`: what is the same, too."""
     if not a or not b:
         return page(request, "compare_which.html", a=a, b=b, wrong="")
+    app = here(request)
     try:
-        one, two = await _side(request, a.strip()), await _side(request, b.strip())
+        runs = await app.find(a.strip()), await app.find(b.strip())
     except UserError as error:
         return page(request, "compare_which.html", 404, a=a, b=b, wrong=str(error))
-    found = await in_thread(lambda: compare(one.events, two.events))
+    beside = await side_by_side(app.store, app.gists, *runs, MOST if all else FIRST)
     lines = [
         Line("skipped", skipped=row) if isinstance(row, int) else Line(row.kind, row)
-        for row in folded(found.rows, all)
+        for row in folded(beside.found.rows, all, beside.after, beside.hidden)
     ]
-    return page(
-        request,
-        "compare.html",
-        **_values(found, one, two),
-        lines=lines[:MOST],
-        left_out=max(len(lines) - MOST, 0),
-        all=all,
-    )
+    left_out = sum(max(line.skipped, 1) for line in lines[MOST:])
+    return page(request, "compare.html", **_values(beside), lines=lines[:MOST], left_out=left_out, all=all)
 
 
-async def _side(request: Request, prefix: str) -> Side:
-    app = here(request)
-    run = await app.find(prefix)
-    events = await app.journal.read(run)
-    return Side(run, events, fold(events))
-
-
-def _values(found: Comparison, a: Side, b: Side) -> dict[str, Any]:
+def _values(beside: Beside) -> dict[str, Any]:
+    found, a, b = beside.found, beside.a, beside.b
     return {
         "a": a,
         "b": b,

@@ -81,7 +81,8 @@ async def _page(app: App, run: UUID) -> AsyncGenerator[str]:
         yield parts.did(effects(some))
     yield "</ul>\n<h2>Timeline</h2>\n<ol>\n" if told.effects else "<h2>Timeline</h2>\n<ol>\n"
     async for events, there in told.timeline:
-        yield parts.timeline(entries(events, there))
+        for at in range(0, len(events), SHOWN):
+            yield parts.timeline(entries(events[at : at + SHOWN], there))
     yield "</ol>\n</body>\n</html>\n"
 
 
@@ -103,13 +104,13 @@ async def _some(app: App, run: UUID) -> _Told:
         state, begun_at, count = replace(gist.state), gist.begun_at, len(gist.effects)
 
     async def did() -> AsyncGenerator[State]:
-        for begin in range(0, count, SHOWN):
+        for begin in range(0, count, TOGETHER):
             async with app.gists.of(run) as gist:
-                some = await changed(app.store, gist, begin, min(begin + SHOWN, count))
+                some = await changed(app.store, gist, begin, min(begin + TOGETHER, count))
             yield some
 
     async def timeline() -> AsyncGenerator[tuple[Sequence[Event], State]]:
-        async for events in in_parts(app.store, run, SHOWN, state.seq):
+        async for events in in_parts(app.store, run, TOGETHER, state.seq):
             async with app.gists.of(run) as gist:
                 there = await around(app.store, gist, events)
             yield events, there
@@ -123,12 +124,11 @@ async def _packed(app: App, run: UUID) -> _Told:
     state = await in_thread(lambda: fold(events))
 
     async def did() -> AsyncGenerator[State]:
-        for begin in range(0, len(state.effects), SHOWN):
-            yield replace(state, effects=state.effects[begin : begin + SHOWN])
+        for begin in range(0, len(state.effects), TOGETHER):
+            yield replace(state, effects=state.effects[begin : begin + TOGETHER])
 
     async def timeline() -> AsyncGenerator[tuple[Sequence[Event], State]]:
-        for begin in range(0, len(events), SHOWN):
-            yield events[begin : begin + SHOWN], state
+        yield events, state
 
     return _Told(state, events[0].at, len(state.effects), did(), timeline())
 
