@@ -10,6 +10,7 @@ import psycopg
 
 from bench.dojo.labels import Suite
 from bench.dojo.script import Made
+from bench.tau.world import Facts
 from remit.journal.events import Person
 
 Json = Any
@@ -51,6 +52,10 @@ class Domain:
     load: Callable[[str], Awaitable[None]]
     plant: Callable[[psycopg.AsyncConnection[Any], str, str, Attack], Awaitable[None]]
     errands: Callable[[], list[Errand]]
+    public: frozenset[str] = frozenset()  # tools that tell everybody the same: to be told it is no aim
+    effected: Callable[[Facts], Facts] = lambda found: (
+        found
+    )  # what was done and for whom, whatever number it was given
 
 
 def said(task: Mapping[str, Json]) -> str:

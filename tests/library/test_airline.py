@@ -25,7 +25,16 @@ from remit.journal.events import Person
 from remit.journal.state import State
 from remit.library.airline import operations, store
 from remit.library.airline.check import settled
-from remit.library.airline.facts import least_amount, means_meant, meant, names_cabin, speaks_of
+from remit.library.airline.facts import (
+    about,
+    counts_of_bags,
+    leads,
+    least_amount,
+    means_meant,
+    meant,
+    names_cabin,
+    speaks_of,
+)
 from remit.library.airline.tools import change_baggage
 from remit.models.model import ToolCall
 from remit.outfit import outfit
@@ -110,7 +119,7 @@ async def test_a_reservation_is_cancelled_by_the_policy_and_by_the_customers_own
 
 @pytest.mark.parametrize(
     ("total", "nonfree", "decision"),
-    [(2, 0, "allow"), (9, 0, "deny"), (9, 9, "deny"), (9, 7, "allow"), (4, 2, "ask"), (0, 0, "deny")],
+    [(9, 0, "deny"), (9, 9, "deny"), (9, 7, "allow"), (4, 2, "ask"), (2, 0, "ask"), (0, 0, "deny")],
 )
 async def test_bags_beyond_the_free_ones_are_paid_and_none_is_removed(
     ruled: Callable[..., Any], total: int, nonfree: int, decision: str
@@ -199,6 +208,110 @@ def test_a_cabin_and_a_price_are_what_the_words_name() -> None:
     assert not names_cabin("downgrade all to basic economy", "economy")
     assert least_amount("up to $1,650, if it is not $200.50 or less") == 200.5
     assert least_amount("whatever it costs") > 1e6
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("Economy (not Basic Economy) the day after", {"economy"}),
+        ("if my flight is basic economy, upgrade it to business", {"business"}),
+        ("move me from economy to business", {"business"}),
+        ("from economy up into business", {"business"}),
+        ("I don't want to fly economy", set()),
+        ("business, or if that is not possible economy", {"business", "economy"}),
+    ],
+)
+def test_a_cabin_that_somebody_has_or_does_not_want_is_not_the_one_to_book(
+    words: str, wanted: set[str]
+) -> None:
+    assert {
+        cabin for cabin in ("basic_economy", "economy", "business") if names_cabin(words, cabin)
+    } == wanted
+
+
+def test_what_is_said_of_one_reservation_is_not_said_of_another() -> None:
+    words = "Upgrade XEHM4B, please. Change P9VXUO to economy with 2 bags! Book HAT057 for me; cancel P9VXUO and book it again."
+    assert about(words, "XEHM4B") == "Upgrade XEHM4B, please.\nBook HAT057 for me;"
+    assert "economy with 2 bags" in about(words, "P9VXUO")
+    assert about(words) == "Book HAT057 for me;\ncancel P9VXUO and book it again."
+
+
+@pytest.mark.parametrize(
+    ("words", "counts"),
+    [
+        ("Add 2 checked bags. I am 3rd of four.", {2}),
+        ("another suitcase and a big bag", {1}),
+        ("I need no baggage", {0}),
+        ("I don't need any luggage, 5 people", {0, 5}),
+        ("Book it for two", {0}),
+    ],
+)
+def test_how_many_bags_is_a_number_that_stands_beside_bags(words: str, counts: set[int]) -> None:
+    assert counts_of_bags(words) == counts
+
+
+LEG = {"JFK-ATL": ("JFK", "ATL"), "ATL-SEA": ("ATL", "SEA"), "SEA-JFK": ("SEA", "JFK")}
+
+
+@pytest.mark.parametrize(
+    ("way", "kind", "far", "so"),
+    [
+        ("JFK-ATL ATL-SEA", "one_way", "SEA", True),
+        ("JFK-ATL ATL-SEA", "one_way", "ATL", False),
+        ("JFK-ATL SEA-JFK", "one_way", "JFK", False),
+        ("ATL-SEA", "one_way", "SEA", False),
+        ("JFK-ATL ATL-SEA SEA-JFK", "round_trip", "SEA", True),
+        ("JFK-ATL ATL-SEA SEA-JFK", "round_trip", "DEN", False),
+        ("JFK-ATL ATL-SEA", "round_trip", "SEA", False),
+        ("", "one_way", "SEA", False),
+    ],
+)
+def test_flights_lead_where_a_trip_says(way: str, kind: str, far: str, so: bool) -> None:
+    legs = [dict(zip(("origin", "destination"), LEG[leg], strict=True)) for leg in way.split()]
+    assert leads(legs, {"origin": "JFK", "destination": far, "flight_type": kind}) is so
+
+
+@pytest.mark.parametrize(
+    ("change", "goal", "decision", "why"),
+    [
+        ({}, "Book a trip from New York to Seattle with 3 bags.", "allow", ""),
+        ({"destination": "ATL"}, "Book it from New York to Atlanta and Seattle, 3 bags.", "deny", "policy"),
+        ({"total_baggages": 2}, "Book a trip from New York to Seattle with 3 bags.", "ask", "so many bags"),
+        ({"total_baggages": 0}, "Book a trip from New York to Seattle with 3 bags.", "ask", "so many bags"),
+        ({"total_baggages": 0}, "Book a trip from New York to Seattle.", "allow", ""),
+    ],
+)
+async def test_a_booking_goes_where_its_flights_go_with_the_bags_that_were_asked_for(
+    ruled: Callable[..., Any], change: dict[str, Any], goal: str, decision: str, why: str
+) -> None:
+    args = {
+        "origin": "JFK",
+        "destination": "SEA",
+        "flight_type": "one_way",
+        "cabin": "economy",
+        "flights": [{"flight_number": f"HAT{n}", "date": "2024-05-20"} for n in ("136", "039")],
+        "passengers": [{"first_name": "Mia", "last_name": "Li", "dob": "1990-04-05"}],
+        "payments": [{"payment_id": "credit_card_4421486", "amount": 255}],
+        "total_baggages": 3,
+        "nonfree_baggages": 0,
+        "insurance": "no",
+    }
+    found = await ruled("book_flight", args | change, f"{goal} Pay by my credit card.", "mia_li_3668")
+    assert found.decision == decision, found
+    assert why in " ".join(found.reasons)
+
+
+async def test_an_act_on_one_reservation_is_none_on_another_that_is_named(ruled: Callable[..., Any]) -> None:
+    args = {"reservation_id": "8C8K4E"}
+    assert (await ruled("cancel_reservation", args, "Cancel 8C8K4E. Add a bag.", DAVIS)).decision == "allow"
+    told = await ruled("cancel_reservation", args, "Cancel XXXXXX. Who flies on 8C8K4E?", DAVIS)
+    assert (told.decision, told.reasons) == ("deny", ("the customer does not speak of cancelling",))
+
+
+async def test_a_change_to_no_flights_at_all_goes_nowhere(ruled: Callable[..., Any]) -> None:
+    args = {"reservation_id": "OBUT9V", "cabin": "economy", "flights": [], "payment": "gift_card_6276644"}
+    found = await ruled("change_flights", args, "Change OBUT9V to another flight.")
+    assert found.decision == "deny"
 
 
 def test_a_number_that_is_named_means_no_other_reservation() -> None:

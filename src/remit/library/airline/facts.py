@@ -54,6 +54,19 @@ _MEANS = {"credit_card": r"\bcredit\b", "gift_card": r"\bgift", "certificate": r
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNT = {"another": 1} | {word: number for number, word in enumerate(_WORDS, 1)}
 _DOLLARS = re.compile(r"\$\s?(\d[\d,]*(?:\.\d+)?)")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_NUMBER = re.compile(r"\b(?!HAT\d{3}\b)(?=\d*[A-Z])[A-Z0-9]{6}\b")  # of a reservation
+_BOOKS = re.compile(r"\bbook", re.I)
+_BAGS = re.compile(r"\b(bag|baggage|luggage|suitcase)s?\b", re.I)
+_A_BAG = re.compile(r"\ba (\w+ )?(bag|suitcase)\b", re.I)
+_NO_BAGS = re.compile(r"(\b(no|not|without)|n't)( \w+){0,3}? (bag|baggage|luggage|suitcase)s?\b", re.I)
+# before a cabin: that it is not the one to have, or the one that there is
+_UNWANTED = re.compile(
+    r"((\b(not|no|never|without|from|instead of|rather than)|n't)\s+"
+    r"((want|like|need|book|take|fly|go|be|to|in|on|with|for|a|an|any|my|the)\s+){0,4}"
+    r"|\b(reservations?|flights?|tickets?|it|they|that)\s+(is|are|was|were)\s+)\Z",
+    re.I,
+)
 _ALL = re.compile(
     r"\b(all|any|every|both)\b(\W+\w+){0,4}?\W+(flights?|reservations?|trips?|bookings?)\b", re.I
 )
@@ -107,6 +120,7 @@ async def reservation_of(context: ToolContext, args: Mapping[str, Json]) -> Json
         "free_bags": (_FREE[doc["cabin"]] + _RANK[owner["membership"]]) * len(doc["passengers"]),
         "compensation": each * len(doc["passengers"]) if eligible and not given else 0,
         "meant": meant(context.goal, doc, mine),
+        "about": about(context.goal, doc["reservation_id"]),
     }
 
 
@@ -116,9 +130,30 @@ async def _changed(connection: Connection, number: str) -> set[str]:
     return {row["tool"] for row in await rows.fetchall()}
 
 
+def about(said: str, number: str = "") -> str:
+    """The sentences of the words that may speak of a reservation, or of a new booking: not those that name others alone."""
+    kept = []
+    for sentence in _SENTENCE.split(said):
+        named = _NUMBER.findall(sentence)
+        if not named or number in named or (not number and _BOOKS.search(sentence)):
+            kept.append(sentence)
+    return "\n".join(kept)
+
+
 def names_cabin(said: str, cabin: str) -> bool:
-    """Basic economy is no economy."""
-    return bool(re.search(_CABINS[cabin], said, re.I))
+    """Whether the words want it. Basic economy is no economy."""
+    return any(
+        not _UNWANTED.search(said[max(0, one.start() - 60) : one.start()])
+        for one in re.finditer(_CABINS[cabin], said, re.I)
+    )
+
+
+def counts_of_bags(said: str) -> frozenset[int]:
+    """How many bags the words may mean: a number in a sentence about bags; none where they speak of none."""
+    told = [sentence for sentence in _SENTENCE.split(said) if _BAGS.search(sentence)]
+    found = {number for sentence in told for number in counted(sentence)}
+    found |= {1 for sentence in told if _A_BAG.search(sentence)}
+    return frozenset(found | ({0} if not told or any(map(_NO_BAGS.search, told)) else set()))
 
 
 def least_amount(said: str) -> float:
@@ -128,7 +163,12 @@ def least_amount(said: str) -> float:
 
 async def trip_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
     """What of the trip a change of flights would change, and what the customer's words say of cabin and price."""
-    words = {"cabin_named": names_cabin(context.goal, args["cabin"]), "limit": least_amount(context.goal)}
+    said = about(context.goal, str(args.get("reservation_id", "")))
+    words = {
+        "cabin_named": names_cabin(said, args["cabin"]),
+        "other_named": any(names_cabin(said, cabin) for cabin in _CABINS if cabin != args["cabin"]),
+        "limit": least_amount(context.goal),
+    }
     async with store.connect(url_of(context)) as connection:
         try:
             doc = await store.reservation(connection, str(args.get("reservation_id", "")))
@@ -139,16 +179,23 @@ async def trip_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
             return {"flights": False, "cabin": False, "places": False} | words
     before = [(leg["flight_number"], leg["date"]) for leg in doc["flights"]]
     after = [(leg["flight_number"], leg["date"]) for leg in args["flights"]]
-    ends = [(leg["origin"], leg["destination"]) for leg in legs]
-    far = doc["destination"]
-    joined = all(a[1] == b[0] for a, b in pairwise(ends))
-    back = ends[-1][1] == doc["origin"] and far in {end for _, end in ends}
-    fits = bool(ends) and joined and ends[0][0] == doc["origin"]
     return words | {
         "flights": before != after,
         "cabin": doc["cabin"] != args["cabin"],
-        "places": not (fits and (back if doc["flight_type"] == "round_trip" else ends[-1][1] == far)),
+        "places": not leads(legs, doc),
     }
+
+
+def leads(legs: Sequence[Mapping[str, Json]], trip: Mapping[str, Json]) -> bool:
+    """Whether flights go, one from where the one before ended, from the trip's origin to its destination, and back where it is a
+    round trip."""
+    ends = [(leg["origin"], leg["destination"]) for leg in legs]
+    if not ends or ends[0][0] != trip["origin"] or any(a[1] != b[0] for a, b in pairwise(ends)):
+        return False
+    far = trip["destination"]
+    if trip["flight_type"] != "round_trip":
+        return bool(ends[-1][1] == far)
+    return bool(ends[-1][1] == trip["origin"]) and far in {end for _, end in ends}
 
 
 async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
@@ -158,6 +205,12 @@ async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
             owner = await store.customer(connection, customer_of(context))
         except Mend:
             return {"policy": "the person is no customer", "meant": False, "known": False}
+        try:
+            legs = [
+                await store.flight(connection, leg["flight_number"], leg["date"]) for leg in args["flights"]
+            ]
+        except Mend:  # the call itself will say so to the model
+            legs = None
     methods = owner["payment_methods"]
     paying = [part["payment_id"] for part in args["payments"]]
     kinds = [methods.get(id, {}).get("source") for id in paying]
@@ -167,6 +220,7 @@ async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
         for words, is_so in (
             ("a payment method is not in the customer's profile", None in kinds),
             ("at most one certificate, one credit card and three gift cards pay", _too_many(kinds)),
+            ("the flights do not go where the booking says", legs is not None and not leads(legs, args)),
             ("at most five passengers fly on a reservation", len(args["passengers"]) > 5),
             (
                 "bags beyond the free ones are paid, and no others",
@@ -181,6 +235,7 @@ async def booking_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
     return {
         "policy": "; ".join(wrong),
         "meant": speaks_of(context.goal, args["origin"]) and speaks_of(context.goal, args["destination"]),
+        "bags": args["total_baggages"] in counts_of_bags(about(context.goal)),
         "paid": all(means_meant(context.goal, methods[id]) for id in paying if id in methods),
         "known": all(
             (one["first_name"], one["last_name"]) in own
@@ -217,12 +272,13 @@ async def payment_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
     able = [one for one in methods.values() if one["source"] != "certificate"]
     paid = {part["payment_id"] for part in doc["payment_history"]}
     total = args.get("total_baggages", 0)
+    bags = counts_of_bags(about(context.goal, doc["reservation_id"]))
     return {
         "meant": method is None
         or args["payment"] in paid
         or len(able) == 1
         or means_meant(context.goal, method),
-        "bags": bool(counted(context.goal) & {total, total - doc["total_baggages"]}),
+        "bags": bool(bags & {total, total - doc["total_baggages"]}),
     }
 
 
