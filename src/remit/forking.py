@@ -12,7 +12,8 @@ from uuid import UUID
 from remit.agents.spec import Agent, Rule
 from remit.app import App
 from remit.catalogue.work import beyond_a_browser
-from remit.errors import UnknownPrice, UserError
+from remit.errors import NoSuchRun, UnknownPrice, UserError
+from remit.journal.window import of_types, top_of
 from remit.models.prices import require_price
 from remit.outfit import agent_at, outfit, require_groups
 
@@ -56,10 +57,13 @@ async def fork(
 
 async def agent_before(app: App, run: UUID, at: int | None) -> Agent:
     """The agent as it was then. Raises UserError where there is no such run, or no such event."""
-    events = await app.journal.read(run)
-    if events and at is not None and not 1 <= at <= len(events):
-        raise UserError(f"run {run} has events 1 to {len(events)}; {at} is not one of them")
-    return agent_at(events[:at])
+    top = await top_of(app.store, run)
+    if top is None:
+        raise NoSuchRun(f"there is no run {run}")
+    if at is not None and not 1 <= at <= top.seq:
+        raise UserError(f"run {run} has events 1 to {top.seq}; {at} is not one of them")
+    _, begun = await of_types(app.store, run, 0, top.seq if at is None else at, ("started", "narrowed"), ())
+    return agent_at(begun)
 
 
 async def _changes(app: App, was: Agent, otherwise: Otherwise, browser: bool) -> dict[str, Any]:
