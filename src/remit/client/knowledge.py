@@ -27,8 +27,7 @@ class Knowledge(Part[W]):
         vouched: bool = False,
     ) -> Want[KnowledgeSource]:
         """A source without documents. `vouched`: what stands in it is so; else it is read as strangers' words."""
-        said = {"title": title, "about": about, "confidentiality": confidentiality, "language": language}
-        body = given({"name": name, **said, "vouched": vouched})
+        body = _said(title, about, confidentiality, language, vouched) | {"name": name}
         return Want(Send("POST", way("knowledge"), {}, body), KnowledgeSource.of)
 
     @call
@@ -43,8 +42,7 @@ class Knowledge(Part[W]):
         vouched: bool = False,
     ) -> Want[KnowledgeSource]:
         """All that is said of a source, in place of what was."""
-        said = {"title": title, "about": about, "confidentiality": confidentiality, "language": language}
-        body = given({**said, "vouched": vouched})
+        body = _said(title, about, confidentiality, language, vouched)
         return Want(Send("PUT", way("knowledge", name), {}, body, harmless=True), KnowledgeSource.of)
 
     @call
@@ -83,3 +81,11 @@ class Knowledge(Part[W]):
     def search(self, name: str, question: str, *, limit: int = 5) -> Want[Several[Passage]]:
         """The best passages of a source, as agents find them."""
         return get(each(Passage, "passages"), "knowledge", name, "search", question=question, limit=limit)
+
+
+def _said(
+    title: str, about: str, confidentiality: Confidentiality, language: str, vouched: bool
+) -> dict[str, object]:
+    """Of a source, as its body has it."""
+    said = {"title": title, "about": about, "confidentiality": confidentiality, "language": language}
+    return given({**said, "vouched": vouched})
