@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remit.channels.quoted import split
 from remit.errors import UserError
 from remit.library.support import demo
-from remit.library.support.mail import LARGEST, parse, split
+from remit.library.support.mail import LARGEST, parse
 
 GOOD = "mx.shop.example; dkim=pass header.d=example.com; dmarc=pass header.from=example.com"
 
