@@ -42,6 +42,8 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
                 trigger="x",
                 provider="openai",
                 path="x",
+                person="x",
+                number=1,
             ),
             operation,
         )

@@ -31,6 +31,7 @@ GIVEN: dict[str, tuple[Json, ...]] = {
     "Id": (RUN,), "Id | None": (RUN,), "str": ("x",), "str | None": ("x",), "int": (7,), "int | None": (7,), "bool": (True,), "Ask": (ASK,), "Draft": (DRAFT,),
     "Draft | None": (DRAFT,), "Any": ({"x": 1},), "Period": ("day",), "Confidentiality": ("public",), "datetime | None": (datetime(2026, 11, 22, tzinfo=UTC),),
     "Decimal | None": ("0.5",), "Decimal | str | None": ("0.5",), "Mapping[str, Any] | None": ({"x": 1},),
+    "Mapping[str, Json]": ({"x": 1},), "Sequence[Mapping[str, Json]]": (({"x": 1},),),
     "Mapping[str, Json] | None": ({"x": 1},), "Mapping[str, str] | None": ({"id": "C1"},), "Sequence[str]": (("x",),),
     "Sequence[Mapping[str, Json]] | None": (({"x": 1},),), "str | Mapping[str, Any]": ("x", {"x": 1}),
     "str | Mapping[str, Json]": ("x", {"x": 1}), "Status | Sequence[Status]": ("met",), "Happened | Sequence[Happened]": ("asked",),
@@ -121,6 +122,9 @@ OURS = {
     "RuleOut": results.RetentionRule, "InstallationRule": results.InstallationRule, "DoneOut": results.Retained,
     "RetentionOut": results.Retention, "Foreseen": results.Foreseen, "SourceOut": results.KnowledgeSource,
     "DocumentOut": results.KnowledgeDocument, "DocumentText": results.DocumentText, "PassageOut": results.Passage,
+    "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
+    "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,
+    "RejectedOut": results.Rejected,
 }  # fmt: skip
 OF_THE_JOURNAL = {"Checked": {"type", "v", "big"}}  # how the event is kept, which says nothing of the check
 # Pages of lists, answers of which a client hands on one field, and those that another here has all of

@@ -57,6 +57,19 @@ ROWS: dict[str, str] = {
     "knowledge_passages": "insert into knowledge_passages"
     " (workspace, document, number, source, starts, heading, text, language)"
     " values (%(w)s, 1000 * ascii(%(w)s) + 1, %(n)s, 1000 * ascii(%(w)s) + 1, 0, 'd', 'text of ' || %(w)s, 'english')",
+    "graph_profiles": "insert into graph_profiles (id, workspace, kind, value, person)"
+    " values (1000 * ascii(%(w)s) + %(n)s, %(w)s, 'email', 'e' || %(n)s, 1000 * ascii(%(w)s) + %(n)s)",
+    "graph_links": "insert into graph_links (workspace, a, b, how, confidence, source, event, at, last_at)"
+    " values (%(w)s, 1000 * ascii(%(w)s) + 1, 1000 * ascii(%(w)s) + 1 + %(n)s, 'seen', 1, 's', 'e', now(), now())",
+    "graph_interactions": "insert into graph_interactions (workspace, source, event, profile, at, channel, direction, kind)"
+    " values (%(w)s, 's', 'e' || %(n)s, 1, now(), 'web', 'in', 'visit')",
+    "graph_state": "insert into graph_state"
+    " (workspace, profile, channel, direction, kind, currency, count, total, first, last, brief, lasting, worth)"
+    " values (%(w)s, 1000 * ascii(%(w)s) + %(n)s, 'web', 'in', 'visit', '', 1, 0, now(), now(), 1, 1, 0)",
+    "graph_terms": "insert into graph_terms (workspace, brief, lasting) values (%(w)s, 7, 90)"
+    " on conflict (workspace) do update set brief = 8",
+    "graph_rejected": "insert into graph_rejected (workspace, source, line, field, why, row, digest)"
+    " values (%(w)s, 's', 1, '', 'why', 'x', sha256(convert_to(%(w)s || %(n)s, 'utf8')))",
     "agents": "insert into agents (workspace, name, created_by) values (%(w)s, 'x' || %(n)s, 'ann')",
     "agent_versions": "insert into agent_versions (workspace, agent, version, yaml, who)"
     " values (%(w)s, 'x1', %(n)s, '', 'ann')",

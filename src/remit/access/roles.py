@@ -17,14 +17,16 @@ RIGHTS = {
     "policy:write": "Change the rules that hold for every agent, and revoke what is remembered.",
     "connections:write": "Add, change and remove connections, and set secrets.",
     "knowledge:write": "Add, change and remove what agents may look up, and say what of it is vouched for.",
+    "persons:read": "See the people of the conversation graph: who they are, and what happened.",
+    "persons:write": "Take in what happened; say who is one person, and who is not.",
     "settings:read": "See people, tokens, and the audit log.",
     "settings:write": "Add people, change roles, make tokens for others, and change budgets, retention and keys of model providers.",
 }
 Role = Literal["owner", "builder", "operator", "approver", "viewer", "guest"]
 ROLES: tuple[Role, ...] = get_args(Role)
 _VIEWER = frozenset({"runs:read", "agents:read"})
-_APPROVER = _VIEWER | {"approvals:write"}
-_OPERATOR = _APPROVER | {"runs:write"}
+_APPROVER = _VIEWER | {"approvals:write", "persons:read"}
+_OPERATOR = _APPROVER | {"runs:write", "persons:write"}
 _BUILDER = _OPERATOR | {"agents:write", "connections:write", "knowledge:write"}
 OF_ROLE: dict[Role, frozenset[str]] = {
     "owner": frozenset(RIGHTS),
@@ -36,12 +38,13 @@ OF_ROLE: dict[Role, frozenset[str]] = {
 }
 # What may be done with one agent alone. Who builds an agent gives it tools and connections of the whole workspace
 OF_AGENT: tuple[Role, ...] = ("operator", "approver", "viewer")
-BY_AGENT = _OPERATOR | {"persons:assert"}  # what a token may be for, of some agents alone
+# What a token may be for, of some agents alone; the people of the graph are the whole workspace's
+BY_AGENT = (_OPERATOR | {"persons:assert"}) - {"persons:read", "persons:write"}
 MEANS: dict[Role, str] = {
     "owner": "Everything: people, rules, connections, agents, runs.",
     "builder": "Builds agents, connections and knowledge, and does all that an operator does.",
-    "operator": "Starts, pauses, forks and cancels runs, and answers what they ask.",
-    "approver": "Answers, approves and rejects what runs ask.",
+    "operator": "Starts, pauses, forks and cancels runs, answers what they ask, and says who is one person.",
+    "approver": "Answers, approves and rejects what runs ask, and sees the people of the graph.",
     "viewer": "Looks, and changes nothing.",
     "guest": "Nothing but what they may do with single agents, which are named beside it.",
 }
@@ -77,4 +80,4 @@ def access_of(role: Role | None, agents: Mapping[str, Role]) -> Access:
     """`agents`: their roles for single ones. None: they may not come at all."""
     if role is None:
         return NOTHING
-    return Access(OF_ROLE[role], {agent: OF_ROLE[one] for agent, one in agents.items()})
+    return Access(OF_ROLE[role], {agent: OF_ROLE[one] & BY_AGENT for agent, one in agents.items()})

@@ -156,6 +156,8 @@ Looks = Annotated[Caller, may("agents:read")]
 Connects = Annotated[Caller, may("connections:write")]
 Surveys = Annotated[Caller, may("settings:read")]
 Keeps = Annotated[Caller, may("knowledge:write")]
+Meets = Annotated[Caller, may("persons:read")]
+Hears = Annotated[Caller, may("persons:write")]
 Settles = Annotated[Caller, may("settings:write")]
 Builds = Annotated[Caller, may("agents:write")]
 

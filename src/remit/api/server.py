@@ -22,6 +22,7 @@ from remit.api import (
     keys,
     knowledge,
     looking,
+    people,
     retention,
     runs,
     triggers,
@@ -57,6 +58,7 @@ TAGS = {
     "budgets": "What the workspace and its agents may spend on models.",
     "retention": "How long ended runs are kept.",
     "knowledge": "What agents may look up: sources of documents.",
+    "people": "The conversation graph: what happened on every channel, to whom, and who is one person.",
     "keys": "Keys of model providers that the workspace has: written, and never read.",
     "catalog": "What there is to work with: tools, models.",
 }
@@ -83,6 +85,7 @@ def make_api(app: App) -> FastAPI:
         budgets,
         retention,
         knowledge,
+        people,
         keys,
     ):
         api.include_router(part.router)

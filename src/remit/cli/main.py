@@ -64,6 +64,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "Outside systems that agents may be connected to",
         ),
         "knowledge": ("remit.cli.knowledge:knowledge", "What agents may look up"),
+        "graph": ("remit.cli.graph:graph", "What was heard of people, and who is one person"),
         "budgets": ("remit.cli.budgets:budgets", "What the workspace and its agents may spend"),
         "retention": ("remit.cli.retention:retention", "How long ended runs are kept"),
         "keys": ("remit.cli.keys:keys", "Keys of model providers"),

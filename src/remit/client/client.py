@@ -12,6 +12,7 @@ from remit.client.budgets import Budgets
 from remit.client.keys import Keys
 from remit.client.knowledge import Knowledge
 from remit.client.parts import Part, Several, W, Want, call, each, get
+from remit.client.people import People
 from remit.client.results import Effect, Model, Tool
 from remit.client.retention import Retentions
 from remit.client.runs import Runs
@@ -31,6 +32,7 @@ class Whole(Part[W]):
         self.runs, self.asks, self.agents = Runs(wire), Asks(wire), Agents(wire)
         self.triggers, self.webhooks, self.budgets = Triggers(wire), Webhooks(wire), Budgets(wire)
         self.retention, self.knowledge, self.keys = Retentions(wire), Knowledge(wire), Keys(wire)
+        self.people = People(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

@@ -1,0 +1,324 @@
+"""`remit graph`: what was heard of people on every channel, and which of it is of one person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json, read_text
+from remit.cli.here import open_here
+from remit.errors import UserError
+from remit.gate.unseen import shown
+from remit.graph.aside import aside_of, drop, list_aside, mend, object_in
+from remit.graph.files import Format, rows_in
+from remit.graph.identifiers import KIND
+from remit.graph.ingest import BATCH, Taken, take
+from remit.graph.people import PAGE, Event, Person, find, read_of, search, timeline
+from remit.graph.words import because, happened, stated
+
+graph = group(
+    help="The conversation graph: what was heard of people on every channel, and which of it is of one person. Each prints JSON "
+    "with --json.\n\nExample: remit graph ingest events.jsonl --source shop",
+)
+Who = Annotated[
+    str,
+    typer.Argument(help="An address, a telephone number, kind:value (customer:C1042), or a person's number."),
+]
+Number = Annotated[
+    int, typer.Argument(min=1, max=2**63 - 1, help="The row's number, as `remit graph rejected` lists it.")
+]
+TOLD = 5  # rows set aside that are told one by one
+
+
+@graph.command("ingest")
+def ingest(
+    file: Annotated[Path, typer.Argument(help="FILE.jsonl, FILE.csv, or - for JSON lines piped in.")],
+    source: Annotated[
+        str, typer.Option(help="Whose rows these are, where they do not say: shop, crm, newsletter.")
+    ] = "",
+    verified: Annotated[
+        str, typer.Option(help="Kinds of identifiers that this source has checked to be theirs: email,phone.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Take in what happened: each event once, however often it comes. What cannot be taken in is set aside with the reason, and
+    everything else comes in.
+
+    Example: remit graph ingest orders.csv --source shop --verified email
+    """
+    perform(_ingest(file, source, _kinds(verified), as_json))
+
+
+@graph.command("person")
+def person_(who: Who, as_json: Json = False) -> None:
+    """Who somebody is: their identifiers with why these are theirs, and what everything heard of them comes to.
+
+    Example: remit graph person ann@shop.example
+    """
+    perform(_person(who, as_json))
+
+
+@graph.command("timeline")
+def timeline_(
+    who: Who,
+    before: Annotated[datetime | None, typer.Option(help="Only what happened before: 2026-05-01.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Interactions at most.")] = PAGE,
+    as_json: Json = False,
+) -> None:
+    """What happened, on every channel, the last first.
+
+    Example: remit graph timeline customer:C1042 --limit 20
+    """
+    perform(_timeline(who, before, limit, as_json))
+
+
+@graph.command("search")
+def search_(
+    text: Annotated[
+        str, typer.Argument(help="How a name or an identifier begins; empty: those last heard of.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="People at most.")] = PAGE,
+    as_json: Json = False,
+) -> None:
+    """Find people.
+
+    Example: remit graph search ann
+    """
+    perform(_search(text, limit, as_json))
+
+
+@graph.command("rejected")
+def rejected(
+    after: Annotated[int, typer.Option(min=0, help="Only those after this one.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Rows at most.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Rows that could not be taken in, with the reason, the oldest first.
+
+    Example: remit graph rejected
+    """
+    perform(_rejected(after, limit, as_json))
+
+
+@graph.command("mend")
+def mend_(
+    row: Number,
+    file: Annotated[
+        Path, typer.Argument(help="The row as it should have been: a file of JSON, - to pipe it in.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Take in a row that was set aside after all, as it should have been.
+
+    Example: remit graph mend 17 row.json
+    """
+    text = sys.stdin.read() if str(file) == "-" else read_text(file)
+    perform(_mend(row, text, as_json))
+
+
+@graph.command("drop")
+def drop_(row: Number, as_json: Json = False) -> None:
+    """Let a row go that was set aside.
+
+    Example: remit graph drop 17
+    """
+    perform(_drop(row, as_json))
+
+
+def _kinds(text: str) -> frozenset[str]:
+    kinds = frozenset(one for one in text.replace(",", " ").split() if one)
+    wrong = next((one for one in kinds if not KIND.fullmatch(one)), None)
+    if wrong:
+        raise typer.BadParameter(f"{wrong[:60]!r} is no kind of identifier: email, phone, customer, …")
+    return kinds
+
+
+async def _ingest(path: Path, source: str, verified: frozenset[str], as_json: bool) -> None:
+    how: Format = "csv" if path.suffix.lower() == ".csv" else "jsonl"
+    source = source or ("" if str(path) == "-" else path.stem)
+    taken = Taken()
+    with _opened(path) as lines, _progress() as progress:
+        rows = rows_in(lines, how)
+        async with open_here() as app:
+            while batch := list(islice(rows, BATCH)):
+                taken += await take(app.store, batch, source, verified)
+                progress(taken)
+    if as_json:
+        aside = [{"line": one.line, "field": one.field, "why": one.why} for one in taken.set_aside]
+        print_json({"new": taken.new, "known": taken.known, "set_aside": aside})
+        return
+    console.print(Text(_said(taken)))
+    for one in taken.set_aside[:TOLD]:
+        console.print(Text(f"  line {one.line}: {shown(one.field)}{': ' * bool(one.field)}{shown(one.why)}"))
+    if taken.set_aside:
+        console.print(
+            "`remit graph rejected` lists what was set aside, `remit graph mend` takes it in after all."
+        )
+
+
+def _said(taken: Taken) -> str:
+    known = f", {taken.known:,} were there already" if taken.known else ""
+    aside = f", {len(taken.set_aside):,} set aside" if taken.set_aside else ""
+    return f"{taken.new:,} taken in{known}{aside}"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = path.open("rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    with opened:
+        yield opened
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("Taking in…")
+        yield lambda taken: bar.update(task, description=_said(taken))
+
+
+async def _person(who: str, as_json: bool) -> None:
+    now = datetime.now(UTC)
+    async with open_here() as app:
+        person = await find(app.store, who)
+        reading = await read_of(app.store, person, now)
+    if as_json:
+        print_json(person_data(person) | {"state": reading})
+        return
+    console.print(Text(f"{shown(person.called)}  (person {person.id})", "bold"))
+    for line in stated(reading) if reading else ["Nothing has come from them."]:
+        console.print(Text(f"  {shown(line)}"))
+    for key, (value, at, source) in sorted(person.about.items()):
+        console.print(
+            Text(f"  {shown(key)}: {shown(str(value))}  ").append(f"{shown(source)}, {at[:10]}", "dim")
+        )
+    table = listing("identifier", "", "number")
+    for one in person.profiles:
+        marks = ["verified"] * one.verified + ["many people's"] * bool(one.shared)
+        table.add_row(Text(shown(one.key)), Text(", ".join(marks), "dim"), str(one.id))
+    console.print(table)
+    _tell_why(person)
+
+
+def _tell_why(person: Person) -> None:
+    keys = {one.id: one.key for one in person.profiles}
+    joins = [one for one in person.evidence if one.a in keys and one.b in keys and not one.withdrawn_at]
+    for one in joins:
+        words = f"{shown(keys[one.a])} and {shown(keys[one.b])}: {shown(because(one))}"
+        console.print(Text(f"  {words}", "dim"))
+
+
+async def _timeline(who: str, before: datetime | None, limit: int, as_json: bool) -> None:
+    async with open_here() as app:
+        person = await find(app.store, who)
+        events = await timeline(app.store, person, before=before and before.astimezone(UTC), limit=limit)
+    if as_json:
+        print_json(events)
+        return
+    if not events:
+        console.print("Nothing has happened.")
+        return
+    table = listing("when", "where", "what", cut="what")
+    for one in events:
+        table.add_row(f"{one.at:%Y-%m-%d %H:%M}", Text(shown(one.channel)), Text(line(one)))
+    console.print(table)
+
+
+def line(event: Event) -> str:
+    """An interaction in one line."""
+    about = " ".join((event.subject or event.body).split())[:200]
+    return shown(f"{happened(event)}{': ' * bool(about)}{about}")
+
+
+async def _search(text: str, limit: int, as_json: bool) -> None:
+    async with open_here() as app:
+        found = await search(app.store, text, limit)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        console.print(
+            "Nobody was found."
+            if text
+            else "Nobody is known yet; `remit graph ingest` takes in what happened."
+        )
+        return
+    table = listing("person", "called", "by", "last heard of")
+    for one in found:
+        last = f"{one.last:%Y-%m-%d}" if one.last else ""
+        table.add_row(str(one.id), Text(shown(one.called)), Text(shown(one.by)), last)
+    console.print(table)
+
+
+async def _rejected(after: int, limit: int, as_json: bool) -> None:
+    async with open_here() as app:
+        found = await list_aside(app.store, after, limit)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        console.print("Nothing is set aside.")
+    for one in found:
+        where = f"{shown(one.source) or 'nobody'}, line {one.line}, {one.at:%Y-%m-%d %H:%M}"
+        console.print(Text(f"{one.id}  ", "bold").append(where, "dim"))
+        console.print(Text(f"  {shown(one.field)}{': ' * bool(one.field)}{shown(one.why)}"))
+        console.print(Text(f"  {shown(one.row)}", "dim"))
+
+
+async def _mend(number: int, text: str, as_json: bool) -> None:
+    row = object_in(text)
+    async with open_here() as app:
+        await mend(app.store, number, row, me())
+    _done(number, "taken in", as_json)
+
+
+async def _drop(number: int, as_json: bool) -> None:
+    async with open_here() as app:
+        await aside_of(app.store, number)
+        await drop(app.store, number, me())
+    _done(number, "let go", as_json)
+
+
+def _done(number: int, what: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"row": number, "done": what})
+    else:
+        console.print(f"row {number}: {what}")
+
+
+def person_data(person: Person) -> dict[str, object]:
+    """A person as JSON, here and in the API."""
+    about = {
+        key: {"value": value, "at": at, "source": source} for key, (value, at, source) in person.about.items()
+    }
+    return {
+        "id": person.id,
+        "name": person.name,
+        "about": about,
+        "profiles": [
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "value": one.value,
+                "verified": one.verified,
+                "shared": one.shared or None,
+            }
+            for one in person.profiles
+        ],
+        "links": list(person.evidence),
+    }

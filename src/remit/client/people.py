@@ -1,0 +1,65 @@
+"""The conversation graph: what happened goes in; who somebody is, and what happened to them, comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from remit.client.parts import Part, Several, W, Want, call, each, get, given, none, post, way
+from remit.client.results import FoundPerson, Interaction, KnownPerson, Rejected, Taken
+from remit.client.steps import Send
+
+Json = Any
+
+
+class People(Part[W]):
+    """People by any identifier: an address, a telephone number, `kind:value`, or a person's number."""
+
+    @call
+    def take(
+        self, interactions: Sequence[Mapping[str, Json]], *, source: str = "", verified: Sequence[str] = ()
+    ) -> Want[Taken]:
+        """Take in what happened, up to 5,000 rows: each event once, so that it is safe to send them again. `verified`: kinds of
+        identifiers that the source has checked to be theirs."""
+        body = {
+            "interactions": [dict(one) for one in interactions],
+            "source": source,
+            "verified": list(verified),
+        }
+        return post(Taken.of, "interactions", body=body, harmless=True)
+
+    @call
+    def list(self, text: str = "", *, limit: int = 50) -> Want[Several[FoundPerson]]:
+        """Those whose name, or one of whose identifiers, begins so; without one those last heard of."""
+        return get(each(FoundPerson, "people"), "people", text=text, limit=limit)
+
+    @call
+    def get(self, person: str) -> Want[KnownPerson]:
+        """Who they are and why, and what everything heard of them comes to."""
+        return get(KnownPerson.of, "people", person)
+
+    @call
+    def interactions(
+        self, person: str, *, before: datetime | None = None, limit: int = 50
+    ) -> Want[Several[Interaction]]:
+        """What happened, the last first."""
+        return get(
+            each(Interaction, "interactions"), "people", person, "interactions", before=before, limit=limit
+        )
+
+    @call
+    def rejected(self, *, after: int = 0, limit: int = 100) -> Want[Several[Rejected]]:
+        """Rows that were set aside, the oldest first."""
+        return get(each(Rejected, "rejected"), "interactions", "rejected", after=after, limit=limit)
+
+    @call
+    def mend(self, number: int, row: Mapping[str, Json]) -> Want[None]:
+        """Take in a row that was set aside, as it should have been."""
+        path = way("interactions", "rejected", number)
+        return Want(Send("PUT", path, {}, given({"row": dict(row)}), harmless=True), none)
+
+    @call
+    def drop(self, number: int) -> Want[None]:
+        """Let a row go that was set aside."""
+        return Want(Send("DELETE", way("interactions", "rejected", number), {}, harmless=True), none)

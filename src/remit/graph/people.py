@@ -1,0 +1,325 @@
+"""Looking at people: finding one, what is known of them, what happened, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, LiteralString
+
+from psycopg.rows import class_row, dict_row
+
+from remit.errors import UserError
+from remit.graph.identifiers import ORDER, meant
+from remit.graph.state import Happened, Key, Reading, State, Tally, Terms, fold, reading, together
+from remit.store.store import Store
+
+Json = Any
+PAGE = 50
+LATEST = 200  # interactions in which a long silence is looked for
+
+
+class NoSuchPerson(UserError):
+    """Nobody is known by that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An identifier, and what was said of whoever has it."""
+
+    id: int
+    person: int
+    kind: str
+    value: str
+    verified: bool
+    shared: str
+    name: str
+    about: Mapping[str, list[Json]]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A link, as it stands. `held`: why it does not join the two; empty: it does."""
+
+    id: int
+    a: int
+    b: int
+    how: str
+    confidence: float
+    source: str
+    event: str
+    at: datetime
+    last_at: datetime
+    seen: int
+    by: str
+    held: str
+    withdrawn_at: datetime | None
+    withdrawn_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is one person, as far as is known. `id` is that of their first profile."""
+
+    id: int
+    profiles: tuple[Profile, ...]
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def name(self) -> str:
+        """As last said by whom; empty where nobody said one."""
+        said = [one.about["name"] for one in self.profiles if "name" in one.about]
+        return str(max(said, key=lambda one: (one[1], one[2], str(one[0])))[0]) if said else ""
+
+    @property
+    def about(self) -> dict[str, list[Json]]:
+        """Of each attribute what was said last: [what, when, source]."""
+        found: dict[str, list[Json]] = {}
+        for profile in self.profiles:
+            for key, said in profile.about.items():
+                if key not in found or (said[1], said[2], str(said[0])) > (
+                    *found[key][1:],
+                    str(found[key][0]),
+                ):
+                    found[key] = said
+        return found
+
+    @property
+    def called(self) -> str:
+        """By what people know them best."""
+        return self.name or self.profiles[0].value
+
+    @property
+    def ids(self) -> list[int]:
+        return [one.id for one in self.profiles]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An interaction, as it is kept."""
+
+    id: int
+    source: str
+    event: str
+    profile: int
+    at: datetime
+    received: datetime
+    channel: str
+    direction: str
+    kind: str
+    conversation: str
+    subject: str
+    body: str
+    value: Decimal | None
+    currency: str
+    properties: Mapping[str, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A person in a list."""
+
+    id: int
+    called: str
+    by: str  # the identifier by which they were found, or are known best
+    last: datetime | None
+
+
+PROFILE: LiteralString = "id, person, kind, value, verified, shared, name, about"
+EVENT: LiteralString = """
+    id, source, event, profile, at, received, channel, direction, kind, conversation, subject, body, value, currency, properties
+"""
+EVIDENCE: LiteralString = """
+    id, a, b, how, confidence, source, event, at, last_at, seen, by, held, withdrawn_at, withdrawn_by
+"""
+
+
+async def find(store: Store, text: str) -> Person:
+    """By the number of a person, or any identifier of theirs: an address, a phone, `kind:value`. Raises NoSuchPerson."""
+    text = text.strip().replace("\0", "")
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return await person_of(store, int(text))
+    who = meant(text)
+    if who is not None:
+        query = "select person from graph_profiles where workspace = %s and kind = %s and value = %s"
+        async with store.pool.connection() as connection:
+            row = await (await connection.execute(query, (store.workspace, who.kind, who.value))).fetchone()
+        if row is not None:
+            return await person_of(store, row[0])
+        raise NoSuchPerson(f"nobody is known by the {who.kind} {who.value!r}")
+    raise NoSuchPerson(
+        f"{text[:60]!r} is no number of a person, no address and no telephone number; other identifiers are written with their "
+        "kind, as customer:C1042"
+    )
+
+
+async def person_of(store: Store, profile: int) -> Person:
+    """To whom a profile belongs; also by what was a person's number before they turned out to be another. Raises NoSuchPerson."""
+    query = f"""
+        select {PROFILE} from graph_profiles
+        where person = (select person from graph_profiles where id = %s and workspace = %s) order by id
+    """
+    async with store.pool.connection() as connection:
+        async with connection.cursor(row_factory=class_row(Profile)) as cursor:
+            profiles = await (await cursor.execute(query, (profile, store.workspace))).fetchall()
+        if not profiles:
+            raise NoSuchPerson(f"there is no person {profile}")
+        ids = [one.id for one in profiles]
+        query = f"""
+            select {EVIDENCE} from graph_links where a = any(%s)
+            union select {EVIDENCE} from graph_links where b = any(%s) order by at, id limit 500
+        """
+        async with connection.cursor(row_factory=class_row(Evidence)) as links:
+            evidence = await (await links.execute(query, (ids, ids))).fetchall()
+    first = ORDER.index
+    profiles.sort(
+        key=lambda one: (bool(one.shared), first(one.kind) if one.kind in ORDER else len(ORDER), one.id)
+    )
+    profiles.sort(key=lambda one: one.kind not in ("email", "phone"))  # by what people know each other
+    return Person(profiles[0].person, tuple(profiles), tuple(evidence))
+
+
+async def timeline(
+    store: Store,
+    person: Person,
+    *,
+    before: datetime | None = None,
+    limit: int = PAGE,
+    known: datetime | None = None,
+) -> list[Event]:
+    """What happened, the last first. `before`: only until then; `known`: only what had come in by then."""
+    query = f"""
+        select {EVENT} from unnest(%(ids)s::bigint[]) as of (who)
+        cross join lateral (
+            select * from graph_interactions where profile = of.who
+                and at < coalesce(%(before)s::timestamptz, 'infinity') and received <= coalesce(%(known)s::timestamptz, 'infinity')
+            order by at desc limit %(limit)s
+        ) as i order by at desc, id desc limit %(limit)s
+    """
+    values = {"ids": person.ids, "before": before, "known": known, "limit": limit}
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Event)) as cursor,
+    ):
+        return await (await cursor.execute(query, values)).fetchall()
+
+
+async def terms_of(store: Store) -> Terms:
+    query = "select brief, lasting from graph_terms where workspace = %s"
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, (store.workspace,))).fetchone()
+    return Terms(*row) if row else Terms()
+
+
+async def state_of(store: Store, person: Person, terms: Terms) -> State:
+    """What everything that was heard of them comes to: that of their profiles together."""
+    found = await states_of(store, person.ids)
+    return together(found.values(), terms)
+
+
+async def states_of(store: Store, profiles: Sequence[int]) -> dict[int, State]:
+    """Of each profile."""
+    query = """
+        select profile, channel, direction, kind, currency, count, total, first, last, before, brief, lasting, worth
+        from graph_state where profile = any(%s)
+    """
+    made: dict[int, dict[Key, Tally]] = {one: {} for one in profiles}
+    async with store.pool.connection() as connection:
+        for profile, *row in await (await connection.execute(query, (list(profiles),))).fetchall():
+            made[profile][Key(*row[:4])] = Tally(*row[4:])
+    return dict(made)
+
+
+async def read_of(store: Store, person: Person, now: datetime) -> Reading | None:
+    """What their state comes to now; None for somebody from whom nothing has come."""
+    terms = await terms_of(store)
+    query = """
+        select i.at from unnest(%s::bigint[]) as of (who) cross join lateral (
+            select at from graph_interactions where profile = of.who and direction = 'in' and kind <> 'record'
+            order by at desc limit %s
+        ) as i
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, (person.ids, LATEST))).fetchall()
+    return reading(
+        await state_of(store, person, terms),
+        terms,
+        now,
+        sorted((at for (at,) in rows), reverse=True)[:LATEST],
+    )
+
+
+async def state_at(
+    store: Store, person: Person, terms: Terms, at: datetime, known: datetime | None = None
+) -> State:
+    """What it came to at another moment: of all that had happened by then, and where `known` is given had come in by that."""
+    query = """
+        select channel, direction, kind, currency, at, value from graph_interactions
+        where profile = any(%s) and at <= %s and received <= coalesce(%s::timestamptz, 'infinity')
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, (person.ids, at, known))).fetchall()
+    return fold((Happened(Key(*key), then, value) for *key, then, value in rows), terms)
+
+
+async def search(store: Store, text: str, limit: int = PAGE) -> list[Found]:
+    """People whose name, or one of whose identifiers, begins so; those of whom something came in last where nothing is asked."""
+    text = text.strip().replace("\0", "")
+    if not text:
+        return await _lately(store, limit)
+    who = meant(text)
+    begins = [text, text.lower()] + ([who.value] if who else [])
+    query = """
+        with found as (
+            (select person, value as by from graph_profiles p, unnest(%(begins)s::text[]) as b (text)
+             where p.workspace = %(workspace)s and p.kind = any(%(kinds)s)
+                and p.value >= b.text collate "C" and p.value < (b.text || chr(1114111)) collate "C" limit %(limit)s)
+            union all
+            (select person, name from graph_profiles p where p.workspace = %(workspace)s and p.name <> ''
+                and p.search >= %(name)s collate "C" and p.search < (%(name)s || chr(1114111)) collate "C" limit %(limit)s)
+        )
+        select person, min(by) from found group by person order by min(by) limit %(limit)s
+    """
+    values = {
+        "begins": list(dict.fromkeys(begins)), "workspace": store.workspace, "name": text.lower(), "limit": limit, "kinds": list(ORDER),
+    }  # fmt: skip
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, values)).fetchall()
+    return await _listed(store, dict(rows))
+
+
+async def _lately(store: Store, limit: int) -> list[Found]:
+    query = """
+        select person, max(at) from (
+            select profile, at from graph_interactions where workspace = %s order by id desc limit %s
+        ) as i join graph_profiles p on p.id = i.profile group by person order by max(at) desc limit %s
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, (store.workspace, 20 * limit, limit))).fetchall()
+    return await _listed(store, {person: "" for person, _ in rows})
+
+
+async def _listed(store: Store, by: Mapping[int, str]) -> list[Found]:
+    """In the same order."""
+    query = """
+        select person, (array_agg(name order by about -> 'name' ->> 1 desc) filter (where name <> ''))[1] as name,
+               (array_agg(value order by kind not in ('email', 'phone'), shared, id))[1] as value,
+               (select max(last) from graph_state where profile = any(array_agg(p.id))) as last
+        from graph_profiles p where person = any(%s) group by person
+    """
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=dict_row) as cursor,
+    ):
+        rows = await (await cursor.execute(query, (list(by),))).fetchall()
+    found = {row["person"]: row for row in rows}
+    return [
+        Found(one, found[one]["name"] or found[one]["value"], said or found[one]["value"], found[one]["last"])
+        for one, said in by.items()
+        if one in found
+    ]

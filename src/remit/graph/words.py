@@ -1,0 +1,72 @@
+"""What is known of a person in words, for the command line and the console alike. Pure."""
+
+from __future__ import annotations
+
+from remit.graph.people import Event, Evidence
+from remit.graph.state import Reading
+
+IN = {
+    "message": "wrote", "reply": "answered", "call": "called", "page_view": "looked at a page", "open": "opened what was sent",
+    "click": "followed a link", "purchase": "bought something", "refund": "got money back", "unsubscribed": "unsubscribed",
+    "complained": "complained", "bounced": "could not be reached", "consent_given": "gave their consent",
+    "consent_withdrawn": "withdrew their consent", "signup": "signed up", "login": "signed in", "visit": "came by",
+    "record": "was described", "delivered": "got what was sent",
+}  # fmt: skip
+OUT = {
+    "message": "was written to",
+    "call": "was called",
+    "reply": "was answered",
+    "delivered": "got what was sent",
+}
+STAGES = {
+    "new": "New: first heard of less than a month ago.",
+    "active": "Active: heard of within a month.",
+    "back": "Back: they were silent for a long time, and are here again.",
+    "quiet": "Quiet: nothing for more than a month.",
+    "dormant": "Dormant: nothing for three months or more.",
+}
+HOW = {
+    "verified": "a source has checked both",
+    "seen": "they came together",
+    "same": "somebody said that they are one person",
+    "apart": "somebody said that they are two people",
+}
+
+
+def happened(event: Event) -> str:
+    """What happened, as a sentence without its subject: `bought something for 12.50 EUR`."""
+    known = (OUT if event.direction == "out" else IN).get(event.kind)
+    said = known or f"{event.kind.replace('_', ' ')}{' to them' if event.direction == 'out' else ''}"
+    return f"{said} for {event.value.normalize():f} {event.currency}" if event.value is not None else said
+
+
+def days(count: float) -> str:
+    """A time in the unit in which people say it."""
+    for least, unit, each in ((730, "years", 365), (60, "months", 30), (2, "days", 1)):
+        if count >= least:
+            return f"{count / each:.0f} {unit}"
+    return "a day" if count >= 1 else "less than a day"
+
+
+def stated(reading: Reading) -> list[str]:
+    """What somebody's state comes to, a sentence each."""
+    said = [STAGES[reading.stage]]
+    said.append(f"Last heard of {days(reading.recency)} ago; {reading.count:,} interactions came from them.")
+    if reading.woke is not None:
+        said.append(f"Before that there was a silence of {days(reading.woke)}.")
+    if reading.channels:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in reading.channels[:4])
+        said.append(f"They are met on {shares}.")
+    said += [
+        f"Spent {amount.normalize():f} {currency} in all."
+        for currency, amount in sorted(reading.spent.items())
+    ]
+    return said
+
+
+def because(one: Evidence) -> str:
+    """Why two are taken for one, or are not: `they came together 3 times, first in shop/e12`."""
+    times = f" {one.seen} times" if one.seen > 1 else ""
+    if one.by:
+        return f"{one.by} said that they are {'one person' if one.how == 'same' else 'two people'}"
+    return f"{HOW[one.how]}{times}, first in {one.source}/{one.event}"
