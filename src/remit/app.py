@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -25,6 +26,7 @@ from remit.connections.used import Uses
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.feed import Feeds
 from remit.gist import Gists
+from remit.journal.branch import begun_by, branch, cut_off
 from remit.journal.events import Acted, Began, Event, Finished, Intended, Narrowed, Person, Started
 from remit.journal.index import ended, find_run, parent_ended, rest
 from remit.journal.journal import Journal
@@ -264,13 +266,12 @@ class App(Steering):
         """A new run that shares this one's events up to `at` (its end where None), and its files as they are now.
         Effects before are not repeated; what comes after is new and judged anew. `changes` are to the spec:
         instructions, model, … Raises UserError where an effect was under way at `at` and its outcome is unknown."""
-        events = await self.journal.read(run)
-        if not events:
-            raise NoSuchRun(f"there is no run {run}")
-        body = forked(run, events, at, changes or {}, by)
-        new = uuid4()
+        last, begun = await begun_by(self.store, run, at)
+        first = forked(begun, last, changes or {}, by)
+        new, now = uuid4(), datetime.now(UTC)
+        found = await cut_off(self.store, run, last, now)
         await copy_folder(self.settings.data_dir, run, new)
-        await self.journal.append(new, 0, body)
+        await branch(self.store, run, new, first, found, now)
         return new
 
     async def state(self, run: UUID) -> State:

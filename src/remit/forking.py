@@ -12,8 +12,8 @@ from uuid import UUID
 from remit.agents.spec import Agent, Rule
 from remit.app import App
 from remit.catalogue.work import beyond_a_browser
-from remit.errors import NoSuchRun, UnknownPrice, UserError
-from remit.journal.window import of_types, top_of
+from remit.errors import UnknownPrice, UserError
+from remit.journal.branch import begun_by
 from remit.models.prices import require_price
 from remit.outfit import agent_at, outfit, require_groups
 
@@ -57,13 +57,7 @@ async def fork(
 
 async def agent_before(app: App, run: UUID, at: int | None) -> Agent:
     """The agent as it was then. Raises UserError where there is no such run, or no such event."""
-    top = await top_of(app.store, run)
-    if top is None:
-        raise NoSuchRun(f"there is no run {run}")
-    if at is not None and not 1 <= at <= top.seq:
-        raise UserError(f"run {run} has events 1 to {top.seq}; {at} is not one of them")
-    _, begun = await of_types(app.store, run, 0, top.seq if at is None else at, ("started", "narrowed"), ())
-    return agent_at(begun)
+    return agent_at((await begun_by(app.store, run, at))[1])
 
 
 async def _changes(app: App, was: Agent, otherwise: Otherwise, browser: bool) -> dict[str, Any]:

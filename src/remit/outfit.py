@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from uuid import UUID
 
 from remit import library
 from remit.agents.airlock import GOAL
@@ -23,8 +21,7 @@ from remit.agents.workspace import Workspace, compilable, require_people
 from remit.errors import SpecError, UnknownName, UserError
 from remit.gate.rules import Rule, Rules, compile_rules
 from remit.gate.sums import find
-from remit.journal.cut import take_over
-from remit.journal.events import AnyBody, Event, Json, Narrowed, Started
+from remit.journal.events import Event, Json, Narrowed, Started
 from remit.models.model import ToolSpec
 from remit.tools.knowledge import TOOLS as LOOKING_UP
 from remit.tools.registry import installed, resolve
@@ -142,24 +139,26 @@ def agent_at(events: Iterable[Event]) -> Agent:
     return agent_of(first, [rule for body in rest if isinstance(body, Narrowed) for rule in body.rules])
 
 
-def forked(
-    run: UUID, events: Sequence[Event], at: int | None, changes: Mapping[str, Json], by: str
-) -> list[AnyBody]:
-    """What a fork of `run` begins with: its first event, changed, and what it takes over of the others up to `at`. Raises UserError
-    where an effect was under way then, and for a spec that cannot be used."""
-    last = at if at is not None else events[-1].seq
-    kept = take_over(events, last, datetime.now(UTC))
-    first = events[0].body
-    assert isinstance(first, Started)
-    was = agent_at(events[:last])
+def forked(begun: Sequence[Event], last: int, changes: Mapping[str, Json], by: str) -> Started:
+    """The first event of a run that goes on from another one after its event `last`; `begun`: those up to there that say what its
+    agent is. Raises UserError for a spec that cannot be used."""
+    was, first = agent_at(begun), begun[0]
+    assert isinstance(first.body, Started)
     agent = was.model_copy(update=dict(changes))
     if agent.reading != was.reading:
         raise UserError("a run is read one way from its beginning: `reading` cannot change in a fork")
     outfit(agent)
     spec = agent.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    said = {"fork_of": run, "fork_seq": last, "fork_by": by, "spec": spec, "parent": None, "began": None}
+    said = {
+        "fork_of": first.run,
+        "fork_seq": last,
+        "fork_by": by,
+        "spec": spec,
+        "parent": None,
+        "began": None,
+    }
     said |= {"version": None} if changes else {}
-    return [first.model_copy(update=said), *kept]
+    return first.body.model_copy(update=said)
 
 
 def find_agent(name: str) -> Agent:

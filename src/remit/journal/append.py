@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from remit.journal.body import scrub
+from remit.journal.body import scrub, stored
 from remit.journal.events import Amended, AnyBody, Asked, Event, Finished, Replied, Slept, Started
 from remit.journal.facts import Facts
 
@@ -38,6 +38,22 @@ class Append:
     done: asyncio.Future[list[Event]]
     behind: Append | None = None  # what this one builds on
     facts: Facts | None = None  # what the run has come to with it, where it rests then
+
+    @classmethod
+    def of(
+        cls, run: UUID, bodies: Iterable[tuple[int, AnyBody]], now: datetime, behind: Append | None = None
+    ) -> Append:
+        """Of bodies with their numbers."""
+        name, at = str(run), now.isoformat()
+        append = cls(run, [], [], {}, False, asyncio.get_running_loop().create_future(), behind)
+        for seq, body in bodies:
+            text, blobs = stored(body)
+            append.rows.append((name, str(seq), at, body.type, text))
+            append.events.append(Event(run, seq, now, body))
+            append.blobs.update(blobs)
+            append.indexed |= body.type in INDEXED
+        append.indexed |= bool(append.blobs)
+        return append
 
     @property
     def orphaned(self) -> bool:

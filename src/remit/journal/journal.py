@@ -17,9 +17,9 @@ from uuid import UUID
 import psycopg
 
 from remit.errors import StaleWriter, StoreError
-from remit.journal.append import INDEXED, Append, index_of
+from remit.journal.append import Append, index_of
 from remit.journal.archive import ARCHIVED, Blobs, fetch
-from remit.journal.body import decode, put_back, stored
+from remit.journal.body import decode, put_back
 from remit.journal.events import AnyBody, Event
 from remit.journal.facts import Facts
 from remit.store import statement
@@ -129,16 +129,7 @@ class Journal:
     ) -> Append:
         """As `append`, without waiting: the events are durable once `done` has its result. `behind` is an earlier
         submission that this one builds on: they are committed in order, and if it fails this one fails too."""
-        now = datetime.now(UTC)
-        name, at = str(run), now.isoformat()
-        append = Append(run, [], [], {}, False, asyncio.get_running_loop().create_future(), behind)
-        for seq, body in enumerate(bodies, after + 1):
-            text, blobs = stored(body)
-            append.rows.append((name, str(seq), at, body.type, text))
-            append.events.append(Event(run, seq, now, body))
-            append.blobs.update(blobs)
-            append.indexed |= body.type in INDEXED
-        append.indexed |= bool(append.blobs)
+        append = Append.of(run, enumerate(bodies, after + 1), datetime.now(UTC), behind)
         self._pending.append(append)
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush())
@@ -239,7 +230,8 @@ class Journal:
         way, so that the server has work while they make their next."""
         if self.store.guest:
             tell(written)
-            await self._commit_as_guest(batch)
+            async with self.store.pool.connection() as lent, lent.transaction():
+                await write(lent, batch)
             return
         if self._connection is None or seems_dead(self._connection):
             await self._drop_connection()
@@ -264,22 +256,22 @@ class Journal:
             values = [value.encode() for row in rows for value in row]
             await statement.run(connection, name, FEW[len(rows) - 1], values, self._prepared)
 
-    async def _commit_as_guest(self, batch: list[Append]) -> None:
-        """What people write: little, and under policies, which refuse a COPY."""
-        events = ["\n".join(column) for column in zip(*(r for a in batch for r in a.rows), strict=True)]
-        index = index_of(batch)
-        async with self.store.pool.connection() as connection, connection.transaction():
-            if index[BEGUN.start]:
-                await connection.execute(BEGIN, index[BEGUN])
-                index[BEGUN] = [[] for _ in index[BEGUN]]
-            await connection.execute(EVENTS_AND_INDEX, [*events, *index])
-
     async def _drop_connection(self) -> None:
         self._prepared.clear()
         if self._connection is not None:
             await self._connection.close()  # with what was prepared on it
             await self.store.own.putconn(self._connection)  # the pool puts another in its place
             self._connection = None
+
+
+async def write(connection: Connection, batch: Sequence[Append]) -> None:
+    """Within a transaction, as anybody: what people write is little, and under policies, which refuse a COPY."""
+    events = ["\n".join(column) for column in zip(*(r for a in batch for r in a.rows), strict=True)]
+    index = index_of(batch)
+    if index[BEGUN.start]:
+        await connection.execute(BEGIN, index[BEGUN])
+        index[BEGUN] = [[] for _ in index[BEGUN]]
+    await connection.execute(EVENTS_AND_INDEX, [*events, *index])
 
 
 def _stale(run: UUID) -> StaleWriter:
