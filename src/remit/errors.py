@@ -17,6 +17,7 @@ RemitError                     anything a caller may want to catch; `exit_code` 
 │   └── WeightsError           the local model's file is missing, damaged or cannot be fetched
 ├── Busy                       too much is under way already; `retry_after` says when to try again
 ├── ToolFault                  the developer's mistake in a tool: fails loudly, never shown to the model
+├── CannotTell                 looked for, and nobody can say whether an effect has happened: a person decides
 └── NotWaiting                 an approval or answer for something that waits no more
 
 Mend                           a tree of its own: what the *model* can mend. It becomes the tool's result.
@@ -141,6 +142,10 @@ class Busy(RemitError):
     def __init__(self, message: str, retry_after: float = 30.0) -> None:
         super().__init__(f"{message} Try again in {retry_after:.0f} s.")
         self.retry_after = retry_after
+
+
+class CannotTell(RemitError):
+    """It was looked for whether an effect has happened, and nothing there says so."""
 
 
 class NotWaiting(UserError):

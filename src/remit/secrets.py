@@ -20,7 +20,7 @@ def named_in(agent: Agent) -> Iterator[str]:
         for choice in text.split(" or "):
             yield from references(choice.strip())
     for one in agent.connections.values():
-        for text in (*one.headers.values(), *one.env.values()):
+        for text in (*one.headers.values(), *one.env.values(), one.mail.password if one.mail else ""):
             yield from references(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +34,7 @@ class Host:
     backend: DictBackend | None = None
     saves_sent: bool = False  # whether the host itself keeps what is sent, as large ones do
     refuses: str = ""  # what it answers to a message
+    then: Callable[[], None] = lambda: None  # once it has taken one or not, before it says so
     taken: list[Envelope] = field(default_factory=list)
 
     @property
@@ -70,12 +71,13 @@ class Host:
             return await boxes.get_mailbox(name)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.refuses:
-            return self.refuses
-        self.taken.append(envelope)
-        if self.saves_sent:
-            await self.put(envelope.original_content or b"", "Sent")
-        return "250 taken"
+        if not self.refuses:
+            self.taken.append(envelope)
+            if self.saves_sent:
+                await self.put(envelope.original_content or b"", "Sent")
+        answer = self.refuses or "250 taken"
+        self.then()
+        return answer
 
 
 def _login(server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword) -> AuthResult:

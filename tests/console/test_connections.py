@@ -174,7 +174,7 @@ async def test_a_key_is_not_sent_to_another_address_than_it_was_given_for(
         ("http", "https://crm.example/path", "http"),
         ("sql", "sqlite:////etc/passwd", "a file is named by a shell only"),
         ("sql", "secret:SHOP_URL", "postgresql://"),
-        ("ftp", "https://crm.example", "one of mcp, openapi, http, sql"),
+        ("ftp", "https://crm.example", "one of mcp, openapi, http, sql, mail, slack"),
     ],
 )
 async def test_a_browser_starts_no_program_and_reads_no_file(

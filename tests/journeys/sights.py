@@ -25,7 +25,7 @@ from remit.away import go_away
 from remit.brought import folder_of
 from remit.budgets import set_budget
 from remit.catalogue import work
-from remit.connections.kept import Linked, set_connection
+from remit.connections.kept import Linked, linked_of, set_connection
 from remit.gate.remembered import Bound
 from remit.journal.events import Person
 from remit.journal.search import descendants
@@ -105,7 +105,7 @@ def sent(button: str, **fields: str) -> Callable[[Page], Awaitable[None]]:
     async def send(page: Page) -> None:
         for label, text in fields.items():
             await page.get_by_label(label).first.fill(text)
-        for field in await page.locator("input[type=password]").all():
+        for field in await page.locator("input[type=password]:visible").all():
             if not await field.input_value():
                 await field.fill("1234")
         await page.get_by_role("button", name=button).first.click()
@@ -233,6 +233,8 @@ SIGHTS = (
     Sight("a connection", "/connections/{name}", "/connections/crm"),
     Sight("a connection, tried", "/connections/{name}", "/connections/crm", sent("Try it")),
     Sight("a new connection", "/connections/new", "/connections/new"),
+    Sight("a new mailbox", "/connections/new", "/connections/new?kind=mail"),
+    Sight("a mailbox", "/connections/{name}", "/connections/post"),
     Sight(
         "a new connection, with a mistake",
         "/connections/new",
@@ -402,6 +404,8 @@ async def seed(app: App) -> dict[str, str]:
     )
     await set_secret(app.store, "CRM_KEY", "a key that nobody knows", "ann")
     await set_connection(app.store, "crm", crm, "ann")
+    post = {"address": "a@b.example", "imap": f"imaps://{'mail.' * 20}example", "password": "secret:CRM_KEY"}
+    await set_connection(app.store, "post", linked_of("post", {"mail": post}), "ann")
     about = About(f"Handbook {EVIL}", f"How we take returns. {LONG}", "workspace", "english", True)
     await add_source(app.store, "handbook", about, f"ann {EVIL}")
     await add_source(app.store, "empty", About("", confidentiality="secret"), "ann")

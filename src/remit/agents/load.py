@@ -14,6 +14,7 @@ from remit.agents.lock import with_locks
 from remit.agents.spec import Agent, Airlock, Budget, Check, Connection, Limits, RemitSpec, Rule, ToolLimit
 from remit.agents.triggers import Trigger
 from remit.agents.yaml import line_of, plain, read, read_file, written
+from remit.channels.mailbox import Mailbox
 from remit.errors import SpecError, UserError
 from remit.tools.secrets import references
 
@@ -27,6 +28,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "limits.tools.*": ToolLimit,
     "checks": Check,
     "connections.*": Connection,
+    "connections.*.mail": Mailbox,
     "airlock": Airlock,
     "triggers": Trigger,
 }
@@ -100,6 +102,10 @@ def literals(agent: Agent) -> Iterator[tuple[tuple[str, ...], str, str]]:
             for key, value in given.items():
                 if SECRET.search(key) and not references(value):
                     yield ("connections", name, part, key), "looks like a secret", f"{name.upper()}_KEY"
+        if one.mail and one.mail.password and not references(one.mail.password):
+            yield ("connections", name, "mail", "password"), "looks like a secret", f"{name.upper()}_PASSWORD"
+        if one.signing and not references(one.signing):
+            yield ("connections", name, "signing"), "looks like a secret", f"{name.upper()}_SIGNING"
 
 
 def with_team(data: dict[str, Json], path: str, find: Callable[[str], Agent] | None) -> dict[str, Json]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from remit.agents.connected import called
 from remit.agents.live import Live
-from remit.errors import StaleWriter
+from remit.errors import CannotTell, StaleWriter
 from remit.gate.approval import endorsed_of, enough, terms_of
 from remit.gate.confidentiality import unscoped
 from remit.gate.fields import REST
@@ -116,16 +117,25 @@ async def settle(live: Live, call: CallState) -> None:
     elif how in ("key", "repeat"):
         await perform(live, call)
     elif tool is not None and tool.settle.find is not None:
-        found = await look(live, call, tool)
-        if found is None:
-            await perform(live, call)
-        else:
-            live.write(found)
+        await _settle_by_look(live, call, tool)
     await live.settled()
 
 
+async def _settle_by_look(live: Live, call: CallState, tool: Tool) -> None:
+    try:
+        found = await look(live, call, tool)
+    except CannotTell as error:
+        live.memory.setdefault(f"lost {call.call.id}", str(error))
+        ask_about(live, call)
+        return
+    if found is None:
+        await perform(live, call)
+    else:
+        live.write(found)
+
+
 async def look(live: Live, call: CallState, tool: Tool) -> Acted | None:
-    """The outcome as the tool's lookup finds it; None if the effect did not happen."""
+    """The outcome as the tool's lookup finds it; None if the effect did not happen. Raises CannotTell."""
     assert call.intended is not None
     assert tool.settle.find is not None
     began = time.monotonic()
@@ -186,8 +196,9 @@ async def wind_up(live: Live) -> bool:
         elif call.doubtful:
             found = None
             if tool is not None and tool.settle.find is not None:
-                found = await look(live, call, tool)
-                found = found or acted(call, tool, "failed", "the run ended before it happened")
+                with suppress(CannotTell):
+                    found = await look(live, call, tool)
+                    found = found or acted(call, tool, "failed", "the run ended before it happened")
             live.write(found or _unknown(call, tool))
     await live.settled()
     return live.state.seq > before

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from remit.agents.forms import Written
 from remit.agents.triggers import Rate, Triggers
+from remit.channels.mailbox import Mailbox
 from remit.gate.standing import GROUP
 from remit.tools.mcp.definition import Declaration, Definition, Server
 
@@ -205,7 +206,8 @@ class Connection(Part):
     """An outside system of one kind, or by `use` one of the workspace's, by its name. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
     its command, which gets `env`, or by its address, which gets `headers`. `openapi`: the address of an API's description, whose
     operations become tools. `sql`: the resource that is the database;
-    statements run as `role`, and its policies are told that field of the person. Secrets are references."""
+    statements run as `role`, and its policies are told that field of the person. `mail`: a mailbox. `slack`: where Slack's API
+    is, which gets the `headers`; it signs what it tells by the secret `signing`. Secrets are references."""
 
     use: str = ""
     http: str = Field("", pattern=r"^$|^https?://[^/?#@\s]+/?$")
@@ -219,6 +221,9 @@ class Connection(Part):
     sql: str = ""
     role: str = ""
     person: Literal["", "id", "email"] = ""
+    mail: Mailbox | None = None
+    slack: str = Field("", pattern=r"^$|^https?://[^?#@\s]+$")
+    signing: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -236,13 +241,17 @@ class Connection(Part):
     def _of_one_kind(self) -> Self:
         if (self.role or self.person) and not self.sql:
             raise ValueError("role and person are for a database: say with sql which resource it is")
-        if sum(map(bool, (self.use, self.http, self.mcp, self.sql))) != 1:
+        if sum(map(bool, (self.use, self.http, self.mcp, self.sql, self.mail, self.slack))) != 1:
             kinds = "http, the origin of a service, openapi, the address of an API's description, mcp, a server of tools, "
-            kinds += "and sql, a database among the resources"
+            kinds += "sql, a database among the resources, mail, a mailbox, and slack, where Slack's API is"
             raise ValueError(f"a connection has one of {kinds}; or use, the name of one of the workspace's")
         if self.declare and not (self.mcp or self.openapi or self.use):
             raise ValueError("declare is for the tools of an MCP server or of an API that describes itself")
-        by_address = bool(self.http) or self.mcp.startswith(("http://", "https://"))
+        if self.signing and not self.slack:
+            raise ValueError(
+                "signing is the secret by which Slack signs what it tells: say with slack where its API is"
+            )
+        by_address = bool(self.http or self.slack) or self.mcp.startswith(("http://", "https://"))
         if (self.headers and not by_address) or (self.env and (by_address or not self.mcp)):
             raise ValueError(
                 "headers are for what is reached by an address, env for what is started by a command"

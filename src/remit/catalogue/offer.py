@@ -25,6 +25,14 @@ TITLES = {
     "python": "Computation",
     "shell": "A shell in a sandbox",
     "time": "Waiting",
+    "mail": "Mail, by a mailbox that it is connected to",
+    "slack": "Slack, by a connection to it",
+}
+FOR = {  # what a system without tools of its own is for
+    "http": "requests to it get its key",
+    "sql": "for the tools of databases",
+    "mail": "for the tools of mail",
+    "slack": "for the tools of Slack",
 }
 
 
@@ -123,7 +131,7 @@ class _Gathered:
     def link(self, use: Use, linked: Linked) -> None:
         """The tools of a connection of the workspace that somebody has read, or the system itself."""
         if linked.kind not in ("mcp", "openapi"):
-            by = "requests to it get its key" if linked.kind == "http" else "for the tools of databases"
+            by = FOR[linked.kind]
             self.systems[use.name] = System(use, f"{CALLED[linked.kind]}, {by}")
             return
         entry = f"{use.name}:*"

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SERVER = r"^$|^{0}s?://[A-Za-z0-9.\[\]:_-]+/?$"
+SERVER = r"{0}s?://[A-Za-z0-9.\[\]:_-]+/?"
 ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 PORTS = {"smtp": 587, "smtps": 465, "imap": 143, "imaps": 993}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -20,8 +20,8 @@ class Mailbox(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     address: str = Field(max_length=320)  # `desk@shop.example`, or `The shop <desk@shop.example>`
-    smtp: str = Field("", pattern=SERVER.format("smtp"), max_length=300)  # empty: it only reads
-    imap: str = Field("", pattern=SERVER.format("imap"), max_length=300)  # empty: it only sends
+    smtp: str = Field("", max_length=300)  # empty: it only reads
+    imap: str = Field("", max_length=300)  # empty: it only sends
     user: str = Field("", max_length=320)  # the address, where it is not said
     password: str = ""  # a reference
     trusts: str = Field("", max_length=253)  # the mail host whose word on a sender counts
@@ -58,8 +58,12 @@ class Mailbox(BaseModel):
             raise ValueError("address: write an e-mail address, as desk@shop.example")
         if not self.smtp and not self.imap:
             raise ValueError("say where it sends (smtp) or where it reads (imap), or both")
-        for url in filter(None, (self.smtp, self.imap)):
-            place(url)
+        for kind, url in (("smtp", self.smtp), ("imap", self.imap)):
+            if url and not re.fullmatch(SERVER.format(kind), url):
+                raise ValueError(
+                    f"{kind}: write the server as {kind}s://mail.example, or {kind}s://mail.example:PORT"
+                )
+            place(url) if url else None
         if self.unsubscribe and not (
             self.unsubscribe.startswith("https://") and self.unsubscribe.isprintable()
         ):

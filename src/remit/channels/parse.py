@@ -104,7 +104,7 @@ def _text(message: EmailMessage) -> str:
         payload = part.get_payload(decode=True)
         text = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
     text = text_of_html(text) if part.get_content_type() == "text/html" else text
-    return text.replace("\0", "�")
+    return text.replace("\0", "�").encode("utf-8", "replace").decode()
 
 
 def _files(message: EmailMessage) -> Iterator[File]:

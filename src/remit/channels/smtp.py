@@ -19,8 +19,8 @@ SECONDS = 30.0
 
 async def send(
     mailbox: Mailbox, password: str, addresses: Sequence[str], message: EmailMessage, readers: Sequence[str]
-) -> dict[str, str]:
-    """Hand a message over for `readers`; who of them was refused, and why. Raises Mend where the server refuses it, and
+) -> dict[str, int]:
+    """Hand a message over for `readers`; who of them was refused, each with the code of it. Raises Mend where the server refuses it, and
     ConnectionError or TimeoutError where nobody knows whether it took it."""
     async with signed_in(mailbox, password, addresses) as server:
         try:
@@ -30,7 +30,7 @@ async def send(
             raise Mend(f"the mail server takes it for none of its readers: {told[:1000]}") from error
         except aiosmtplib.SMTPResponseException as error:
             raise Mend(f"the mail server refuses it: {error.code} {error.message[:500]}") from error
-    return {who: f"{said.code} {said.message}"[:300] for who, said in refused.items()}
+    return {who: said.code for who, said in refused.items()}
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from remit.channels.slack import API
 from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.connections.kept import (
@@ -22,7 +23,7 @@ from remit.connections.trial import Trial, try_out
 from remit.gate.unseen import shown
 
 connections = group(
-    help="Outside systems that agents may be connected to: MCP servers, HTTP APIs, databases. An agent's file names one as "
+    help="Outside systems that agents may be connected to: MCP servers, HTTP APIs, databases, mailboxes, Slack. An agent's file names one as "
     "`connections: {crm: {use: crm}}`. Each prints JSON with --json.\n\n"
     "Example: remit connections add crm --mcp https://crm.example/mcp --header 'Authorization=Bearer secret:CRM_KEY'",
 )
@@ -48,6 +49,26 @@ def add(
     header: Pairs = [],  # noqa: B006
     env: Annotated[list[str], typer.Option("--env", help="NAME=VALUE for a command.")] = [],  # noqa: B006
     role: Annotated[str, typer.Option(help="Of a database: the role as which statements run.")] = "",
+    mail: Annotated[str, typer.Option("--mail", help="A mailbox: its address, as desk@shop.example.")] = "",
+    smtp: Annotated[str, typer.Option(help="Of a mailbox: where it sends, as smtps://mail.example.")] = "",
+    imap: Annotated[str, typer.Option(help="Of a mailbox: where it reads, as imaps://mail.example.")] = "",
+    user: Annotated[str, typer.Option(help="Of a mailbox: as whom to sign in, if not by its address.")] = "",
+    password: Annotated[str, typer.Option(help="Of a mailbox: its password, as secret:NAME.")] = "",
+    trusts: Annotated[
+        str, typer.Option(help="Of a mailbox: the mail host whose word on who a sender is counts.")
+    ] = "",
+    server_keeps: Annotated[
+        bool, typer.Option("--server-keeps", help="Of a mailbox: its host itself keeps what is sent.")
+    ] = False,
+    unsubscribe: Annotated[
+        str, typer.Option(help="Of a mailbox: where readers of marketing leave, as https://….")
+    ] = "",
+    plain: Annotated[bool, typer.Option("--plain", help="Of a mailbox: without TLS.")] = False,
+    slack: Annotated[
+        bool, typer.Option("--slack", help="Slack; its token as --header 'Authorization=Bearer secret:NAME'.")
+    ] = False,
+    slack_api: Annotated[str, typer.Option(help="Of Slack: where its API is.")] = API,
+    signing: Annotated[str, typer.Option(help="Of Slack: by what it signs events, as secret:NAME.")] = "",
     person: Annotated[
         str, typer.Option(help="Of a database: `id` or `email`, whose rows its policies show.")
     ] = "",
@@ -58,9 +79,23 @@ def add(
     Example: remit connections add crm --mcp https://crm.example/mcp --header 'Authorization=Bearer secret:CRM_KEY'
 
     Example: remit connections add shop --sql secret:SHOP_URL --role remit_reader
+
+    Example: remit connections add desk --mail desk@shop.example --smtp smtps://mail.example --imap imaps://mail.example --password secret:DESK --trusts mx.mail.example
+
+    Example: remit connections add chat --slack --header 'Authorization=Bearer secret:SLACK_TOKEN' --signing secret:SLACK_SIGNING
     """
+    mailbox: dict[str, Any] = {
+        "address": mail,
+        "smtp": smtp,
+        "imap": imap,
+        "user": user,
+        "password": password,
+        "trusts": trusts,
+    }
+    mailbox |= {"sent": "server" if server_keeps else "remit", "unsubscribe": unsubscribe, "plain": plain}
+    ways = {"mail": mailbox if mail else None, "slack": slack_api if slack else "", "signing": signing}
     given = {"mcp": mcp, "openapi": openapi, "http": http, "url": sql, "role": role, "person": person}
-    perform(_add(name, {**given, "headers": _pairs(header), "env": _pairs(env)}, as_json))
+    perform(_add(name, {**given, **ways, "headers": _pairs(header), "env": _pairs(env)}, as_json))
 
 
 @connections.command("list")

@@ -7,10 +7,14 @@ and is asked for again when the address changes."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from remit.agents.lock import Lock
+from remit.channels.mailbox import ADDRESS, Mailbox
+from remit.channels.slack import API
 from remit.connections.kept import CALLED, Linked, linked_of, list_connections, literal, set_connection
 from remit.connections.pinning import Seen
 from remit.errors import FieldError, UserError
@@ -36,6 +40,13 @@ class Form:
     key: str = ""
     role: str = ""
     person: str = ""
+    smtp: str = ""
+    imap: str = ""
+    user: str = ""
+    trusts: str = ""
+    sent: str = "remit"
+    unsubscribe: str = ""
+    signing: str = ""  # never shown again, as the key
 
 
 def form_of(name: str, linked: Linked) -> Form:
@@ -43,7 +54,11 @@ def form_of(name: str, linked: Linked) -> Form:
     one = linked.connection
     header = next(iter(one.headers), "Authorization")
     address = "" if linked.url.startswith("secret:") else linked.where
-    return Form(name, linked.kind, address, header, "", one.role, one.person)
+    made = Form(name, linked.kind, address, header, "", one.role, one.person)
+    if one.mail is None:
+        return made
+    names = ("address", "smtp", "imap", "user", "trusts", "sent", "unsubscribe")
+    return replace(made, **{name: getattr(one.mail, name) for name in names})
 
 
 async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
@@ -53,34 +68,82 @@ async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
     if form.kind not in CALLED:
         raise FieldError("kind", f"one of {', '.join(CALLED)}")
     if before is not None and before.kind != form.kind:
-        raise FieldError("name", f"is the name of a connection to an {CALLED[before.kind]} already")
-    data, key = _database(form, before) if form.kind == "sql" else _service(form, before)
-    if not within and (form.kind == "sql" or literal(form.address)):
-        what = (
-            "a database is for an owner to add"
-            if form.kind == "sql"
-            else "is in the server's own network: an owner can add that"
+        raise FieldError(
+            "name", f"is the name of a connection of another kind already: {CALLED[before.kind]}"
         )
-        raise FieldError("address", what)
+    data, given = _said(form, before)
     try:
         linked = linked_of(form.name, data)
     except UserError as error:
         raise FieldError("name" if "no name for" in str(error) else "address", str(error)) from error
+    if not within:
+        _require_outside(form, linked)
     if before is not None and before.where == linked.where:  # the same server: what was read of it stays read
         kept = {name: getattr(before.connection, name) for name in ("declare", "server", "pinned")}
         linked = linked.model_copy(update={"connection": linked.connection.model_copy(update=kept)})
-    if key:
+    for field, value in given.items():
         try:
-            await set_secret(store, secret_of(form.name, form.kind), key, who)
+            await set_secret(store, secret_of(form.name, form.kind, field), value, who)
         except UserError as error:
-            raise FieldError("key", str(error)) from error
+            raise FieldError(field, str(error)) from error
     await set_connection(store, form.name, linked, who)
     return linked
 
 
-def secret_of(name: str, kind: str) -> str:
-    """What the key of a connection is kept as."""
-    return f"{name}.{'url' if kind == 'sql' else 'key'}"
+def secret_of(name: str, kind: str, field: str = "key") -> str:
+    """What a secret of a connection is kept as."""
+    return f"{name}.{'url' if kind == 'sql' else field}"
+
+
+def _said(form: Form, before: Linked | None) -> tuple[dict[str, object], dict[str, str]]:
+    """The data of the connection, and the secrets to keep, by field. Raises FieldError."""
+    if form.kind == "mail":
+        return _mail(form, before)
+    if form.kind == "slack" and not form.address:
+        form = replace(form, address=API)
+    data, key = _database(form, before) if form.kind == "sql" else _service(form, before)
+    given = {"key": key} if key else {}
+    if form.kind != "slack":
+        return data, given
+    if form.signing or (before is not None and before.connection.signing):
+        data["signing"] = f"secret:{secret_of(form.name, form.kind, 'signing')}"
+    return data, given | ({"signing": form.signing} if form.signing else {})
+
+
+def _require_outside(form: Form, linked: Linked) -> None:
+    """Whoever is no owner has the server reach nothing of its own network. Raises FieldError."""
+    if form.kind == "sql":
+        raise FieldError("address", "a database is for an owner to add")
+    for url in linked.servers:
+        if literal(url):
+            field = "imap" if url == form.imap else "smtp" if url == form.smtp else "address"
+            raise FieldError(field, "is in the server's own network: an owner can add that")
+
+
+def _mail(form: Form, before: Linked | None) -> tuple[dict[str, object], dict[str, str]]:
+    """Of a mailbox: the data of the connection, and its password."""
+    for field, url in (("smtp", form.smtp), ("imap", form.imap)):
+        try:
+            Mailbox(address="desk@shop.example", **{field: url}) if url else None
+        except ValidationError as error:
+            raise FieldError(field, error.errors()[0]["msg"].partition(": ")[2]) from error
+    if not ADDRESS.fullmatch(form.address.rpartition("<")[2].rstrip("> ")):
+        raise FieldError("address", "write the mailbox's own address, as desk@shop.example")
+    if not form.smtp and not form.imap:
+        raise FieldError("smtp", "say where it sends, or where it reads, or both")
+    was = before.connection.mail if before is not None else None
+    moved = was is not None and (was.smtp, was.imap) != (form.smtp, form.imap)
+    if not form.key and (was is None or moved):
+        why = (
+            "the password of the mailbox"
+            if was is None
+            else "the servers are others: give the password again"
+        )
+        raise FieldError("key", why)
+    names = ("address", "smtp", "imap", "user", "trusts", "sent", "unsubscribe")
+    said: dict[str, object] = {name: getattr(form, name) for name in names}
+    said["password"] = f"secret:{secret_of(form.name, form.kind)}"
+    return {"mail": said}, {"key": form.key} if form.key else {}
 
 
 def _service(form: Form, before: Linked | None) -> tuple[dict[str, object], str]:
@@ -96,6 +159,8 @@ def _service(form: Form, before: Linked | None) -> tuple[dict[str, object], str]
     had = bool(before and before.connection.headers)
     if moved and had and not form.key:
         raise FieldError("key", "the address is another one: give the key again, which is sent there")
+    if form.kind == "slack" and not form.key and not had:
+        raise FieldError("key", "the bot's token, as xoxb-…")
     if not form.key and not had:
         return {form.kind: form.address}, ""
     if not form.header.strip():

@@ -26,12 +26,14 @@ from remit.tools.addresses import public
 from remit.tools.secrets import references
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
-Kind = Literal["mcp", "openapi", "http", "sql"]
+Kind = Literal["mcp", "openapi", "http", "sql", "mail", "slack"]
 CALLED: Mapping[Kind, str] = {
     "mcp": "MCP server",
     "openapi": "API that describes itself",
     "http": "HTTP API",
     "sql": "database",
+    "mail": "mailbox",
+    "slack": "Slack",
 }
 
 
@@ -54,18 +56,35 @@ class Linked(Part):
     @property
     def kind(self) -> Kind:
         one = self.connection
-        return "mcp" if one.mcp else "openapi" if one.openapi else "http" if one.http else "sql"
+        said: dict[Kind, object] = {
+            "mcp": one.mcp,
+            "openapi": one.openapi,
+            "http": one.http,
+            "mail": one.mail,
+        }
+        said["slack"] = one.slack
+        return next((kind for kind, what in said.items() if what), "sql")
 
     @property
     def where(self) -> str:
         """The address or the command, or the reference to it."""
-        return self.connection.mcp or self.connection.openapi or self.connection.http or self.url
+        one = self.connection
+        return one.mcp or one.openapi or one.http or one.slack or (one.mail.bare if one.mail else self.url)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses of what is called, but for a database and a command."""
+        one = self.connection
+        if one.mail:
+            return tuple(filter(None, (one.mail.smtp, one.mail.imap)))
+        return tuple(url for url in (one.mcp, one.openapi, one.http, one.slack) if "://" in url)
 
     @property
     def names(self) -> list[str]:
         """The references to secrets in it."""
-        given = (*self.connection.headers.values(), *self.connection.env.values())
-        return [one for text in (*given, self.url) for one in references(text)]
+        one = self.connection
+        given = (*one.headers.values(), *one.env.values(), one.mail.password if one.mail else "", one.signing)
+        return [found for text in (*given, self.url) for found in references(text)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +139,7 @@ async def connection_of(store: Store, name: str) -> Row:
 
 
 def linked_of(name: str, data: Mapping[str, Any]) -> Linked:
-    """What is meant by data that a person gave: `http`, `mcp` or `sql`, and what goes with it. Raises UserError for what
+    """What is meant by data that a person gave: `http`, `mcp`, `sql`, `mail` or `slack`, and what goes with it. Raises UserError for what
     cannot be a connection, and for a secret in clear."""
     if not NAME.fullmatch(name):
         raise UserError(

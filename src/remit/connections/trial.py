@@ -17,7 +17,9 @@ from remit.connections.pinning import Seen, look_at
 from remit.errors import Mend, UserError
 from remit.secrets import open_secrets
 from remit.tools.http import http_get
+from remit.tools.mail import look, mailbox_of, reading, sign_in
 from remit.tools.secrets import Secrets
+from remit.tools.slack import call
 from remit.tools.thread import in_thread
 from remit.tools.tool import ToolContext
 
@@ -50,6 +52,10 @@ async def try_out(app: App, name: str, linked: Linked, within: bool = True) -> T
                 trial = await _http(name, linked, secrets, within)
             case "sql":
                 trial = await _sql(name, linked, secrets)
+            case "mail":
+                trial = await _mail(_context(name, linked, secrets, within))
+            case "slack":
+                trial = await _slack(_context(name, linked, secrets, within))
     except (UserError, Mend, OSError) as error:
         words = " ".join(str(error).split())
         trial = Trial(False, secrets.hide(words) if secrets else words)
@@ -68,26 +74,52 @@ async def _offering(app: App, name: str, linked: Linked, secrets: Secrets | None
     return Trial(True, words, seen)
 
 
+def _context(
+    name: str, linked: Linked, secrets: Secrets | None, within: bool, root: Path = Path()
+) -> ToolContext:
+    """What tools are given to reach it as a run would."""
+    hosts = {urlsplit(url).hostname or "" for url in linked.servers if within or literal(url)}
+    return ToolContext(
+        run=uuid4(),
+        call_id="trial",
+        key="trial",
+        root=root,
+        person={},
+        inputs={},
+        resources={"http_allow": tuple(hosts)},
+        secrets=secrets,
+        connections={name: linked.connection.model_dump(mode="json")},
+    )
+
+
 async def _http(name: str, linked: Linked, secrets: Secrets | None, within: bool) -> Trial:
-    origin = linked.connection.http
-    allowed = (urlsplit(origin).hostname or "",) if within or literal(origin) else ()
     with tempfile.TemporaryDirectory(prefix="remit-trial-") as folder:
-        context = ToolContext(
-            run=uuid4(),
-            call_id="trial",
-            key="trial",
-            root=Path(folder),
-            person={},
-            inputs={},
-            resources={"http_allow": allowed},
-            secrets=secrets,
-            connections={name: linked.connection.model_dump(mode="json")},
-        )
-        answer: dict[str, Any] = await http_get.call(context, {"url": origin, "headers": {}})
+        context = _context(name, linked, secrets, within, Path(folder))
+        answer: dict[str, Any] = await http_get.call(context, {"url": linked.connection.http, "headers": {}})
     status = answer["status"]
     if status in DENIED:
         return Trial(False, f"it answers, and refuses what it was sent: {status}; look at its key")
     return Trial(status < 500, f"it answers: {status}")
+
+
+async def _mail(context: ToolContext) -> Trial:
+    """Log in, and send nothing."""
+    mailbox, said = mailbox_of(context, "")[1], []
+    if mailbox.smtp:
+        await sign_in(context, mailbox)
+        said.append("SMTP lets us in")
+    if mailbox.imap:
+        place, folder = await reading(context, mailbox, look)
+        said.append(f"IMAP lets us in, {place.last:,} messages have come so far")
+        said.append(f"sent mail lies in {folder!r}" if folder else "there is no folder of sent mail")
+    if not mailbox.trusts:
+        said.append("no host is trusted to say who a sender is, so nobody is verified")
+    return Trial(True, "; ".join(said))
+
+
+async def _slack(context: ToolContext) -> Trial:
+    said = await call(context, "", "auth.test", {})
+    return Trial(True, f"it answers as {said.get('user', 'somebody')} of {said.get('team', 'a team')}")
 
 
 async def _sql(name: str, linked: Linked, secrets: Secrets | None) -> Trial:

@@ -107,11 +107,10 @@ class Uses:
 def same(linked: Linked, use: Use) -> bool:
     """Whether what a run has is the workspace's connection as it is now: a run keeps the one that it began with."""
     one, other = linked.connection, use.connection
-    return (one.mcp, one.openapi, one.http, one.headers, one.env, one.role, one.person, linked.url) == (
-        *(other.mcp, other.openapi, other.http, other.headers, other.env, other.role, other.person),
-        use.url if one.sql else "",
-    )
+    names = ("mcp", "openapi", "http", "slack", "mail", "headers", "env", "role", "person")
+    alike = all(getattr(one, name) == getattr(other, name) for name in names)
+    return alike and linked.url == (use.url if one.sql else "")
 
 
 def _where(one: Connection, url: str) -> str:
-    return one.mcp or one.openapi or one.http or url
+    return one.mcp or one.openapi or one.http or one.slack or (one.mail.bare if one.mail else url)

@@ -25,6 +25,8 @@ BUILTIN = {
     "python": "remit.tools.python",
     "shell": "remit.tools.shell",
     "time": "remit.tools.time",
+    "mail": "remit.tools.mail",
+    "slack": "remit.tools.slack",
 }
 
 

@@ -61,7 +61,7 @@ class Settle:
 
     `key`: calling again with the same idempotency key is safe. `lookup`: `find(context, args)` returns the
     result if the effect happened, None if it did not; it is asked again `after` seconds before None is believed, as
-    what a dead process had sent may still arrive. `ask`: a person decides. `repeat`: doing it twice is as good as once,
+    what a dead process had sent may still arrive; where it raises CannotTell, a person decides. `ask`: a person decides. `repeat`: doing it twice is as good as once,
     key or not, as reading a page is.
     """
 
