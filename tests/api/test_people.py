@@ -46,6 +46,27 @@ async def test_a_row_that_was_set_aside_is_mended_or_let_go(client: Client) -> N
     assert (await ann.get("/people/bo@x.example")).status_code == 200
 
 
+async def test_who_may_be_one_person_is_asked_said_and_taken_back(client: Client) -> None:
+    ann = await client("persons:write", "persons:read")
+    rows = [row("e1", 2, crm="1", email="a@x.example"), row("e2", crm="2", email="a@x.example")]
+    await ann.post("/interactions", json={"interactions": rows, "source": "x", "verified": ["email"]})
+    (asked,) = (await ann.get("/people/doubtful")).json()["doubtful"]
+    assert {asked["called_a"], asked["called_b"]} == {"crm:1", "crm:2"}
+    one = (await ann.post("/people/same", json={"a": "crm:1", "b": "crm:2"})).json()
+    assert len(one["profiles"]) == 3
+    assert (await ann.get("/people/doubtful")).json() == {"doubtful": []}
+    (word,) = [link for link in one["links"] if link["how"] == "same"]
+    assert (word["by"], word["held"]) == ("ann", "")
+    assert (await ann.post(f"/people/links/{word['id']}/withdraw")).status_code == 204
+    assert (await ann.post(f"/people/links/{word['id']}/withdraw")).status_code == 404
+    assert len((await ann.get("/people/crm:1")).json()["profiles"]) == 1
+    assert (await ann.post(f"/people/links/{word['id']}/restore")).status_code == 204
+    parted = (await ann.post("/people/apart", json={"a": "crm:1", "b": "crm:2"})).json()
+    assert [one["kind"] for one in parted["profiles"]] == ["crm"]
+    assert (await ann.post("/people/same", json={"a": "crm:1", "b": "crm:1"})).status_code == 422
+    assert (await ann.post("/people/same", json={"a": "crm:1", "b": "crm:9"})).status_code == 404
+
+
 async def test_a_token_for_single_agents_meets_nobody(app: App, client: Client) -> None:
     viewer = await client("runs:read")
     assert (await viewer.get("/people")).status_code == 403

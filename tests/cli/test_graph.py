@@ -73,3 +73,22 @@ def test_who_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
     assert "nobody is known" in remit("graph", "person", "bo@x.example").stderr
     assert "cannot be read" in remit("graph", "ingest", str(tmp_path / "none.csv")).stderr
     assert "Nobody is known yet" in remit("graph", "search").stdout
+
+
+def test_who_is_one_person_is_said_at_the_shell_and_taken_back(tmp_path: Path) -> None:
+    file = tmp_path / "crm.jsonl"
+    rows = [row("e1", 2, crm="1", email="a@x.example"), row("e2", crm="2", email="a@x.example")]
+    rows += [row("e3", crm="1", channel="email", kind="unsubscribed")]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    data("graph", "ingest", str(file), "--verified", "email")
+    assert "one person with two numbers?" in remit("graph", "doubtful").stdout
+    assert "is crm:2" in remit("graph", "apart", "crm:2", "crm:1").stdout
+    assert "Nothing is doubtful." in remit("graph", "doubtful").stdout
+    assert "a@x.example" in remit("graph", "same", "crm:1", "crm:2").stdout
+    told = remit("graph", "person", "a@x.example").stdout
+    assert "olga said that they are one person" in told
+    assert "No to marketing by email" in told
+    (word,) = [one["id"] for one in data("graph", "person", "crm:2")["links"] if one["how"] == "same"]
+    assert data("graph", "withdraw", str(word)) == {"link": word, "withdrawn": True}
+    assert "counts again" in remit("graph", "restore", str(word)).stdout
+    assert "no link 999" in remit("graph", "withdraw", "999").stderr

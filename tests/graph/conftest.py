@@ -42,6 +42,7 @@ async def dump(store: Store) -> dict[str, set[Json]]:
         "event, l.at, last_at, seen, held, withdrawn_by from graph_links l join graph_profiles a on a.id = l.a join graph_profiles b on b.id = l.b",
         "state": "select p.kind, p.value, s.channel, s.direction, s.kind, currency, count, total, first, last, before, "
         "brief::numeric(20, 6), lasting::numeric(20, 6), worth::numeric(20, 6) from graph_state s join graph_profiles p on p.id = s.profile",
+        "rejected": "select field, why, row from graph_rejected",
         "interactions": "select source, event, at, kind, value from graph_interactions",
     }
     found: dict[str, set[Json]] = {"people": set(await people(store))}

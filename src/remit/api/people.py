@@ -1,22 +1,21 @@
-"""The conversation graph: what happened comes in, and who somebody is and what happened to them is asked for."""
+"""The conversation graph: who somebody is, what happened to them, and what people say of who is one person."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from remit.api.guard import Hears, Meets, Served, documented
 from remit.api.problems import Refused, at
-from remit.api.schemas import Facts, Name, Sent, Sought, Text
+from remit.api.schemas import Name, Sent, Sought
 from remit.app import App
 from remit.errors import UserError
 from remit.graph import people as graph
-from remit.graph.aside import NotTaken, aside_of, drop, list_aside, mend
-from remit.graph.ingest import BATCH, SetAside, take
+from remit.graph.merging import Said, questions, restore, say, withdraw
 from remit.graph.people import Event, NoSuchPerson
 from remit.graph.state import Reading
 
@@ -25,48 +24,8 @@ Whom = Annotated[
     Name,
     Path(max_length=320, description="An address, a telephone number, `kind:value`, or a person's number."),
 ]
-Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="Of a row that was set aside.")]
+Link = Annotated[int, Path(ge=1, le=2**63 - 1, description="Of a link, as a person has it.")]
 Listed = Annotated[int, Query(ge=1, le=1000)]
-
-
-class Happened(Sent):
-    """What happened, up to 5,000 rows."""
-
-    interactions: list[Facts] = Field(
-        max_length=BATCH,
-        description="Rows, each with `id`, `at`, `kind` and whom it is of; what one may have is in docs/graph.md.",
-        examples=[
-            [{"id": "o1", "at": "2026-05-01T10:00:00Z", "kind": "purchase", "email": "ann@shop.example"}]
-        ],
-    )
-    source: Annotated[Text, Sought] = Field(
-        "", max_length=100, description="Whose they are, where they do not say."
-    )
-    verified: list[Text] = Field(
-        [], max_length=20, description="Kinds of identifiers that this source has checked to be theirs."
-    )
-
-
-class SetAsideOut(BaseModel):
-    """A row that was not taken in."""
-
-    row: int = Field(description="Which of those that were sent, from 0.")
-    field: str
-    why: str
-
-    @classmethod
-    def of(cls, one: SetAside) -> Self:
-        return cls(row=one.line, field=one.field, why=one.why)
-
-
-class TakenOut(BaseModel):
-    """What became of the rows."""
-
-    new: int
-    known: int = Field(description="That were there before, or twice among them.")
-    set_aside: list[SetAsideOut] = Field(
-        description="Kept as they came, to be mended: `GET /interactions/rejected`."
-    )
 
 
 class ProfileOut(BaseModel):
@@ -84,6 +43,7 @@ class ProfileOut(BaseModel):
 class LinkOut(BaseModel):
     """Why two identifiers are taken for one person's, or are not."""
 
+    id: int
     a: int
     b: int
     how: str = Field(description="`verified`, `seen`, or a person's word: `same`, `apart`.")
@@ -116,6 +76,45 @@ class StateOut(BaseModel):
         )  # fmt: skip
 
 
+class ConsentOut(BaseModel):
+    """Whether somebody may be written to."""
+
+    channel: str = Field(description="Empty: any.")
+    purpose: str = Field(description="Empty: any.")
+    says: Literal["yes", "no"]
+    since: datetime
+    because: str = Field(description="The kind of event that says so.")
+
+
+class DoubtOut(BaseModel):
+    """Two who may be one person."""
+
+    a: int
+    b: int
+    called_a: str
+    called_b: str
+    held: str = Field(
+        description="`conflict`: they would have two numbers of one system; `doubtful`: only seen together."
+    )
+    source: str
+    event: str
+    at: datetime
+    seen: int
+
+
+class DoubtPage(BaseModel):
+    """Pairs, by their numbers."""
+
+    doubtful: list[DoubtOut]
+
+
+class Two(Sent):
+    """Two people, each by any identifier or number."""
+
+    a: Name
+    b: Name
+
+
 class PersonOut(BaseModel):
     """Who is one person, as far as is known."""
 
@@ -127,6 +126,9 @@ class PersonOut(BaseModel):
     profiles: list[ProfileOut]
     links: list[LinkOut]
     state: StateOut | None = Field(description="null: nothing has come from them.")
+    consent: list[ConsentOut] = Field(
+        description="What they said of being written to; of what is not here, nothing."
+    )
 
 
 class InteractionOut(BaseModel):
@@ -177,70 +179,6 @@ class FoundPage(BaseModel):
     people: list[FoundOut]
 
 
-class RejectedOut(BaseModel):
-    """A row that was set aside, as it came."""
-
-    id: int
-    source: str
-    line: int
-    field: str
-    why: str
-    row: str
-    at: datetime
-
-
-class RejectedPage(BaseModel):
-    """The oldest first."""
-
-    rejected: list[RejectedOut]
-
-
-class Mended(Sent):
-    """A row as it should have been."""
-
-    row: Facts
-
-
-@router.post("/interactions", summary="Take in what happened", **documented("persons:write"))
-async def add_interactions(app: Served, caller: Hears, sent: Happened) -> TakenOut:
-    """Each event once, by its source and id, however often it is sent. What cannot be taken in is set aside with the reason, and
-    the rest comes in."""
-    taken = await take(app.store, list(enumerate(sent.interactions)), sent.source, frozenset(sent.verified))
-    return TakenOut(
-        new=taken.new, known=taken.known, set_aside=[SetAsideOut.of(one) for one in taken.set_aside]
-    )
-
-
-@router.get("/interactions/rejected", summary="List rows that were set aside", **documented("persons:write"))
-async def list_rejected(
-    app: Served, caller: Hears, after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0, limit: Listed = 100
-) -> RejectedPage:
-    """The oldest first, after one."""
-    found = await list_aside(app.store, after, limit)
-    return RejectedPage(rejected=[RejectedOut.model_validate(one, from_attributes=True) for one in found])
-
-
-@router.put(
-    "/interactions/rejected/{number}", status_code=204, summary="Take in a row after all", **documented("persons:write", 404)
-)  # fmt: skip
-async def mend_rejected(app: Served, caller: Hears, number: Number, wanted: Mended) -> None:
-    """As it should have been."""
-    await _aside(app, number)
-    try:
-        await mend(app.store, number, wanted.row, caller.who)
-    except NotTaken as error:
-        raise at("/row", str(error)) from error
-
-
-@router.delete(
-    "/interactions/rejected/{number}", status_code=204, summary="Let a row go", **documented("persons:write", 404)
-)  # fmt: skip
-async def drop_rejected(app: Served, caller: Hears, number: Number) -> None:
-    """It is not listed any more; sent again it is not set aside again."""
-    await _aside(app, number)
-    await drop(app.store, number, caller.who)
-
-
 @router.get("/people", summary="Find people", **documented("persons:read"))
 async def list_people(
     app: Served,
@@ -256,10 +194,61 @@ async def list_people(
     return FoundPage(people=[FoundOut.model_validate(one, from_attributes=True) for one in found])
 
 
+@router.get("/people/doubtful", summary="List who may be one person", **documented("persons:write"))
+async def list_doubtful(app: Served, caller: Hears, limit: Listed = 50) -> DoubtPage:
+    """Pairs of which only people can say whether they are."""
+    found = await questions(app.store, limit=limit)
+    return DoubtPage(doubtful=[DoubtOut.model_validate(one, from_attributes=True) for one in found])
+
+
+@router.post("/people/same", summary="Say that two are one person", **documented("persons:write", 404))
+async def merge_people(app: Served, caller: Hears, two: Two) -> PersonOut:
+    """Whatever else speaks against it. It is the caller's word, a link that can be withdrawn."""
+    return await _said(app, two, "same", caller.who)
+
+
+@router.post("/people/apart", summary="Say that two are two people", **documented("persons:write", 404))
+async def part_people(app: Served, caller: Hears, two: Two) -> PersonOut:
+    """Whatever else speaks for one. The first of the two is answered."""
+    return await _said(app, two, "apart", caller.who)
+
+
+@router.post(
+    "/people/links/{number}/withdraw",
+    status_code=204,
+    summary="Withdraw a link",
+    **documented("persons:write", 404),
+)
+async def withdraw_link(app: Served, caller: Hears, number: Link) -> None:
+    """Whom it alone joined are two again; nothing is lost."""
+    try:
+        await withdraw(app.store, number, caller.who)
+    except UserError as error:
+        raise Refused(404, str(error)) from error
+
+
+@router.post(
+    "/people/links/{number}/restore",
+    status_code=204,
+    summary="Restore a link",
+    **documented("persons:write", 404),
+)
+async def restore_link(app: Served, caller: Hears, number: Link) -> None:
+    """One that was withdrawn counts again."""
+    try:
+        await restore(app.store, number, caller.who)
+    except UserError as error:
+        raise Refused(404, str(error)) from error
+
+
 @router.get("/people/{person}", summary="Look at a person", **documented("persons:read", 404))
 async def get_person(app: Served, caller: Meets, person: Whom) -> PersonOut:
     """Who they are and why, and what everything heard of them comes to."""
-    found = await _person(app, person)
+    return await _told(app, await _person(app, person))
+
+
+async def _told(app: App, found: graph.Person) -> PersonOut:
+    consent = await graph.consent_of(app.store, found)
     reading = await graph.read_of(app.store, found, datetime.now(UTC))
     return PersonOut(
         id=found.id,
@@ -268,6 +257,10 @@ async def get_person(app: Served, caller: Meets, person: Whom) -> PersonOut:
             key: {"value": value, "at": when, "source": of} for key, (value, when, of) in found.about.items()
         },
         profiles=[ProfileOut.model_validate(one, from_attributes=True) for one in found.profiles],
+        consent=[
+            ConsentOut(channel=channel, purpose=purpose, says=word.says, since=word.at, because=word.because)
+            for channel, purpose, word in consent.standing
+        ],
         links=[LinkOut.model_validate(one, from_attributes=True) for one in found.evidence],
         state=StateOut.of(reading) if reading else None,
     )
@@ -295,8 +288,12 @@ async def _person(app: App, text: str) -> graph.Person:
         raise Refused(404, str(error)) from error
 
 
-async def _aside(app: App, number: int) -> None:
+async def _said(app: App, two: Two, said: Said, who: str) -> PersonOut:
     try:
-        await aside_of(app.store, number)
-    except UserError as error:
+        a, b = await graph.profile_of(app.store, two.a), await graph.profile_of(app.store, two.b)
+        await say(app.store, a, b, said, who)
+    except NoSuchPerson as error:
         raise Refused(404, str(error)) from error
+    except UserError as error:
+        raise at("/b", str(error)) from error
+    return await _told(app, await graph.person_of(app.store, a))

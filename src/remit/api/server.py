@@ -19,6 +19,7 @@ from remit.api import (
     catalog,
     events,
     files,
+    interactions,
     keys,
     knowledge,
     looking,
@@ -85,6 +86,7 @@ def make_api(app: App) -> FastAPI:
         budgets,
         retention,
         knowledge,
+        interactions,
         people,
         keys,
     ):

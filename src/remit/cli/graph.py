@@ -16,26 +16,33 @@ from rich.text import Text
 
 from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json, read_text
 from remit.cli.here import open_here
+from remit.cli.joined import Who, joined, person_data
 from remit.errors import UserError
 from remit.gate.unseen import shown
 from remit.graph.aside import aside_of, drop, list_aside, mend, object_in
 from remit.graph.files import Format, rows_in
 from remit.graph.identifiers import KIND
 from remit.graph.ingest import BATCH, Taken, take
-from remit.graph.people import PAGE, Event, Person, find, read_of, search, timeline
-from remit.graph.words import because, happened, stated
+from remit.graph.people import (
+    PAGE,
+    Event,
+    Person,
+    consent_of,
+    find,
+    read_of,
+    search,
+    timeline,
+)
+from remit.graph.words import because, consented, happened, stated
 
 graph = group(
     help="The conversation graph: what was heard of people on every channel, and which of it is of one person. Each prints JSON "
     "with --json.\n\nExample: remit graph ingest events.jsonl --source shop",
 )
-Who = Annotated[
-    str,
-    typer.Argument(help="An address, a telephone number, kind:value (customer:C1042), or a person's number."),
-]
 Number = Annotated[
     int, typer.Argument(min=1, max=2**63 - 1, help="The row's number, as `remit graph rejected` lists it.")
 ]
+graph.add_typer(joined)
 TOLD = 5  # rows set aside that are told one by one
 
 
@@ -197,12 +204,15 @@ async def _person(who: str, as_json: bool) -> None:
     async with open_here() as app:
         person = await find(app.store, who)
         reading = await read_of(app.store, person, now)
+        consent = await consent_of(app.store, person)
     if as_json:
-        print_json(person_data(person) | {"state": reading})
+        print_json(person_data(person) | {"state": reading, "consent": consent.words})
         return
     console.print(Text(f"{shown(person.called)}  (person {person.id})", "bold"))
     for line in stated(reading) if reading else ["Nothing has come from them."]:
         console.print(Text(f"  {shown(line)}"))
+    for says, of in consented(consent):
+        console.print(Text(f"  {says.capitalize()} to {shown(of)}"))
     for key, (value, at, source) in sorted(person.about.items()):
         console.print(
             Text(f"  {shown(key)}: {shown(str(value))}  ").append(f"{shown(source)}, {at[:10]}", "dim")
@@ -220,7 +230,7 @@ def _tell_why(person: Person) -> None:
     joins = [one for one in person.evidence if one.a in keys and one.b in keys and not one.withdrawn_at]
     for one in joins:
         words = f"{shown(keys[one.a])} and {shown(keys[one.b])}: {shown(because(one))}"
-        console.print(Text(f"  {words}", "dim"))
+        console.print(Text(f"  {one.id}  {words}", "dim"))
 
 
 async def _timeline(who: str, before: datetime | None, limit: int, as_json: bool) -> None:
@@ -299,26 +309,3 @@ def _done(number: int, what: str, as_json: bool) -> None:
         print_json({"row": number, "done": what})
     else:
         console.print(f"row {number}: {what}")
-
-
-def person_data(person: Person) -> dict[str, object]:
-    """A person as JSON, here and in the API."""
-    about = {
-        key: {"value": value, "at": at, "source": source} for key, (value, at, source) in person.about.items()
-    }
-    return {
-        "id": person.id,
-        "name": person.name,
-        "about": about,
-        "profiles": [
-            {
-                "id": one.id,
-                "kind": one.kind,
-                "value": one.value,
-                "verified": one.verified,
-                "shared": one.shared or None,
-            }
-            for one in person.profiles
-        ],
-        "links": list(person.evidence),
-    }

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.client.parts import Part, Several, W, Want, call, each, get, given, none, post, way
-from remit.client.results import FoundPerson, Interaction, KnownPerson, Rejected, Taken
+from remit.client.results import Doubt, FoundPerson, Interaction, KnownPerson, Rejected, Taken
 from remit.client.steps import Send
 
 Json = Any
@@ -47,6 +47,31 @@ class People(Part[W]):
         return get(
             each(Interaction, "interactions"), "people", person, "interactions", before=before, limit=limit
         )
+
+    @call
+    def doubtful(self, *, limit: int = 50) -> Want[Several[Doubt]]:
+        """Pairs of which only people can say whether they are one person."""
+        return get(each(Doubt, "doubtful"), "people", "doubtful", limit=limit)
+
+    @call
+    def same(self, a: str, b: str) -> Want[KnownPerson]:
+        """Say that these two are one person; a link that can be withdrawn."""
+        return post(KnownPerson.of, "people", "same", body={"a": a, "b": b}, harmless=True)
+
+    @call
+    def apart(self, a: str, b: str) -> Want[KnownPerson]:
+        """Say that these two are two people; the first is answered."""
+        return post(KnownPerson.of, "people", "apart", body={"a": a, "b": b}, harmless=True)
+
+    @call
+    def withdraw(self, number: int) -> Want[None]:
+        """Let a link count for nothing: whom it alone joined are two again."""
+        return post(none, "people", "links", number, "withdraw")
+
+    @call
+    def restore(self, number: int) -> Want[None]:
+        """Let a link that was withdrawn count again."""
+        return post(none, "people", "links", number, "restore")
 
     @call
     def rejected(self, *, after: int = 0, limit: int = 100) -> Want[Several[Rejected]]:

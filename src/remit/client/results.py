@@ -520,6 +520,7 @@ class Profile(Result):
 class Link(Result):
     """Why two identifiers are taken for one person's; `held`: why they are not."""
 
+    id: int
     a: int
     b: int
     how: str
@@ -531,6 +532,30 @@ class Link(Result):
     by: str
     held: str
     withdrawn_at: datetime | None
+
+
+class Consent(Result):
+    """Whether somebody may be written to; empty: on any channel, for any purpose."""
+
+    channel: str
+    purpose: str
+    says: Literal["yes", "no"]
+    since: datetime
+    because: str
+
+
+class Doubt(Result):
+    """Two who may be one person, with the evidence that raises it."""
+
+    a: int
+    b: int
+    called_a: str
+    called_b: str
+    held: str
+    source: str
+    event: str
+    at: datetime
+    seen: int
 
 
 class PersonState(Result):
@@ -554,6 +579,7 @@ class KnownPerson(Result):
     profiles: list[Profile]
     links: list[Link]
     state: PersonState | None
+    consent: list[Consent]
 
 
 class FoundPerson(Result):

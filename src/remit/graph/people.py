@@ -11,6 +11,8 @@ from typing import Any, LiteralString
 from psycopg.rows import class_row, dict_row
 
 from remit.errors import UserError
+from remit.graph import consent
+from remit.graph.consent import Consent
 from remit.graph.identifiers import ORDER, meant
 from remit.graph.state import Happened, Key, Reading, State, Tally, Terms, fold, reading, together
 from remit.store.store import Store
@@ -141,16 +143,21 @@ EVIDENCE: LiteralString = """
 
 async def find(store: Store, text: str) -> Person:
     """By the number of a person, or any identifier of theirs: an address, a phone, `kind:value`. Raises NoSuchPerson."""
+    return await person_of(store, await profile_of(store, text))
+
+
+async def profile_of(store: Store, text: str) -> int:
+    """The number of an identifier; a number is one itself. Raises NoSuchPerson."""
     text = text.strip().replace("\0", "")
     if text.isascii() and text.isdigit() and len(text) < 19:
-        return await person_of(store, int(text))
+        return int(text)
     who = meant(text)
     if who is not None:
-        query = "select person from graph_profiles where workspace = %s and kind = %s and value = %s"
+        query = "select id from graph_profiles where workspace = %s and kind = %s and value = %s"
         async with store.pool.connection() as connection:
             row = await (await connection.execute(query, (store.workspace, who.kind, who.value))).fetchone()
         if row is not None:
-            return await person_of(store, row[0])
+            return int(row[0])
         raise NoSuchPerson(f"nobody is known by the {who.kind} {who.value!r}")
     raise NoSuchPerson(
         f"{text[:60]!r} is no number of a person, no address and no telephone number; other identifiers are written with their "
@@ -265,6 +272,18 @@ async def state_at(
     async with store.pool.connection() as connection:
         rows = await (await connection.execute(query, (person.ids, at, known))).fetchall()
     return fold((Happened(Key(*key), then, value) for *key, then, value in rows), terms)
+
+
+async def consent_of(store: Store, person: Person, at: datetime | None = None) -> Consent:
+    """What they said of being written to; `at`: by then."""
+    query = """
+        select profile, at, kind, channel, properties, source from graph_interactions
+        where profile = any(%s) and kind in ('consent_given', 'consent_withdrawn', 'unsubscribed', 'complained', 'bounced')
+            and at <= coalesce(%s::timestamptz, 'infinity')
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, (person.ids, at))).fetchall()
+    return consent.fold(word for row in rows if (word := consent.word_of(*row)) is not None)
 
 
 async def search(store: Store, text: str, limit: int = PAGE) -> list[Found]:

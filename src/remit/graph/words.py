@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from remit.graph.consent import Consent
 from remit.graph.people import Event, Evidence
 from remit.graph.state import Reading
 
@@ -64,9 +65,26 @@ def stated(reading: Reading) -> list[str]:
     return said
 
 
+def consented(consent: Consent) -> list[tuple[str, str]]:
+    """What somebody said of being written to: `yes` or `no`, and of what."""
+    said: list[tuple[str, str]] = []
+    for channel, purpose, word in consent.standing:
+        what = f"{purpose or 'anything'} by {channel or 'any channel'}"
+        said.append((word.says, f"{what}, since {word.at:%Y-%m-%d}: {IN[word.because]}"))
+    return said
+
+
 def because(one: Evidence) -> str:
     """Why two are taken for one, or are not: `they came together 3 times, first in shop/e12`."""
     times = f" {one.seen} times" if one.seen > 1 else ""
     if one.by:
         return f"{one.by} said that they are {'one person' if one.how == 'same' else 'two people'}"
     return f"{HOW[one.how]}{times}, first in {one.source}/{one.event}"
+
+
+def doubt(held: str, source: str, event: str, seen: int) -> str:
+    """Why two are asked about."""
+    times = f"{seen} times, first" if seen > 1 else "once,"
+    if held == "conflict":
+        return f"Both came with one and the same that was checked ({times} in {source}/{event}): is it one person with two numbers?"
+    return f"Both are known, and were seen together {times} in {source}/{event}; nothing was checked."

@@ -1,0 +1,116 @@
+"""What people say of who is one person: two are made one, parted again, and what is doubtful is answered. Nothing is rewritten:
+each word is a link, and taking it back withdraws it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from psycopg.rows import class_row
+
+from remit.access.audit import record
+from remit.errors import UserError
+from remit.graph.ingest import enter
+from remit.graph.join import settle
+from remit.graph.people import person_of
+from remit.store.store import Store
+
+Said = Literal["same", "apart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Are these one person? `held`: conflict or doubtful; `by`: the evidence that raises it, and how often it came."""
+
+    a: int
+    b: int
+    called_a: str
+    called_b: str
+    held: str
+    how: str
+    source: str
+    event: str
+    at: datetime
+    seen: int
+
+
+async def questions(store: Store, after: tuple[int, int] = (0, 0), limit: int = 50) -> list[Question]:
+    """What is doubtful and waits for a person."""
+    query = """
+        select distinct on (l.ask_a, l.ask_b) l.ask_a as a, l.ask_b as b, a.kind || ':' || a.value as called_a,
+            b.kind || ':' || b.value as called_b, l.held, l.how, l.source, l.event, l.at, l.seen
+        from graph_links l join graph_profiles a on a.id = l.ask_a join graph_profiles b on b.id = l.ask_b
+        where l.workspace = %s and l.ask_a is not null and l.withdrawn_at is null and (l.ask_a, l.ask_b) > (%s, %s)
+        order by l.ask_a, l.ask_b, l.at limit %s
+    """
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Question)) as cursor,
+    ):
+        return await (await cursor.execute(query, (store.workspace, *after, limit))).fetchall()
+
+
+async def count_questions(store: Store) -> int:
+    query = """
+        select count(distinct (ask_a, ask_b)) from graph_links
+        where workspace = %s and ask_a is not null and withdrawn_at is null
+    """
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, (store.workspace,))).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def say(store: Store, a: int, b: int, said: Said, who: str) -> None:
+    """That two profiles are one person's (`same`), or are not (`apart`), whatever else speaks for or against it. Raises UserError."""
+    a, b = sorted((a, b))
+    if a == b:
+        raise UserError("these are one and the same already: name two")
+    for one in (a, b):
+        await person_of(store, one)
+    query = """
+        insert into graph_links (workspace, a, b, how, confidence, source, event, at, last_at, by)
+        values (%(workspace)s, %(a)s, %(b)s, %(said)s, 1, '', '', clock_timestamp(), clock_timestamp(), %(who)s)
+        on conflict (a, b, how) do update set by = excluded.by, at = excluded.at, last_at = excluded.at, withdrawn_at = null, withdrawn_by = null
+    """
+    taken_back = """
+        update graph_links set withdrawn_at = clock_timestamp(), withdrawn_by = %(who)s
+        where a = %(a)s and b = %(b)s and how = %(other)s and withdrawn_at is null
+    """
+    other = "apart" if said == "same" else "same"
+    values = {"workspace": store.workspace, "a": a, "b": b, "said": said, "other": other, "who": who}
+    async with store.pool.connection() as connection, connection.transaction():
+        await enter(connection, store.workspace)
+        await connection.execute(query, values)
+        await connection.execute(taken_back, values)
+        await settle(connection, store.workspace, (a, b))
+        await record(connection, who, f"graph.{said}", f"{a} {b}", {})
+
+
+async def withdraw(store: Store, link: int, who: str) -> None:
+    """Let a link count for nothing: what it joined parts again, if nothing else joins it. Raises UserError."""
+    await _hold(store, link, who, True)
+
+
+async def restore(store: Store, link: int, who: str) -> None:
+    """Let a link that was withdrawn count again. Raises UserError."""
+    await _hold(store, link, who, False)
+
+
+async def _hold(store: Store, link: int, who: str, withdrawn: bool) -> None:
+    query = """
+        update graph_links set withdrawn_at = case when %(gone)s then clock_timestamp() end, withdrawn_by = case when %(gone)s then %(who)s end
+        where id = %(link)s and workspace = %(workspace)s and (withdrawn_at is null) = %(gone)s returning a, b
+    """
+    values = {"gone": withdrawn, "who": who, "link": link, "workspace": store.workspace}
+    async with store.pool.connection() as connection, connection.transaction():
+        await enter(connection, store.workspace)
+        ends = await (await connection.execute(query, values)).fetchone()
+        if ends is None:
+            there = "that counts" if withdrawn else "that was withdrawn"
+            raise UserError(
+                f"there is no link {link} {there}; `remit graph person WHO --json` lists those of a person"
+            )
+        await settle(connection, store.workspace, ends)
+        what = "graph.withdrawn" if withdrawn else "graph.restored"
+        await record(connection, who, what, str(link), {"a": ends[0], "b": ends[1]})
