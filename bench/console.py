@@ -189,6 +189,8 @@ async def measure_whole(browser: httpx.AsyncClient, run: UUID, events: int) -> N
     print(f"{'':30} {'fork, made':15}  {seen}", flush=True)
     fork = answer.headers["location"].removeprefix("/runs/")
     for name, where in (
+        ("by the API", f"/api/v1{path}"),
+        ("its last events", f"/api/v1{path}/events?after={events - 100}"),
         ("export, a page", f"{path}/export?form=html"),
         ("compare, a fork", f"/compare?a={run}&b={fork}"),
         ("same, by the API", f"/api/v1{path}/compare?with={fork}"),

@@ -16,8 +16,9 @@ from pydantic_core import from_json
 from remit import gist as module
 from remit.agents.report import effects
 from remit.amending import answer_changed
+from remit.api.schemas import ask_of
 from remit.app import App, open_app
-from remit.gist import COUNTED, FOLDED, Gist, Gists, around, standing
+from remit.gist import COUNTED, FOLDED, Gist, Gists, around, standing, waiting
 from remit.journal.body import encode
 from remit.journal.due import Policy
 from remit.journal.events import Acted, Answered, Event
@@ -33,6 +34,7 @@ from tests.journal.test_state import bodies
 
 FACTS = (
     "status", "started", "finished", "paused", "timers", "children", "waits", "asked", "replies", "steps", "tokens", "money",
+    "spent", "checks", "grant",
 )  # fmt: skip
 ALONE = [{"tool": ["charge", "refund"], "allow": "true"}]
 
@@ -58,6 +60,10 @@ async def check(app: App, gists: Gists, run: UUID) -> Gist:
             state = await standing(app.store, gist)
             same(state, fold(events))
             assert effects(state) == effects(fold(events))
+            asking = await waiting(app.store, gist)
+            same(asking, fold(events))
+            for asked in asking.waits.values():
+                assert ask_of(asking, asked) == ask_of(fold(events), asked)
             assert (gist.state.seq, gist.begun_at, gist.last_at) == (len(events), events[0].at, events[-1].at)
     return gist
 

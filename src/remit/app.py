@@ -300,8 +300,7 @@ class App(Steering):
             run, events, model=Unopened() if ended else None, watch=watch, stream=stream
         )
         live.purse, live.used = self.purse, self.uses.by(live)
-        if feed := self.feeds.open.get(run):
-            feed.hear(live)
+        self.feeds.hear(live)
         if live.connections and not ended and (gone := await withdrawn(live)):
             live.withdrawn = gone
             live.offered = tuple(tool for tool in live.offered if tool.name not in gone)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from uuid import UUID
 
 from remit.app import App
@@ -13,16 +14,16 @@ from remit.journal.events import Event
 BEAT = QUIET  # seconds after which a follower has a turn, though nothing came
 
 
-async def follow(app: App, run: UUID, after: int = 0, *, beat: float = BEAT) -> AsyncGenerator[list[Event]]:
+async def follow(
+    app: App, run: UUID, after: int = 0, *, beat: float = BEAT
+) -> AsyncGenerator[Sequence[Event]]:
     """The events after that number, some at a time as they come; it ends with the run. An empty list comes at least each
-    `beat` seconds: what follows can look whether anybody still listens. However many follow a run, it is read once. Raises
-    NoSuchRun."""
+    `beat` seconds: what follows can look whether anybody still listens. However many follow a run, what is new is read once, and
+    of what was before each reads some at a time. Raises NoSuchRun."""
     await has_ended(app, run)
-    async for one in app.feeds.follow(run, after, beat):
-        if one is None:
-            yield []
-        elif isinstance(one, Event):
-            yield [one]
+    async with app.feeds.head(run) as head, aclosing(head.follow(app.store, after, beat)) as coming:
+        async for events in coming:
+            yield events
 
 
 async def has_ended(app: App, run: UUID) -> bool:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from pydantic_core import from_json, to_json
@@ -31,18 +31,22 @@ from remit.journal.events import (
     UndoWanted,
 )
 from remit.journal.state import State, apply, fold
-from remit.journal.window import of_types, single, top_of
+from remit.journal.window import fitting, of_types, single, top_of
 from remit.store.store import Store
 
 FOLDED = (  # of which the state is folded; the others are only counted
-    "started", "asked", "amended", "endorsed", "replied", "handed_over", "paused", "resumed", "slept", "woken", "delegated", "returned",
-    "undo_wanted", "finished",
+    "started", "granted", "asked", "amended", "endorsed", "replied", "handed_over", "paused", "resumed", "slept", "woken", "delegated",
+    "returned", "undo_wanted", "checked", "finished",
 )  # fmt: skip
-COUNTED = ("answered", "acted", "intended")
+COUNTED = ("reserved", "answered", "acted", "intended")
 TOGETHER = 2_000  # event numbers that are read at a time
 KEPT = 64  # runs
 SHOWN = 20  # of what a run changed
 BARS = 60  # in a chart; more steps than that share one
+VERDICTS: LiteralString = """
+    select seq, at, type, body::text from events
+    where run = %(run)s and seq > %(after)s and type = 'judged' and remit_field(body, 'call_id') = any (%(calls)s) order by seq
+"""
 REFERENCE = re.compile(rb'\$ref\\*":\s*\\*"([0-9]+\.[0-9]+)')
 _ZERO = Decimal(0)
 
@@ -103,9 +107,11 @@ class Gist:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def count(self, seq: int, kind: str, body: dict[str, Any]) -> None:
-        """Take an answer, an intention or an outcome in."""
+        """Take money that is set aside, an answer, an intention or an outcome in."""
         if kind == "answered":
             self._answered(seq, body)
+        elif kind == "reserved":
+            self.state.reserved += Decimal(str(body["amount"]))
         elif kind == "intended":
             self.about.setdefault(body["call_id"], []).append(seq)
         else:
@@ -144,6 +150,7 @@ class Gist:
         self.steps.add(taken)
         self.state.tokens += taken.tokens
         self.state.money += taken.cost
+        self.state.reserved = _ZERO
         self.state.seconds += taken.seconds
         if acts:
             self.state.steps += 1
@@ -231,6 +238,24 @@ async def changed(store: Store, gist: Gist, begin: int, end: int) -> State:
     for call in found:
         call.undone = call.call.id in gist.undone
     return replace(gist.state, calls=there.calls, effects=found)
+
+
+async def waiting(store: Store, gist: Gist) -> State:
+    """How the run stands, with the calls that it asks about."""
+    calls = {asked.call_id for asked in gist.state.waits.values()} - {""}
+    wanted = {seq for call in calls for seq in gist.wanted_in(call)}
+    if not wanted:
+        return replace(gist.state)
+    values = {"after": min(wanted), "calls": list(calls)}
+    verdicts = await fitting(
+        store,
+        gist.run,
+        VERDICTS,
+        values,
+        lambda row: row[2] == "judged" and from_json(row[3])["call_id"] in calls,
+    )
+    about = {seq for call in calls for seq in gist.about.get(call, ())}
+    return replace(gist.state, calls=(await _folded(store, gist, verdicts, wanted | about)).calls)
 
 
 async def _folded(store: Store, gist: Gist, shown: Sequence[Event], more: set[int]) -> State:

@@ -17,6 +17,7 @@ from remit.api.tokens import revoke_token
 from remit.app import App
 from remit.errors import Busy
 from remit.journal.events import Started
+from remit.journal.journal import Journal
 from remit.testing import ScriptedModel
 from tests.agents import world
 from tests.agents.test_loop import agent, call, finish
@@ -363,6 +364,32 @@ async def test_a_stream_tells_each_event_as_it_happens_and_ends_with_the_run(
     later = await ann.get(path, params={"after": 1}, headers={"Last-Event-ID": str(whole[-3]["seq"])})
     assert [seq for seq, *_ in told(later.text)] == [e["seq"] for e in whole[-2:]]
     assert (await ann.get(path, headers={"Last-Event-ID": str(whole[-1]["seq"])})).status_code == 204
+
+
+async def test_a_run_what_it_asks_its_events_and_its_stream_are_told_without_reading_it_whole(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await client()
+    run = f"/runs/{(await begun(app, ann))['id']}"
+    await app.advance(UUID(run.removeprefix("/runs/")))
+    monkeypatch.setattr(Journal, "read", None)
+    waits = (await ann.get(run)).json()
+    (asked,) = waits["asks"]
+    assert (waits["status"], asked["tool"], asked["args"]) == (
+        "waiting",
+        "send",
+        {"to": "x@y.example", "text": "hi"},
+    )
+    assert asked["rule"]
+    assert asked["evidence"] | asked["provenance"]
+    assert (await ann.get(f"{run}/asks/{asked['id']}")).json() == asked
+    assert (await ann.get("/asks")).json()["asks"] == [asked]
+    page = (await ann.get(f"{run}/events", params={"after": 1, "limit": 2})).json()
+    assert ([one["seq"] for one in page["events"]], page["next"]) == ([2, 3], 3)
+    last = {"after": waits["events"] - 1, "limit": 2}
+    assert (await ann.get(f"{run}/events", params=last)).json()["next"] is None
+    assert (await ann.get(f"{run}/events", params={"after": 999})).json() == {"events": [], "next": None}
+    assert (await ann.get(f"/runs/{uuid4()}")).status_code == 404
 
 
 async def test_a_stream_ends_when_its_token_is_revoked(

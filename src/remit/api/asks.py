@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from remit.amending import answer_changed
 from remit.api.guard import Approves, Caller, Reads, Served, documented
 from remit.api.problems import FieldError, Refused, at, pointer, printable
-from remit.api.runs import events_of, hand_on, run_of
+from remit.api.runs import hand_on, run_of, state_of
 from remit.api.schemas import Ask, AskPage, No, Reply, Run, Wider, Yes, ask_of
 from remit.app import App
 from remit.errors import NotAsChanged, NotWaiting, UserError
@@ -20,7 +20,7 @@ from remit.gate.approval import Decision, seal
 from remit.journal.events import Asked, Endorsed
 from remit.journal.index import list_asks
 from remit.journal.search import Place, place
-from remit.journal.state import State, fold
+from remit.journal.state import State
 
 router = APIRouter(tags=["approvals"])
 
@@ -39,7 +39,7 @@ async def list_open_asks(
     rows = await list_asks(app.store, limit + 1, after=_after(cursor) if cursor else None)
     for row in rows[:limit]:
         if row.run not in states:
-            states[row.run] = await app.state(row.run)
+            states[row.run] = await state_of(app, row.run)
         if asked := states[row.run].waits.get(row.ask_id):  # else answered just now
             found.append(ask_of(states[row.run], asked))
     last = rows[limit - 1] if len(rows) > limit else None
@@ -60,7 +60,7 @@ def _after(cursor: str) -> tuple[datetime, UUID, str]:
 @router.get("/runs/{run}/asks/{ask}", summary="See what is asked", **documented("runs:read", 404))
 async def get_ask(app: Served, caller: Reads, run: UUID, ask: str) -> Ask:
     """One thing that a run waits for."""
-    state = fold(await events_of(app, run))
+    state = await state_of(app, run)
     return ask_of(state, _open(state, ask))
 
 
@@ -103,7 +103,7 @@ async def answer(app: Served, caller: Approves, run: UUID, ask: str, wanted: Rep
 async def widen(app: Served, caller: Approves, run: UUID, wanted: Wider) -> Run:
     """Let a run use a tool more often than its goal was read to ask for, where its agent freezes a grant. Its rules judge the
     call all the same."""
-    state = fold(await events_of(app, run))
+    state = await state_of(app, run)
     if state.finished is not None or state.grant is None:
         ended = (
             f"has ended: {state.status}" if state.finished else "has no grant: its agent's rules alone decide"
@@ -127,7 +127,7 @@ def _open(state: State, ask: str) -> Asked:
 
 async def asking(app: App, run: UUID, ask: str) -> State:
     """The run, where it asks that now. Raises Refused, NotWaiting."""
-    state = fold(await events_of(app, run))
+    state = await state_of(app, run)
     if changed := state.amended.get(ask):
         raise NotWaiting(f"{ask} of run {run} waits no more: {changed.by} has changed the call")
     if ask in state.asked and ask not in state.waits:
@@ -154,7 +154,7 @@ async def say(
     def seen(asked: Asked) -> bool:
         return digest is None or digest == seal(asked)
 
-    if digest is not None and not seen(fold(await events_of(app, run)).asked[ask]):
+    if digest is not None and not seen((await state_of(app, run)).asked[ask]):
         what = f"{ask} of run {run} asks for something else: GET /runs/{run}/asks/{ask}, and send the digest that it has"
         raise Refused(409, what, [FieldError(pointer="/digest", detail="is not of what is asked")])
     try:

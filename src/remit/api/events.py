@@ -11,12 +11,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 
 from remit.api.guard import Reads, Served, documented
-from remit.api.runs import events_of
+from remit.api.runs import end_of
 from remit.api.schemas import EventOut, EventPage
 from remit.api.tokens import token_of
 from remit.app import App
 from remit.following import follow, has_ended
 from remit.journal.events import Event
+from remit.journal.window import between
 
 router = APIRouter(tags=["events"])
 BEAT = 10.0  # seconds after which a stream says that it lives, and looks whether its token still holds
@@ -53,11 +54,10 @@ async def list_events(
     app: Served, caller: Reads, run: UUID, after: After = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 200
 ) -> EventPage:
     """Everything that happened in a run, in its order."""
-    events = await events_of(app, run, after)
-    page = events[:limit]
-    return EventPage(
-        events=[out(event) for event in page], next=page[-1].seq if len(events) > limit else None
-    )
+    end = await end_of(app, run)
+    last = min(after + limit, end)
+    events = await between(app.store, run, after, last)
+    return EventPage(events=[out(event) for event in events], next=last if after < last < end else None)
 
 
 STREAMED = documented("runs:read", 404)
@@ -83,8 +83,8 @@ async def stream_events(
 ) -> Response:
     """The events of a run as they happen (server-sent events), from any of them on."""
     seen = after if last is None else last
-    await events_of(app, run)
-    if await has_ended(app, run) and not await app.journal.read(run, seen):
+    end = await end_of(app, run)
+    if seen >= end and await has_ended(app, run):
         return Response(status_code=204)
     secret = request.headers.get("authorization", "").partition(" ")[2].strip()
     return StreamingResponse(lines(app, run, seen, secret), media_type="text/event-stream")

@@ -29,11 +29,13 @@ from remit.app import App
 from remit.dispatch import open_dispatch
 from remit.errors import UserError
 from remit.forking import Otherwise, Unfit, fork
+from remit.gist import waiting
 from remit.journal.events import Event
 from remit.journal.facts import HAPPENED
 from remit.journal.limits import in_line
 from remit.journal.search import Wanted, descendants, place, search
-from remit.journal.state import fold
+from remit.journal.state import State
+from remit.journal.window import top_of
 
 router = APIRouter(tags=["runs"])
 KEY = r"^[!-~]+$"
@@ -55,25 +57,39 @@ async def events_of(app: App, run: UUID, after: int = 0) -> list[Event]:
     return events
 
 
+async def end_of(app: App, run: UUID) -> int:
+    """The number of its last event. Raises Refused where there is no such run."""
+    if (top := await top_of(app.store, run)) is None:
+        raise Refused(404, f"there is no run {run}")
+    return top.seq
+
+
+async def state_of(app: App, run: UUID) -> State:
+    """How it stands, with the calls that it asks about, and no others. Raises Refused."""
+    await end_of(app, run)
+    async with app.gists.of(run) as gist:
+        return await waiting(app.store, gist)
+
+
 async def run_of(app: App, run: UUID) -> Run:
     """Raises Refused."""
-    events = await events_of(app, run)
-    if not events:
-        raise Refused(404, f"there is no run {run}")
-    state = fold(events)
+    await end_of(app, run)
+    async with app.gists.of(run) as gist:
+        state, begun_at = await waiting(app.store, gist), gist.begun_at
     started, finished = state.started, state.finished
     assert started is not None
-    waiting = await in_line(app.store, [run]) if state.status == "running" else {}
+    assert begun_at is not None
+    lines = await in_line(app.store, [run]) if state.status == "running" else {}
     return Run(
         id=run,
         agent=started.agent,
         goal=started.goal,
         person=started.person,
         status=state.status,
-        queued=waiting.get(run),
+        queued=lines.get(run),
         parent=started.parent,
         fork_of=started.fork_of,
-        created_at=events[0].at,
+        created_at=begun_at,
         events=state.seq,
         steps=state.steps,
         tokens=state.tokens,
@@ -160,7 +176,7 @@ async def get_run(app: Served, caller: Reads, run: UUID) -> Run:
 @router.get("/runs/{run}/children", summary="See the runs below a run", **documented("runs:read", 404))
 async def list_children(app: Served, caller: Reads, run: UUID) -> ChildPage:
     """The runs that it has delegated parts of its goal to, and theirs."""
-    await events_of(app, run)
+    await end_of(app, run)
     found = await descendants(app.store, run)
     return ChildPage(
         children=[
@@ -173,7 +189,7 @@ async def list_children(app: Served, caller: Reads, run: UUID) -> ChildPage:
 @router.post("/runs/{run}/cancel", summary="End a run", **documented("runs:write", 400, 404, 409))
 async def cancel_run(app: Served, caller: Writes, run: UUID, wanted: Reason) -> Run:
     """End a run and its children. What they have done stays done; what was under way is found out."""
-    await events_of(app, run)
+    await end_of(app, run)
     await app.cancel(run, caller.who, wanted.why)
     return await run_of(app, run)
 
@@ -181,7 +197,7 @@ async def cancel_run(app: Served, caller: Writes, run: UUID, wanted: Reason) -> 
 @router.post("/runs/{run}/pause", summary="Pause a run", **documented("runs:write", 404, 409))
 async def pause_run(app: Served, caller: Writes, run: UUID) -> Run:
     """Stop a run and its children, each at its next event. Paused twice is paused."""
-    await events_of(app, run)
+    await end_of(app, run)
     await app.pause(run, caller.who)
     return await run_of(app, run)
 
@@ -189,7 +205,7 @@ async def pause_run(app: Served, caller: Writes, run: UUID) -> Run:
 @router.post("/runs/{run}/resume", summary="Go on with a run", **documented("runs:write", 404, 409))
 async def resume_run(app: Served, caller: Writes, run: UUID) -> Run:
     """Let a run that was paused, and its children, go on with the workers."""
-    await events_of(app, run)
+    await end_of(app, run)
     await app.resume(run, caller.who)
     return await hand_on(app, run)
 
@@ -201,7 +217,7 @@ async def fork_run(app: Served, caller: Writes, run: UUID, wanted: Onward, respo
     otherwise = Otherwise(wanted.model, wanted.instructions, rules_of(wanted.rules), wanted.shadow)
     if otherwise.named:
         require(caller, "agents:write", f"a fork with other {' and other '.join(otherwise.named)}")
-    await events_of(app, run)
+    await end_of(app, run)
     try:
         new = await fork(app, run, wanted.at, otherwise, caller.who, caller.in_browser)
     except Unfit as error:
