@@ -58,7 +58,9 @@ def test_any_words_end_in_a_message_and_never_in_a_traceback(
     assert "hunter2" not in result.output
 
 
-@pytest.mark.parametrize("name", sorted(set(TALKING) - {"tools", "models", "match", "generate", "doctor"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(TALKING) - {"tools", "models", "match", "decisions", "generate", "doctor"})
+)
 def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, name: str) -> None:
     needed: dict[str, list[str]] = {
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
