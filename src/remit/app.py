@@ -26,6 +26,7 @@ from remit.connections.used import Uses
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
 from remit.feed import Feeds
 from remit.gist import Gists
+from remit.graph.circle import Circle
 from remit.journal.branch import begun_by, branch, cut_off
 from remit.journal.events import Acted, Began, Event, Finished, Intended, Narrowed, Person, Started
 from remit.journal.index import ended, find_run, parent_ended, rest
@@ -356,6 +357,7 @@ class App(Steering):
             secrets=secrets,
             sessions=self.sessions,
             shelf=Shelf(store, agent.knowledge) if agent.knowledge else None,
+            circle=Circle(store),
             watch=watch,
             stream=stream,
         )

@@ -17,6 +17,7 @@ from remit.gate.known import Known
 from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
 from remit.gate.standing import Hours
+from remit.graph.circle import Circle
 from remit.journal.append import Append, status_after
 from remit.journal.events import AnyBody, Event, Started
 from remit.journal.facts import RESTS, facts_of
@@ -56,6 +57,7 @@ class Live:
     secrets: Secrets | None = None  # that the spec names; None: it names none
     sessions: Sessions | None = None  # with MCP servers
     shelf: Shelf | None = None  # what it may look up
+    circle: Circle | None = None  # whom it may look at
     used: Callable[[str, bool | None, str], None] | None = None  # told of each connection that is called
     purse: Purse | None = None  # None: what it spends is not counted, as in a replay
     withdrawn: Mapping[str, str] = field(
@@ -178,6 +180,7 @@ class Live:
             secrets=self.secrets,
             sessions=self.sessions,
             shelf=self.shelf,
+            circle=self.circle,
             connections=self.connections,
             goal=started.goal if started else "",
             woken=call.woken if call else False,

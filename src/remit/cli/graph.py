@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -22,7 +21,7 @@ from remit.gate.unseen import shown
 from remit.graph.aside import aside_of, drop, list_aside, mend, object_in
 from remit.graph.files import Format, rows_in
 from remit.graph.identifiers import KIND
-from remit.graph.ingest import BATCH, Taken, take
+from remit.graph.ingest import Taken, take_all
 from remit.graph.people import (
     PAGE,
     Event,
@@ -156,8 +155,8 @@ async def _ingest(path: Path, source: str, verified: frozenset[str], as_json: bo
     with _opened(path) as lines, _progress() as progress:
         rows = rows_in(lines, how)
         async with open_here() as app:
-            while batch := list(islice(rows, BATCH)):
-                taken += await take(app.store, batch, source, verified)
+            async for some in take_all(app.store, rows, source, verified):
+                taken += some
                 progress(taken)
     if as_json:
         aside = [{"line": one.line, "field": one.field, "why": one.why} for one in taken.set_aside]

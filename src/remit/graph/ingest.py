@@ -6,9 +6,11 @@ A batch is a handful of statements over sets; what it brings comes as one JSON t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -50,6 +52,16 @@ class Taken:
         return Taken(self.new + other.new, self.known + other.known, self.set_aside + other.set_aside)
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows as they are read: what happened by source and event, and what cannot be taken in."""
+
+    source: str
+    rows: int
+    good: Mapping[tuple[str, str], Interaction]
+    aside: tuple[SetAside, ...]
+
+
 async def take(
     store: Store,
     rows: Sequence[tuple[int, Json]],
@@ -62,6 +74,28 @@ async def take(
     """Take in rows, each with its line: objects, or Wrong where they could not even be read. `source`: whose they are, where they do
     not say; `verified`: the kinds of identifiers that it has checked; `keep`: what is set aside is kept to be looked at."""
     now = received or datetime.now(UTC)
+    return await put(store, read_in(rows, source, verified, now), now, keep=keep)
+
+
+async def take_all(
+    store: Store, rows: Iterator[tuple[int, Json]], source: str = "", verified: frozenset[str] = frozenset()
+) -> AsyncIterator[Taken]:
+    """Take in any number of rows, batch by batch; what became of each. While the database keeps one, the next is read."""
+
+    def following() -> tuple[Batch, datetime]:
+        now = datetime.now(UTC)
+        return read_in(list(islice(rows, BATCH)), source, verified, now), now
+
+    batch, now = await asyncio.to_thread(following)
+    while batch.rows:
+        reading = asyncio.create_task(asyncio.to_thread(following))
+        try:
+            yield await put(store, batch, now)
+        finally:
+            batch, now = await reading
+
+
+def read_in(rows: Sequence[tuple[int, Json]], source: str, verified: frozenset[str], now: datetime) -> Batch:
     good: dict[tuple[str, str], Interaction] = {}
     aside: list[SetAside] = []
     for line, row in rows:
@@ -70,14 +104,19 @@ async def take(
             aside.append(SetAside(line, made.field, made.why, _written(row)))
         else:
             good.setdefault((made.source, made.event), made)
+    return Batch(source, len(rows), good, tuple(aside))
+
+
+async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = True) -> Taken:
+    """Keep what was read: all of it or, after a crash, nothing."""
     async with store.pool.connection() as connection, connection.transaction():
         terms = await enter(connection, store.workspace)
-        fresh = await _unknown(connection, store.workspace, good)
+        fresh = await _unknown(connection, store.workspace, batch.good)
         if fresh:
-            await _put(connection, store.workspace, fresh, terms, now)
-        if keep and aside:
-            await _set_aside(connection, store.workspace, source, aside)
-    return Taken(len(fresh), len(rows) - len(aside) - len(fresh), tuple(aside))
+            await _put(connection, store.workspace, fresh, terms, received)
+        if keep and batch.aside:
+            await _set_aside(connection, store.workspace, batch.source, batch.aside)
+    return Taken(len(fresh), batch.rows - len(batch.aside) - len(fresh), batch.aside)
 
 
 async def enter(connection: Connection, workspace: str) -> Terms:
@@ -271,7 +310,7 @@ async def _links(connection: Connection, workspace: str, fresh: list[Interaction
     return {end for a, b, made in rows if made for end in (a, b)}
 
 
-async def _set_aside(connection: Connection, workspace: str, source: str, rows: list[SetAside]) -> None:
+async def _set_aside(connection: Connection, workspace: str, source: str, rows: Sequence[SetAside]) -> None:
     query = """
         insert into graph_rejected (workspace, source, line, field, why, row, digest)
         select %s, %s, line, field, why, row, sha256(convert_to(row, 'utf8'))

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 from pydantic_core import to_json
 
 from remit.graph.identifiers import GIVEN, MEETS, MEETS_GIVEN, MEETS_VERIFIED
@@ -88,14 +87,13 @@ async def _loaded(
 ) -> tuple[dict[int, Node], list[Link]]:
     ids = list(depth)
     query = "select id, kind, value, verified, shared <> '' as shared from graph_profiles where id = any(%s)"
-    async with connection.cursor(row_factory=class_row(Node)) as cursor:
-        nodes = {one.id: one for one in await (await cursor.execute(query, (ids,))).fetchall()}
+    nodes = {row[0]: Node(*row) for row in await (await connection.execute(query, (ids,))).fetchall()}
     query = """
         select id, a, b, how, at, source, event from graph_links
         where a = any(%s) and b = any(%s) and withdrawn_at is null
     """
-    async with connection.cursor(row_factory=class_row(Link)) as links:
-        return nodes, await (await links.execute(query, (ids, ids))).fetchall()
+    links = await (await connection.execute(query, (ids, ids))).fetchall()
+    return nodes, [Link(*row) for row in links]
 
 
 async def _write(

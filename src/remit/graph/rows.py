@@ -39,6 +39,7 @@ OWN = ("properties.", "attributes.", "id.")  # how a table of columns says what 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)  # that a clock elsewhere may be ahead of ours
 LONGEST, ABOUT = 200_000, 50  # characters of a row as JSON; attributes
+PLAIN = 1_000  # characters; in fewer no number is too long, and no nesting too deep for the decoder
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -158,9 +159,12 @@ def read(
 
 def _unkept(row: Json) -> str:
     """Why the database could not give a row back; empty where it could."""
-    if why := unkept(row):
+    try:
+        text = to_json(row, inf_nan_mode="constants")
+    except ValueError:  # the encoder's own errors are
+        return unkept(row)
+    if (len(text) > PLAIN or b"NaN" in text or b"Infinity" in text) and (why := unkept(row)):
         return why
-    text = to_json(row, inf_nan_mode="constants")
     if len(text) > LONGEST:
         return f"has {len(text):,} characters; {LONGEST:,} are the most"
     return (

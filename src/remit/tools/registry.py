@@ -27,6 +27,7 @@ BUILTIN = {
     "time": "remit.tools.time",
     "mail": "remit.tools.mail",
     "slack": "remit.tools.slack",
+    "people": "remit.tools.people",
 }
 
 

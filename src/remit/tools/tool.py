@@ -18,6 +18,7 @@ from remit.rate import Limit
 from remit.tools.secrets import Secrets
 
 if TYPE_CHECKING:  # heavy, and needed by no list of tools
+    from remit.graph.circle import Circle
     from remit.knowledge.search import Shelf
     from remit.tools.mcp.session import Sessions
 
@@ -51,6 +52,7 @@ class ToolContext:
     secrets: Secrets | None = None  # those that the agent names; None: it names none
     sessions: Sessions | None = None  # its conversations with MCP servers
     shelf: Shelf | None = None  # what the agent may look up; None: nothing
+    circle: Circle | None = None  # the people whom it may look at; None: nobody
     # What the agent is connected to, by name: where, and the headers or variables that go along, secrets as references
     connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 

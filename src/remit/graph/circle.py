@@ -1,0 +1,26 @@
+"""The people whom a run may look at: those of its workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from remit.graph.consent import Consent
+from remit.graph.people import Event, Person, consent_of, find, read_of, timeline
+from remit.graph.state import Reading
+from remit.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    store: Store
+
+    async def person(self, who: str) -> Person:
+        """Raises NoSuchPerson."""
+        return await find(self.store, who)
+
+    async def reading(self, person: Person, now: datetime) -> tuple[Reading | None, Consent]:
+        return await read_of(self.store, person, now), await consent_of(self.store, person)
+
+    async def timeline(self, person: Person, before: datetime | None, limit: int) -> list[Event]:
+        return await timeline(self.store, person, before=before, limit=limit)

@@ -1,0 +1,125 @@
+"""Looking at people in the conversation graph. Of what is read there, the identifiers that a source has checked are what a trusted source said, and so evidence;
+what people are called, say and wrote are strangers' words, with their source. All of it is that person's, and goes to nobody else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from remit.errors import Mend, UserError
+from remit.gate.fields import REST
+from remit.gate.unseen import shown
+from remit.tools.decorate import tool
+from remit.tools.tool import Integrity, Json, Labelled, ToolContext
+
+if TYPE_CHECKING:  # heavy, and needed by no list of tools
+    from remit.graph.people import Event, Person
+
+SHOWN = 4_000  # characters of a text
+
+
+@tool(effect="read")
+async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, max_length=320)]) -> Json:
+    """Who somebody is, by any identifier: their checked addresses and numbers, what was said of them, how they stand with us
+    (`state`), and whether they may be written to (`consent`; what is not named there, nobody has consented to).
+
+    Args:
+        who: An e-mail address, a telephone number, another identifier with its kind (customer:C1042), or a person's number.
+    """
+    from remit.graph.words import consented, stated
+
+    found = await _found(context, who)
+    assert context.circle is not None
+    reading, consent = await context.circle.reading(found, context.now())
+    checked = _checked(found)
+    value: dict[str, Json] = dict(checked)
+    value["state"] = stated(reading) if reading else ["Nothing has come from them."]
+    value["consent"] = [{"says": says, "of": of} for says, of in consented(consent)]
+    value["said"] = {key: said[0] for key, said in found.about.items()}
+    value["unchecked"] = [one.key for one in found.profiles if one.key not in _keys(found)]
+    sources = sorted({said[2] for said in found.about.values()})
+    return _labelled(
+        value, checked, f"the graph: {', '.join(map(shown, sources)) or 'nobody'} said what they are called"
+    )
+
+
+@tool(effect="read")
+async def timeline(
+    context: ToolContext,
+    who: Annotated[str, Field(min_length=1, max_length=320)],
+    before: str = "",
+    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+) -> Json:
+    """What happened to somebody on every channel, the last first: what they did, wrote and bought, and what was sent to them.
+
+    Args:
+        who: As `person` takes it.
+        before: Only what happened before this time, as 2026-05-01T10:00:00Z: the `at` of the last one reads on.
+        limit: Interactions at most.
+    """
+    found = await _found(context, who)
+    assert context.circle is not None
+    events = await context.circle.timeline(found, _time(before), limit)
+    checked = _checked(found)
+    value = {**checked, "happened": [_event(one) for one in events]}
+    sources = sorted({one.source for one in events})
+    return _labelled(value, checked, f"the graph: what {', '.join(map(shown, sources)) or 'nobody'} told")
+
+
+async def _found(context: ToolContext, who: str) -> Person:
+    """Raises Mend."""
+    if context.circle is None:
+        raise Mend("there are no people that you may look at")
+    try:
+        return await context.circle.person(who)
+    except UserError as error:
+        raise Mend(str(error)) from error
+
+
+def _keys(found: Person) -> set[str]:
+    return {one.key for one in found.profiles if one.verified and not one.shared}
+
+
+def _checked(found: Person) -> dict[str, Json]:
+    """Their number, and each identifier that a source has checked, as a field of its own: `email`, `email_2`, …"""
+    named: dict[str, Json] = {"id": str(found.id)}
+    for one in found.profiles:
+        if one.key in _keys(found):
+            count = 1 + sum(name.rpartition("_")[0] == one.kind or name == one.kind for name in named)
+            named[one.kind if count == 1 else f"{one.kind}_{count}"] = one.value
+    return named
+
+
+def _labelled(value: Json, checked: dict[str, Json], source: str) -> Labelled:
+    levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys(checked, "system")}
+    return Labelled(value, "untrusted", levels, {REST: f"person:{','.join(checked)}"}, source)
+
+
+def _event(one: Event) -> dict[str, Json]:
+    told: dict[str, Json] = {
+        "at": one.at.isoformat(), "channel": one.channel, "direction": one.direction, "kind": one.kind, "source": one.source,
+        "subject": one.subject, "text": one.body[:SHOWN], "conversation": one.conversation,
+    }  # fmt: skip
+    if one.value is not None:
+        told["value"] = f"{one.value.normalize():f} {one.currency}"
+    if one.properties:
+        told["properties"] = dict(one.properties)
+    return {key: item for key, item in told.items() if item != ""}
+
+
+def _time(text: str) -> datetime | None:
+    """Raises Mend."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Mend(f"before: {text[:40]!r} is no time: 2026-05-01T10:00:00Z") from error
+    if at.tzinfo is None:
+        raise Mend(f"before: {text[:40]!r} has no time zone: 2026-05-01T10:00:00Z")
+    return at
+
+
+TOOLS = (person, timeline)
