@@ -44,6 +44,18 @@ async def open_secrets(agent: Agent, resources: Mapping[str, Any], store: Store 
     return Secrets(named, await sealed_secrets(store, kept), open_one, frozenset(perhaps))
 
 
+async def open_text(text: str, store: Store) -> str:
+    """A text with the values in place of its references, for what no agent's tools may ask for. Raises UserError."""
+    named = frozenset(references(text))
+    kept = [one.removeprefix(KEPT) for one in named if one.startswith(KEPT)]
+    sealed = await sealed_secrets(store, kept) if kept else {}
+
+    def open_one(name: str, value: bytes) -> str:
+        return unseal(key_of(store.settings), bound_to(store.workspace, name), value)
+
+    return Secrets(named, sealed, open_one).expand(text)
+
+
 async def require_secrets(agent: Agent, store: Store) -> None:
     """Raises UserError for a secret that the agent or its team names and nobody has set."""
     kept = [one.removeprefix(KEPT) for one in named_in(agent) if one.startswith(KEPT)]

@@ -38,6 +38,7 @@ from remit.journal.events import (
     Resumed,
     Started,
     UndoWanted,
+    Woken,
 )
 from remit.journal.facts import facts_with
 from remit.journal.journal import Journal
@@ -197,6 +198,15 @@ class Steering(ABC):
             with suppress(NotWaiting, UserError):
                 await self.resume(child, by)
         await self._append_outside(run, lambda state: _unless_ended(state, Resumed(by=by), not state.paused))
+
+    async def wake(self, run: UUID, why: str, waits: Callable[[CallState], bool]) -> bool:
+        """Have the calls that sleep, and of which `waits` holds, go on before their time; whether there is any."""
+
+        def woken(state: State) -> list[AnyBody]:
+            asleep = (call for name in state.timers if (call := state.calls.get(name)) is not None)
+            return [Woken(why=why, call_id=call.call.id) for call in asleep if waits(call)]
+
+        return bool(await self._append_all(run, woken))
 
     async def cancel(self, run: UUID, by: str, why: str = "") -> None:
         """End a run and its children. What a tool of it is doing is broken off within a heartbeat; what became of an

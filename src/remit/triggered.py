@@ -14,6 +14,7 @@ from remit.catalogue.find import find_named
 from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError, UserError
 from remit.journal.events import Began
 from remit.journal.state import fold
+from remit.receiving import SKIPPED, read_mailboxes, waits_for
 from remit.triggers.chain import chain_of, told_of, unfollowed
 from remit.triggers.firing import Firing, begun, claim, decide, failed, later, skipped, sweep, tick
 from remit.triggers.given import given
@@ -30,6 +31,12 @@ async def begin_triggered(
 ) -> None:
     """Until `stop`: write down the times that come, and begin the runs of whatever is written down, of all workspaces; of these
     agents only, where any are named. As many processes as like do so at once."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(read_mailboxes(app, stop, agents))
+        group.create_task(_begin(app, hand_on, stop, agents))
+
+
+async def _begin(app: App, hand_on: HandOn, stop: asyncio.Event, agents: Collection[str]) -> None:
     clock = asyncio.get_running_loop().time
     swept = clock() - SWEEP
     while not stop.is_set():
@@ -74,6 +81,13 @@ async def begin(app: App, hand_on: HandOn, claimed: Firing) -> bool:
                 return False
             said = told_of(ended, said)
             began = began.model_copy(update={"chain": chain_of(ended), "run": ended.run})
+        if trigger.kind == "mail" and (waiting := await waits_for(here, said, claimed.key)):
+            await hand_on(waiting)
+            await skipped(store, claimed, f"run {waiting} waits for it, and was told")
+            return False
+        if trigger.kind == "mail" and said["automatic"]:
+            await skipped(store, claimed, SKIPPED[said["automatic"]])
+            return False
         found = await find_named(here.store, claimed.agent)
         told = given(trigger, said, claimed.by)
         await here.start(

@@ -79,6 +79,7 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 'x', 't' || %(n)s, 1, 'schedule', '{}')",
     "firings": "insert into firings (workspace, agent, trigger, key, event, run)"
     " values (%(w)s, 'x', 't', 'k' || %(n)s, '{}', %(run)s)",
+    "mailboxes": "insert into mailboxes (workspace, agent, trigger) values (%(w)s, 'x', 't' || %(n)s)",
     "refusals": "insert into refusals (workspace, agent, trigger, why) values (%(w)s, 'x', 't', 'why')",
     "workspaces": "insert into workspaces (name, title) values (%(w)s, %(w)s)",
     "webhooks": "insert into webhooks (id, workspace, url, events, secret, by)"

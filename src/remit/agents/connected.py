@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("remit.tools")
 SQL = frozenset({"sql_query", "sql_execute", "sql_schema"})
 HTTP = frozenset({"http_get", "http_request"})
-MAIL = frozenset({"mail_send", "mail_reply", "mail_search", "mail_read"})
+MAIL = frozenset({"mail_send", "mail_reply", "mail_search", "mail_read", "mail_wait"})
 SLACK = frozenset({"slack_post", "slack_reply", "slack_read"})
 DENIED = re.compile(r"it refuses with (401|403|407)\b")
 

@@ -329,6 +329,11 @@ class Agent(Part):
     def _begun_by_others(self) -> Agent:
         if any(one.after == self.name for one in self.triggers):
             raise ValueError("triggers: an agent that begins when its own run has ended would never stop")
+        for one in self.triggers:
+            if (name := one.mail or one.slack) and name not in self.connections:
+                raise ValueError(
+                    f"triggers: {one.name}: the agent has no connection {name!r}: say it under connections"
+                )
         return self
 
     @model_validator(mode="after")

@@ -14,10 +14,12 @@ from remit.errors import UserError
 from remit.rate import parse_rate
 
 Json = Any
-Kind = Literal["schedule", "webhook", "after"]
+Kind = Literal["schedule", "webhook", "after", "mail", "slack"]
+KINDS: tuple[Kind, ...] = ("schedule", "webhook", "after", "mail", "slack")
 PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")  # `{order.id}`
 PATH = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 TOLD = ("agent", "run", "status", "goal", "report")  # of a run that has ended
+WRITTEN = ("from", "name", "subject", "text", "quoted", "to", "at")  # of what somebody has written
 ENDS = ("met", "not met", "refused", "cannot verify", "cancelled", "failed")
 OF = {  # what only one kind says
     "zone": "schedule",
@@ -29,6 +31,7 @@ OF = {  # what only one kind says
     "rate": "webhook",
     "ended": "after",
 }
+MESSAGES = ("mail", "slack")  # what people write
 
 
 def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
@@ -81,7 +84,8 @@ Path = Annotated[str, Field(pattern=PATH, max_length=200)]
 
 class Trigger(BaseModel):
     """Exactly one of: `schedule`, times as cron has them by the clock of `zone`; `webhook`, what is posted to an address of its
-    own, by a sender who shows who it is so; `after`, runs of another agent that have ended. The goal is the owner's words:
+    own, by a sender who shows who it is so; `after`, runs of another agent that have ended; `mail` and `slack`, what people write to
+    one of the agent's connections, by its name. The goal is the owner's words:
     `{order.id}` in it stands for what the event says there, which the run is shown as somebody else's words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,6 +102,9 @@ class Trigger(BaseModel):
     verified: bool = False  # whether the sender has made sure that it is that person
     rate: Rate = "60/m"  # deliveries; more are refused
     after: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
+    mail: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] | None = None
+    slack: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] | None = None
+    sender_asks: bool = False  # whether a verified sender's own words are what is asked of the run
     ended: Ends = ()  # how; empty: however
     goal: str = Field(min_length=1, max_length=20_000)
     inputs: dict[str, Json] = {}  # facts of the owner's, for each run
@@ -107,9 +114,7 @@ class Trigger(BaseModel):
 
     @property
     def kind(self) -> Kind:
-        if self.schedule is not None:
-            return "schedule"
-        return "webhook" if self.webhook is not None else "after"
+        return next((kind for kind in KINDS if getattr(self, kind) is not None), "after")
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -118,11 +123,13 @@ class Trigger(BaseModel):
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Trigger:
-        if sum(one is not None for one in (self.schedule, self.webhook, self.after)) != 1:
+        if sum(getattr(self, kind) is not None for kind in KINDS) != 1:
             raise ValueError(
                 "a trigger has exactly one of schedule (times, as 0 9 * * mon-fri), webhook (how its sender shows who it is: "
-                "standard, hmac or token) and after (the name of another agent)"
+                "standard, hmac or token), after (the name of another agent), mail and slack (a connection's name)"
             )
+        if self.sender_asks and self.kind not in MESSAGES:
+            raise ValueError("sender_asks is for a trigger with mail or slack")
         for field, kind in OF.items():
             if field in self.model_fields_set and kind != self.kind:
                 raise ValueError(f"{field.rstrip('_')} is for a trigger with {kind}")
@@ -142,6 +149,8 @@ class Trigger(BaseModel):
             raise ValueError(
                 f"goal: of a run that has ended there is no {{{odd[0]}}}; there are {', '.join(TOLD)}"
             )
+        if self.kind in MESSAGES and (odd := [one for one in self.places if one not in WRITTEN]):
+            raise ValueError(f"goal: of a message there is no {{{odd[0]}}}; there are {', '.join(WRITTEN)}")
         if twice := set(self.inputs) & set(self.facts):
             raise ValueError(f"{min(twice)} is among inputs and among facts: name one of them otherwise")
         return self

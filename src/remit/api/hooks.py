@@ -19,6 +19,8 @@ from starlette.exceptions import HTTPException
 
 from remit.api.problems import Refused, away, fault, problem, refused, told
 from remit.app import App
+from remit.channels import slack
+from remit.connections.signing import signing_of
 from remit.errors import Busy, RemitError, UnknownName, UserError
 from remit.store.guest import NAME
 from remit.store.store import Store
@@ -50,6 +52,8 @@ def make_hooks(app: App) -> FastAPI:
             raise NOWHERE
         store, known = found
         try:
+            if known.kind == "slack":
+                return JSONResponse(await _heard(store, known, request.headers, body))
             taken = await _taken(store, known, request.headers, body)
         except (Refused, Busy, BadSignature) as error:
             await _note(noted, store, known, str(error))
@@ -88,6 +92,27 @@ async def _taken(store: Store, known: Standing, headers: Mapping[str, str], body
         return await firing.deliver(store, known, key, said)
     except UserError as error:
         raise Refused(422, str(error)) from error
+
+
+async def _heard(store: Store, known: Standing, headers: Mapping[str, str], body: bytes) -> dict[str, object]:
+    """An event of Slack: what it is answered. Raises BadSignature where Slack has not signed it, Refused and Busy."""
+    try:
+        secret = await signing_of(store, known.agent, known.trigger.slack or "")
+    except UserError as error:
+        raise BadSignature(str(error)) from error
+    if why := slack.signed(body, headers, secret, time.time()):
+        raise BadSignature(why)
+    try:
+        said = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise Refused(400, f"the body is not JSON: {error}") from error
+    if isinstance(said, Mapping) and said.get("type") == "url_verification":
+        return {"challenge": str(said.get("challenge", ""))[:1000]}
+    found = slack.event_of(said)
+    if found is None or known.paused_at is not None:
+        return {"taken": False}
+    came, where = found
+    return {"taken": await firing.hear(store, known, f"slack {came.id}", slack.as_event(came, where))}
 
 
 def _key(kind: str, headers: Mapping[str, str], body: bytes, keys: Sequence[str]) -> str:
@@ -134,7 +159,7 @@ async def _known(app: App, workspace: str, agent: str, name: str) -> tuple[Store
         known = await kept.get_trigger(store, agent, name)
     except UnknownName:
         return None
-    return (store, known) if known.kind == "webhook" else None
+    return (store, known) if known.kind in ("webhook", "slack") else None
 
 
 async def _body(request: Request) -> bytes:

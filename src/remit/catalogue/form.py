@@ -57,6 +57,8 @@ TRIGGER = (
     "zone",
     "webhook",
     "after",
+    "mail",
+    "slack",
     "goal",
     "when",
 )  # what its fields show of a trigger

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from remit.agents.triggers import KINDS
 from remit.agents.yaml import read
 from remit.catalogue.form import (
     FIELDS,
@@ -308,13 +309,9 @@ def _triggers(data: dict[str, Json], sent: Sent, before: Sent) -> None:
                 trigger.pop(part, None)
     new = {part: typed for part in TRIGGER if (typed := _new(sent, f"trigger:new:{part}"))}
     kind = _new(sent, "trigger:new:kind")
-    if {"name", "goal", "schedule", "after", "when"} & set(new):
-        others = {
-            "schedule": ("webhook", "after"),
-            "webhook": ("schedule", "zone", "after"),
-            "after": ("schedule", "zone", "webhook"),
-        }
-        made = {part: lines(typed) for part, typed in new.items() if part not in others.get(kind, ())}
+    if {"name", "goal", "schedule", "after", "when", "mail", "slack"} & set(new):
+        others = {*KINDS, *(["zone"] if kind != "schedule" else [])} - {kind}
+        made = {part: lines(typed) for part, typed in new.items() if part not in others}
         data.setdefault("triggers", []).append(made)
     if data.get("triggers") == []:
         del data["triggers"]

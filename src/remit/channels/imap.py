@@ -11,18 +11,20 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError, LoginError
 
 from remit.channels.mailbox import Mailbox, must_seal, place
+from remit.channels.parse import parse
 from remit.errors import Mend
 
 INBOX = "INBOX"
 LARGEST = 25_000_000  # bytes of a message that is read whole; of a larger one its head
 HEAD = 200_000  # bytes
+ANSWERS = 20  # messages that are looked at for one that answers
 REFERENCE = re.compile(r"(\d{1,10})\.(\d{1,10})")
 
 
@@ -40,6 +42,7 @@ class Raw:
 
     place: Place
     data: bytes
+    at: datetime  # when it came there
     cut: bool = False  # only its head was read
 
     @property
@@ -69,6 +72,7 @@ def signed_in(mailbox: Mailbox, password: str, addresses: Sequence[str]) -> Iter
         client = IMAPClient(addresses[0], port, ssl=sealed, ssl_context=context, timeout=waits)
         if not sealed and must_seal(mailbox.imap, mailbox):
             client.starttls(context)
+        client.normalise_times = False  # as the server says them, with their zone
         client.login(mailbox.login, password)
         yield client
     except LoginError as error:
@@ -87,11 +91,13 @@ def end_of(client: IMAPClient, folder: str = INBOX) -> Place:
     return Place(int(told[b"UIDVALIDITY"]), int(told.get(b"UIDNEXT", 1)) - 1)
 
 
-def after(client: IMAPClient, seen: Place, most: int) -> list[Raw]:
-    """The messages of INBOX that came after a place, the earliest first. Where the folder has been numbered anew, all of them."""
+def after(client: IMAPClient, seen: Place, most: int, since: date | None = None) -> list[Raw]:
+    """The messages of INBOX that came after a place, the earliest first. Where the folder has been numbered anew, all of them
+    from that day on."""
     now = end_of(client)
     last = seen.last if now.validity == seen.validity else 0
-    uids = sorted(uid for uid in client.search(["UID", f"{last + 1}:*"]) if uid > last)
+    new = ["SINCE", since] if since is not None and not last else []
+    uids = sorted(uid for uid in client.search(["UID", f"{last + 1}:*", *new]) if uid > last)
     return [_fetched(client, now.validity, uid) for uid in uids[:most]]
 
 
@@ -113,6 +119,16 @@ def search(client: IMAPClient, words: str, sender: str, since: date | None, most
     plain = all(str(one).isascii() for one in asked)
     uids = client.search(asked or "ALL", None if plain else "UTF-8")
     return [_fetched(client, now.validity, uid) for uid in sorted(uids, reverse=True)[:most]]
+
+
+def answers_to(client: IMAPClient, id: str) -> Raw | None:
+    """The latest message of INBOX that answers one, or says that it has not arrived."""
+    now = end_of(client)
+    for uid in sorted(client.search(["TEXT", id]), reverse=True)[:ANSWERS]:
+        found = _fetched(client, now.validity, uid)
+        if id in parse(found.data).answers:
+            return found
+    return None
 
 
 def sent_folder(client: IMAPClient) -> str:
@@ -138,8 +154,8 @@ def keep_sent(client: IMAPClient, data: bytes) -> bool:
 
 
 def _fetched(client: IMAPClient, validity: int, uid: int) -> Raw:
-    size = client.fetch([uid], ["RFC822.SIZE"]).get(uid, {}).get(b"RFC822.SIZE", 0)
-    cut = int(size) > LARGEST
+    about = client.fetch([uid], ["RFC822.SIZE", "INTERNALDATE"]).get(uid, {})
+    cut = int(about.get(b"RFC822.SIZE", 0)) > LARGEST
     got = client.fetch([uid], [f"BODY.PEEK[]<0.{HEAD}>" if cut else "BODY.PEEK[]"]).get(uid, {})
     data = next((value for key, value in got.items() if key.startswith(b"BODY[")), b"")
-    return Raw(Place(validity, uid), bytes(data), cut)
+    return Raw(Place(validity, uid), bytes(data), about.get(b"INTERNALDATE", datetime.now(UTC)), cut)

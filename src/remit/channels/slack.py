@@ -66,6 +66,25 @@ def event_of(said: Json) -> tuple[Incoming, dict[str, str]] | None:
     return came, {"team": team, "channel": channel, "message": ts, "thread": thread or ts, "kind": kind}
 
 
+def as_event(came: Incoming, where: Mapping[str, str]) -> dict[str, Json]:
+    """A message as what begins a run."""
+    return {
+        "who": f"slack:{where['team']}:{came.sender.address}",
+        "from": came.sender.address,
+        "name": came.sender.name,
+        "verified": came.sender.verified,
+        "to": where["channel"],
+        "kind": where["kind"],
+        "subject": "",
+        "text": came.text,
+        "quoted": "",
+        "at": came.at,
+        "answers": list(came.answers),
+        "files": [],
+        "facts": {"channel": where["channel"], "message": where["thread"]},
+    }
+
+
 def words(text: str) -> str:
     """Slack's marks as people read them."""
     text = _LINKS.sub(lambda found: f"{found[2]} ({found[1]})" if found[2] else found[1], text)

@@ -340,7 +340,7 @@ class Trigger(Result):
 
     agent: str
     name: str
-    kind: Literal["schedule", "webhook", "after"]
+    kind: Literal["schedule", "webhook", "after", "mail", "slack"]
     version: int
     begins: str
     state: str

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Request
 from pydantic import ValidationError
 
-from remit.agents.triggers import Trigger
+from remit.agents.triggers import KINDS, Trigger
 from remit.agents.yaml import plain
 from remit.app import App
 from remit.catalogue.find import library_of, runs
@@ -213,7 +213,7 @@ def _special(place: int, rule: Mapping[str, Json]) -> Special:
 
 
 def _beginning(place: int, trigger: Mapping[str, Json], parts: Mapping[str, str]) -> Beginning:
-    kind = next((one for one in ("schedule", "webhook", "after") if trigger.get(one) is not None), "schedule")
+    kind = next((one for one in KINDS if trigger.get(one) is not None), "schedule")
     try:
         made = Trigger.model_validate(trigger)
     except ValidationError:  # which is told at its field

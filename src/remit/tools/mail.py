@@ -9,7 +9,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import Field
@@ -18,7 +18,7 @@ from remit.channels.compose import Letter, compose, id_of
 from remit.channels.mailbox import ADDRESS, Mailbox, place
 from remit.channels.parse import parse
 from remit.channels.port import File, Incoming
-from remit.errors import CannotTell, Mend, UserError
+from remit.errors import CannotTell, Later, Mend, UserError
 from remit.tools import folder
 from remit.tools.addresses import addresses_of, reachable
 from remit.tools.decorate import tool
@@ -37,6 +37,7 @@ Addresses = Annotated[list[str], Field(max_length=50)]
 Files = Annotated[list[str], Field(max_length=20)]
 SENDS = 20_000_000  # bytes of all files of a message
 SHOWN = 20_000  # characters of the words of a message that are returned
+WAITS = "mail_wait"
 GLANCE = 300  # of each that was found
 
 
@@ -179,8 +180,33 @@ async def mail_read(context: ToolContext, message: str, mailbox: str = "") -> Js
     """
     _, mine = mailbox_of(context, mailbox)
     raw = await reading(context, mine, lambda client: _imap().read(client, message))
-    came = parse(raw.data, mine.trusts)
-    value = told(came) | {"message": message, "files": await in_thread(lambda: _kept(context, message, came))}
+    return await _read(context, mine, raw)
+
+
+@tool(effect="read", integrity={"*": "untrusted", "message": "system"}, timeout=90, name=WAITS)
+async def mail_wait(
+    context: ToolContext, id: str, days: Annotated[float, Field(gt=0, le=90)] = 3, mailbox: str = ""
+) -> Json:
+    """Wait until somebody answers an e-mail that was sent; the run sleeps meanwhile.
+
+    Args:
+        id: Of what was sent, as mail_send and mail_reply return it.
+        days: How long to wait at most.
+        mailbox: Which mailbox; may be left out where there is only one.
+    """
+    _, mine = mailbox_of(context, mailbox)
+    raw = await reading(context, mine, lambda client: _imap().answers_to(client, id))
+    if raw is not None:
+        return await _read(context, mine, raw)
+    if context.woken:
+        return {"answer": None, "note": f"nobody has answered within {days:g} days"}
+    raise Later(context.now() + timedelta(days=days), f"the answer to {id}")
+
+
+async def _read(context: ToolContext, mailbox: Mailbox, raw: Raw) -> Labelled:
+    came = parse(raw.data, mailbox.trusts)
+    files = await in_thread(lambda: _kept(context, raw.reference, came))
+    value = told(came) | {"message": raw.reference, "files": files}
     value |= {"note": "it is too large: only its beginning was read"} if raw.cut else {}
     return Labelled(value, fields={"message": "system"}, source=f"a mail from {came.sender}")
 
@@ -338,4 +364,4 @@ def _imap() -> Any:
     return imap
 
 
-TOOLS = (mail_send, mail_reply, mail_search, mail_read)
+TOOLS = (mail_send, mail_reply, mail_search, mail_read, mail_wait)

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
 from remit.access.audit import record
-from remit.agents.triggers import Trigger
+from remit.agents.triggers import MESSAGES, Trigger
 from remit.errors import Busy, UserError
 from remit.journal.search import Place
 from remit.rate import parse_rate
@@ -119,8 +119,13 @@ async def tick(store: Store, now: datetime | None = None, most: int = 100) -> in
 async def deliver(store: Store, known: Standing, key: str, body: Json) -> bool:
     """Write a delivery of an authenticated sender down; False: it came before. Raises UserError for a body that the trigger cannot
     use, Busy where there are too many."""
+    require_body(known.trigger, body)
+    return await hear(store, known, key, {"body": body})
+
+
+async def hear(store: Store, known: Standing, key: str, event: Mapping[str, Json]) -> bool:
+    """The same of what is an event as it stands. Raises Busy."""
     trigger = known.trigger
-    require_body(trigger, body)
     rate = parse_rate(trigger.rate)
     of = (known.workspace, known.agent, known.name)
     query = """
@@ -135,7 +140,7 @@ async def deliver(store: Store, known: Standing, key: str, body: Json) -> bool:
             return False
         if row[1] >= rate.count:
             raise Busy(f"trigger {known.called} takes {trigger.rate}.", max(1.0, rate.every))
-        return await write_down(connection, of, key, {"body": body})
+        return await write_down(connection, of, key, event)
 
 
 async def fire(
@@ -144,6 +149,8 @@ async def fire(
     """Have it begin now, whether it is paused or not: for a webhook as if `body` had been delivered, for one that follows an
     agent as if `run` had just ended; None: its last one. Raises UnknownName, UserError for what it cannot use."""
     known = await get_trigger(store, agent, name)
+    if known.kind in MESSAGES:
+        raise UserError(f"trigger {known.called} begins when somebody writes: write to it")
     key = f"by hand {uuid4().hex}"
     ended = await told_by_hand(store, known, run) if known.kind == "after" else None
     if known.kind == "webhook":

@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema
 
-from remit.agents.triggers import PLACE, Trigger
+from remit.agents.triggers import MESSAGES, PLACE, Trigger
 from remit.cron import parse_zone
 from remit.errors import UserError
 from remit.journal.events import Person
@@ -39,6 +39,8 @@ def given(trigger: Trigger, event: Mapping[str, Json], by: str = "") -> Given:
         at = datetime.fromisoformat(event["time"]).astimezone(parse_zone(trigger.zone))
         inputs = {"scheduled_for": at.isoformat(timespec="minutes")} | trigger.inputs
         return Given(trigger.goal, inputs, "", Person(by=by))
+    if trigger.kind in MESSAGES:
+        return _written(trigger, event)
     said: Json = event["body"] if trigger.kind == "webhook" else event
     facts = trigger.facts if trigger.kind == "webhook" else {name: name for name in OWN}
     inputs = dict(trigger.inputs) | {name: _fact(said, path) for name, path in facts.items()}
@@ -47,6 +49,29 @@ def given(trigger: Trigger, event: Mapping[str, Json], by: str = "") -> Given:
     sender = f"the webhook {trigger.name}" if trigger.kind == "webhook" else f"the run of {event['agent']}"
     person = _person(trigger, said, by)
     return Given(goal, inputs, _quoted(trigger, said, sender, by_path), person)
+
+
+def _written(trigger: Trigger, event: Mapping[str, Json]) -> Given:
+    """Of what somebody has written: for them, where they are verified; for nobody else. Their words are quoted, or, where the
+    owner has said so and they are verified, what is asked; what they pass on of others is quoted in any case."""
+    verified = event["verified"] is True
+    asks = trigger.sender_asks and verified
+    inputs = dict(trigger.inputs) | dict(event["facts"])
+    person = Person()
+    if verified:
+        email = event["from"] if trigger.kind == "mail" else ""
+        person = Person(id=event["who"], email=email, name=event["name"], verified=True)
+    sender = f"{event['from'] or 'somebody'} ({'verified' if verified else 'not verified'})"
+    if not asks and trigger.places:
+        shown = {name: event.get(name, "") for name in trigger.places}
+        lines = [f"{{{name}}} in the goal stands for: {_text(value)}" for name, value in shown.items()]
+        return Given(trigger.goal, inputs, "\n".join([f"As {sender} has it:", *lines])[:WHOLE], person)
+    own = "\n".join(filter(None, (event["subject"], event["text"])))
+    goal = f"{trigger.goal}\n\n{own}" if asks and own else trigger.goal
+    quoted = [] if asks else [f"What {sender} wrote:", own]
+    quoted += [f"What {sender} passes on of others:", event["quoted"]] if event["quoted"] else []
+    quoted += [f"Files came with it: {', '.join(event['files'])}"] if event["files"] else []
+    return Given(goal[:WHOLE], inputs, "\n".join(quoted)[:WHOLE], person)
 
 
 def require_body(trigger: Trigger, body: Json) -> None:

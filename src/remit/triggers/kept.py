@@ -55,8 +55,8 @@ class Standing:
 
     @property
     def path(self) -> str:
-        """Where a webhook is delivered to, at the server's address; empty for the other kinds."""
-        return f"/hooks/{self.workspace}/{self.called}" if self.kind == "webhook" else ""
+        """Where a webhook, or an event of Slack, is delivered to, at the server's address; empty for the other kinds."""
+        return f"/hooks/{self.workspace}/{self.called}" if self.kind in ("webhook", "slack") else ""
 
     @property
     def state(self) -> str:

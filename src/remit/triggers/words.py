@@ -23,6 +23,10 @@ def begins(trigger: Trigger) -> str:
         return words(parse_cron(trigger.schedule), trigger.zone)
     if trigger.webhook is not None:
         return f"When something is posted to its address, {SENDERS[trigger.webhook]}"
+    if trigger.mail is not None:
+        return f"When mail comes to {trigger.mail}"
+    if trigger.slack is not None:
+        return f"When somebody writes in Slack, by the connection {trigger.slack}"
     return (
         f"When a run of {trigger.after} has ended{': ' + ' or '.join(trigger.ended) if trigger.ended else ''}"
     )
@@ -42,6 +46,8 @@ def sentence(trigger: Trigger) -> str:
     if trigger.person:
         sure = "verified" if trigger.verified else "not verified"
         told.append(f"for the person in {trigger.person}, {sure}")
+    if trigger.sender_asks:
+        told.append("what a verified sender writes is what is asked")
     return f"{', '.join(told)}. Goal: {' '.join(trigger.goal.split())}"
 
 

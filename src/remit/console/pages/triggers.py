@@ -18,6 +18,7 @@ from remit.triggers import firing, kept
 from remit.triggers.ended import Ended, followed
 from remit.triggers.firing import Firing
 from remit.triggers.kept import Standing
+from remit.triggers.mailboxes import Box, read_of
 from remit.triggers.refusals import Refusal, list_refusals
 from remit.triggers.words import ahead, begins
 
@@ -37,6 +38,7 @@ class Shown:
     heard: list[Firing]
     refused: list[Refusal]
     ended: list[Ended]  # of which it could be told now
+    read: Box | None  # how far its mailbox was read
 
 
 @router.get("/agents/{name}/triggers")
@@ -102,7 +104,8 @@ async def _page(
         heard = await firing.list_firings(store, name, one.name, limit=MOST)
         refused = await list_refusals(store, name, one.name) if one.path else []
         ended = await followed(store, trigger) if one.kind == "after" else []
-        found.append(Shown(one, trigger, begins(trigger), times, heard, refused, ended))
+        read = await read_of(store, name, one.name) if one.kind == "mail" else None
+        found.append(Shown(one, trigger, begins(trigger), times, heard, refused, ended, read))
     return page(
         request,
         "agent_triggers.html",
