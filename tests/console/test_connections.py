@@ -309,3 +309,11 @@ async def test_a_connection_is_removed_and_what_others_wrote_is_text(
         assert path.endswith("change") or SAFE in page
     assert (await browser.post("/connections/crm/remove")).status_code == 303
     assert (await browser.get("/connections/crm")).status_code == 404
+
+
+async def test_a_server_that_is_a_command_is_shown_with_what_its_walls_let_through(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    for needs, said in (({}, "network off"), ({"network": True, "folder": "/srv/own"}, "network on")):
+        await set_connection(app.store, "crm", linked_of("crm", {"mcp": "crm-server", "needs": needs}), "ann")
+        assert said in words(await browser.get("/connections/crm"))

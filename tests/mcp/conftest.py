@@ -31,7 +31,8 @@ DECLARE: Any = {
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger"
+    (tmp_path / "of the server").mkdir()
+    return tmp_path / "of the server" / "ledger"
 
 
 @pytest.fixture
@@ -40,9 +41,16 @@ def desk(tmp_path: Path, ledger: Path) -> Callable[..., Path]:
 
     def write(tools: list[str] | None = None, **connection: Any) -> Path:
         env = {"LEDGER": str(ledger), **connection.pop("env", {})}
-        crm = {"mcp": f"{sys.executable} {SERVER}", "env": env, "declare": DECLARE, **connection}
+        needs = {"folder": str(ledger.parent)}
+        crm = {
+            "mcp": f"{sys.executable} {SERVER}",
+            "env": env,
+            "needs": needs,
+            "declare": DECLARE,
+            **connection,
+        }
         if crm["mcp"].startswith("http"):
-            del crm["env"]
+            del crm["env"], crm["needs"]
         agent = {
             "name": "desk",
             "tools": tools or ["crm:*"],

@@ -16,6 +16,7 @@ from remit.agents.triggers import Rate, Triggers
 from remit.channels.mailbox import Mailbox
 from remit.gate.standing import GROUP
 from remit.tools.mcp.definition import Declaration, Definition, Server
+from remit.tools.mcp.needs import Needs
 
 Json = Any
 LONGEST = 36_525 * 86_400  # seconds of any time
@@ -204,7 +205,7 @@ class Check(Part):
 
 class Connection(Part):
     """An outside system of one kind, or by `use` one of the workspace's, by its name. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
-    its command, which gets `env`, or by its address, which gets `headers`. `openapi`: the address of an API's description, whose
+    its command, which gets `env` and runs behind walls that let through what it `needs`, or by its address, which gets `headers`. `openapi`: the address of an API's description, whose
     operations become tools. `sql`: the resource that is the database;
     statements run as `role`, and its policies are told that field of the person. `mail`: a mailbox. `slack`: where Slack's API
     is, which gets the `headers`; it signs what it tells by the secret `signing`. Secrets are references."""
@@ -215,6 +216,7 @@ class Connection(Part):
     mcp: str = ""
     headers: dict[str, str] = {}
     env: dict[str, str] = {}
+    needs: Needs = Needs()
     declare: dict[str, Declaration] = {}  # by the name that the server gives a tool; in YAML also a file
     server: Server = Server()  # as it was when its tools were pinned
     pinned: dict[str, Definition] = {}  # what a person has read; from the lock file
@@ -252,9 +254,10 @@ class Connection(Part):
                 "signing is the secret by which Slack signs what it tells: say with slack where its API is"
             )
         by_address = bool(self.http or self.slack) or self.mcp.startswith(("http://", "https://"))
-        if (self.headers and not by_address) or (self.env and (by_address or not self.mcp)):
+        own = self.env or self.needs != Needs()
+        if (self.headers and not by_address) or (own and (by_address or not self.mcp)):
             raise ValueError(
-                "headers are for what is reached by an address, env for what is started by a command"
+                "headers are for what is reached by an address, env and needs for what is started by a command"
             )
         return self
 

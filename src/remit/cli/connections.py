@@ -48,6 +48,13 @@ def add(
     ] = "",
     header: Pairs = [],  # noqa: B006
     env: Annotated[list[str], typer.Option("--env", help="NAME=VALUE for a command.")] = [],  # noqa: B006
+    network: Annotated[
+        bool, typer.Option("--network", help="Of a command: it may use the network, all of it.")
+    ] = False,
+    read: Annotated[list[str], typer.Option(help="Of a command: what it reads beside its program.")] = [],  # noqa: B006
+    folder: Annotated[
+        str, typer.Option(help="Of a command: where it writes; else what it writes is gone.")
+    ] = "",
     role: Annotated[str, typer.Option(help="Of a database: the role as which statements run.")] = "",
     mail: Annotated[str, typer.Option("--mail", help="A mailbox: its address, as desk@shop.example.")] = "",
     smtp: Annotated[str, typer.Option(help="Of a mailbox: where it sends, as smtps://mail.example.")] = "",
@@ -78,6 +85,8 @@ def add(
 
     Example: remit connections add crm --mcp https://crm.example/mcp --header 'Authorization=Bearer secret:CRM_KEY'
 
+    Example: remit connections add files --mcp 'npx -y @modelcontextprotocol/server-filesystem /srv/shop' --network --read /srv/shop --folder /srv/npx
+
     Example: remit connections add shop --sql secret:SHOP_URL --role remit_reader
 
     Example: remit connections add desk --mail desk@shop.example --smtp smtps://mail.example --imap imaps://mail.example --password secret:DESK --trusts mx.mail.example
@@ -95,7 +104,9 @@ def add(
     mailbox |= {"sent": "server" if server_keeps else "remit", "unsubscribe": unsubscribe, "plain": plain}
     ways = {"mail": mailbox if mail else None, "slack": slack_api if slack else "", "signing": signing}
     given = {"mcp": mcp, "openapi": openapi, "http": http, "url": sql, "role": role, "person": person}
-    perform(_add(name, {**given, **ways, "headers": _pairs(header), "env": _pairs(env)}, as_json))
+    needs = {"network": network, "read": read, "folder": folder} if network or read or folder else {}
+    pairs = {"headers": _pairs(header), "env": _pairs(env)}
+    perform(_add(name, {**given, **ways, **pairs, "needs": needs}, as_json))
 
 
 @connections.command("list")

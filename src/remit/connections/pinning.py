@@ -124,7 +124,7 @@ async def look_at(
             api = await fetch_described(one.openapi, one.headers, secrets, destinations)
             offered, server, refused = dict(api.tools), api.server, dict(api.refused)
         else:
-            where = Where(name, one.mcp, one.headers, one.env, tuple(destinations))
+            where = Where(name, one.mcp, one.headers, one.env, tuple(destinations), one.needs)
             async with sessions.use(uuid4(), where, secrets) as session:
                 offered, server = await session.tools(), session.server
     except (OSError, ServerError, Mend, UserError) as error:

@@ -107,7 +107,7 @@ class Uses:
 def same(linked: Linked, use: Use) -> bool:
     """Whether what a run has is the workspace's connection as it is now: a run keeps the one that it began with."""
     one, other = linked.connection, use.connection
-    names = ("mcp", "openapi", "http", "slack", "mail", "headers", "env", "role", "person")
+    names = ("mcp", "openapi", "http", "slack", "mail", "headers", "env", "needs", "role", "person")
     alike = all(getattr(one, name) == getattr(other, name) for name in names)
     return alike and linked.url == (use.url if one.sql else "")
 

@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from remit.errors import Mend
+from remit.errors import Mend, UserError
 from remit.tools import folder, seccomp, walls
 
 Json = Any
@@ -37,6 +37,17 @@ SCRATCH = (100_000_000, 1_000)  # bytes and files of a folder that is gone after
 GRACE = 15.0  # seconds for starting and for cleaning up
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+_NAMES = (
+    *(
+        "/etc/resolv.conf",
+        "/etc/hosts",
+        "/etc/nsswitch.conf",
+        "/etc/gai.conf",
+        "/etc/services",
+        "/etc/protocols",
+    ),
+    *("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/run/systemd/resolve"),
+)  # by which hosts are found, and known
 _INSIDE = "/walls.py"  # where bubblewrap puts our part of the walls
 _STOPPED = {
     "time": "took longer than {seconds:g} s",
@@ -189,12 +200,13 @@ def _visible() -> list[str]:
     return list(dict.fromkeys([*_SYSTEM, sys.base_prefix]))
 
 
-def _bwrap(program: str) -> tuple[str, ...]:
-    """Only the system's libraries and the interpreter are there to be read, and only the one folder to be written."""
+def _bwrap(program: str, reads: Sequence[str] = (), network: bool = False) -> tuple[str, ...]:
+    """Only the system's libraries, the interpreter and `reads` are there to be read, and only the one folder to be written."""
     command = [program, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
     command += ["--new-session", "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox"]
     command += ["--uid", "65534", "--gid", "65534", "--proc", "/proc", "--dev", "/dev"]
-    for place in _visible():
+    command += ["--share-net"] if network else []
+    for place in [*_visible(), *reads]:
         if Path(place).is_symlink():
             command += ["--symlink", os.readlink(place), place]
         else:
@@ -242,40 +254,88 @@ async def run(
     sandbox = sandbox or find_sandbox()
     if sandbox is None:
         raise Mend("there is no sandbox on this machine; `remit doctor` says why")
-    apart = bool(sandbox.outer) or os.geteuid() == 0  # in namespaces, or as a user who owns nothing here
-    trust = seccomp.Trust(processes, signals=apart or _landlock() >= 6, modes=apart)
-    script = str(_script())
-    outer = [part.replace("WALLS", script) for part in sandbox.outer]
-    plan = {
-        "argv": list(command),
-        "env": {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+    plan = _plan(sandbox, command, {}, str(place or ""), processes=processes)
+    plan |= {
         "stdin": stdin,
-        "folder": os.path.realpath(place) if place else "",
         "room": room,
-        "reads": _visible(),
-        "devices": _DEVICES,
-        "outer": [*outer, _python(), "-I", "-S", _INSIDE, "enter"] if outer else [],
-        "inside": False,
-        "filter": base64.b64encode(seccomp.filter_for(platform.machine(), trust)).decode(),
         "seconds": SECONDS,
         "memory": MEMORY,
         "output": OUTPUT,
         "limits": {
             "cpu": math.ceil(SECONDS),
             "memory": MEMORY,
+            "data": None,
             "file": min(room[0], folder.MAX_FILE),
             "open": 64,
             "processes": PROCESSES,
         },
     }
-    report = await _supervised(
-        [_python(), "-I", "-S", script, "supervise"], json.dumps(plan).encode() + b"\n"
-    )
+    report = await _supervised([*_walls("supervise")], json.dumps(plan).encode() + b"\n")
     err = base64.b64decode(report["err"])
     if report["status"] == walls.BROKEN and err.startswith(b"no walls: "):
         raise Mend(f"there is no sandbox on this machine: {err.decode(errors='replace')[:500]}")
     why = _STOPPED.get(report["stopped"], "").format(seconds=SECONDS, memory=MEMORY, output=OUTPUT)
     return Ended(report["status"], why, base64.b64decode(report["out"]), err)
+
+
+def serving(
+    command: Sequence[str], env: Mapping[str, str], place: Path, reads: Sequence[str], network: bool
+) -> tuple[list[str], bytes]:
+    """What starts a program that goes on for long behind the walls, and what it must be told first on its input: with this
+    environment, `place` to write in, `reads` to be read beside the system, and the network or none. Raises UserError where there
+    is no sandbox."""
+    if (sandbox := find_sandbox()) is None:
+        raise UserError(f"there is no sandbox on this machine, as {_why_not()}; `remit doctor` tells more")
+    reads = [*reads, *(_NAMES if network else ())]
+    plan = _plan(sandbox, command, env, str(place), processes=True, serves=True, network=network)
+    plan["reads"] += reads
+    plan["limits"] = {
+        "cpu": None,
+        "memory": None,
+        "data": 2 * MEMORY,
+        "file": folder.MAX_FILE,
+        "open": 1024,
+        "processes": 256,
+    }
+    if sandbox.outer:
+        outer = [part.replace("WALLS", str(_script())) for part in _bwrap(sandbox.outer[0], reads, network)]
+        plan["outer"] = [*outer, _python(), "-I", "-S", _INSIDE, "serve", "inside"]
+    told = json.dumps(plan).encode() + b"\n"
+    return _walls("serve"), told * (2 if sandbox.outer else 1)
+
+
+def _walls(what: str) -> list[str]:
+    return [_python(), "-I", "-S", str(_script()), what]
+
+
+def _plan(
+    sandbox: Sandbox,
+    command: Sequence[str],
+    env: Mapping[str, str],
+    place: str,
+    *,
+    processes: bool,
+    serves: bool = False,
+    network: bool = False,
+) -> dict[str, Any]:
+    """What walls.py must know of any program."""
+    apart = bool(sandbox.outer) or os.geteuid() == 0  # in namespaces, or as a user who owns nothing here
+    trust = seccomp.Trust(
+        processes, signals=apart or _landlock() >= 6, modes=apart, network=network, links=serves
+    )
+    outer = [part.replace("WALLS", str(_script())) for part in sandbox.outer]
+    return {
+        "argv": list(command),
+        "env": {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **env},
+        "folder": os.path.realpath(place) if place else "",
+        "reads": _visible(),
+        "devices": _DEVICES,
+        "outer": [*outer, _python(), "-I", "-S", _INSIDE, "enter"] if outer else [],
+        "inside": False,
+        "serves": serves,
+        "network": network,
+        "filter": base64.b64encode(seccomp.filter_for(platform.machine(), trust)).decode(),
+    }
 
 
 def _script() -> Path:

@@ -67,14 +67,14 @@ close_range=436 faccessat2=439 epoll_pwait2=441
 # Refused in words that a program understands: the same as being left out, but EPERM.
 _REFUSED = {
     "x86_64": """
-socket=41 connect=42 sendmsg=46 bind=49 listen=50 truncate=76 link=86 symlink=88 chown=92 fchown=93
+connect=42 sendmsg=46 bind=49 listen=50 truncate=76 link=86 symlink=88 chown=92 fchown=93
 lchown=94 ptrace=101 setuid=105 setpgid=109 setsid=112 utime=132 mknod=133 mount=165 tkill=200
 utimes=235 inotify_init=253 mknodat=259 fchownat=260 futimesat=261 linkat=265 symlinkat=266 unshare=272
 inotify_init1=294 setns=308 process_vm_readv=310 process_vm_writev=311
 """,
     "aarch64": """
 inotify_init1=26 mknodat=33 symlinkat=36 linkat=37 mount=40 truncate=45 fchownat=54
-fchown=55 unshare=97 ptrace=117 tkill=130 setuid=146 setpgid=154 setsid=157 socket=198 bind=200 listen=201
+fchown=55 unshare=97 ptrace=117 tkill=130 setuid=146 setpgid=154 setsid=157 bind=200 listen=201
 connect=203 sendmsg=211 setns=268 process_vm_readv=270 process_vm_writev=271
 """,
 }
@@ -84,11 +84,17 @@ _UNSUPPORTED = {  # as on a file system without extended attributes: programs kn
     "aarch64": "setxattr=5 lsetxattr=6 fsetxattr=7 getxattr=8 lgetxattr=9 fgetxattr=10 listxattr=11 llistxattr=12"
     " flistxattr=13",
 }
+_NETWORK = {
+    "x86_64": "connect=42 accept=43 sendmsg=46 recvmsg=47 bind=49 listen=50 setsockopt=54 accept4=288 recvmmsg=299 sendmmsg=307",
+    "aarch64": "bind=200 listen=201 accept=202 connect=203 setsockopt=208 sendmsg=211 recvmsg=212 accept4=242 recvmmsg=243"
+    " sendmmsg=269",
+}
+_LINKS = {"x86_64": "symlink=88 symlinkat=266", "aarch64": "symlinkat=36"}
 _CONDITIONAL = {
-    "x86_64": "open=2 ioctl=16 sendto=44 socketpair=53 clone=56 fork=57 vfork=58 kill=62 fcntl=72 chmod=90 fchmod=91"
+    "x86_64": "open=2 ioctl=16 socket=41 sendto=44 socketpair=53 clone=56 fork=57 vfork=58 kill=62 fcntl=72 chmod=90 fchmod=91"
     " prctl=157 tgkill=234 openat=257 fchmodat=268 utimensat=280 prlimit64=302 fchmodat2=452",
     "aarch64": "fcntl=25 ioctl=29 fchmod=52 fchmodat=53 openat=56 utimensat=88 kill=129 tgkill=131 prctl=167"
-    " socketpair=199 sendto=206 clone=220 prlimit64=261 fchmodat2=452",
+    " socket=198 socketpair=199 sendto=206 clone=220 prlimit64=261 fchmodat2=452",
 }
 _NAMESPACES = 0x7E020000  # CLONE_NEW*
 _TERMINAL = (
@@ -111,11 +117,14 @@ def numbers(table: str) -> dict[str, int]:
 @dataclass(frozen=True, slots=True)
 class Trust:
     """What need not be refused. `processes`: it may start others. `signals`, `modes`: something else keeps its signals
-    among its own, and modes and times of files that it does not own as they are."""
+    among its own, and modes and times of files that it does not own as they are. `network`: by IP, and by no socket of
+    this machine's own. `links`: nobody else follows those that it makes."""
 
     processes: bool
     signals: bool
     modes: bool
+    network: bool = False
+    links: bool = False
 
 
 def filter_for(machine: str, trust: Trust) -> bytes:
@@ -125,7 +134,8 @@ def filter_for(machine: str, trust: Trust) -> bytes:
     steps: list[Step] = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, architecture), _end(_KILL), (_LOAD, 0, 0, 0)]
     if machine == "x86_64":
         steps += [(_AT_LEAST, 0, 1, _X32), _end(_KILL)]
-    for number in numbers(_ALLOWED[machine]).values():
+    more = (_NETWORK[machine] if trust.network else "", _LINKS[machine] if trust.links else "")
+    for number in numbers(" ".join([_ALLOWED[machine], *more])).values():
         steps += [(_EQUAL, 0, 1, number), _end(_ALLOW)]
     for number in numbers(_REFUSED[machine]).values():
         steps += [(_EQUAL, 0, 1, number), _no(_EPERM)]
@@ -150,8 +160,10 @@ def _condition(name: str, trust: Trust) -> list[Step]:
                 *(_argument(0), (_EQUAL, 1, 0, 1), no),
                 *(_argument(1), (_AND, 0, 0, 0xF), (_EQUAL, 1, 0, 1), no, yes),
             ]
+        case "socket":  # AF_INET and AF_INET6
+            return _among(0, (2, 10), yes, no) if trust.network else [no]
         case "sendto":
-            return _null(4)
+            return [yes] if trust.network else _null(4)
         case "utimensat":  # of an open file; a path could be any file of the same owner
             return [yes] if trust.modes else _null(1)
         case "chmod" | "fchmod" | "fchmodat" | "fchmodat2":

@@ -6,6 +6,9 @@ It ends the program when its time, memory, output or room on the disk is used up
 standard input ends), and when the program's first process ends: nothing stays behind. That holds because what is inside can
 leave neither its process group nor its session.
 
+`serve` becomes a program that goes on for long: the plan is the first line of what it reads, and whoever started it, and hears
+it, sees to its end.
+
 `enter` puts up the walls in a process and then becomes the program. What cannot be put up ends it with exit status 125:
 there is no way on without walls.
 """
@@ -39,6 +42,7 @@ _EXECUTE, _WRITE, _READ, _LIST, _REMOVE, _MAKE = 0x1, 0x2, 0x4, 0x8, 0x10 | 0x20
 _MOVE, _TRUNCATE, _DEVICE_CONTROL = 0x2000, 0x4000, 0x8000  # since ABI 2, 3 and 5
 _LOOK = _EXECUTE | _READ | _LIST
 _WORK = _READ | _LIST | _WRITE | _REMOVE | _MAKE | _MOVE | _TRUNCATE
+_SERVE = _WORK | _EXECUTE | 0x1000  # and links: nobody else looks into it
 _OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _DEVICE_CONTROL
 _SEARCH = 1 << 2  # CAP_DAC_READ_SEARCH
 
@@ -50,16 +54,45 @@ def supervise() -> None:
         if not plan["folder"]:  # a place of its own that is gone afterwards
             plan["folder"] = tempfile.mkdtemp(prefix="remit-")
             stack.callback(shutil.rmtree, plan["folder"], True)
-        plan["user"] = _user()
-        places = [plan["argv"][0], plan["folder"], *plan["reads"]]
-        plan["search"] = bool(plan["user"]) and not all(_open_to_all(place) for place in places)
         stack.callback(_take_back, plan["folder"])
-        if plan["user"]:
-            _give(plan["folder"], plan["user"])
+        _house(plan, _user())
         report = _run(plan)
     sys.stdout.write(json.dumps(report) + "\n")
     sys.stdout.flush()
     os._exit(0)
+
+
+def serve(inside: bool) -> NoReturn:
+    """`inside` an outer wall, which started this again: there the plan comes once more."""
+    try:
+        plan: Plan = json.loads(_line())
+        if inside:
+            plan |= {"outer": [], "inside": True, "user": 0, "folder": INSIDE}
+        else:
+            owner = os.stat(plan["folder"]).st_uid  # whose it was the last time
+            _house(plan, (owner if os.geteuid() == 0 else 0) or _user())
+            plan["limits"]["processes"] = _processes_for(plan)
+        os.chdir(plan["folder"])
+        _behind(plan, [])
+    except (OSError, ValueError) as error:
+        _broken(str(error))
+
+
+def _line() -> bytes:
+    """The first line of what is to be read; the rest is left to the program."""
+    found = b""
+    while not found.endswith(b"\n") and (mark := os.read(0, 1)):
+        found += mark
+    return found
+
+
+def _house(plan: Plan, user: int) -> None:
+    """Who the program is, and the folder that is its own."""
+    plan["user"] = user
+    places = [plan["argv"][0], plan["folder"], *plan["reads"]]
+    plan["search"] = bool(user) and not all(_open_to_all(place) for place in places)
+    if user:
+        _give(plan["folder"], user)
 
 
 def _user() -> int:
@@ -260,16 +293,21 @@ def _become(plan: Plan, source: int, out: int, err: int) -> NoReturn:
         for number, descriptor in enumerate((source, out, err)):
             os.dup2(descriptor, number)
         os.closerange(3, 65_536)
-        if plan["outer"]:
-            if plan["user"]:
-                _other_user(plan["user"], search=False)
-            _die_with_parent()
-            inside = {**plan, "outer": [], "inside": True, "user": 0, "folder": INSIDE, "stdin": ""}
-            outer = [part.replace("FOLDER", plan["folder"]) for part in plan["outer"]]
-            os.execve(outer[0], [*outer, json.dumps(inside)], {})
-        enter(plan)
+        inside = {**plan, "outer": [], "inside": True, "user": 0, "folder": INSIDE, "stdin": ""}
+        _behind(plan, [json.dumps(inside)])
     except (OSError, ValueError) as error:
         _broken(str(error))
+
+
+def _behind(plan: Plan, told: list[str]) -> NoReturn:
+    """Become the program, or the outer wall, where there is one; what starts this again inside is told that."""
+    if plan["outer"]:
+        if plan["user"]:
+            _other_user(plan["user"], search=False)
+        _die_with_parent()
+        outer = [part.replace("FOLDER", plan["folder"]) for part in plan["outer"]]
+        os.execve(outer[0], [*outer, *told], {})
+    enter(plan)
 
 
 def enter(plan: Plan) -> NoReturn:
@@ -283,6 +321,7 @@ def enter(plan: Plan) -> NoReturn:
         for kind, most in (
             (resource.RLIMIT_CPU, limits["cpu"]),
             (resource.RLIMIT_AS, limits["memory"]),
+            (resource.RLIMIT_DATA, limits["data"]),
             (resource.RLIMIT_FSIZE, limits["file"]),
             (resource.RLIMIT_CORE, 1),  # 0 would still start a program that takes the dump; 1 does not
             (resource.RLIMIT_NOFILE, limits["open"]),
@@ -290,7 +329,8 @@ def enter(plan: Plan) -> NoReturn:
             (resource.RLIMIT_MEMLOCK, 0),
             (resource.RLIMIT_MSGQUEUE, 0),
         ):
-            resource.setrlimit(kind, (most, most))
+            if most is not None:
+                resource.setrlimit(kind, (most, most))
         if not plan["inside"]:
             _die_with_parent()
         _prctl(_NO_NEW_PRIVS, 1)
@@ -319,12 +359,14 @@ def _landlock(plan: Plan) -> int:
             return -1
         raise OSError("this kernel has no Landlock")
     rights = _rights(abi)
-    attributes = struct.pack("=QQQ", rights, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
+    attributes = struct.pack(
+        "=QQQ", rights, 3 if abi >= 4 and not plan["network"] else 0, 3 if abi >= 6 else 0
+    )
     attributes = attributes[: 8 if abi < 4 else 16 if abi < 6 else 24]
     rules = _call(_RULESET, attributes, len(attributes), 0)
     granted = [(place, _LOOK) for place in plan["reads"]]
     granted += [(place, _READ | _WRITE) for place in plan["devices"]]
-    granted.append((plan["folder"], _WORK))
+    granted.append((plan["folder"], _SERVE if plan["serves"] else _WORK))
     for place, wanted in granted:
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(place, os.O_PATH | os.O_CLOEXEC)
@@ -391,5 +433,7 @@ def _call(number: int, *args: Any) -> int:
 if __name__ == "__main__":
     if sys.argv[1] == "supervise":
         supervise()
+    elif sys.argv[1] == "serve":
+        serve(inside=sys.argv[2:] == ["inside"])
     else:
         enter(json.loads(sys.argv[2]))

@@ -17,6 +17,7 @@ from remit.errors import Mend, ToolFault
 from remit.tools import folder
 from remit.tools.labels import confided, declared
 from remit.tools.mcp.definition import Declaration, Definition, Server
+from remit.tools.mcp.needs import Needs
 from remit.tools.mcp.schema import checkable
 from remit.tools.mcp.session import START, Where
 from remit.tools.openapi.call import caller
@@ -79,7 +80,8 @@ def where_of(connection: str, context: ToolContext) -> Where:
         raise ToolFault(f"there is no connection {connection!r}")
     allowed = context.resources.get("http_allow", ())
     destinations = re.split(r"[,\s]+", allowed) if isinstance(allowed, str) else allowed
-    return Where(connection, given["mcp"], given["headers"], given["env"], tuple(destinations))
+    needs = Needs.model_validate(given["needs"])
+    return Where(connection, given["mcp"], given["headers"], given["env"], tuple(destinations), needs)
 
 
 def _without(argument: str, schema: Mapping[str, Json]) -> dict[str, Json]:

@@ -20,7 +20,8 @@ from uuid import UUID
 import remit
 from remit.errors import Mend, RemitError, UserError
 from remit.tools.mcp.definition import Definition, Server, changed
-from remit.tools.mcp.stdio import Heard, stdio
+from remit.tools.mcp.needs import Needs
+from remit.tools.mcp.stdio import NONE, Heard, stdio
 from remit.tools.secrets import Secrets
 from remit.tools.thread import in_thread
 
@@ -51,6 +52,7 @@ class Where:
     headers: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     destinations: tuple[str, ...] = ()
+    needs: Needs = NONE  # of a command
 
     def transport(
         self, secrets: Secrets | None, heard: Heard
@@ -59,7 +61,7 @@ class Where:
         from_spec = self.headers if self.mcp.startswith(("http://", "https://")) else self.env
         opened = {key: secrets.expand(value) if secrets else value for key, value in from_spec.items()}
         if from_spec is self.env:
-            return stdio(self.mcp, opened, heard)
+            return stdio(self.mcp, opened, heard, self.needs)
         from remit.tools.mcp.web import web
 
         return web(self.mcp, opened, self.destinations)
@@ -167,6 +169,7 @@ class Session:
         async with Client(transport, cache=None, client_info=ours, read_timeout_seconds=START) as client:
             said = client.server_info
             self.server = Server(name=said.name, version=said.version) if said else Server()
+            self._heard.ready = True
             self._client.set_result(client)
             while not self._closing.is_set():
                 with suppress(TimeoutError):

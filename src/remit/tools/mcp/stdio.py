@@ -1,24 +1,27 @@
 """A server that is a process of ours: messages a line each, by its standard input and output.
 
-It gets a minimal environment: none of Remit's settings, no keys of model providers, but what its connection names.
+It runs behind the walls of the sandbox (decision 0009), with what its connection says that it needs, and gets a minimal
+environment: none of Remit's settings, no keys of model providers, but what its connection names.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from remit.errors import UserError
+from remit.tools.mcp.needs import Needs, command_of, read_by
+from remit.tools.sandbox import serving
 
 if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
@@ -27,18 +30,9 @@ LINE = 8_000_000  # bytes of one message
 NOISE = 100  # lines that are no messages; some servers print what belongs into a log
 WORDS = 2_000  # characters of what it last wrote to its standard error
 GRACE = 2.0  # seconds that it has to end once its input is closed, and again once it is told to
-_INHERITED = (
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LOGNAME",
-    "TMPDIR",
-    "TZ",
-    "USER",
-    "SYSTEMROOT",
-    "TEMP",
-    "USERPROFILE",
-)
+NONE = Needs()
+FORBIDDEN = ("ermission", "EACCES", "EPERM", "not permitted")  # in what a program says that met a wall
+_INHERITED = ("LANG", "LC_ALL", "TZ")
 
 
 @dataclass(slots=True)
@@ -49,6 +43,8 @@ class Heard:
     noise: str = ""
     lines: int = 0
     ended: str = ""
+    walls: str = ""  # what it may do
+    ready: bool = False  # it has answered once
 
     def words(self, hide: Callable[[str], str]) -> str:
         """`hide` takes secrets out, before anything is cut: a part of one would not be known."""
@@ -56,6 +52,8 @@ class Heard:
         said = [self.ended] if self.ended else []
         said += [f"it wrote lines that are no messages, as {noise[:80]!r}"] if noise else []
         said += [f"its last words: {errors[-500:]}"] if errors else []
+        if self.walls and said and (not self.ready or any(mark in errors for mark in FORBIDDEN)):
+            said.append(f"it runs behind walls: {self.walls}; say under `needs` what else it needs")
         return "; ".join(said)
 
 
@@ -67,21 +65,46 @@ def environment(named: Mapping[str, str]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def stdio(command: str, named: Mapping[str, str], heard: Heard) -> AsyncIterator[TransportStreams]:
+async def stdio(
+    command: str, named: Mapping[str, str], heard: Heard, needs: Needs = NONE
+) -> AsyncIterator[TransportStreams]:
     """The two streams of a new process, which ends with the context. Raises UserError where it cannot be started."""
+    env, heard.walls = environment(named), str(needs)
+    words = command_of(command, env["PATH"])
+    with ExitStack() as stack:
+        place = Path(needs.folder).expanduser() if needs.folder else _gone_afterwards(stack)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            walled, plan = serving(words, env, place, read_by(words, needs), needs.network)
+        except UserError as error:
+            raise UserError(
+                f"the MCP server {command!r} is not started: {error}. A server that has an address needs none"
+            ) from error
+        async with _talking(walled, plan, heard) as streams:
+            yield streams
+
+
+def _gone_afterwards(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(TemporaryDirectory(prefix="remit-server-", ignore_cleanup_errors=True)))
+
+
+@asynccontextmanager
+async def _talking(walled: list[str], plan: bytes, heard: Heard) -> AsyncIterator[TransportStreams]:
     try:
-        words = shlex.split(command)
         process = await asyncio.create_subprocess_exec(
-            *words,
+            *walled,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment(named),
+            env={},
+            cwd="/",
             limit=LINE,
             start_new_session=True,
         )
-    except (OSError, ValueError, TypeError) as error:  # TypeError: no words at all
-        raise UserError(f"the MCP server cannot be started: {command!r}: {error}") from error
+    except OSError as error:
+        raise UserError(f"the MCP server cannot be started: {error}") from error
+    assert process.stdin is not None
+    process.stdin.write(plan)
     into, read = anyio.create_memory_object_stream[Any](0)
     write, out = anyio.create_memory_object_stream[Any](0)
     try:
