@@ -16,6 +16,7 @@ import pytest
 from remit.access.people import arrive
 from remit.agents.spec import Agent
 from remit.app import App, open_app
+from remit.catalogue.plain import Choice, written
 from remit.channels.slack import event_of, signature, words
 from remit.connections.kept import connection_of, linked_of, set_connection
 from remit.connections.trial import try_out
@@ -26,6 +27,7 @@ from remit.journal.state import State
 from remit.settings import Settings
 from remit.store.secrets import set_secret
 from remit.testing import ScriptedModel
+from remit.tools.registry import installed
 from remit.triggered import look
 from remit.triggers import firing, kept
 from tests.agents.test_loop import call, finish
@@ -107,12 +109,11 @@ async def app(settings: Settings, team: Team) -> AsyncIterator[App]:
         yield opened
 
 
-async def run(app: App, *calls: Any, goal: str = "Tell C1 that W1 is on its way") -> State:
-    rules = [
-        {"tool": "slack_read", "allow": "true"},
-        {"tool": "slack_*", "allow": 'evidence.channel == "grant"'},
-        {"tool": "slack_*", "ask": "true"},
-    ]
+async def run(
+    app: App, *calls: Any, goal: str = "Tell C1, at 1700000000.000100, that W1 is on its way"
+) -> State:
+    both = (installed()[name] for name in ("slack_post", "slack_reply"))
+    rules = [rule for tool in both for rule in written(tool, Choice("known", above="ask"))]
     spec = {"name": "desk", "reflect": False, "remit": {"autonomy": "act"}, "rules": rules, **CHAT}
     model = ScriptedModel([*calls, finish()], by_turn=True)
     begun = await app.start(Agent.model_validate(spec), goal, person=Person(id="ann"), model=model)
@@ -125,14 +126,14 @@ async def test_an_agent_posts_answers_in_a_thread_and_reads_words_that_are_nobod
     state = await run(
         app,
         call("slack_post", channel="C1", text="W1 is on its way"),
-        call("slack_reply", channel="C1", message="1700000000.000100", text="since today"),
+        call("slack_reply", channel="C1", message="1700000000.000100", text="it is on its way"),
         call("slack_read", channel="C1"),
     )
     first, second = team.posts
     assert (first["text"], second["thread_ts"]) == ("W1 is on its way", "1700000000.000100")
     read = state.calls["3.1"].acted
     assert read is not None
-    assert [one["text"] for one in read.result["messages"]] == ["W1 is on its way", "since today"]
+    assert [one["text"] for one in read.result["messages"]] == ["W1 is on its way", "it is on its way"]
     assert state.untrusted
     assert TOKEN not in str(await app.journal.read(state.run))
 

@@ -14,25 +14,26 @@ import pytest
 
 from remit.agents.spec import Agent
 from remit.app import App
+from remit.catalogue.plain import KNOWN, Choice, blocks, written
+from remit.catalogue.sentences import of_choice
 from remit.connections.kept import connection_of, linked_of, set_connection
 from remit.connections.trial import try_out
 from remit.errors import UserError
 from remit.journal.events import Person
 from remit.journal.state import State
 from remit.models.model import ToolCall
+from remit.outfit import outfit
 from remit.testing import ScriptedModel
+from remit.tools.registry import installed
 from tests.agents.test_loop import call, finish
 from tests.channels.conftest import connect
 from tests.channels.servers import PASSWORD, Host, letter
 
 ANN = Person(id="ann@a.example", email="ann@a.example", verified=True)
-KNOWN = '["grant", "person"]'
-TO_THE_KNOWN = f"""evidence.to in {KNOWN} && (args.cc.size() == 0 || evidence.cc in {KNOWN})
-    && (args.bcc.size() == 0 || evidence.bcc in {KNOWN}) && evidence.text != "unvouched\""""
 RULES = [
-    {"tool": "mail_reply", "allow": 'mail.verified && evidence.message == "grant"'},
-    {"tool": "mail_send", "allow": TO_THE_KNOWN},
-    {"tool": ["mail_send", "mail_reply"], "ask": "true"},
+    rule
+    for name in ("mail_send", "mail_reply")
+    for rule in written(installed()[name], Choice("known", above="ask"))
 ]
 
 
@@ -272,3 +273,16 @@ async def test_a_mailbox_within_the_servers_network_is_reached_only_by_its_own_a
     assert "not a public address" in result(state)
     named = {"remit": {"autonomy": "act", "destinations": ["inside.test"]}}
     assert "not a public address" not in str(result(await run(app, call("mail_search"), spec=named)))
+
+
+@pytest.mark.parametrize("above", ["ask", "never"])
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_person_lets_an_agent_write_to_whom_it_may_know_by_a_choice_that_is_its_rules(
+    name: str, above: Any
+) -> None:
+    choice = Choice("known", above=above)
+    rules = written(installed()[name], choice)
+    assert blocks(rules)[name].choice == choice
+    assert KNOWN[name][1] in of_choice(name, choice)
+    made = Agent.model_validate({"name": "desk", "tools": ["mail.*", "slack.*"], "rules": rules})
+    assert len(outfit(made).rules.compiled) == 2, "they hold for what the tool has"

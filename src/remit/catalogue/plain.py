@@ -14,12 +14,36 @@ from remit.gate.schema import kinds, parts
 from remit.tools.tool import Tool
 
 Json = Any
-May = Literal["", "alone", "ask", "never", "upto"]
+May = Literal["", "alone", "ask", "never", "upto", "known"]
 KEYS = {"tool", "allow", "ask", "deny", "because"}
 DECISION: Mapping[str, May] = {"allow": "alone", "ask": "ask", "deny": "never"}
 WRITTEN = {"alone": "allow", "ask": "ask", "never": "deny"}
 NUMBER = r"\d{1,12}(?:\.\d{1,4})?"
 LIMIT = re.compile(rf"\s*(?:args\.([A-Za-z_]\w*)|amount\(args\.([A-Za-z_]\w*)\))\s*<=\s*({NUMBER})\s*")
+
+
+VOUCHED = '["grant", "person", "endorsed"]'
+# What goes to people: when it goes to somebody, and says something, that the run has leave for; and that in words
+KNOWN: Mapping[str, tuple[str, str]] = {
+    "mail_send": (
+        f"evidence.to in {VOUCHED} && (args.cc.size() == 0 || evidence.cc in {VOUCHED})"
+        f" && (args.bcc.size() == 0 || evidence.bcc in {VOUCHED}) && args.files.size() == 0"
+        ' && evidence.subject != "unvouched" && evidence.text != "unvouched"',
+        "to whom the goal names, without files",
+    ),
+    "mail_reply": (
+        'mail.verified && evidence.message == "grant" && args.files.size() == 0 && evidence.text != "unvouched"',
+        "to the verified sender of its mail, without files",
+    ),
+    "slack_post": (
+        'evidence.channel == "grant" && evidence.text != "unvouched"',
+        "to the channel of its goal",
+    ),
+    "slack_reply": (
+        'evidence.channel == "grant" && evidence.message == "grant" && evidence.text != "unvouched"',
+        "to the message that began it",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +53,7 @@ class Choice:
     may: May = ""
     argument: str = ""  # of `upto`: what is limited
     most: str = ""  # to how much it may go alone
-    above: Literal["", "ask", "never"] = ""
+    above: Literal["", "ask", "never"] = ""  # what becomes of all else, of `upto` and `known`
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +104,14 @@ def _choice(rules: Sequence[Mapping[str, Json]]) -> Choice | None:
     last = DECISION[said[-1][0]]
     if len(said) == 1:
         return Choice(last)
+    then: Literal["ask", "never"] = "ask" if last == "ask" else "never"
+    known = KNOWN.get(rules[0]["tool"], ("", ""))[0]
+    if len(said) == 2 and said[0] == ("allow", known) and last != "alone":
+        return Choice("known", above=then)
     found = LIMIT.fullmatch(str(said[0][1])) if len(said) == 2 and said[0][0] == "allow" else None
     if found is None or last == "alone":
         return None
-    return Choice("upto", found[1] or found[2], found[3], "ask" if last == "ask" else "never")
+    return Choice("upto", found[1] or found[2], found[3], then)
 
 
 def set_choice(rules: MutableSequence[Json], tool: Tool, choice: Choice) -> None:
@@ -107,8 +135,11 @@ def written(tool: Tool, choice: Choice) -> list[dict[str, Json]]:
     """The rules that a choice is."""
     if choice.may == "":
         return []
-    if choice.may != "upto":
+    if choice.may not in ("upto", "known"):
         return [{"tool": tool.name, WRITTEN[choice.may]: "true"}]
+    if choice.may == "known":
+        last = {"tool": tool.name, WRITTEN[choice.above or "ask"]: "true"}
+        return [{"tool": tool.name, "allow": KNOWN[tool.name][0]}, last]
     what = f"args.{choice.argument}"
     value = f"amount({what})" if limited(tool).get(choice.argument) else what
     return [

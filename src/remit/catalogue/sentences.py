@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from remit.agents.spec import Agent, Check
-from remit.catalogue.plain import Choice, about, blocks
+from remit.catalogue.plain import KNOWN, Choice, about, blocks
 from remit.tools.tool import Tool
 from remit.triggers.words import sentence as of_trigger
 
@@ -51,6 +51,9 @@ def of_choice(tool: str, choice: Choice, effect: str = "egress", autonomy: str =
             return f"{tool}: a person is asked first."
         case "never":
             return f"{tool}: never."
+        case "known":
+            otherwise = "a person is asked first" if choice.above == "ask" else "never"
+            return f"{tool}: done alone {KNOWN[tool][1]}{first}; otherwise {otherwise}."
         case "upto":
             above = "above, a person is asked first" if choice.above == "ask" else "above, never"
             return f"{tool}: done alone while {choice.argument} is at most {choice.most}{first}; {above}."

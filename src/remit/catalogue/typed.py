@@ -28,7 +28,7 @@ from remit.catalogue.form import (
 )
 from remit.catalogue.offer import Offer, Use
 from remit.catalogue.offered import Wrong
-from remit.catalogue.plain import Choice, about, blocks, set_choice
+from remit.catalogue.plain import KNOWN, Choice, about, blocks, set_choice
 from remit.catalogue.text import lines
 from remit.errors import SpecError
 
@@ -233,9 +233,17 @@ def _choices(data: dict[str, Json], sent: Sent, before: Sent, offer: Offer) -> l
         if name in has and (rules := _typed(sent, before, f"cel:{name}")) is not None:
             wrong += _written_rules(data, name, rules)
             continue
-        if name not in has or f"may:{name}" not in sent or may not in ("", "alone", "ask", "never", "upto"):
+        if (
+            name not in has
+            or f"may:{name}" not in sent
+            or may not in ("", "alone", "ask", "never", "upto", "known")
+        ):
             continue
         choice = Choice(may)  # type: ignore[arg-type]
+        if may == "known":
+            if name not in KNOWN or (name in known and known[name].choice.may == "known"):
+                continue
+            choice = Choice("known", above="ask")
         if may == "upto":
             above: Any = _new(sent, f"above:{name}") or "ask"
             most = _new(sent, f"most:{name}").removeprefix("$").strip()

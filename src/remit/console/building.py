@@ -19,7 +19,7 @@ from remit.catalogue.form import TRIGGER, check_kind, field_of, listed, member_n
 from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.offer import Offer
 from remit.catalogue.offered import Wrong
-from remit.catalogue.plain import about, blocks, limited
+from remit.catalogue.plain import KNOWN, about, blocks, limited
 from remit.catalogue.sentences import EFFECTS, in_words
 from remit.catalogue.text import document
 from remit.knowledge.kept import Source, list_sources
@@ -60,6 +60,11 @@ class Row:
     @property
     def acts(self) -> bool:
         return self.tool.effect in ("egress", "destroy")
+
+    @property
+    def known(self) -> str:
+        """To whom it may go alone, where that can be chosen."""
+        return KNOWN.get(self.name, ("", ""))[1]
 
     @property
     def says(self) -> str:
