@@ -1,0 +1,140 @@
+"""What may be done for somebody, and the rules for reaching them: a playbook, as data. Pure; `remit.playbook` reads it from a file."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from remit.graph.consent import MARKETING
+
+Needs = Literal["yes", "not no"]
+Amount = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Days = Annotated[float, Field(gt=0, le=3660)]
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise ValueError(f"{name!r} is no time zone, as Europe/Berlin is") from error
+    return name
+
+
+class Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Capacity(Said):
+    """So often in so many days, for everybody together: what a team can do."""
+
+    count: int = Field(ge=0)
+    days: Days = 1
+
+
+class Action(Said):
+    """One thing that may be done. Without a channel it reaches nobody (wait, nothing, a task for a colleague), so that no rule of contact holds
+    for it. `worth`: of one unit of reward; `urgency`: what its value is multiplied by where there is a reason to hurry."""
+
+    name: Name
+    does: Literal["send", "call", "route", "start", "offer", "escalate", "wait", "nothing"]
+    channel: str = ""
+    purpose: str = MARKETING
+    goal: str = ""
+    what: str = ""  # the template, team or agent
+    cost: Amount = 0.0
+    worth: Amount = 1.0
+    cool_down: Annotated[float, Field(ge=0, le=3660)] = (
+        0  # days until it may be done again for the same person
+    )
+    capacity: Capacity | None = None
+
+    @model_validator(mode="after")
+    def _reaches(self) -> Action:
+        if self.does in ("send", "call", "offer") and not self.channel:
+            raise ValueError(f"{self.does} needs a channel: without one no rule of contact would hold for it")
+        if self.does in ("wait", "nothing") and self.channel:
+            raise ValueError(f"{self.does} reaches nobody and has no channel")
+        return self
+
+    @property
+    def rest(self) -> timedelta:
+        return timedelta(days=self.cool_down)
+
+
+class Quiet(Said):
+    """Hours at which nobody is reached, by the person's own clock. From 21:00 until 08:00 is one night."""
+
+    start: time
+    end: time
+    channels: tuple[str, ...] = ()  # none: all
+
+    @model_validator(mode="after")
+    def _hours(self) -> Quiet:
+        if self.start == self.end or self.start.tzinfo or self.end.tzinfo:
+            raise ValueError("give two different times of the day without a zone, as 21:00 and 08:00")
+        return self
+
+
+class Cap(Said):
+    """At most so many contacts with a person in so many days, whoever makes them."""
+
+    name: Name
+    count: int = Field(ge=0)
+    days: Days
+    channels: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+
+
+class Law(Said):
+    """What the law of some countries asks. Without countries it holds everywhere; for a person of unknown country all laws hold."""
+
+    name: Name
+    countries: tuple[Country, ...] = ()
+    channels: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+    consent: Needs | None = None
+    quiet: Quiet | None = None
+    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5, 6, 7)  # Monday is 1
+    because: str = ""
+
+    @model_validator(mode="after")
+    def _some(self) -> Law:
+        if not self.weekdays:
+            raise ValueError("a law that allows no day of the week: take the action out instead")
+        return self
+
+
+class Rules(Said):
+    """Of contact, for all agents and campaigns. `zone`: for people whose time zone is not known; without it nobody of
+    unknown zone is reached where hours matter. `consent`: what each purpose needs, of others a yes."""
+
+    consent: dict[str, Needs] = {MARKETING: "yes", "service": "not no"}
+    quiet: tuple[Quiet, ...] = ()
+    caps: tuple[Cap, ...] = ()
+    laws: tuple[Law, ...] = ()
+    zone: Annotated[str, AfterValidator(_zone)] | None = None
+
+
+class Playbook(Said):
+    """`goals`: how much a unit of each goal's value counts; `budget`: what all actions of one round may cost together; `holdout`: the share
+    of people for whom nothing is done, to know what doing brings."""
+
+    actions: tuple[Action, ...] = Field(min_length=1, max_length=200)
+    rules: Rules = Rules()
+    goals: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
+    budget: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+
+    @model_validator(mode="after")
+    def _fits(self) -> Playbook:
+        names = [action.name for action in self.actions]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"the action {min(twice)!r} is there twice")
+        if unknown := {action.goal for action in self.actions if action.goal} - set(self.goals):
+            raise ValueError(f"the goal {min(unknown)!r} of an action is not among the goals")
+        return self
