@@ -68,7 +68,7 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
         "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"], "secrets": ["list"],
         "delegate": ["last", "--to", "bo"], "tokens": ["list"], "webhooks": ["list"], "connections": ["list"], "knowledge": ["list"], "graph": ["search"], "people": ["list"], "sign-in": ["list"],
         "mcp": ["serve"], "budgets": ["list"], "retention": ["list"], "keys": ["list"], "triggers": ["list"],
-        "workspaces": ["list"], "rules": ["list"],
+        "workspaces": ["list"], "rules": ["list"], "intents": ["list"],
         "up": ["--no-open", "--port", str(free_port())],
     }  # fmt: skip
     Path("s.json").write_text("[]")

@@ -70,6 +70,10 @@ ROWS: dict[str, str] = {
     " on conflict (workspace) do update set brief = 8",
     "graph_rejected": "insert into graph_rejected (workspace, source, line, field, why, row, digest)"
     " values (%(w)s, 's', 1, '', 'why', 'x', sha256(convert_to(%(w)s || %(n)s, 'utf8')))",
+    "graph_examples": "insert into graph_examples (workspace, intent, text, digest, by)"
+    " values (%(w)s, 'i', 'text', sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'ann')",
+    "graph_inferred": "insert into graph_inferred (workspace, interaction, intent, probability, alike, others)"
+    " values (%(w)s, %(n)s, 'i', 1, '[]', '[]')",
     "agents": "insert into agents (workspace, name, created_by) values (%(w)s, 'x' || %(n)s, 'ann')",
     "agent_versions": "insert into agent_versions (workspace, agent, version, yaml, who)"
     " values (%(w)s, 'x1', %(n)s, '', 'ann')",

@@ -53,6 +53,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "Test the rules, explain a verdict, try other rules on past runs",
         ),
         "rules": ("remit.cli.rules:rules", "The rules for every agent, and how they came to be"),
+        "intents": ("remit.cli.intents:intents", "What people want, from what they write"),
         "match": ("remit.cli.match:match", "Which records of a file are of one person"),
         "models": ("remit.cli.catalog:models", "The models, with their prices"),
         "people": ("remit.cli.people:people", "Who may come, and as what"),
