@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench import figures
-from bench.database import drop, fresh, running
+from bench.database import own, running
 from bench.dojo.env import Dojo, opened
 from bench.dojo.labels import SUITES, Suite, differences, suite
 from bench.dojo.play import PERSONS, UNREADABLE, Case, Played, play, without_gate
@@ -130,12 +130,14 @@ async def bench(args: argparse.Namespace, tally: Tally) -> None:
 
 @asynccontextmanager
 async def _started(args: argparse.Namespace) -> AsyncIterator[tuple[App, Dojo]]:
-    async with running(args.database_url) as address, opened() as dojo:
-        url = await fresh(address, "bench_agentdojo")
+    async with (
+        running(args.database_url) as address,
+        opened() as dojo,
+        own(address, "bench_agentdojo") as url,
+    ):
         settings = Settings(database_url=url, data_dir=figures.SCRATCH / "dojo")
         async with open_app(settings, resources={"world": dojo}) as app:
             yield app, dojo
-        await drop(address, "bench_agentdojo")
 
 
 def percent(part: int, whole: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -44,6 +45,17 @@ async def _check(url: str) -> None:
         row = await (await connection.execute("SHOW synchronous_commit")).fetchone()
     if row != ("on",):
         raise SystemExit(f"bench: synchronous_commit is {row and row[0]} on this server; it must be on")
+
+
+@asynccontextmanager
+async def own(address: Address, name: str) -> AsyncIterator[str]:
+    """The URL of an empty database that no other process has, since another bench may run from the same checkout; dropped at
+    the end, however that comes."""
+    mine = f"{name}_{os.getpid()}"
+    try:
+        yield await fresh(address, mine)
+    finally:
+        await drop(address, mine)
 
 
 async def fresh(address: Address, name: str) -> str:

@@ -28,7 +28,7 @@ from typing import Any, get_args
 
 from bench import figures
 from bench.agentdojo import LINES, flat, row
-from bench.database import Address, drop, fresh, running
+from bench.database import Address, own, running
 from bench.dojo.play import PERSONS, Played
 from bench.dojo.script import Script
 from bench.tau import airline, retail
@@ -163,11 +163,11 @@ async def one_domain(domain: Domain, address: Address, tally: Tally, args: argpa
 @asynccontextmanager
 async def _stage(domain: Domain, address: Address, name: str) -> AsyncIterator[Stage]:
     """A database of its own for who works alone in it: Remit's tables and the domain's."""
-    url = await fresh(address, name)
-    settings = Settings(database_url=url, data_dir=figures.SCRATCH / "tau2")
-    async with open_app(settings, resources={domain.resource: url}) as app, staged(domain, app, url) as stage:
-        yield stage
-    await drop(address, name)
+    async with own(address, name) as url:
+        settings = Settings(database_url=url, data_dir=figures.SCRATCH / "tau2")
+        resources = {domain.resource: url}
+        async with open_app(settings, resources=resources) as app, staged(domain, app, url) as stage:
+            yield stage
 
 
 def rows(played: Sequence[Played], *, kinds: bool) -> list[dict[str, Json]]:

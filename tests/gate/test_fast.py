@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from remit.gate import addresses, parts, unseen, wording
 from remit.gate.accounts import ibans_in
 from remit.gate.judge import vouch
-from remit.gate.known import _ADDRESS, LONG, Known
+from remit.gate.known import _ADDRESS, Known, _values, _written
 from remit.gate.numbers import digits
 from remit.gate.proposal import Facts, Proposal
+from remit.gate.read import LONG
 from remit.gate.rules import Rule, compile_rules
 from remit.gate.scalars import group, leaves
 from remit.gate.values import canonical, found, spellings, stands
 from remit.gate.wording import words
+from remit.journal.body import _unkept, unkept
 
 PIECES = (
     "a", "Dora", "x.example", "www.shop.com", "dora@x.example", "@", "://", "https", ":", "//", "/", ".", "-", "_", " ", "\n", ".com",
@@ -96,6 +98,19 @@ def test_an_address_is_as_long_as_it_may_be() -> None:
         for domain in (1, 258, 259, 260, 400):
             text = f"<{'a' * local}@{'b' * domain}>"
             assert list(addresses.emails_in(text)) == list(addresses_letter_by_letter(text))
+
+
+@MANY
+@given(trees | st.dictionaries(texts, scalars) | st.just({"a": 1 << 63}) | st.just({"a": -(1 << 9_000)}))
+def test_what_a_journal_keeps_is_seen_at_once_only_where_it_does(tree: Any) -> None:
+    assert bool(unkept(tree)) == bool(_unkept(tree, 0))
+
+
+@MANY
+@given(st.text("aB \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u00a0é\u0130\x00", max_size=12) | texts)
+def test_case_and_blanks_of_a_text_do_not_matter(text: str) -> None:
+    plain = " ".join(unicodedata.normalize("NFC", text.casefold()).split())
+    assert canonical("text", text) == plain
 
 
 @MANY
@@ -184,8 +199,8 @@ def test_what_trusted_sources_said_is_what_one_by_one_they_said(reads: Any, othe
                 said |= {word for word in words(str(leaf)) if word not in told}
         for leaf in (*others, *leaves([one for one, _, _ in reads])):
             if (form := canonical("text", leaf)) is not None:
-                known._texts.learn(known._reads)
-                assert known._texts.may_vouch(form) == (form in plain)
+                assert known._texts.learn(known._reads).may_vouch(form) == (form in plain)
+                assert known._glance.learn(known._reads).has_text(form) or form not in plain
         spoken = [
             set(words(str(leaf))) for leaf in (*others, *leaves([[one, given_] for one, given_, _ in reads]))
         ]
@@ -211,6 +226,48 @@ def test_what_is_asked_between_two_results_changes_nothing_of_what_is_known_afte
     for form in forms:
         assert often.vouches(kind, form) == once.vouches(kind, form)
         assert often.who(kind, form) == once.who(kind, form)
+
+
+def said_leaf_by_leaf(kind: str, reads: Any) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The sources that vouch for each value, and the strangers who say it, with every value picked out of everything."""
+    vouching, telling = dict[str, list[str]](), dict[str, list[str]]()
+    written = set[str]()
+    for number, (result, told, trusted) in enumerate(reads):
+        written |= {one for leaf in leaves(told) for one in _written(kind, leaf)} - vouching.keys()
+        for leaf in leaves(result):
+            said = vouching if trusted else telling
+            for one in set(spellings(kind, leaf)) if trusted else _values(kind, leaf):
+                if one and (not trusted or one not in written):
+                    said.setdefault(one, []).append(str(number))
+    return vouching, telling
+
+
+JSON_PIECES = ("dora@x.example", "bob@y.example", "Dora@X.example", "\"", "\\", "\n", "\x7f", "\x08", "\u200b", "ß", "\uff20", " ", "<", ">", ",", "K", "x.example",
+    "https://x.example/a", "http://X.EXAMPLE:80/b", "www.shop.com", "https://[::1]/a", "mailto:", "@", "e", ":", ".", "\ud800", "\u0130", "ü@x.example")  # fmt: skip
+leads = st.lists(st.sampled_from(JSON_PIECES), max_size=4).map("".join)
+results = st.recursive(
+    leads | st.sampled_from(JSON_PIECES) | st.integers(0, 99),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(leads, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(["email", "url"]), st.lists(st.tuples(results, results, st.booleans()), max_size=5))
+def test_who_says_an_address_is_found_without_picking_every_address_out_of_every_text(
+    kind: str, reads: Any
+) -> None:
+    known = Known()
+    every = leaves([[result, told] for result, told, _ in reads])
+    forms = {form for leaf in every for form in _values(kind, leaf)} | set(spellings(kind, "eve@y.example"))
+    for number, (result, told, trusted) in enumerate(reads, 1):
+        known.learn(result, trusted, str(number - 1), told)
+        vouching, telling = said_leaf_by_leaf(kind, reads[:number])
+        for form in sorted(forms):
+            assert known.vouches(kind, form) == (form in vouching)
+            who = known.who(kind, form)
+            assert list(who.trusted) == list(dict.fromkeys(vouching.get(form, [])))[:3]
+            assert list(who.untrusted) == list(dict.fromkeys(telling.get(form, [])))[:3]
 
 
 @MANY
@@ -303,8 +360,15 @@ CONDITIONS = (
     "evidence.to == evidence.note", "evidence.to in ['grant', 'record'] && evidence.note != 'unvouched' && run.untrusted",
     "evidence.to != 'grant' && evidence.to == 'grant'", "has(evidence.to) && evidence.to == 'grant'", "evidence.exists(evidence, evidence == 'to')",
     "args.exists(run, run == 'note')", "run.untrusted && run.untrusted == false", "has(order.total) && has(args.amount)",
+    "args.amount <= 7", "7 >= args.amount", "2.5 < args.amount", "args.amount == 2.5", "args.amount == 7.0", "7 != args.amount", "args.amount > 7u",
+    "args.note == 'b'", "'b' != args.note", "args.note < 'c'", "args['note'] == 'b'", "args.amount == 9007199254740993", "args.amount < -1 || true",
+    "args.amount > 9007199254740992.0", "args.amount >= 9007199254740991", "has(args.amount) && args.amount > 1 && args.amount < 7.5", "args.amount == true",
+    "run.untrusted && args.note != 'b' && args.amount > 0", "!(args.amount > 5)", "args.amount > order.total", "args.note == ''", "args.amount == null",
+    "args.amount > 0 && true", "args.amount > 0 && false", "args[args.note] == 7", "args.note == b'b'", "args.amount.size > 5",
 )  # fmt: skip
-values = st.sampled_from([1, 2.5, 7, "five", "b", "pay", True, None])
+values = st.sampled_from(
+    [1, 2.5, 7, 7.0, -2, -0.0, 2**53, 2**53 + 1, 1 << 62, 1 << 63, [1], {"a": 1 << 64}, -(2**53) - 1, 2.0**53, 1e300, "", "five", "b", "note", "pay", True, None]
+)  # fmt: skip
 facts = st.fixed_dictionaries(
     {
         "args": st.dictionaries(st.sampled_from(["amount", "note"]), values),
@@ -346,3 +410,30 @@ def test_rules_that_are_left_out_unasked_would_not_have_held(conditions: list[st
         run = {name: value for name, value in given_["run"].items() if {f"run.{name}", "run.*"} & asked}
         named = {name: value for name, value in given_.items() if name in asked} | {"run": run}
         assert [one.holds(named) for one in rules.for_tool("t")] == each
+
+
+numbers = (
+    st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9)
+)
+near = st.builds(lambda base, off: base + off, st.sampled_from([2**53, -(2**53), 2**62]), st.integers(-2, 2))
+plain = numbers | near | st.sampled_from(["", "a", "A", "b'", "ä", "日本", '"'])
+OPS = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(OPS, plain, st.booleans()), min_size=1, max_size=3), st.lists(plain, max_size=4))
+def test_numbers_and_words_compare_as_they_do_in_cel(told: list[tuple[str, Any, bool]], asked: Any) -> None:
+    rules = [
+        Rule(("t",), "ask", f"{json.dumps(one)} {op} args.a" if turned else f"args.a {op} {json.dumps(one)}")
+        for op, one, turned in told
+    ]
+    compiled = compile_rules(rules)
+    for value in (*asked, *(one for _, one, _ in told)):
+        seen = {"args": {"a": value}, "run": {"untrusted": False}}
+        each = [one.holds(seen) for one in compiled.for_tool("t")]
+        first = compiled.first("t", seen)
+        if first is None:
+            assert any(isinstance(one, str) for one in each)
+        else:
+            assert each[:first] == [False] * first
+            assert first == len(each) or each[first] is True

@@ -24,10 +24,11 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from remit.gate.glance import may_hold, written
 from remit.gate.known import Known
 from remit.gate.parts import parts_of
 from remit.gate.proposal import Facts, Proposal
-from remit.gate.scalars import Group, group, leaves
+from remit.gate.scalars import Group, certain, group, leaves
 from remit.gate.unseen import shown
 from remit.gate.values import canonical, stands
 from remit.gate.wording import worded
@@ -58,6 +59,15 @@ class Witness:
     facts: Facts
     groups: dict[str, Group] = field(default_factory=dict)
     parts: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # of each text
+    _records: Mapping[str, Json] | None = None
+    _written: tuple[str | None] | None = None  # the records as one text, where that tells all
+
+    @property
+    def records(self) -> Mapping[str, Json]:
+        """Those of the facts, with nothing in place of what is no value: few calls need any."""
+        if self._records is None:
+            self._records = certain(self.facts.records)
+        return self._records
 
     def level(self, kind: str, value: Json, pointed: Pointed = ()) -> str:
         """The evidence for one value, or the weakest of several. `pointed`: what was taken by reference."""
@@ -86,7 +96,7 @@ class Witness:
             return "person"
         if said or (said is None and facts.known is not None and facts.known.vouches(kind, form)):
             return "directory"
-        return "record" if self._has("records", facts.records, kind, form) else "unvouched"
+        return "record" if facts.records and self._recorded(kind, form) else "unvouched"
 
     def pointed(self, kind: str, pointers: Iterable[Pointer]) -> Pointed:
         """What references point to, leaf by leaf, and whether a trusted source says it."""
@@ -129,13 +139,15 @@ class Witness:
         if kind != "account" or level != "directory":
             return level
         form = canonical(kind, value)
-        there = form is not None and self._has("records", self.facts.records, kind, form)
+        there = form is not None and self._recorded(kind, form)
         return "record" if there else "unvouched"
 
     def told(self, kind: str, value: Json, free: bool, pointed: Pointed = ()) -> str:
-        """In words, the values of an argument that nothing vouches for, and where each was read."""
+        """In words, the values of an unvouched argument that nothing vouches for, and where each was read."""
         if free:
             doubtful = [(k, one) for k, one in self._parts(value) if self.part(k, one) == "unvouched"]
+        elif not pointed and not isinstance(value, Mapping | list | tuple) and not _several(kind, value):
+            doubtful = [(kind, value)]
         else:
             items = leaves(value) if isinstance(value, Mapping | list | tuple) else (value,)
             doubtful = [
@@ -172,6 +184,15 @@ class Witness:
         if known is None:
             known = self.groups[name] = self._group(name, values)
         return known.has(kind, form)
+
+    def _recorded(self, kind: str, form: str) -> bool:
+        """Whether it stands in a record. Most are in none, which is seen in all of them as one text."""
+        if self._written is None:
+            self._written = (written(self.facts.records),)
+        (text,) = self._written
+        if text is not None and not may_hold(text, kind, form):
+            return False
+        return self._has("records", self.records, kind, form)
 
     def _group(self, name: str, values: Mapping[str, Json]) -> Group:
         """The person, and what came with the goal, are the same for all of a run: their forms are kept with what it has read."""

@@ -13,7 +13,7 @@ from remit.gate.proposal import Facts, Proposal, Verdict, both
 from remit.gate.remembered import UNDECIDED, Remembered, recalled
 from remit.gate.rules import BUILT_IN, Compiled, Rule, Rules
 from remit.gate.sums import facts as sums_as_facts
-from remit.journal.body import DEEPEST, unkept
+from remit.journal.body import unkept
 
 Json = Any
 GRANT = "the grant"  # the name of what denies an effect that the goal does not ask for
@@ -37,23 +37,21 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
         levels, words = dict.fromkeys(sinks, "unvouched"), dict.fromkeys(sinks, odd)
         why = (f"the arguments cannot be judged: {odd}",)
         return Verdict("deny", "no such call", why, levels, provenance=words)
-    if facts.records and any(unkept(record) for record in facts.records.values()):
-        facts = replace(facts, records={name: _certain(record, 0) for name, record in facts.records.items()})
-    witness = Witness(facts) if proposal.sinks or facts.left is not None else None
-    evidence, told = witness.evidence(proposal) if witness is not None else ({}, {})
+    witness = Witness(facts)
+    evidence, told = witness.evidence(proposal) if proposal.sinks else ({}, {})
     if proposal.tool not in facts.tools:
         why = (f"{proposal.tool} is not among the tools of this remit",)
         return Verdict("deny", "the remit", why, evidence, provenance=told)
-    if witness is not None and (beyond := _beyond_the_grant(proposal, witness, evidence)) is not None:
+    if facts.left is not None and (beyond := _beyond_the_grant(proposal, witness, evidence)) is not None:
         return Verdict("deny", GRANT, (beyond,), evidence, provenance=told)
-    verdict = _narrow(_by_rules(proposal, facts, rules, evidence), proposal, facts)
-    if (narrowing := _by_workspace(proposal, facts, rules, evidence)) is not None:
+    verdict = _narrow(_by_rules(proposal, witness, rules, evidence), proposal, facts)
+    if rules.workspace and (narrowing := _by_workspace(proposal, witness, rules, evidence)) is not None:
         verdict = stricter(narrowing, verdict)
     if verdict.decision != "deny" and (wrong := breaches(proposal, facts, evidence)):
         return _with(stopped(verdict, facts.autonomy, wrong), told)
-    if verdict.decision == "ask" and remembered and not _denied(proposal, facts, rules, evidence):
+    if verdict.decision == "ask" and remembered and not _denied(proposal, witness, rules, evidence):
         verdict = recalled(proposal, verdict, remembered) or verdict
-    return _with(verdict, told)
+    return _with(verdict, told) if told else verdict
 
 
 def _with(one: Verdict, told: Mapping[str, str]) -> Verdict:
@@ -77,11 +75,11 @@ def _beyond_the_grant(proposal: Proposal, witness: Witness, evidence: Mapping[st
     return f"nobody has named what stands in {invented}" if invented else None
 
 
-def _by_rules(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Verdict:
-    matching = rules.for_tool(proposal.tool)
+def _by_rules(proposal: Proposal, witness: Witness, rules: Rules, evidence: Mapping[str, str]) -> Verdict:
+    matching, facts = rules.for_tool(proposal.tool), witness.facts
     if not matching and proposal.effect in ("read", "self"):
         return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
-    known = _known(proposal, facts, rules, evidence) if matching else {}
+    known = _known(proposal, witness, rules, evidence) if matching else {}
     first = rules.first(proposal.tool, known) if matching else None
     if first is not None and first < len(matching):
         return _held(matching[first], matching, known, evidence)
@@ -142,12 +140,12 @@ def _and_below(
 
 
 def _by_workspace(
-    proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]
+    proposal: Proposal, witness: Witness, rules: Rules, evidence: Mapping[str, str]
 ) -> Verdict | None:
     """What the workspace's rules say: the first deny that holds or cannot be decided, else all asks that do; None where
     none does."""
     matching = rules.of_workspace(proposal.tool)
-    known = _known(proposal, facts, rules, evidence) if matching else {}
+    known = _known(proposal, witness, rules, evidence) if matching else {}
     found: Verdict | None = None
     for compiled in matching:
         rule, held = compiled.rule, compiled.holds(known)
@@ -173,10 +171,10 @@ def stricter(one: Verdict, other: Verdict) -> Verdict:
     )
 
 
-def _denied(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> bool:
+def _denied(proposal: Proposal, witness: Witness, rules: Rules, evidence: Mapping[str, str]) -> bool:
     """Whether any deny holds, or cannot be decided, wherever it stands."""
     denies = [one for one in rules.all_for(proposal.tool) if one.rule.decision == "deny"]
-    known = _known(proposal, facts, rules, evidence) if denies else {}
+    known = _known(proposal, witness, rules, evidence) if denies else {}
     return any(one.holds(known) is not False for one in denies)
 
 
@@ -185,16 +183,13 @@ def looks_allowed(effect: str) -> str:
     return f"default of {effect}"
 
 
-def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str, str]) -> Mapping[str, Json]:
+def _known(
+    proposal: Proposal, witness: Witness, rules: Rules, evidence: Mapping[str, str]
+) -> Mapping[str, Json]:
     """What the conditions of the tool's rules may ask about, by the names that they use: to hand over more takes time."""
-    asked = rules.asked_of(proposal.tool)
-    names = asked if asked is not None else {*BUILT_IN, *rules.records, *facts.records, "run.*"}
-    known: dict[str, Json] = {name: {} for name in rules.records if name in names}
-    for name, value in facts.records.items():
-        if name in names and isinstance(value, dict):
-            known[name] = value
-    if rules.sums:
-        known |= sums_as_facts(facts.sums)
+    facts, asked = witness.facts, rules.asked_of(proposal.tool)
+    names = asked if asked is not None else {*BUILT_IN, *rules.records, "run.*"}
+    known: dict[str, Json] = sums_as_facts(facts.sums) if rules.sums else {}
     known["args"] = dict(proposal.args)
     run: dict[str, Json] = {"untrusted": facts.untrusted}
     known["run"] = run
@@ -210,17 +205,11 @@ def _known(proposal: Proposal, facts: Facts, rules: Rules, evidence: Mapping[str
         known["evidence"] = dict(evidence)
     if "labels" in names:
         known["labels"] = dict(labels_of(proposal, facts))
+    for name in rules.records:
+        if name in names and name not in known:
+            record = witness.records.get(name)
+            known[name] = record if isinstance(record, dict) else {}
     return known
-
-
-def _certain(value: Json, depth: int) -> Json:
-    """A record with nothing in place of what is no value, so that whatever compares it cannot be decided: NaN is neither
-    above a limit nor below."""
-    if depth <= DEEPEST and isinstance(value, Mapping):
-        return {name: _certain(item, depth + 1) for name, item in value.items() if not unkept(name)}
-    if depth <= DEEPEST and isinstance(value, list | tuple):
-        return [_certain(item, depth + 1) for item in value]
-    return None if unkept(value) else value
 
 
 def _why(rule: Rule) -> str:

@@ -10,11 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from remit.gate.confidentiality import Label
-from remit.gate.fields import NAMED, REST, TRUSTED, at, labelled
+from remit.gate.fields import REST, TRUSTED, at
+from remit.gate.glance import Glance, Strangers, Texts
 from remit.gate.held import UNSAID, Held, Secrecy
 from remit.gate.numbers import digits
 from remit.gate.parts import parts_of
-from remit.gate.scalars import OF_NUMBERS, Group, leaves, scalars, worth
+from remit.gate.read import LONG, Read
+from remit.gate.scalars import Group, leaves, worth
 from remit.gate.unseen import as_seen, has_unseen
 from remit.gate.values import found, spellings, stands
 from remit.gate.wording import words
@@ -23,11 +25,12 @@ from remit.journal.refs import Pointer
 Json = Any
 SOURCES = 3  # of one value that are remembered, on either side
 _ALIKE: Mapping[str, str] = MappingProxyType({})  # all of a result has one integrity
-LONG = 2_000  # characters; a leaf that is longer is no value, though values may stand in it
 _ADDRESS = re.compile(
     r"[A-Za-z0-9](?:[\w+.-]{0,60}\w)?@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?", re.A
 )
-MOST_UNWORDED = 4_000  # characters
+# Kinds of which a piece stands, in small letters, in every text in which one of them does
+LETTERED = ("email", "url")
+_HOST = re.compile(r"[^/]*//([^/:?]*).*", re.DOTALL)
 PICKED = ("email", "url", "phone", "account", "amount")  # kinds that are told from the words around them
 
 
@@ -40,59 +43,6 @@ class Evidence:
 
 
 @dataclass(slots=True)
-class _Read:
-    result: Json
-    trusted: bool
-    named: (
-        str | Callable[[], str]
-    )  # its source in words: few are ever told of, so they may be put together then
-    given: Json  # what the model gave to the call
-    fields: Mapping[str, str]  # path -> integrity, where it is not the same for all of the result
-    call: str  # its number, by which references name it
-    member: bool  # all of it is of somebody with an account of the workspace
-    secrecy: Secrecy  # who may have what is in it
-    _parted: list[tuple[Json, bool]] | None = None  # worked out once, since who speaks of it is asked often
-    _told: tuple[Json, ...] | None = None
-    _vouched: tuple[Json, ...] | None = None
-
-    @property
-    def source(self) -> str:
-        if not isinstance(self.named, str):
-            self.named = self.named()
-        return self.named
-
-    def told(self) -> tuple[Json, ...]:
-        """Every scalar that the model gave to the call, names of arguments included."""
-        if self._told is None:
-            self._told = scalars(self.given)
-        return self._told
-
-    def vouched(self) -> tuple[Json, ...]:
-        """Every scalar in the result that a trusted source says, but long texts."""
-        if self._vouched is None:
-            if not self.trusted and not self.fields:
-                return ()
-            said = [leaf for leaf, trusted in self.leaves() if trusted] if self.fields else self.result
-            every = [one for one in scalars(said) if one.__class__ is not str or len(one) <= LONG]
-            self._vouched = tuple(every)
-        return self._vouched
-
-    def leaves(self) -> Iterable[tuple[Json, bool]]:
-        """Every scalar in the result, and whether a trusted source says it."""
-        if not self.fields:
-            return ((leaf, self.trusted) for leaf in leaves(self.result))
-        if self._parted is None:
-            self._parted = [(leaf, says in TRUSTED) for leaf, says in labelled(self.result, self.fields)]
-        return self._parted
-
-    def of_members(self) -> Iterable[Json]:
-        """Every scalar that somebody with an account of the workspace wrote."""
-        if not self.fields:
-            return leaves(self.result) if self.member else ()
-        return (leaf for leaf, says in labelled(self.result, self.fields) if says == NAMED)
-
-
-@dataclass(slots=True)
 class _Index:
     """The values of one kind in the first `upto` results, and what strangers said in the first `heard`: to pick values out of
     their texts takes long, and is only asked where nothing vouches for one."""
@@ -100,41 +50,10 @@ class _Index:
     upto: int = 0
     heard: int = 0
     written: set[str] = field(default_factory=set)  # by the model, before a trusted source said them
-    trusted: dict[str, list[_Read]] = field(default_factory=dict)  # where it was said
-    untrusted: dict[str, list[_Read]] = field(default_factory=dict)
+    trusted: dict[str, list[Read]] = field(default_factory=dict)  # where it was said
+    untrusted: dict[str, list[Read]] = field(default_factory=dict)
     # Links, addresses, … that the model wrote: a sentence in which a trusted source repeats one is not the source's own.
     leads: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Texts:
-    """Whether a trusted source has said a text, be it the model's own word or not: few texts are, so it is asked first."""
-
-    upto: int = 0
-    longest: int = 0  # characters of a form that one of those unfolded may have, at the most
-    unfolded: list[str] = field(default_factory=list)
-    numbers: list[Json] = field(default_factory=list)
-    forms: set[str] = field(default_factory=set)
-
-    def learn(self, reads: Sequence[_Read]) -> None:
-        new: list[str] = []
-        for read in reads[self.upto :]:
-            for one in read.vouched():
-                new.append(one) if isinstance(one, str) else self.numbers.append(one)
-        self.upto = len(reads)
-        if new:
-            self.unfolded += new
-            longest = max(map(len, new))
-            self.longest = max(self.longest, longest if "".join(new).isascii() else 20 * longest)
-
-    def may_vouch(self, value: str) -> bool:
-        if len(value) <= self.longest:
-            self.forms.update(form for leaf in self.unfolded for form in spellings("text", leaf))
-            self.unfolded, self.longest = [], 0
-        if not value.strip(OF_NUMBERS) or value in ("true", "false"):
-            self.forms.update(form for leaf in self.numbers for form in spellings("text", leaf))
-            self.numbers = []
-        return value in self.forms
 
 
 @dataclass(slots=True)
@@ -146,20 +65,17 @@ class Known:
     question and a directory tells what it was just told.
     """
 
-    _heard: list[_Read] = field(default_factory=list)
+    _heard: list[Read] = field(default_factory=list)
     _untold: list[Any] = field(default_factory=list)  # what was put off
     _tell: Callable[[Known, Any, Any], None] | None = None
     _about: Any = None
     _indexes: dict[str, _Index] = field(default_factory=dict)
-    _texts: _Texts = field(default_factory=_Texts)
+    _glance: Glance = field(default_factory=Glance)
+    _texts: Texts = field(default_factory=Texts)
+    _strangers: Strangers = field(default_factory=Strangers)
     _words: set[str] = field(default_factory=set)  # of what trusted sources said
     _told: set[str] = field(default_factory=set)  # that the model wrote before
     _worded: int = 0  # results that are in them
-    _unworded: str = (
-        ""  # what trusted sources said in those that are not, and were looked at, in small letters
-    )
-    _looked: int = 0  # results that were
-    _odd: bool = False  # what they said has letters beyond ASCII, or such as a reader does not see
     labelled: bool = False  # something was read of which a tool says who may have it
     _held: dict[bool, Held] = field(default_factory=dict)
     # Of what is known before anything is read, each with what it was made of
@@ -183,7 +99,7 @@ class Known:
         it of each instead of `trusted` and `member`. `call`: its number, where references may point into its result.
         `secrecy`: who may have what is in it.
         """
-        self._reads.append(_Read(result, trusted, source, given, fields, call, member, secrecy))
+        self._reads.append(Read(result, trusted, source, given, fields, call, member, secrecy))
         self.labelled = self.labelled or bool(secrecy.declared or secrecy.values or secrecy.had)
 
     def put_off(self, tell: Callable[[Known, Any, Any], None], about: Any, one: Any) -> None:
@@ -201,7 +117,7 @@ class Known:
             self._tell(self, self._about, one)
 
     @property
-    def _reads(self) -> list[_Read]:
+    def _reads(self) -> list[Read]:
         if self._untold:
             self._hear()
         return self._heard
@@ -219,42 +135,55 @@ class Known:
     def vouches(self, kind: str, value: str) -> bool:
         """Whether a trusted source has said a value (canonical)."""
         if kind == "text":  # what leads somewhere in each text is only looked for where it may matter
-            self._texts.learn(self._reads)
-            if not self._texts.may_vouch(value):
+            if not self._glance.learn(self._reads).has_text(value):
                 return False
+            if not self._texts.learn(self._reads).may_vouch(value):
+                return False
+        if kind == "email":
+            vouched = self._glance.learn(self._reads).vouches(value)
+            if vouched is not None:
+                return vouched
         return value in self._index(kind).trusted
 
     def who(self, kind: str, value: str) -> Evidence:
         """Who has said a value (canonical)."""
+        if kind in LETTERED and value.isascii() and "[" not in value:
+            return Evidence(self._vouching(kind, value), self._telling(kind, value))
         index = self._index(kind)
         for read in self._reads[index.heard :]:
             for leaf, trusted in read.leaves() if not read.trusted or read.fields else ():
                 for one in _values(kind, leaf) if not trusted else ():
                     _note(index.untrusted, one, read)
         index.heard = len(self._reads)
-        untrusted: Iterable[_Read] = index.untrusted.get(value, ())
+        untrusted: Iterable[Read] = index.untrusted.get(value, ())
         if not untrusted and kind not in PICKED:
             untrusted = (read for read in self._reads if _said(kind, value, read))
         vouched = tuple(read.source for read in index.trusted.get(value, ()))
         return Evidence(vouched, tuple(dict.fromkeys(read.source for read in untrusted))[:SOURCES])
 
+    def _vouching(self, kind: str, value: str) -> tuple[str, ...]:
+        """The trusted sources that say a value."""
+        if not self.vouches(kind, value):
+            return ()
+        return tuple(read.source for read in self._index(kind).trusted[value])
+
+    def _telling(self, kind: str, value: str) -> tuple[str, ...]:
+        """The strangers who say a value of a kind that keeps its letters. It is looked for in their texts: to pick every value
+        out of them takes long, and is not needed where nobody asks for more than one."""
+        piece = value if kind == "email" else _HOST.sub(r"\1", value)
+        said: dict[str, None] = {}
+        for read in self._strangers.saying(piece, self._reads):
+            if len(said) < SOURCES and _tells(kind, value, read):
+                said[read.source] = None
+        return tuple(said)
+
     def says(self, several: Set[str]) -> bool:
         """Whether each of several words is one of those that trusted sources said, but that the model had not written before."""
         if several <= self._words:
             return True
-        if self._looked < len(self._reads):
-            new = [str(one) for read in self._reads[self._looked :] for one in read.vouched()]
-            self._looked = len(self._reads)
-            text = "\n".join(new)
-            self._odd = self._odd or not text.isascii() or has_unseen(text)
-            self._unworded = f"{self._unworded}\n{text.lower()}"
-        plain = self._unworded
-        if (
-            not self._odd and len(plain) < MOST_UNWORDED
-        ):  # most words are nowhere in it, and that is seen sooner
-            for word in several:
-                if word not in self._words and word not in plain:
-                    return False
+        glance = self._glance.learn(self._reads)
+        if any(word not in self._words and not glance.has_word(word) for word in several):
+            return False  # most words are nowhere in it, and that is seen sooner
         return several <= self.words()
 
     def words(self) -> Set[str]:
@@ -264,8 +193,8 @@ class Known:
             self._told |= {word for word in own if word not in self._words}
             if said := [text for one in read.vouched() if len(text := str(one)) <= LONG]:
                 self._words |= {word for word in words(" ".join(said)) if word not in self._told}
-        self._worded = self._looked = len(self._reads)
-        self._unworded, self._odd = "", False
+        self._worded = len(self._reads)
+        self._glance.learn(self._reads).know()
         return self._words
 
     def choice(self, kind: str, value: str, beside: Sequence[Json] = ()) -> float | None:
@@ -370,7 +299,12 @@ def _whole(kind: str, leaf: Json) -> tuple[str, ...]:
     return () if isinstance(leaf, str) and len(leaf) > LONG else spellings(kind, leaf)
 
 
-def _said(kind: str, value: str, read: _Read) -> bool:
+def _tells(kind: str, value: str, read: Read) -> bool:
+    """Whether a stranger's words in a result hold a value, among all that can be picked out of them."""
+    return any(value in _values(kind, leaf) for leaf, trusted in read.leaves() if not trusted)
+
+
+def _said(kind: str, value: str, read: Read) -> bool:
     """Whether somebody untrusted said it."""
     if read.trusted and not read.fields:
         return False
@@ -379,7 +313,7 @@ def _said(kind: str, value: str, read: _Read) -> bool:
     )
 
 
-def _note(said: dict[str, list[_Read]], value: str, read: _Read) -> None:
+def _note(said: dict[str, list[Read]], value: str, read: Read) -> None:
     """The first of different sources that say a value."""
     before = said.get(value)
     if before is None:

@@ -22,6 +22,8 @@ _NAMED = re.compile(
 )
 _LONG_WORD = re.compile(r"[0-9A-Za-z]{25}")
 DIGITS = "0123456789"
+# Of ASCII, what may stand in a text in which nothing leads anywhere: anything seen but these
+_IN_NONE = bytes(one for one in range(128) if chr(one) not in f".:@{DIGITS}" and not has_unseen(chr(one)))
 _FOUR_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){3}")
 _COLON = re.compile(r":(?=[^\s/])[^\s<>\"]{1,200}")
 _BEFORE = re.compile(r"(?:data|javascript|vbscript|file|blob|tel|sms|facetime)\s{0,3}\Z", re.IGNORECASE)
@@ -33,6 +35,8 @@ def parts_of(text: str) -> list[tuple[str, str]]:
     Kinds: `url`, `email`, `account`, and `hidden`, whose value is the character as `U+200B`. A link that no program
     would read in one way is among them too: it has no canonical form, so nothing can vouch for it.
     """
+    if text.isascii() and not text.encode().translate(None, _IN_NONE):
+        return []
     unseen = has_unseen(text)
     seen = digits(as_seen(text) if unseen else text)
     found = [("url", link) for link in urls_in(seen)] if may_link(seen) else []

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from remit.gate.values import canonical, spellings
+from remit.journal.body import DEEPEST, unkept
 
 Json = Any
 TEXTUAL = ("email", "url")  # kinds that no number is one of
@@ -80,6 +81,14 @@ def worth(kind: str, every: Sequence[Json]) -> Sequence[Json]:
     return every
 
 
+def certain(records: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Records with nothing in place of what is no value, so that whatever compares it cannot be decided: NaN is neither above
+    a limit nor below."""
+    if not any(map(unkept, records.values())):
+        return records
+    return {name: _certain(record, 0) for name, record in records.items()}
+
+
 def leaves(value: Json) -> Iterator[Json]:
     """Every scalar in a JSON value, keys of objects included."""
     if isinstance(value, Mapping):
@@ -91,6 +100,14 @@ def leaves(value: Json) -> Iterator[Json]:
             yield from leaves(item)
     elif value is not None:
         yield value
+
+
+def _certain(value: Json, depth: int) -> Json:
+    if depth <= DEEPEST and isinstance(value, Mapping):
+        return {name: _certain(item, depth + 1) for name, item in value.items() if not unkept(name)}
+    if depth <= DEEPEST and isinstance(value, list | tuple):
+        return [_certain(item, depth + 1) for item in value]
+    return None if unkept(value) else value
 
 
 def _gather(value: Json, texts: dict[Json, Json], others: list[Json]) -> None:

@@ -135,7 +135,9 @@ def _folded(kind: str, text: str) -> str:
             text = numbers.digits(text)
         text = unicodedata.normalize("NFKC" if kind == "person" else "NFC", text.casefold())
     else:
-        text = text.lower()
+        text = text.lower().translate(_BLANKS)
+        if "  " not in text:
+            return text.strip(" ")
     return " ".join(text.split())
 
 
@@ -152,6 +154,7 @@ def _paths_in(text: str) -> Iterator[str]:
             yield word
 
 
+_BLANKS = {ord(one): " " for one in "\t\n\v\f\r\x1c\x1d\x1e\x1f"}  # of ASCII, as `split` knows them
 # The number of an item in a list, as "given: 1. Read it. 2. Delete it": nobody means an id or an amount by it.
 _MARKER = re.compile(r"(?:^|(?<=[.:;!?\n]))\s*[0-9]{1,2}[.)](?=\s)")
 _ID = re.compile(r"[\w.+@$€£%-]{1,200}")

@@ -19,6 +19,7 @@ from remit.journal.events import BIG, TYPES, AnyBody, Body, Event
 Json = Any
 DEEPEST = 100  # lists and objects in each other; the decoder stops at 200, and an event is around them
 LONG = 2_000  # digits of a whole number; Python writes out no more than 4,300
+SMALL = 1 << 63
 TOO_DEEP = f"more than {DEEPEST} lists and objects stand in each other"
 _HALF = re.compile("[\ud800-\udfff]")
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
@@ -59,6 +60,8 @@ def scrub(value: Json) -> Json:
 def unkept(value: Json) -> str:
     """What in a value would not come back from a journal as it is: half characters, numbers that are none or have thousands
     of digits, a nesting without end. Empty where nothing would."""
+    if _plain(value):
+        return ""
     try:
         text = to_json(value, inf_nan_mode="constants")
         if text.count(b"[") + text.count(b"{") > DEEPEST:
@@ -69,6 +72,23 @@ def unkept(value: Json) -> str:
     except ValueError:  # the encoder's own errors are
         pass
     return _unkept(value, 0)
+
+
+def _plain(value: Json) -> bool:
+    """Whether it is an object of texts in ASCII and small whole numbers, as the arguments of most calls are."""
+    if value.__class__ is not dict:
+        return False
+    for name, one in value.items():
+        its = one.__class__
+        if its is str:
+            plain = one.isascii()
+        elif its is int:
+            plain = -SMALL < one < SMALL
+        else:
+            plain = its is bool or one is None
+        if not plain or name.__class__ is not str or not name.isascii():
+            return False
+    return True
 
 
 def _unkept(value: Json, depth: int) -> str:
