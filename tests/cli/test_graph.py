@@ -27,11 +27,11 @@ def test_a_table_is_taken_in_looked_at_and_what_is_wrong_mended(tmp_path: Path) 
     assert "2 were there already, 2 set aside" in remit("graph", "ingest", str(file)).stdout
     shown = remit("graph", "person", "customer:C1").stdout
     assert "Ann Lee" in shown
-    assert "Spent 12.5 EUR in all." in shown
+    assert "Spent 12.50 EUR in all." in shown
     assert "a source has checked both, first in shop/o1" in shown
     assert data("graph", "person", "ann@shop.example")["state"]["count"] == 2
     told = remit("graph", "timeline", "ann@shop.example").stdout
-    assert told.index("looked at a page") < told.index("bought something for 12.5 EUR")
+    assert told.index("looked at a page") < told.index("bought something for 12.50 EUR")
     assert data("graph", "timeline", "ann@shop.example", "--before", "2026-05-02")[0]["event"] == "o1"
     assert "Ann Lee" in remit("graph", "search", "ann").stdout
     (first, second) = data("graph", "rejected")

@@ -38,6 +38,7 @@ from remit.workspaces import add_workspace
 from tests.agents.test_loop import agent, call, finish
 from tests.console.conftest import HERE, client
 from tests.console.test_roles import ENDLESS, ROUTES, routes
+from tests.graph.conftest import row, taken
 
 CANARY = "canary-of-acme"  # in whatever acme has that is text
 NOWHERE = UUID("00000000-0000-4000-8000-000000000000")
@@ -92,6 +93,8 @@ async def acme(app: App) -> Acme:
     await set_rule(here.store, CANARY, timedelta(days=9), None, f"cleo of {CANARY}")
     provider = Provider("acme", CANARY, CANARY, f"https://{CANARY}.example", CANARY)
     await keep(here.store, "cleo", provider, CANARY, ask=answers)
+    rows = [row("e1", email=f"{CANARY}@x.example", customer=CANARY, name=CANARY), row("e2", emial=CANARY)]
+    await taken(here.store, *rows, source=CANARY)
     hook = await add_webhook(here.store, f"https://{CANARY}.example/hook", ["run.finished"], [], "cleo")
     return Acme(waiting, ended, kept.id, version.id, (await known(here.store, "cleo")).id, hook[0].id)
 
@@ -116,6 +119,8 @@ def filled(path: str, acme: Acme | None) -> list[str]:
             .replace("{step}", "1.1")
             .replace("{period}", "month")
             .replace("{provider}", "mistral")
+            .replace("{person}", f"{CANARY}@x.example")
+            .replace("{number}", "77777" if acme is None else "1")
             .replace("{path:path}", "x.txt")
         )
         one = (
@@ -134,7 +139,7 @@ def told(answer: httpx.Response) -> str:
     """What an answer says, without the names of what was asked for, which whoever asks knows already."""
     text = re.sub(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", "it", answer.text)
     for number in re.findall(r"/(\d+)", str(answer.request.url.path)):
-        text = re.sub(rf"(person|version|as|session|id) {number}\b", r"\1 it", text)
+        text = re.sub(rf"(person|version|as|session|id|row|link) {number}\b", r"\1 it", text)
     return text.replace(CANARY, "it") if CANARY in str(answer.request.url) else text
 
 

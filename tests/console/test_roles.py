@@ -155,6 +155,14 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/knowledge/{name}/documents"): "knowledge:write",
     ("POST", "/knowledge/{name}/documents/remove"): "knowledge:write",
     ("POST", "/knowledge/{name}/remove"): "knowledge:write",
+    ("GET", "/people"): "persons:read",
+    ("GET", "/people/doubtful"): "persons:read",
+    ("POST", "/people/doubtful"): "persons:write",
+    ("GET", "/people/aside"): "persons:write",
+    ("POST", "/people/aside/{number}"): "persons:write",
+    ("GET", "/people/{person}"): "persons:read",
+    ("POST", "/people/{person}/links/{number}"): "persons:write",
+    ("POST", "/people/{person}/same"): "persons:write",
     ("POST", "/secrets"): "connections:write",
     ("POST", "/secrets/{name}/remove"): "connections:write",
     ("GET", "/policy"): "agents:read",
@@ -184,8 +192,8 @@ def routes(server: FastAPI) -> set[tuple[str, str]]:
 async def ask(browser: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
     for name in ("run", "prefix", "webhook", "delivery"):
         path = path.replace(f"{{{name}}}", NOWHERE)
-    path = path.replace("{id}", "999999").replace("{session}", "999999")
-    for name in ("ask", "deed", "step", "name", "version"):
+    path = path.replace("{id}", "999999").replace("{session}", "999999").replace("{number}", "999999")
+    for name in ("ask", "deed", "step", "name", "version", "person"):
         path = path.replace(f"{{{name}}}", "1")
     return await browser.request(method, path)
 
@@ -210,7 +218,7 @@ async def test_a_role_opens_the_routes_that_it_has_the_right_to_and_no_other(
         assert (answer.status_code == 403) == (not may), (method, path)
         assert answer.status_code < 500, (method, path)
         # whoever may not even look is told of that
-        said = {right} if OF_ROLE[role] else {right, "runs:read", "agents:read"}
+        said = {right, "persons:read"} | (set() if OF_ROLE[role] else {"runs:read", "agents:read"})
         assert may or any(RIGHTS[one].split(",")[0] in answer.text for one in said), (method, path)
 
 

@@ -41,6 +41,7 @@ from remit.testing import ScriptedModel
 from remit.webhooks.deliver import try_out
 from remit.webhooks.kept import add_webhook
 from tests.console.factors import code
+from tests.graph.conftest import row, taken
 from tests.journeys.console import ANN, call, clerk, finish
 
 LONG = "pneumono" * 40  # one word that no line holds
@@ -219,6 +220,21 @@ SIGHTS = (
     Sight("agent, its versions", "/agents/{name}/versions", "/agents/desk/versions"),
     Sight("agent, a version", "/agents/{name}/versions/{version}", "/agents/desk/versions/1"),
     Sight("agent, its triggers", "/agents/{name}/triggers", "/agents/desk/triggers"),
+    Sight("people of the graph", "/people", "/people"),
+    Sight("people of the graph, nobody", "/people", "/people", empty=True),
+    Sight("people of the graph, none found", "/people", "/people?q=zzz"),
+    Sight("somebody", "/people/{person}", "/people/ann@x.example"),
+    Sight("somebody, seen by who may not decide", "/people/{person}", "/people/ann@x.example", who="zoe"),
+    Sight(
+        "somebody, made one with nobody",
+        "/people/{person}",
+        "/people/bob@x.example",
+        sent("Make them one", **{"They are also": "zoe@x.example"}),
+    ),
+    Sight("one person or two", "/people/doubtful", "/people/doubtful"),
+    Sight("one person or two, nothing doubtful", "/people/doubtful", "/people/doubtful", empty=True),
+    Sight("set aside", "/people/aside", "/people/aside", sent("Take it in")),
+    Sight("set aside, nothing", "/people/aside", "/people/aside", empty=True),
     Sight("knowledge", "/knowledge", "/knowledge"),
     Sight("knowledge, none", "/knowledge", "/knowledge", empty=True),
     Sight("knowledge, searched", "/knowledge", "/knowledge?q=worn+shoes"),
@@ -343,6 +359,26 @@ def _numbered(turn: object) -> tuple[ToolCall, ...]:
     return tuple(ToolCall(f"c{at}", one.name, one.args) for at, one in enumerate(calls))
 
 
+def heard() -> list[dict[str, object]]:
+    """Somebody with much of everything, two who may be one, and rows that are none."""
+    ann = {"email": "ann@x.example"}
+    return [
+        row("e1", 220, crm="C1042", phone="+49 170 1234567", **ann, name=f"Ann Lee {EVIL}", attributes={"city": "Bonn", "plan": LONG}),
+        row("e2", 2, **ann, kind="page_view", device="7f3c-aa10", properties={"page": "/pricing", "campaign": LONG}),
+        row("e3", 1.5, **ann, kind="purchase", value="129.90", currency="EUR", channel="store"),
+        row("e4", 1.2, **ann, kind="message", channel="email", subject="Where is it?", text=f"I ordered.\n{LONG}\n{EVIL}"),
+        row("e5", 1.1, **ann, kind="message", channel="email", direction="out", subject="Re: Where is it?", text="On its way."),
+        row("e6", 1, **ann, kind="unsubscribed", channel="email"),
+        row("e7", 1, **ann, kind="consent_given", channel="sms", properties={"purpose": "service"}),
+        row("e8", 9, handle=f"@{LONG[:200]}", device="7f3c-aa10"),
+        row("f1", 8, crm="C7", email="bob@x.example", name="Bob"),
+        row("f2", 7, crm="C8", email="bob@x.example"),
+        row("f3", 7, email="bob@x.example", kind="bounced", channel="email"),
+        row("g1", emial=f"x{EVIL}", text=LONG),
+        row("g2", at="yesterday", email="ann@x.example"),
+    ]  # fmt: skip
+
+
 async def answers(_: Provider) -> None:
     """It is not asked before it is kept."""
 
@@ -407,6 +443,7 @@ async def seed(app: App) -> dict[str, str]:
     post = {"address": "a@b.example", "imap": f"imaps://{'mail.' * 20}example", "password": "secret:CRM_KEY"}
     await set_connection(app.store, "post", linked_of("post", {"mail": post}), "ann")
     about = About(f"Handbook {EVIL}", f"How we take returns. {LONG}", "workspace", "english", True)
+    await taken(app.store, *heard(), verified="email phone")
     await add_source(app.store, "handbook", about, f"ann {EVIL}")
     await add_source(app.store, "empty", About("", confidentiality="secret"), "ann")
     returns = f"# Returns\n\nWorn shoes are not taken back. A refund takes five days. {EVIL} {LONG}".encode()

@@ -19,7 +19,7 @@ How = Literal["verified", "seen", "same", "apart"]
 Held = Literal["", "shared", "conflict", "doubtful", "several", "chain", "refused"]
 CONFIDENCE: dict[str, float] = {"same": 1.0, "apart": 1.0, "verified": 0.99, "seen": 0.6}
 # Why a link joins nobody, in words
-WHY: dict[Held, str] = {
+WHY: dict[str, str] = {
     "": "joins them",
     "shared": "one of them is many people's",
     "conflict": "they would then have two different numbers of one system",

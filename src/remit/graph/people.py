@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -189,6 +189,14 @@ async def person_of(store: Store, profile: int) -> Person:
     )
     profiles.sort(key=lambda one: one.kind not in ("email", "phone"))  # by what people know each other
     return Person(profiles[0].person, tuple(profiles), tuple(evidence))
+
+
+async def keys_of(store: Store, profiles: Iterable[int]) -> dict[int, str]:
+    """Identifiers with their kinds, by number."""
+    query = "select id, kind || ':' || value from graph_profiles where id = any(%s) and workspace = %s"
+    async with store.pool.connection() as connection:
+        found = await connection.execute(query, (list(profiles), store.workspace))
+        return dict(await found.fetchall())
 
 
 async def timeline(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from remit.graph.consent import Consent
 from remit.graph.people import Event, Evidence
 from remit.graph.state import Reading
@@ -38,7 +40,12 @@ def happened(event: Event) -> str:
     """What happened, as a sentence without its subject: `bought something for 12.50 EUR`."""
     known = (OUT if event.direction == "out" else IN).get(event.kind)
     said = known or f"{event.kind.replace('_', ' ')}{' to them' if event.direction == 'out' else ''}"
-    return f"{said} for {event.value.normalize():f} {event.currency}" if event.value is not None else said
+    return f"{said} for {money(event.value)} {event.currency}" if event.value is not None else said
+
+
+def money(amount: Decimal) -> str:
+    """With two decimals, and more where there are: `1,299.90`."""
+    return f"{amount:,.2f}" if amount == round(amount, 2) else f"{amount.normalize():,f}"
 
 
 def days(count: float) -> str:
@@ -59,8 +66,7 @@ def stated(reading: Reading) -> list[str]:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in reading.channels[:4])
         said.append(f"They are met on {shares}.")
     said += [
-        f"Spent {amount.normalize():f} {currency} in all."
-        for currency, amount in sorted(reading.spent.items())
+        f"Spent {money(amount)} {currency} in all." for currency, amount in sorted(reading.spent.items())
     ]
     return said
 

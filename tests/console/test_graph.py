@@ -1,0 +1,117 @@
+"""People of the graph in the browser: found, looked at, made one and parted, and what was set aside mended."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from remit.app import App
+from remit.graph.people import find
+from tests.console.conftest import SignIn
+from tests.console.test_inbox import EVIL, SAFE, words
+from tests.graph.conftest import row, taken
+
+
+@pytest.fixture
+async def people(app: App) -> None:
+    await taken(
+        app.store,
+        row("e1", 200, crm="1", email="ann@x.example", name="Ann Lee", attributes={"city": "Bonn"}),
+        row("e2", 2, email="ann@x.example", kind="purchase", value="12.50", currency="EUR", channel="store"),
+        row(
+            "e3", 1, email="ann@x.example", kind="message", channel="email", subject="Where is it?", text=EVIL
+        ),
+        row("e4", 1, email="ann@x.example", kind="unsubscribed", channel="email"),
+        row("e5", 3, crm="2", email="ann@x.example", name=EVIL),
+        row("e6", emial="bo@x.example"),
+        verified="email",
+    )
+
+
+async def test_without_anybody_it_says_how_people_come(browser: httpx.AsyncClient) -> None:
+    assert "Nobody is known yet" in words(await browser.get("/people"))
+
+
+@pytest.mark.usefixtures("people")
+async def test_somebody_is_found_and_looked_at_in_plain_words(browser: httpx.AsyncClient) -> None:
+    listed = words(await browser.get("/people"))
+    assert "1 pair of whom only you can say" in listed
+    assert "1 row could not be taken in" in listed
+    assert "Nobody was found" in words(await browser.get("/people?q=zoe"))
+    found = await browser.get("/people?q=ann@")
+    assert "ann@x.example" in words(found)
+    page = words(await browser.get("/people/ann@x.example"))
+    for said in ("New: first heard of", "Spent 12.50 EUR", "No to marketing by email", "Bought something for 12.50 EUR",
+                 "two different numbers of one system", "Where is it?"):  # fmt: skip
+        assert said in page, said
+    first = words(await browser.get("/people/crm:1"))
+    assert "Ann Lee" in first
+    assert "city Bonn shop" in first
+
+
+@pytest.mark.usefixtures("people")
+async def test_two_records_are_made_one_by_a_word_that_can_be_taken_back(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    asked = await browser.get("/people/doubtful")
+    assert "one person with two numbers?" in words(asked)
+    one, two = [(await find(app.store, f"crm:{n}")).id for n in (1, 2)]
+    form = {"a": str(one), "b": str(two), "said": "same"}
+    assert (await browser.post("/people/doubtful", data=form)).status_code == 303
+    assert "Nothing is doubtful" in words(await browser.get("/people/doubtful"))
+    ann = await find(app.store, "ann@x.example")
+    assert len(ann.profiles) == 3
+    (word,) = [link.id for link in ann.evidence if link.how == "same"]
+    assert "ann said that they are one person" in words(await browser.get(f"/people/{ann.id}"))
+    path = f"/people/{ann.id}/links/{word}"
+    assert (await browser.post(path, data={"do": "withdraw"})).status_code == 303
+    assert len((await find(app.store, "ann@x.example")).profiles) == 1
+    assert "Withdrawn by ann" in words(await browser.get("/people/crm:1"))
+    assert (await browser.post(path, data={"do": "restore"})).status_code == 303
+    assert (await browser.post("/people/doubtful", data=form | {"said": "perhaps"})).status_code == 400
+
+
+@pytest.mark.usefixtures("people")
+async def test_somebody_is_said_to_be_another_too(app: App, browser: httpx.AsyncClient) -> None:
+    wrong = await browser.post("/people/crm:1/same", data={"other": "nobody@x.example"})
+    assert (wrong.status_code, "nobody is known by the email" in words(wrong)) == (422, True)
+    assert (await browser.post("/people/crm:1/same", data={"other": "ann@x.example"})).status_code == 303
+    assert len((await find(app.store, "crm:1")).profiles) == 2
+
+
+@pytest.mark.usefixtures("people")
+async def test_a_row_that_was_set_aside_is_mended_where_it_is_shown(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    page = await browser.get("/people/aside")
+    assert "did you mean email?" in words(page)
+    still = await browser.post("/people/aside/1", data={"row": "{"})
+    assert (still.status_code, "it is no JSON" in words(still)) == (422, True)
+    mended = json.dumps(row("e6", email="bo@x.example"))
+    assert (await browser.post("/people/aside/1", data={"row": mended})).status_code == 303
+    assert (await find(app.store, "bo@x.example")).called == "bo@x.example"
+    assert "Nothing is set aside" in words(await browser.get("/people/aside"))
+
+
+@pytest.mark.usefixtures("people")
+async def test_what_people_wrote_is_shown_and_never_run(browser: httpx.AsyncClient) -> None:
+    for path in (
+        "/people",
+        "/people/ann@x.example",
+        "/people/crm:2",
+        "/people/doubtful",
+        f"/people?q={EVIL}",
+    ):
+        assert EVIL not in (await browser.get(path)).text, path
+    assert SAFE in (await browser.get("/people/ann@x.example")).text
+
+
+@pytest.mark.usefixtures("people")
+async def test_an_approver_looks_and_is_shown_no_way_to_change(browser_of: SignIn) -> None:
+    bo = await browser_of("bo", "approver")
+    page = (await bo.get("/people/crm:1")).text
+    assert "<button" not in page.partition("<main")[2]
+    assert "could not be taken in" not in (await bo.get("/people")).text
+    assert (await bo.get("/people/aside")).status_code == 403
