@@ -20,6 +20,7 @@ from remit.agents.spend import rest as rest_purse
 from remit.agents.think import OWN, SMALL_REPORT, finish_tool
 from remit.agents.turns import limits_of, may_run
 from remit.agents.workspace import Workspace, hours
+from remit.arriving import Arrival, Arrivals
 from remit.brought import Batch, again, copy_folder, elsewhere, folder_of
 from remit.connections.kept import resolved
 from remit.connections.used import Uses
@@ -70,6 +71,7 @@ class App(Steering):
     resources: Mapping[str, Any] = field(default_factory=dict)  # over the spec's, by whoever opened it
     models: dict[str, Model] = field(default_factory=dict)
     progress: Callable[..., Any] | None = None
+    arrivals: Arrivals = field(default_factory=Arrivals)  # of models that somebody waits for
     lives: dict[UUID, Live] = field(default_factory=dict)  # what this process advances now
     sessions: Sessions = field(default_factory=Sessions)  # with MCP servers
     turns: Turns = field(init=False)
@@ -290,6 +292,16 @@ class App(Steering):
         whose = workspace or self.store.workspace
         return await model_of(self.models, self.keys, name, whose, self.settings, self.progress)
 
+    async def arriving(self, name: str | Sequence[str], stop: bool = False) -> Arrival | None:
+        """The model, if somebody has to wait for it, as its weights are fetched first; None once it is there. `stop`: it is
+        fetched no further. Raises as `model` does."""
+        key = f"{self.store.workspace} {name}"
+        if stop:
+            await self.arrivals.stop(key)
+            return None
+        opened = partial(model_of, self.models, self.keys, name, self.store.workspace, self.settings)
+        return await self.arrivals.wait(key, opened)
+
     async def _live(
         self, run: UUID, watch: Callable[[Event], None] | None, stream: Callable[[str], None] | None
     ) -> Live:
@@ -384,6 +396,7 @@ async def open_app(
         try:
             yield app
         finally:
+            await app.arrivals.close()
             await app.sessions.close()
             await app.uses.settled()
             for one in (*app._guests.values(), app):

@@ -3,18 +3,21 @@ trace comes as it goes."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
+from remit import arriving
 from remit.app import App
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
-from remit.errors import ModelError
+from remit.errors import ModelError, WeightsError
 from remit.journal.events import Person, Started
 from remit.journal.index import list_runs
+from remit.models import keys as model_keys
 from remit.testing import ScriptedModel
 from tests.agents import world
 from tests.agents.test_loop import agent, call, finish
@@ -218,6 +221,64 @@ async def test_a_model_is_asked_whether_it_is_there_and_none_that_is_not_offered
         answer = await browser.post("/agents/desk/model", data={"model": name}, headers=HX)
         assert answer.status_code == 422
         assert "offered here" in answer.text
+
+
+async def test_while_a_model_is_fetched_a_try_says_how_far_it_is_begins_by_itself_and_can_be_stopped(
+    app: App, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, here, opened = await drafted(app, browser), asyncio.Event(), list[Any]()
+
+    async def fetched(name: Any, settings: Any, *, progress: Any, keys: Any) -> ScriptedModel:
+        opened.append(name)
+        progress(123_000_000, 1_117_320_768)
+        await here.wait()
+        return ScriptedModel([finish()], by_turn=True)
+
+    monkeypatch.setattr(model_keys, "open_model", fetched)
+    monkeypatch.setattr(arriving, "SOON", 0.01)
+    first = await tried(browser, page)
+    assert "123 MB of 1.1 GB" in first.text
+    assert 'hx-trigger="every 2s"' in first.text
+    stopped = await tried(browser, page, waits="stop")
+    assert "Stopped. What was fetched is kept" in stopped.text
+    assert not app.arrivals.coming
+    await tried(browser, page)
+    looked = await tried(browser, page, waits="look")
+    assert "123 MB of 1.1 GB" in looked.text
+    assert len(opened) == 2
+    here.set()
+    await asyncio.wait([one.task for one in app.arrivals.coming.values()])
+    ready = await tried(browser, page, waits="look")
+    assert 'hx-trigger="load"' in ready.text
+    assert await list_runs(app.store) == []
+    assert "Open the run" in (await tried(browser, page, waits="")).text
+
+
+async def test_weights_that_cannot_be_fetched_are_said_where_somebody_waits_for_them(
+    app: App, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await drafted(app, browser)
+
+    async def broken(*args: Any, **more: Any) -> ScriptedModel:
+        raise WeightsError("the weights could not be fetched: no network")
+
+    monkeypatch.setattr(model_keys, "open_model", broken)
+    assert "no network" in (await tried(browser, page)).text
+    assert not app.arrivals.coming
+
+
+def test_how_long_it_goes_on_is_said_once_its_pace_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1.0, 10.0])
+    monkeypatch.setattr(arriving.time, "monotonic", lambda: next(clock))
+    one = arriving.Arrival()
+    assert one.left is None
+    one.heard(100, 1_000)
+    one.heard(400, 1_000)
+    assert one.left is None  # too early
+    assert one.left == 20.0
+    assert [arriving.duration(left) for left in (20, 70, 240)] == [
+        "less than a minute", "about a minute", "about 4 minutes",
+    ]  # fmt: skip
 
 
 async def test_nothing_that_a_model_wrote_in_a_try_is_taken_for_markup(

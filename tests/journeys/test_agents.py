@@ -3,14 +3,18 @@ neither see nor do."""
 
 from __future__ import annotations
 
+import asyncio
 from gzip import compress
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 from playwright.async_api import expect
 
 import remit.console
 from remit.api.tokens import add_token
+from remit.models import keys as model_keys
 from remit.testing import ScriptedModel
 from tests.journeys.console import Console, Visitors, call, finish
 
@@ -71,6 +75,34 @@ async def test_an_agent_is_built_from_nothing_tried_in_shadow_published_and_sent
     await expect(ask).to_contain_text("You approved it")
     await page.goto(f"/runs/{run}")
     await expect(page.locator("#standing")).to_contain_text("The answer is written.")
+
+
+async def test_whoever_tries_an_agent_before_its_model_is_there_sees_how_far_it_is_and_the_try_begins_by_itself(
+    console: Console, visit: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = asyncio.Event()
+
+    async def fetched(name: Any, settings: Any, *, progress: Any, keys: Any) -> ScriptedModel:
+        progress(123_000_000, 1_117_320_768)
+        await here.wait()
+        return ScriptedModel([finish("It is on its way.")], by_turn=True, name="auto")
+
+    monkeypatch.setattr(model_keys, "open_model", fetched)
+    page = await visit()
+    await page.goto("/agents")
+    nothing = page.locator("li.card").filter(has_text="Start").filter(has=page.get_by_label("Name")).first
+    await nothing.get_by_label("Name").fill("Desk")
+    await nothing.get_by_role("button", name="Start", exact=True).click()
+    await page.get_by_label("What it should do").fill("Where is my parcel?")
+    await page.get_by_role("button", name="Try it").click()
+    tried = page.locator("#try-run")
+    await expect(tried.get_by_role("status")).to_contain_text("123 MB of 1.1 GB")
+    await tried.get_by_role("button", name="Stop").click()
+    await expect(tried).to_contain_text("Stopped. What was fetched is kept")
+    await page.get_by_role("button", name="Try it").click()
+    await expect(tried.get_by_role("progressbar", name="Fetched")).to_be_visible()
+    here.set()
+    await expect(tried).to_contain_text("It is on its way.")
 
 
 async def test_a_run_is_forked_with_other_instructions_and_the_two_are_compared(

@@ -14,6 +14,7 @@ from starlette.datastructures import FormData
 from remit.agents.spec import Agent
 from remit.api.begin import hand_to_workers
 from remit.app import App
+from remit.arriving import duration
 from remit.brought import came_with
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
@@ -74,6 +75,10 @@ async def begin(request: Request, name: str) -> Response:
                 raise work.Unusable(sent.wrong)
             if not scripted:
                 await store_of.save_draft(app.store, name, sent.text, request.state.who, sent.base)
+            if scripted and (
+                waits := await _waits(request, app, name, sent.text, str(form.get("waits", "")))
+            ):
+                return waits
             run = await _begun(app, name, sent.text, form, request.state.who)
         except RemitError as error:
             why = f"Mend this first: {error}" if isinstance(error, work.Unusable) else str(error)
@@ -81,6 +86,17 @@ async def begin(request: Request, name: str) -> Response:
     if not scripted:
         return RedirectResponse(f"/agents/{name}?try={run}#try", 303)
     return page(request, "try_run.html", **await trial(app, name, run))
+
+
+async def _waits(request: Request, app: App, name: str, text: str, waits: str) -> Response | None:
+    """What is shown until the agent's model is there; None where it is, and nobody had to wait for it."""
+    agent, _ = await work.judged(app, name, text)
+    assert agent is not None
+    arrival = await app.arriving(agent.model, stop=waits == "stop")
+    if arrival is None and not waits:
+        return None
+    stopped = waits == "stop"
+    return page(request, "try_wait.html", name=name, arrival=arrival, stopped=stopped, duration=duration)
 
 
 async def _begun(app: App, name: str, text: str, form: FormData, who: str) -> UUID:
