@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from remit.decisions.arrays import Floats, Ints
+from remit.decisions.arrays import Bools, Floats, Ints
 from remit.decisions.features import Features, fit_features
 from remit.decisions.logged import Column
 from remit.decisions.score import Posterior, Sums, fit, floored, nothing, sums, votes
@@ -56,18 +56,28 @@ class Policy:
     weights: Floats | None = None
     features: Features | None = None
 
-    def parts(self, columns: Sequence[Column], rows: int) -> tuple[Floats, Floats, Floats]:
+    def parts(
+        self, columns: Sequence[Column], rows: int, scale: Floats | None = None, allowed: Bools | None = None
+    ) -> tuple[Floats, Floats, Floats]:
         """(rows, K) each: the baseline's probabilities, the personal policy's, and the value that is expected of each action."""
-        base = np.repeat(votes(np.ones((1, 1)), self.arms, self.costs), rows, axis=0)
+        same = np.ones((1, 1)) if scale is None and allowed is None else np.ones((rows, 1))
+        base = votes(same, self.arms, self.costs, scale, allowed)
+        base = np.repeat(base, rows, axis=0) if len(base) < rows else base
         if self.features is None or self.weights is None:
-            return base, base, np.repeat(self.mean.T, rows, axis=0) - self.costs
+            expected = np.repeat(self.mean.T, rows, axis=0)
+            return base, base, (expected if scale is None else expected * scale) - self.costs
         known = self.features.of(columns, rows)
-        return base, votes(known, self.weights, self.costs), known @ self.mean.T - self.costs
+        expected = known @ self.mean.T
+        personal = votes(known, self.weights, self.costs, scale, allowed)
+        return base, personal, (expected if scale is None else expected * scale) - self.costs
 
     def chances(self, columns: Sequence[Column], rows: int) -> Floats:
         """(rows, K): the probability of each action, which is its propensity when it is taken."""
         base, personal, _ = self.parts(columns, rows)
-        return floored((1 - self.trust) * base + self.trust * personal, self.floor)
+        return self.mixed(base, personal)
+
+    def mixed(self, base: Floats, personal: Floats, allowed: Bools | None = None) -> Floats:
+        return floored((1 - self.trust) * base + self.trust * personal, self.floor, allowed)
 
 
 @dataclass

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from remit.decisions.arrays import Floats, Ints
+from remit.decisions.arrays import Bools, Floats, Ints
 
 ROUNDS = 16  # of the fixed point; it settles in some ten
+AT_ONCE = 2_000_000  # numbers that are held while votes are counted
 STIFF = 1e9  # a precision that lets a weight be nothing but its mean
 SETTLED = 3e-2  # relative change of all precisions at which it has
 
@@ -181,17 +182,34 @@ def _root(covariance: Floats) -> Floats:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
-def votes(features: Floats, weights: Floats, costs: Floats) -> Floats:
+def votes(
+    features: Floats,
+    weights: Floats,
+    costs: Floats,
+    scale: Floats | None = None,
+    allowed: Bools | None = None,
+) -> Floats:
     """(n, K): of the drawn weights (T, K, D), the share under which each action is worth most, net of `costs` (K,). This is
-    the probability with which Thompson sampling from these draws takes it, exactly."""
-    found = np.zeros((len(features), weights.shape[1]))
-    rows = np.arange(len(features))
-    for one in weights:
-        best = np.argmax(features @ one.T - costs, axis=1)
-        found[rows, best] += 1
-    return np.asarray(found / len(weights))
+    the probability with which Thompson sampling from these draws takes it, exactly. `scale` (n, K): what one unit of reward is worth;
+    `allowed` (n, K): of what may be taken, one at least for each."""
+    times, actions, size = weights.shape
+    flat, found = weights.reshape(times * actions, size).T, np.zeros((len(features), actions))
+    step = max(AT_ONCE // (times * actions), 1)
+    for start in range(0, len(features), step):
+        rows = slice(start, start + step)
+        worth = (features[rows] @ flat).reshape(-1, times, actions)
+        if scale is not None:
+            worth *= scale[rows, None]
+        worth -= costs
+        if allowed is not None:
+            worth[np.broadcast_to(~allowed[rows, None], worth.shape)] = -np.inf
+        best = worth.argmax(axis=2)
+        found[rows] = np.mean(best[:, :, None] == np.arange(actions), axis=1)
+    return found
 
 
-def floored(chances: Floats, least: float) -> Floats:
-    """Each action at least `least` / K: so that every other policy can be estimated from what is logged."""
-    return np.asarray((1 - least) * chances + least / chances.shape[-1])
+def floored(chances: Floats, least: float, allowed: Bools | None = None) -> Floats:
+    """Each action that is allowed at least `least` / their number: so that every other policy can be estimated from what is logged."""
+    if allowed is None:
+        return np.asarray((1 - least) * chances + least / chances.shape[-1])
+    return np.asarray((1 - least) * chances + least * allowed / allowed.sum(axis=-1, keepdims=True))
