@@ -47,14 +47,20 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(platformdirs.user_cache_dir("remit", appauthor=False)),
         description="Where model weights are kept.",
     )
-    model: str | None = Field(None, description="Default model as provider:model, or several with commas.")
+    model: str | None = Field(
+        None,
+        description="Default model as provider:model, or several with commas; unset: a provider's key, else a server on this "
+        "machine, else the local model.",
+    )
     model_timeout: float = Field(120.0, gt=0, description="Seconds that one request to a provider may take.")
     endpoint_key: SecretStr | None = Field(None, description="API key for models given as http://…/v1#model.")
     price_input: Decimal | None = Field(None, description="US dollars a million input tokens, where unknown.")
     price_output: Decimal | None = Field(
         None, description="US dollars a million output tokens, where unknown."
     )
-    local_weights: Path | None = Field(None, description="A GGUF file to use for the local model.")
+    local_weights: Path | None = Field(
+        None, description="A GGUF file to use for the local model; unset: fetched once."
+    )
     lease_ttl: float = Field(
         6.0,
         ge=0.3,
