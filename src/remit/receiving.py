@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -63,9 +64,17 @@ async def look(app: App, agents: Collection[str] = ()) -> int:
     return len(boxes)
 
 
-async def waits_for(app: App, said: Mapping[str, Json], key: str) -> UUID | None:
-    """The run that waits for this answer, which now goes on; None: none does. `key`: of the event, so that who is asked a second
-    time, as the first one died, says the same."""
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The run that has sent what a message answers. `told`: it waited for the answer, and now goes on."""
+
+    run: UUID
+    told: bool
+    words: str  # what it was about, for the one that begins; empty: that is not for whoever writes now
+
+
+async def earlier_of(app: App, said: Mapping[str, Json], key: str) -> Earlier | None:
+    """None: no run has sent it. `key`: of the event, so that who is asked a second time, as the first one died, says the same."""
     found = sent_by(said["answers"])
     if found is None:
         return None
@@ -73,13 +82,31 @@ async def waits_for(app: App, said: Mapping[str, Json], key: str) -> UUID | None
     why = f"an answer has come ({key[-12:]})"
     try:
         events = await app.journal.read(run)
-        if not events or not _sent(fold(events), call, id):
+        state = fold(events)
+        if not events or not _sent(state, call, id):
             return None
-        if any(isinstance(one.body, Woken) and one.body.why == why for one in events):
-            return run
-        return run if await app.wake(run, why, partial(_waits, id)) else None
+        told = any(isinstance(one.body, Woken) and one.body.why == why for one in events)
+        told = told or await app.wake(run, why, partial(_waits, id))
     except UserError:
         return None
+    return Earlier(run, told, _about(state, call, said))
+
+
+def unwanted(said: Mapping[str, Json], earlier: Earlier | None) -> str:
+    """Why no run begins of a message; empty: one does."""
+    if earlier is not None and earlier.told:
+        return f"run {earlier.run} waits for it, and was told"
+    return SKIPPED.get(said["automatic"], "")
+
+
+def _about(state: State, call: str, said: Mapping[str, Json]) -> str:
+    """What a run was asked and came to, for its own reader: whoever else answers is not told of it."""
+    acted, started = state.calls[call].acted, state.started
+    readers = acted.result.get("to", ()) if acted is not None and isinstance(acted.result, dict) else ()
+    if started is None or not said["verified"] or said["from"] not in [one.lower() for one in readers]:
+        return ""
+    report = state.finished.report if state.finished else ""
+    return f"Its goal was: {started.goal}" + (f"\nIt reported: {report}" if report else "")
 
 
 def _sent(state: State, call: str, id: str) -> bool:

@@ -14,7 +14,7 @@ from remit.catalogue.find import find_named
 from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError, UserError
 from remit.journal.events import Began
 from remit.journal.state import fold
-from remit.receiving import SKIPPED, read_mailboxes, waits_for
+from remit.receiving import earlier_of, read_mailboxes, unwanted
 from remit.triggers.chain import chain_of, told_of, unfollowed
 from remit.triggers.firing import Firing, begun, claim, decide, failed, later, skipped, sweep, tick
 from remit.triggers.given import given
@@ -81,13 +81,14 @@ async def begin(app: App, hand_on: HandOn, claimed: Firing) -> bool:
                 return False
             said = told_of(ended, said)
             began = began.model_copy(update={"chain": chain_of(ended), "run": ended.run})
-        if trigger.kind == "mail" and (waiting := await waits_for(here, said, claimed.key)):
-            await hand_on(waiting)
-            await skipped(store, claimed, f"run {waiting} waits for it, and was told")
-            return False
-        if trigger.kind == "mail" and said["automatic"]:
-            await skipped(store, claimed, SKIPPED[said["automatic"]])
-            return False
+        if trigger.kind == "mail":
+            earlier = await earlier_of(here, said, claimed.key)
+            if earlier is not None and earlier.told:
+                await hand_on(earlier.run)
+            if why := unwanted(said, earlier):
+                await skipped(store, claimed, why)
+                return False
+            said = said | {"earlier": earlier.words if earlier else ""}
         found = await find_named(here.store, claimed.agent)
         told = given(trigger, said, claimed.by)
         await here.start(

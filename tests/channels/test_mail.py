@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remit.channels import imap, smtp
@@ -247,6 +247,7 @@ def test_a_message_with_html_alone_a_quote_and_a_file_is_read() -> None:
     ]
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=400), st.sampled_from([b"", BOUNCE, letter().as_bytes()]), st.integers(0, 900))
 def test_whatever_comes_is_read(junk: bytes, around: bytes, at: int) -> None:
     came = parse(around[:at] + junk + around[at:], "mx.shop.example")
@@ -255,6 +256,7 @@ def test_whatever_comes_is_read(junk: bytes, around: bytes, at: int) -> None:
         assert "\0" not in text
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=300))
 def test_the_html_of_a_text_says_the_same_and_holds_no_marks_of_the_writers(text: str) -> None:
     marks = set(re.findall(r"<[^>]*>", in_html(text).partition("<body>")[2]))

@@ -216,8 +216,11 @@ async def test_an_answer_wakes_the_run_that_waits_for_it_and_begins_no_other(app
     assert answer is not None
     assert (answer.result["text"], answer.origin) == ("The red one", "a mail from ann@a.example (verified)")
     assert after.finished is not None
-    again = await receiving.waits_for(app, one.said, one.key)
-    assert again == state.run, "who goes on after another died knows that it was told"
+    again = await receiving.earlier_of(app, one.said, one.key)
+    assert again is not None
+    assert (again.run, again.told) == (state.run, True), (
+        "who goes on after another died knows that it was told"
+    )
     woken = [each for each in await app.journal.read(state.run) if isinstance(each.body, Woken)]
     assert len(woken) == 1
 
@@ -245,7 +248,13 @@ async def test_an_answer_to_a_run_that_waits_no_more_or_never_sent_it_begins_a_n
     await app.cancel(state.run, "ann")
     await host.put(letter("late", In_Reply_To=f"<remit.{state.run.hex}.1.1@shop.example>"))
     await host.put(letter("forged", In_Reply_To=f"<remit.{uuid4().hex}.1.1@shop.example>"))
-    assert [one.state for one in await came(app)] == ["begun", "begun"]
+    await host.put(
+        letter("late", "Bob <bob@b.example>", In_Reply_To=f"<remit.{state.run.hex}.1.1@shop.example>")
+    )
+    first, second, third = [(await started(app, one)).quoted for one in await came(app)]
+    assert "Its goal was: Ask ann@a.example which one" in first
+    assert "Its goal" not in second, "it is none that was sent"
+    assert "Its goal" not in third, "Bob is not whom it was sent to"
 
 
 def test_a_trigger_names_a_connection_that_its_agent_has() -> None:

@@ -36,6 +36,7 @@ GIVEN: dict[str, tuple[Json, ...]] = {
     "Sequence[Mapping[str, Json]] | None": (({"x": 1},),), "str | Mapping[str, Any]": ("x", {"x": 1}),
     "str | Mapping[str, Json]": ("x", {"x": 1}), "Status | Sequence[Status]": ("met",), "Happened | Sequence[Happened]": ("asked",),
     "Literal['', 'due', 'done', 'dead']": ("due",), "Files": ({"a.csv": b"1"},),
+    "ConnectionKind": ("mail",), "Literal['', 'id', 'email']": ("id",), "Literal['remit', 'server']": ("server",),
 }  # fmt: skip
 
 
@@ -120,7 +121,7 @@ OURS = {
     "VersionWhole": results.Version, "TriggerOut": results.Trigger, "FiringOut": results.Firing, "RefusalOut": results.Refusal,
     "WebhookMade": results.Webhook, "DeliveryOut": results.Delivery, "BudgetOut": results.Budget,
     "RuleOut": results.RetentionRule, "InstallationRule": results.InstallationRule, "DoneOut": results.Retained,
-    "RetentionOut": results.Retention, "Foreseen": results.Foreseen, "SourceOut": results.KnowledgeSource,
+    "RetentionOut": results.Retention, "Foreseen": results.Foreseen, "SourceOut": results.KnowledgeSource, "ConnectionOut": results.Connection, "TrialOut": results.Trial,
     "DocumentOut": results.KnowledgeDocument, "DocumentText": results.DocumentText, "PassageOut": results.Passage,
     "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
     "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,

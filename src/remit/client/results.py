@@ -433,6 +433,34 @@ class Foreseen(Result):
 Confidentiality = Literal["public", "workspace", "person", "secret"]
 
 
+ConnectionKind = Literal["mcp", "openapi", "http", "sql", "mail", "slack"]
+
+
+class Connection(Result):
+    """An outside system, without its secrets. `healthy` None: nobody has tried; `went`: what went wrong when a run last used it."""
+
+    name: str
+    kind: ConnectionKind
+    where: str
+    secrets: tuple[str, ...]
+    by: str
+    at: datetime
+    healthy: bool | None
+    tried: str
+    tried_at: datetime | None
+    used_by: str
+    used_run: UUID | None
+    used_at: datetime | None
+    went: str
+
+
+class Trial(Result):
+    """What came of trying a connection."""
+
+    works: bool
+    words: str
+
+
 class KnowledgeSource(Result):
     """A source of documents, and how much is in it. `vouched_by` None: what stands in it is strangers' words."""
 

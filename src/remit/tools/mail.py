@@ -102,7 +102,11 @@ async def mail_send(
 
 async def _answered(context: ToolContext, args: Mapping[str, Json]) -> Json:
     """What rules call `mail`: the message that is to be answered, as the gate reads it itself."""
-    came = await _message(context, mailbox_of(context, args.get("mailbox", ""))[1], str(args["message"]))
+    mailbox = mailbox_of(context, args.get("mailbox", ""))[1]
+    try:
+        came = await _message(context, mailbox, str(args["message"]))
+    except (UserError, OSError) as error:
+        raise Mend(f"the message cannot be read now: {error}") from error
     one = came.sender
     return {
         "sender": one.address,

@@ -70,6 +70,7 @@ def _written(trigger: Trigger, event: Mapping[str, Json]) -> Given:
     goal = f"{trigger.goal}\n\n{own}" if asks and own else trigger.goal
     quoted = [] if asks else [f"What {sender} wrote:", own]
     quoted += [f"What {sender} passes on of others:", event["quoted"]] if event["quoted"] else []
+    quoted += [f"It answers a mail of an earlier run. {event['earlier']}"] if event.get("earlier") else []
     quoted += [f"Files came with it: {', '.join(event['files'])}"] if event["files"] else []
     return Given(goal[:WHOLE], inputs, "\n".join(quoted)[:WHOLE], person)
 
