@@ -92,3 +92,10 @@ def test_who_is_one_person_is_said_at_the_shell_and_taken_back(tmp_path: Path) -
     assert data("graph", "withdraw", str(word)) == {"link": word, "withdrawn": True}
     assert "counts again" in remit("graph", "restore", str(word)).stdout
     assert "no link 999" in remit("graph", "withdraw", "999").stderr
+
+
+def test_half_lives_are_shown_and_changed() -> None:
+    assert data("graph", "terms") == {"brief": 7.0, "lasting": 90.0}
+    assert "Half is forgotten in 14 days" in remit("graph", "terms", "--brief", "14").stdout
+    assert data("graph", "terms")["brief"] == 14.0
+    assert "a half-life has" in remit("graph", "terms", "--lasting", "nan").stderr

@@ -7,11 +7,14 @@ from decimal import Decimal
 from math import isclose
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.graph.people import find, state_of, terms_of
+from remit.errors import UserError
+from remit.graph.people import find, state_at, state_of, terms_of
 from remit.graph.state import Happened, Key, State, Terms, both, decay, fold, reading, silence, together
+from remit.graph.terms import set_terms
 from remit.store.store import Store
 from tests.graph.conftest import NOW, row, taken
 
@@ -90,6 +93,24 @@ def test_what_is_spent_is_of_purchases_less_refunds(happened: list[Happened]) ->
     found = reading(fold([*bought, *back], TERMS), TERMS, NOW)
     assert found is not None
     assert found.spent == {"EUR": 0}
+
+
+async def test_with_other_half_lives_every_state_is_folded_anew(store: Store) -> None:
+    rows = [row(f"e{n}", n * 5, email=f"p{n % 3}@x.example") for n in range(20)]
+    rows += [
+        row("r", email="p0@x.example", kind="record"),
+        row("b", email="p1@x.example", kind="purchase", value=5, currency="EUR"),
+    ]
+    await taken(store, *rows)
+    person = await find(store, "p1@x.example")
+    for terms in (Terms(), Terms(1, 30)):
+        await set_terms(store, terms, "olga")
+        assert await terms_of(store) == terms
+        assert same(await state_of(store, person, terms), await state_at(store, person, terms, NOW))
+    with pytest.raises(UserError, match="lasting: a half-life has 20 to 3,650 days"):
+        await set_terms(store, Terms(1, 1), "olga")
+    await taken(store, row("late", 400, email="p1@x.example"))
+    assert same(await state_of(store, person, terms), await state_at(store, person, terms, NOW))
 
 
 async def test_the_database_keeps_what_the_fold_says(store: Store) -> None:

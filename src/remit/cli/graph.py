@@ -30,8 +30,11 @@ from remit.graph.people import (
     find,
     read_of,
     search,
+    terms_of,
     timeline,
 )
+from remit.graph.state import Terms
+from remit.graph.terms import set_terms
 from remit.graph.words import because, consented, happened, stated
 
 graph = group(
@@ -100,6 +103,23 @@ def search_(
     Example: remit graph search ann
     """
     perform(_search(text, limit, as_json))
+
+
+@graph.command("terms")
+def terms_(
+    brief: Annotated[
+        float | None, typer.Option(help="Days until half of what they do these days is forgotten.")
+    ] = None,
+    lasting: Annotated[
+        float | None, typer.Option(help="Days until half of what they are like is forgotten.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """How soon is forgotten what people did. Where it changes, every state is folded anew from what happened.
+
+    Example: remit graph terms --brief 14 --lasting 180
+    """
+    perform(_terms(brief, lasting, as_json))
 
 
 @graph.command("rejected")
@@ -272,6 +292,22 @@ async def _search(text: str, limit: int, as_json: bool) -> None:
         last = f"{one.last:%Y-%m-%d}" if one.last else ""
         table.add_row(str(one.id), Text(shown(one.called)), Text(shown(one.by)), last)
     console.print(table)
+
+
+async def _terms(brief: float | None, lasting: float | None, as_json: bool) -> None:
+    async with open_here() as app:
+        terms = await terms_of(app.store)
+        if brief is not None or lasting is not None:
+            terms = Terms(
+                terms.brief if brief is None else brief, terms.lasting if lasting is None else lasting
+            )
+            await set_terms(app.store, terms, me())
+    if as_json:
+        print_json(terms)
+    else:
+        console.print(
+            f"Half is forgotten in {terms.brief:g} days, and of what they are like in {terms.lasting:g}."
+        )
 
 
 async def _rejected(after: int, limit: int, as_json: bool) -> None:
