@@ -360,12 +360,8 @@ async def test_what_is_no_answer_of_remits_is_said_to_be_none(waited: list[float
 def test_importing_the_client_brings_nothing_of_the_server() -> None:
     code = "import sys, remit.client; print(*sorted(m for m in sys.modules if m.startswith(('remit', 'httpx', 'fastapi', 'psycopg'))))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == {
-        "remit", "remit.errors", "remit.webhooks", "remit.webhooks.sign", "remit.client", "remit.client.agents",
-        "remit.client.asks", "remit.client.budgets", "remit.client.client", "remit.client.errors", "remit.client.parts",
-        "remit.client.keys", "remit.client.knowledge", "remit.client.results", "remit.client.retention", "remit.client.runs", "remit.client.steps", "remit.client.triggers", "remit.client.webhooks",
-        "remit.client.wire",
-    }  # fmt: skip
+    beside = {name for name in done.stdout.split() if not name.startswith("remit.client")}
+    assert beside == {"remit", "remit.errors", "remit.webhooks", "remit.webhooks.sign"}
 
 
 @pytest.mark.parametrize("kind", ["with Client() as remit", "asyncio.run"])
