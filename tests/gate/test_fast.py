@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from remit.gate import addresses, parts, unseen, wording
 from remit.gate.accounts import ibans_in
+from remit.gate.evidence import Witness
 from remit.gate.judge import vouch
 from remit.gate.known import _ADDRESS, Known, _values, _written
 from remit.gate.numbers import digits
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.read import LONG
 from remit.gate.rules import Rule, compile_rules
-from remit.gate.scalars import group, leaves
+from remit.gate.scalars import certain, group, leaves
 from remit.gate.values import canonical, found, spellings, stands
 from remit.gate.wording import words
 from remit.journal.body import _unkept, unkept
@@ -252,7 +253,7 @@ results = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(st.sampled_from(["email", "url"]), st.lists(st.tuples(results, results, st.booleans()), max_size=5))
 def test_who_says_an_address_is_found_without_picking_every_address_out_of_every_text(
     kind: str, reads: Any
@@ -268,6 +269,19 @@ def test_who_says_an_address_is_found_without_picking_every_address_out_of_every
             who = known.who(kind, form)
             assert list(who.trusted) == list(dict.fromkeys(vouching.get(form, [])))[:3]
             assert list(who.untrusted) == list(dict.fromkeys(telling.get(form, [])))[:3]
+
+
+@settings(max_examples=200)
+@given(KINDS, trees | results, scalars | leads)
+def test_what_stands_in_a_record_is_what_is_found_by_going_through_it(
+    kind: str, record: Any, one: Any
+) -> None:
+    records = {"order": record}
+    forms = {form for leaf in leaves(certain(records)) for form in spellings(kind, leaf)} - {""}
+    for leaf in (one, *leaves(records)):
+        form = canonical(kind, leaf)
+        if form is not None:
+            assert Witness(Facts(records=records))._recorded(kind, form) == (form in forms)
 
 
 @MANY

@@ -237,6 +237,25 @@ def test_what_is_said_of_one_reservation_is_not_said_of_another() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "mine", "other"),
+    [
+        ("Add 2 bags to OBUT9V and 3 bags to XEHM4B.", {2}, {3}),
+        ("Please put 2 bags on OBUT9V, and XEHM4B gets three bags.", {2}, {3}),
+        ("For OBUT9V, two bags, and for XEHM4B, 3 bags.", {2}, {3}),
+        ("Add 2 bags to OBUT9V and XEHM4B.", {2}, {2}),
+        ("I want 2 bags on both reservations, OBUT9V and also XEHM4B.", {2}, {2}),
+        ("Cancel OBUT9V, but add 4 bags to XEHM4B.", {0}, {4}),
+        ("Add 2 bags to OBUT9V and 3 to XEHM4B.", {2}, {0}),  # what is not understood vouches for nothing
+    ],
+)
+def test_a_number_of_bags_is_of_the_reservation_in_whose_clause_it_stands(
+    words: str, mine: set[int], other: set[int]
+) -> None:
+    assert counts_of_bags(about(words, "OBUT9V")) == mine
+    assert counts_of_bags(about(words, "XEHM4B")) == other
+
+
+@pytest.mark.parametrize(
     ("words", "counts"),
     [
         ("Add 2 checked bags. I am 3rd of four.", {2}),

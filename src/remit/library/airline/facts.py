@@ -56,6 +56,11 @@ _COUNT = {"another": 1} | {word: number for number, word in enumerate(_WORDS, 1)
 _DOLLARS = re.compile(r"\$\s?(\d[\d,]*(?:\.\d+)?)")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _NUMBER = re.compile(r"\b(?!HAT\d{3}\b)(?=\d*[A-Z])[A-Z0-9]{6}\b")  # of a reservation
+_CLAUSE = re.compile(r",\s*(?:(?:and|but|then|while)\s+)?|\s+(?:and|but|then|while)\s+", re.I)
+# Says something, beside naming a reservation
+_SAYS = re.compile(
+    r"\b(?!(?:and|or|also|both|as|well|too|the|my|reservations?|bookings?|numbers?)\b)[a-z\d]+", re.I
+)
 _BOOKS = re.compile(r"\bbook", re.I)
 _BAGS = re.compile(r"\b(bag|baggage|luggage|suitcase)s?\b", re.I)
 _A_BAG = re.compile(r"\ba (\w+ )?(bag|suitcase)\b", re.I)
@@ -131,13 +136,30 @@ async def _changed(connection: Connection, number: str) -> set[str]:
 
 
 def about(said: str, number: str = "") -> str:
-    """The sentences of the words that may speak of a reservation, or of a new booking: not those that name others alone."""
+    """The sentences of the words that may speak of a reservation, or of a new booking: not those that name others alone, and of
+    those that name others too only what is said of it."""
     kept = []
     for sentence in _SENTENCE.split(said):
-        named = _NUMBER.findall(sentence)
-        if not named or number in named or (not number and _BOOKS.search(sentence)):
+        named = set(_NUMBER.findall(sentence))
+        if number in named and len(named) > 1:
+            kept.append(_said_of(number, sentence))
+        elif not named or number in named or (not number and _BOOKS.search(sentence)):
             kept.append(sentence)
     return "\n".join(kept)
+
+
+def _said_of(number: str, sentence: str) -> str:
+    """The clauses of a sentence that are about a reservation. One that names none goes on about the last that was named, and
+    the first ones are about the first; one that only names another says of it what was said before."""
+    told: list[tuple[set[str], str]] = []
+    for clause in _CLAUSE.split(sentence):
+        named = set(_NUMBER.findall(clause))
+        before, words = told[-1] if told else (set(), "")
+        if told and (not named or not before or not _SAYS.search(_NUMBER.sub("", clause))):
+            told[-1] = (before | named, f"{words}, {clause}")
+        else:
+            told.append((named, clause))
+    return "; ".join(words for named, words in told if number in named)
 
 
 def names_cabin(said: str, cabin: str) -> bool:
@@ -283,8 +305,8 @@ async def payment_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
 
 
 def counted(said: str) -> frozenset[int]:
-    """The small numbers that the words name: `two bags`, `one more`, `another bag`."""
-    heard = re.findall(r"[a-z]+|\d+", said.lower())
+    """The small numbers that the words name: `two bags`, `one more`, `another bag`. Not those in the number of a reservation."""
+    heard = re.findall(r"\b(?:[a-z]+|\d+)\b", said.lower())
     return frozenset(
         int(word) if word.isdigit() else _COUNT[word]
         for word in heard
