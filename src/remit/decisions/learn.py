@@ -3,7 +3,8 @@
 *Baseline*: which action is best for all, by Thompson sampling over each action's mean. *Personal*: by a model of context and action
 (`score`). Each decision is judged before it is learned from (progressive validation): how much more the personal policy brings is estimated from
 it, reweighed by the propensity that it had (DR). The personal policy decides as often as that evidence says: seldom at first, nearly
-always once it has shown itself, and seldom again where it has ceased to.
+always once it has shown itself, and seldom again where it has ceased to. When what comes back is no longer what is expected, beyond
+chance, nearly all that was learned is forgotten: the baseline decides until context has shown itself anew.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from remit.decisions.arrays import Bools, Floats, Ints
+from remit.decisions.drift import Drift
 from remit.decisions.features import Features, fit_features
 from remit.decisions.logged import Column
 from remit.decisions.score import Posterior, Sums, fit, floored, nothing, sums, votes
 
 ALONE = np.zeros(1, dtype=np.int64)  # the groups of the baseline's features: an intercept and nothing else
 WARM = 2  # rounds of a fit that begins where the last one ended
+KEPT = 0.02  # of what was learned, when the world has changed
 ENOUGH = 5000  # rows after which the features stay as they are
 ROWS_A_WAVE = 50
 HEAVIEST = 10.0  # how much one decision may weigh in the comparison; what is cut off the model's expectation stands for
@@ -114,7 +117,7 @@ class Learner:
     def __init__(self, costs: Floats, manner: Manner = Manner(), seed: int = 0) -> None:
         actions = len(costs)
         self.costs, self.manner, self.seed = costs, manner, seed
-        self.ahead = Ahead()
+        self.ahead, self.drift, self.alarms = Ahead(), Drift(), 0
         self.policy = Policy(
             np.eye(actions)[:, :, None], np.zeros((actions, 1)), np.zeros(actions), manner.floor
         )
@@ -132,24 +135,38 @@ class Learner:
         rows, actions = len(taken), len(self.costs)
         if not rows:
             return
-        self._judge(columns, taken, reward, propensity)
+        changed = self._judge(columns, taken, reward, propensity)
         self._seen.append((columns, taken, reward))
         self._arms = self._arms + sums(np.ones((rows, 1)), taken, reward, actions)
         if self._features is not None and self._sums is not None:
             self._sums = self._sums + sums(self._features.of(columns, rows), taken, reward, actions)
         self._rows += rows
-        opened = self._rows >= self.manner.opening * actions
+        if changed:
+            self._forget()
+        opened = self.alarms > 0 or self._rows >= self.manner.opening * actions
         if opened and self._rows >= self._fitted * (1 + self.manner.again):
             self._refit()
 
-    def _judge(self, columns: Sequence[Column], taken: Ints, reward: Floats, propensity: Floats) -> None:
+    def _judge(self, columns: Sequence[Column], taken: Ints, reward: Floats, propensity: Floats) -> bool:
+        """Compare the two policies by these decisions; whether what came is no longer what is expected."""
         if self.policy.features is None:
-            return
+            return False
         base, personal, expected = self.policy.parts(columns, len(taken))
         at, more = np.arange(len(taken)), personal - base
         missed = reward - self.costs[taken] - expected[at, taken]
         weight = np.clip(more[at, taken] / propensity, -HEAVIEST, HEAVIEST)
         self.ahead.add(np.sum(more * expected, axis=1) + weight * missed)
+        return self.drift.seen(missed)
+
+    def _forget(self) -> None:
+        """The features stay: they know people, and no rewards."""
+        self.alarms += 1
+        self.ahead, self.drift = Ahead(), Drift()
+        self._arms = self._arms.faded(KEPT)
+        self._sums = self._sums.faded(KEPT) if self._sums is not None else None
+        self._base = self._personal = None
+        self._rows = int(KEPT * self._rows)
+        self._fitted, self._scaled, self._seen = 0, ENOUGH, []
 
     def _refit(self) -> None:
         manner, self._fitted = self.manner, self._rows
