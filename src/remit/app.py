@@ -22,10 +22,10 @@ from remit.agents.turns import limits_of, may_run
 from remit.agents.workspace import Workspace, hours
 from remit.arriving import Arrival, Arrivals
 from remit.brought import Batch, again, copy_folder, elsewhere, folder_of
-from remit.connections.kept import resolved
 from remit.connections.used import Uses
-from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UnknownName, UserError
+from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UserError
 from remit.feed import Feeds
+from remit.fit import fitted
 from remit.gist import Gists
 from remit.graph.circle import Circle
 from remit.journal.branch import begun_by, branch, cut_off
@@ -36,16 +36,16 @@ from remit.journal.lease import Leases
 from remit.journal.limits import Openings, Turns
 from remit.journal.purse import Purse
 from remit.journal.state import State, fold
-from remit.knowledge.search import Shelf, require_sources
+from remit.knowledge.search import Shelf
 from remit.models.keys import Keys, model_of
 from remit.models.model import Model, Unopened
 from remit.models.prices import require_price
 from remit.models.registry import close_model
-from remit.outfit import agent_at, forked, narrowed_by, outfit, require_forms, require_groups, sources_of
+from remit.outfit import agent_at, forked, narrowed_by, outfit
 from remit.remembered import list_remembered
 from remit.resources import resources_of
 from remit.rulebook import Rulebook
-from remit.secrets import open_secrets, require_secrets
+from remit.secrets import open_secrets
 from remit.settings import Settings
 from remit.steering import Steering
 from remit.store.store import Sight, Store, open_store
@@ -142,16 +142,7 @@ class App(Steering):
         if model is not None:
             self.models[model.name] = model
             agent = agent.model_copy(update={"model": model.name})
-        workspace = await self.rules()
-        agent = workspace.over(await resolved(agent, self.store))
-        agent = agent.model_copy(update={"triggers": ()}) if agent.triggers else agent
-        made = outfit(agent)
-        if unknown := set(grant or {}) - set(made.tools):
-            raise UnknownName("tool", min(unknown), made.tools, "grant")
-        require_forms(agent)
-        require_groups(agent, workspace.groups)
-        await require_secrets(agent, self.store)
-        await require_sources(self.store.whole, sources_of(agent), f"agent {agent.name}: knowledge")
+        agent = await fitted(agent, await self.rules(), self.store, grant or ())
         engine = await self.model(agent.model)
         if agent.remit.budget.money is not None:
             require_price(engine)
@@ -170,6 +161,11 @@ class App(Steering):
             began=began,
             files=[] if files is None else list(files.files),
         )
+        await self._begin(run, started, files)
+        return run
+
+    async def _begin(self, run: UUID, started: Started, files: Batch | None) -> None:
+        """Write its first event, with its files in its folder before, and remember it for whoever advances it here."""
         if files is not None:
             await files.put(run)
         self._begun[run] = (await self.journal.append(run, 0, [started]), monotonic())
@@ -177,7 +173,6 @@ class App(Steering):
             files.begun()
         while len(self._begun) > BEGUN:
             self._begun.pop(next(iter(self._begun)))
-        return run
 
     async def advance(
         self,
