@@ -133,8 +133,11 @@ async def _unknown(
     connection: Connection, workspace: str, came: Mapping[tuple[str, str], Interaction]
 ) -> list[Interaction]:
     query = """
-        select i.source, i.event from unnest(%s::text[], %s::text[]) as came (source, event)
-        join graph_interactions i on i.workspace = %s and i.source = came.source and i.event = came.event
+        select came.source, came.event from unnest(%s::text[], %s::text[]) as came (source, event)
+        cross join lateral (
+            select from graph_interactions i
+            where i.workspace = %s and i.source = came.source and i.event = came.event offset 0
+        ) as there
     """
     keys = ([source for source, _ in came], [event for _, event in came], workspace)
     there = set(await (await connection.execute(query, keys)).fetchall())

@@ -2,6 +2,9 @@
 
 What is loaded is what the decision can depend on: all that hangs together by strong links, and three steps of weak ones, of
 which nothing joins further than one (`identity.py`). Beyond what is many people's nothing is followed.
+
+`offset 0` keeps the planner from taking apart what an index looks up for each profile: it guesses that there are many, and would
+read the links of everybody instead, once for each step.
 """
 
 from __future__ import annotations
@@ -40,8 +43,9 @@ async def _shared(connection: Connection, workspace: str, seeds: set[int]) -> se
                 select b as other from graph_links where a = x.id and withdrawn_at is null and how in ('verified', 'seen')
                 union all
                 select a from graph_links where b = x.id and withdrawn_at is null and how in ('verified', 'seen')
+                offset 0
             ) as l
-            join graph_profiles p on p.id = l.other
+            cross join lateral (select id, kind, verified from graph_profiles where id = l.other offset 0) as p
             where x.id = any(%(seeds)s) and x.shared <> 'by name' and not (x.kind = any(%(given)s) or right(x.kind, 3) = '_id')
             group by x.id, p.kind
         ), judged as (
@@ -68,11 +72,13 @@ async def _around(connection: Connection, workspace: str, seeds: set[int]) -> Ma
             select unnest(%s::bigint[]), 0
             union
             select l.other, n.depth + l.cost
-            from near n join graph_profiles p on p.id = n.id
+            from near n
+            cross join lateral (select shared from graph_profiles where id = n.id offset 0) as p
             cross join lateral (
                 select b as other, how, (how = 'seen')::int as cost from graph_links where a = n.id and withdrawn_at is null
                 union all
                 select a, how, (how = 'seen')::int from graph_links where b = n.id and withdrawn_at is null
+                offset 0
             ) as l
             where l.how <> 'apart' and n.depth + l.cost <= %s and (p.shared = '' or l.how = 'same')
         )
