@@ -1,0 +1,30 @@
+"""A playbook from a file: actions, rules of contact, goals and budget as YAML, checked, each mistake at its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from remit.agents.yaml import line_of, plain, read_file
+from remit.decisions.action import Playbook
+from remit.errors import SpecError
+
+
+def read_playbook(path: Path) -> Playbook:
+    """Raises SpecError with the line of what is wrong."""
+    try:
+        data = read_file(path)
+    except FileNotFoundError:
+        raise SpecError("there is no such file", str(path)) from None
+    try:
+        return Playbook.model_validate(plain(data or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        loc = [part for part in first["loc"] if isinstance(part, (int, str))]
+        where = ".".join(map(str, loc))
+        said = first["msg"].removeprefix("Value error, ")
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise SpecError(
+            f"{where + ': ' if where else ''}{said}{more}", str(path), line_of(data, loc)
+        ) from error
