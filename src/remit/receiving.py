@@ -125,7 +125,7 @@ async def _read(app: App, store: Store, box: Box) -> None:
     except (UserError, Mend, OSError) as error:
         await went_wrong(store, box, " ".join(str(error).split()))
         return
-    news = [_news(one, trusted, box) for one in raws if one.at >= box.since]
+    news = [_news(one, trusted, box) for one in raws if box.wants(one.at, one.place.validity)]
     await moved(store, box, news, end, more=len(raws) == MOST)
 
 

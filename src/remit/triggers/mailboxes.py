@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 from psycopg.rows import class_row
@@ -19,7 +19,7 @@ EVERY = timedelta(seconds=15)  # between two looks
 LEASE = timedelta(minutes=2)  # after which whoever looks counts as dead
 WORSE = timedelta(minutes=2)  # until the next look where one went wrong
 FIELDS: LiteralString = """
-    m.workspace, m.agent, m.trigger, t.spec, m.validity, m.last, m.since, m.looked_at, m.went
+    m.workspace, m.agent, m.trigger, t.spec, m.validity, m.last, m.since, m.anew, m.looked_at, m.went
 """
 
 
@@ -34,6 +34,7 @@ class Box:
     validity: int | None
     last: int
     since: datetime
+    anew: datetime | None
     looked_at: datetime | None
     went: str
 
@@ -44,6 +45,17 @@ class Box:
     @property
     def connection(self) -> str:
         return Trigger.model_validate(self.spec).mail or ""
+
+    @property
+    def floor(self) -> datetime:
+        """When what lies in a folder that was numbered anew must have come: what it holds is known again for as long as events are
+        kept. By the host's clock, in whole seconds."""
+        return max(self.since, datetime.now(UTC) - KEPT + timedelta(days=1)).replace(microsecond=0)
+
+    def wants(self, at: datetime, validity: int) -> bool:
+        """Whether a message may begin something, by when it came. Where the numbers go on, they say so, and no clock does."""
+        floor = self.anew if validity == self.validity else self.floor
+        return floor is None or at >= floor
 
     @property
     def place(self) -> Place | None:
@@ -91,21 +103,11 @@ async def moved(store: Store, box: Box, news: Sequence[News], end: Place, more: 
     query = """
         update mailboxes set validity = %s, last = %s, went = '', looked_at = clock_timestamp(),
                next_at = clock_timestamp() + %s,
-               since = case when validity <> %s then greatest(since, clock_timestamp() - %s) else since end
+               anew = case when validity <> %s then %s else anew end
         where (workspace, agent, trigger) = (%s, %s, %s) and validity is not distinct from %s and last = %s
     """
     pause = timedelta(0) if more else EVERY
-    # What a folder with new numbers holds is known again for as long as events are kept, and a day less
-    values = (
-        end.validity,
-        end.last,
-        pause,
-        end.validity,
-        KEPT - timedelta(days=1),
-        *box.of,
-        box.validity,
-        box.last,
-    )
+    values = (end.validity, end.last, pause, end.validity, box.floor, *box.of, box.validity, box.last)
     async with store.pool.connection() as connection, connection.transaction():
         if not (await connection.execute(query, values)).rowcount:
             return False
