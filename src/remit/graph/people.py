@@ -8,16 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, LiteralString
 
+from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
 from remit.errors import UserError
 from remit.graph import consent
 from remit.graph.consent import Consent
-from remit.graph.identifiers import ORDER, meant
+from remit.graph.identifiers import ORDER, Identifier, meant
 from remit.graph.state import Happened, Key, Reading, State, Tally, Terms, fold, reading, together
 from remit.store.store import Store
 
 Json = Any
+Connection = AsyncConnection[Any]
 PAGE = 50
 LATEST = 200  # interactions in which a long silence is looked for
 
@@ -143,7 +145,26 @@ EVIDENCE: LiteralString = """
 
 async def find(store: Store, text: str) -> Person:
     """By the number of a person, or any identifier of theirs: an address, a phone, `kind:value`. Raises NoSuchPerson."""
-    return await person_of(store, await profile_of(store, text))
+    text = text.strip().replace("\0", "")
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return await person_of(store, int(text))
+    who = _meant(text)
+    query = "(select person from graph_profiles where workspace = %s and kind = %s and value = %s)"
+    found = await _whole(store, query, (store.workspace, who.kind, who.value))
+    if found is None:
+        raise NoSuchPerson(f"nobody is known by the {who.kind} {who.value!r}")
+    return found
+
+
+def _meant(text: str) -> Identifier:
+    """Raises NoSuchPerson."""
+    who = meant(text)
+    if who is None:
+        raise NoSuchPerson(
+            f"{text[:60]!r} is no number of a person, no address and no telephone number; other identifiers are written with their "
+            "kind, as customer:C1042"
+        )
+    return who
 
 
 async def profile_of(store: Store, text: str) -> int:
@@ -151,31 +172,31 @@ async def profile_of(store: Store, text: str) -> int:
     text = text.strip().replace("\0", "")
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
-    who = meant(text)
-    if who is not None:
-        query = "select id from graph_profiles where workspace = %s and kind = %s and value = %s"
-        async with store.pool.connection() as connection:
-            row = await (await connection.execute(query, (store.workspace, who.kind, who.value))).fetchone()
-        if row is not None:
-            return int(row[0])
+    who = _meant(text)
+    query = "select id from graph_profiles where workspace = %s and kind = %s and value = %s"
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query, (store.workspace, who.kind, who.value))).fetchone()
+    if row is None:
         raise NoSuchPerson(f"nobody is known by the {who.kind} {who.value!r}")
-    raise NoSuchPerson(
-        f"{text[:60]!r} is no number of a person, no address and no telephone number; other identifiers are written with their "
-        "kind, as customer:C1042"
-    )
+    return int(row[0])
 
 
 async def person_of(store: Store, profile: int) -> Person:
     """To whom a profile belongs; also by what was a person's number before they turned out to be another. Raises NoSuchPerson."""
-    query = f"""
-        select {PROFILE} from graph_profiles
-        where person = (select person from graph_profiles where id = %s and workspace = %s) order by id
-    """
+    query = "(select person from graph_profiles where id = %s and workspace = %s)"
+    found = await _whole(store, query, (profile, store.workspace))
+    if found is None:
+        raise NoSuchPerson(f"there is no person {profile}")
+    return found
+
+
+async def _whole(store: Store, which: LiteralString, values: tuple[object, ...]) -> Person | None:
+    query = f"select {PROFILE} from graph_profiles where person = {which}"
     async with store.pool.connection() as connection:
         async with connection.cursor(row_factory=class_row(Profile)) as cursor:
-            profiles = await (await cursor.execute(query, (profile, store.workspace))).fetchall()
+            profiles = await (await cursor.execute(query, values)).fetchall()
         if not profiles:
-            raise NoSuchPerson(f"there is no person {profile}")
+            return None
         ids = [one.id for one in profiles]
         query = f"""
             select {EVIDENCE} from graph_links where a = any(%s)
@@ -225,9 +246,13 @@ async def timeline(
 
 
 async def terms_of(store: Store) -> Terms:
-    query = "select brief, lasting from graph_terms where workspace = %s"
     async with store.pool.connection() as connection:
-        row = await (await connection.execute(query, (store.workspace,))).fetchone()
+        return await _terms(connection, store.workspace)
+
+
+async def _terms(connection: Connection, workspace: str) -> Terms:
+    query = "select brief, lasting from graph_terms where workspace = %s"
+    row = await (await connection.execute(query, (workspace,))).fetchone()
     return Terms(*row) if row else Terms()
 
 
@@ -239,20 +264,23 @@ async def state_of(store: Store, person: Person, terms: Terms) -> State:
 
 async def states_of(store: Store, profiles: Sequence[int]) -> dict[int, State]:
     """Of each profile."""
+    async with store.pool.connection() as connection:
+        return await _states(connection, profiles)
+
+
+async def _states(connection: Connection, profiles: Sequence[int]) -> dict[int, State]:
     query = """
         select profile, channel, direction, kind, currency, count, total, first, last, before, brief, lasting, worth
         from graph_state where profile = any(%s)
     """
     made: dict[int, dict[Key, Tally]] = {one: {} for one in profiles}
-    async with store.pool.connection() as connection:
-        for profile, *row in await (await connection.execute(query, (list(profiles),))).fetchall():
-            made[profile][Key(*row[:4])] = Tally(*row[4:])
+    for profile, *row in await (await connection.execute(query, (list(profiles),))).fetchall():
+        made[profile][Key(*row[:4])] = Tally(*row[4:])
     return dict(made)
 
 
 async def read_of(store: Store, person: Person, now: datetime) -> Reading | None:
     """What their state comes to now; None for somebody from whom nothing has come."""
-    terms = await terms_of(store)
     query = """
         select i.at from unnest(%s::bigint[]) as of (who) cross join lateral (
             select at from graph_interactions where profile = of.who and direction = 'in' and kind <> 'record'
@@ -260,13 +288,11 @@ async def read_of(store: Store, person: Person, now: datetime) -> Reading | None
         ) as i
     """
     async with store.pool.connection() as connection:
+        terms = await _terms(connection, store.workspace)
+        states = await _states(connection, person.ids)
         rows = await (await connection.execute(query, (person.ids, LATEST))).fetchall()
-    return reading(
-        await state_of(store, person, terms),
-        terms,
-        now,
-        sorted((at for (at,) in rows), reverse=True)[:LATEST],
-    )
+    latest = sorted((at for (at,) in rows), reverse=True)[:LATEST]
+    return reading(together(states.values(), terms), terms, now, latest)
 
 
 async def state_at(
