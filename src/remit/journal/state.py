@@ -173,7 +173,7 @@ def fold(events: Iterable[Event], state: State | None = None) -> State:
 def apply(state: State, event: Event) -> None:
     """Take one event in. Unknown call or ask ids are passed over: they cannot be ours."""
     state.run, state.seq = event.run, event.seq
-    match event.body:
+    match event.body:  # the commonest first
         case Answered() as body:
             _answered(state, body, event.seq)
         case Acted() as body:
@@ -183,35 +183,12 @@ def apply(state: State, event: Event) -> None:
                 call.judged = body
         case Intended() as body:
             _intended(state, body)
-        case Started() as body:
-            state.started = body
-            state.untrusted = bool(body.quoted) or body.untrusted
-            state.grant = body.grant
-            state.counts = dict(body.counts)
-        case Asked() as body:
-            state.waits[body.ask_id] = state.asked[body.ask_id] = body
-            state.asked_at[body.ask_id] = event.at
-            if call := state.calls.get(body.call_id):
-                call.asked, call.replied = body, None
-        case Amended() as body:
-            _amended(state, body, event.at)
-        case Endorsed() as body:
-            asked = state.waits.get(body.ask_id)
-            if asked is not None and (call := state.calls.get(asked.call_id)):
-                call.endorsed += (body,)
-        case Replied() as body:
-            _replied(state, body, event.at)
-        case HandedOver() as body:
-            hands = state.handed.setdefault(body.ask_id, {})
-            hands.pop(body.by, None)
-            if body.to:
-                hands[body.by] = body.to
         case Reserved() as body:
             state.reserved += body.amount
-        case Granted() as body:
-            state.grant = dict(body.tools)
-        case Narrowed() as body:
-            state.narrowed += body.rules
+        case Asked() | Amended() | Endorsed() | Replied() | HandedOver() as body:
+            _by_people(state, body, event.at)
+        case Slept() | Woken() | Delegated() | Returned() as body:
+            _waited(state, body)
         case Planned() as body:
             state.plan = body
         case Nudged() as body:
@@ -219,27 +196,69 @@ def apply(state: State, event: Event) -> None:
             state.reflected |= body.reason == "reflect"
         case Checked() as body:
             state.checks.append(body)
-        case Slept() as body:
+        case UndoWanted() as body:
+            _undo_wanted(state, body, event.seq)
+        case Started() | Granted() | Narrowed() | Paused() | Resumed() | Finished() as body:
+            _as_a_whole(state, body)
+
+
+def _by_people(state: State, body: Asked | Amended | Endorsed | Replied | HandedOver, at: datetime) -> None:
+    """What people are asked, and their words on it."""
+    match body:
+        case Asked():
+            state.waits[body.ask_id] = state.asked[body.ask_id] = body
+            state.asked_at[body.ask_id] = at
+            if call := state.calls.get(body.call_id):
+                call.asked, call.replied = body, None
+        case Amended():
+            _amended(state, body, at)
+        case Endorsed():
+            asked = state.waits.get(body.ask_id)
+            if asked is not None and (call := state.calls.get(asked.call_id)):
+                call.endorsed += (body,)
+        case Replied():
+            _replied(state, body, at)
+        case HandedOver():
+            hands = state.handed.setdefault(body.ask_id, {})
+            hands.pop(body.by, None)
+            if body.to:
+                hands[body.by] = body.to
+
+
+def _waited(state: State, body: Slept | Woken | Delegated | Returned) -> None:
+    """For a time, or for a child."""
+    match body:
+        case Slept():
             state.timers[body.call_id] = body.until
             if call := state.calls.get(body.call_id):
                 call.slept = body
             elif not body.call_id and body.limit:
                 state.short = body
-        case Woken() as body:
+        case Woken():
             _woken(state, body)
-        case Delegated() as body:
+        case Delegated():
             state.children[body.call_id] = body
             if call := state.calls.get(body.call_id):
                 call.delegated = body
-        case Returned() as body:
+        case Returned():
             _returned(state, body)
-        case UndoWanted() as body:
-            _undo_wanted(state, body, event.seq)
-        case Paused():
-            state.paused = True
-        case Resumed():
-            state.paused = False
-        case Finished() as body:
+
+
+def _as_a_whole(state: State, body: Started | Granted | Narrowed | Paused | Resumed | Finished) -> None:
+    """What holds for all of the run."""
+    match body:
+        case Started():
+            state.started = body
+            state.untrusted = bool(body.quoted) or body.untrusted
+            state.grant = body.grant
+            state.counts = dict(body.counts)
+        case Granted():
+            state.grant = dict(body.tools)
+        case Narrowed():
+            state.narrowed += body.rules
+        case Paused() | Resumed():
+            state.paused = isinstance(body, Paused)
+        case Finished():
             state.finished = body
             state.waits.clear()
             state.asked_at.clear()
