@@ -3,11 +3,13 @@ have seasons, and change their minds.
 
     python -m bench.market --people 2000 --days 90
 
-Each policy lives in a market of its own, with the same people. Every day some of them come up, and one of four things is done: three messages on two
-channels, or nothing. Who likes which depends on age and region and on what nobody sees; a yes comes within 5 days, one in ten is
-never heard of, and decisions are learned from when their window closes, since a yes is heard before a no; each message of the last seven days makes a yes a quarter less likely; all of it goes up and down by three tenths within a month;
-half-way through, the messages' tastes change places. `of oracle` is the sum of the true chances of what was done over that of who knows all
-chances of that day; caps, consent and quiet hours are counted by a second look at what was sent.
+Each policy lives in a market of its own, with the same people. Every day some of them come up, and one of four things is done: three messages on
+two channels, or nothing. Who likes which depends on age and region and on what nobody sees. A yes comes within five days, one in ten is never heard of,
+and decisions are learned from when their window closes, since a yes is heard before a no. Each message of the last seven days makes a yes a quarter less
+likely; all goes up and down by three tenths within a month; half-way through, the messages' tastes change places.
+
+`of oracle` is the sum of the true chances of what was done over that of who knows all chances of that day. Caps and consent are looked at a
+second time for all that was sent.
 """
 
 from __future__ import annotations
