@@ -18,6 +18,7 @@ from remit.access.roles import RIGHTS
 from remit.api.tokens import add_token
 from remit.app import App, open_app
 from remit.feed import Said
+from remit.following import follow
 from remit.journal.events import Answered, Event, Started
 from remit.models.model import Answer, Usage
 from remit.protocols.chat import server as chat
@@ -167,7 +168,7 @@ async def test_where_a_person_must_decide_the_answer_says_so_and_the_same_comple
     assert (remit["status"], remit["asks"]) == ("waiting", [{"id": "a1.1", "kind": "approval"}])
     run = UUID(remit["run"])
     await app.answer(run, "reject", "ann", "too dear")
-    assert [one async for one in app.feeds.follow(run)]
+    assert [one async for one in follow(app, run)]
     later = await ann.chat.completions.retrieve(answer.id)
     assert later.choices[0].message.content == "It is ordered. [not borne out by the journal]"
 
@@ -263,7 +264,7 @@ async def test_who_asked_and_is_gone_holds_nothing_and_the_run_goes_on(
     scripted(app, finish("ok"))
     answer = await (await client()).chat.completions.create(**ask())
     assert answer.model_dump()["remit"]["status"] in ("new", "running", "cannot verify")
-    assert [one async for one in app.feeds.follow(UUID(answer.model_dump()["remit"]["run"]))]
+    assert [one async for one in follow(app, UUID(answer.model_dump()["remit"]["run"]))]
 
 
 def answered(text: str) -> Event:

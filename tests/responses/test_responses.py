@@ -17,6 +17,7 @@ from openai import AsyncOpenAI, OpenAI
 from remit.access.people import add_member
 from remit.api.tokens import add_token
 from remit.app import App
+from remit.following import follow
 from remit.models.model import Answer, Usage
 from remit.protocols.chat import server as chat
 from tests.agents.test_loop import call, finish
@@ -210,7 +211,7 @@ async def test_what_others_decide_is_incomplete_and_says_where(app: App, client:
     kinds = [event.type async for event in stream]
     assert kinds[-1] == "response.incomplete"
     await app.answer(run_of(answer), "reject", "ann", "too dear")
-    assert [one async for one in app.feeds.follow(run_of(answer))]
+    assert [one async for one in follow(app, run_of(answer))]
     later = await ann.responses.retrieve(answer.id)
     assert (later.status, later.output_text) == ("completed", "It is ordered. [not borne out by the journal]")
 
@@ -235,7 +236,7 @@ async def test_in_the_background_it_is_asked_for_again_and_its_stream_taken_up(
     ann = await client()
     answer = await ann.responses.create(**ask(), background=True)
     assert answer.background
-    assert [one async for one in app.feeds.follow(run_of(answer))]
+    assert [one async for one in follow(app, run_of(answer))]
     whole = await ann.responses.retrieve(answer.id)
     assert (whole.status, whole.output_text) == ("completed", "I look first.\n\nIt was May.")
     events = [event async for event in await ann.responses.retrieve(answer.id, stream=True)]
@@ -349,7 +350,7 @@ async def test_who_asked_and_is_gone_holds_nothing_and_the_run_goes_on(
     scripted(app, finish("ok"))
     answer = await (await client()).responses.create(**ask())
     assert answer.status in ("in_progress", "completed")
-    assert [one async for one in app.feeds.follow(run_of(answer))]
+    assert [one async for one in follow(app, run_of(answer))]
 
 
 async def test_what_is_hidden_in_a_call_is_spelled_out_where_it_is_decided(app: App, client: Client) -> None:
