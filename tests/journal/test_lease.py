@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -137,4 +137,25 @@ async def test_what_is_wanted_while_the_leases_are_lost_is_held_and_given_back_u
         async with leases.hold(uuid4()), store.pool.connection() as connection:
             found = await connection.execute("select 1 from leases where run = %s", [run])
             assert await found.fetchone() is None
+    await leases.close()
+
+
+async def test_a_name_that_is_lost_while_it_is_made_known_is_followed_by_another(store: Store) -> None:
+    """As on a machine so slow that the first beat comes too late: who waits for the lease was never told, and waited for ever."""
+    gone: list[UUID] = []
+
+    class Slow(Leases):
+        async def look(self) -> list[UUID]:
+            found = await super().look()
+            if not gone and self._heart is not None:
+                gone.append(self.id)
+                self._heart.cancel()
+                self._lose()
+            return found
+
+    leases, run = Slow(store), uuid4()
+    async with asyncio.timeout(30), leases.hold(run):
+        leases.check(run)
+        assert leases.id not in gone
+    assert gone
     await leases.close()

@@ -120,7 +120,7 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             "remit.journal.purse.Purse.counts": _no_budget,
             "remit.models.keys.Keys.of": _no_keys,
             "remit.journal.journal.datetime": Noon,
-            "remit.outfit.datetime": Noon,
+            "remit.app.datetime": Noon,
             **(broken or {}),
         }.items():
             held.enter_context(patch(where, what))

@@ -15,7 +15,7 @@ from remit.decisions.offpolicy import Estimate
 from remit.errors import UserError
 
 decisions = group(
-    help="""The next best action, and whether choosing it by person pays.
+    help="""The next best action, and whether choosing it by person pays. Prints JSON with --json.
 
     Example:
 

@@ -212,7 +212,10 @@ class Leases:
                 if wanted and not self._entered:
                     await self._enter()
                 if not self._entered:
-                    return
+                    if not wanted:
+                        return
+                    self._wanted = {**wanted, **self._wanted}  # our name was lost before we could use it
+                    continue
                 me = self.id
                 rows = await self._ask(TAKE, (list(given), me, me, list(wanted)))
                 taken: dict[UUID, int] = dict(rows)
