@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -221,10 +223,8 @@ async def part_people(app: Served, caller: Hears, two: Two) -> PersonOut:
 )
 async def withdraw_link(app: Served, caller: Hears, number: Link) -> None:
     """Whom it alone joined are two again; nothing is lost."""
-    try:
+    with _there():
         await withdraw(app.store, number, caller.who)
-    except UserError as error:
-        raise Refused(404, str(error)) from error
 
 
 @router.post(
@@ -235,10 +235,8 @@ async def withdraw_link(app: Served, caller: Hears, number: Link) -> None:
 )
 async def restore_link(app: Served, caller: Hears, number: Link) -> None:
     """One that was withdrawn counts again."""
-    try:
+    with _there():
         await restore(app.store, number, caller.who)
-    except UserError as error:
-        raise Refused(404, str(error)) from error
 
 
 @router.get("/people/{person}", summary="Look at a person", **documented("persons:read", 404))
@@ -279,6 +277,15 @@ async def list_interactions(
     """On every channel, the last first."""
     found = await graph.timeline(app.store, await _person(app, person), before=before, limit=limit)
     return InteractionPage(interactions=[InteractionOut.of(one) for one in found])
+
+
+@contextmanager
+def _there() -> Iterator[None]:
+    """What is asked for must be there, or the answer is 404."""
+    try:
+        yield
+    except UserError as error:
+        raise Refused(404, str(error)) from error
 
 
 async def _person(app: App, text: str) -> graph.Person:
