@@ -14,7 +14,6 @@ from remit.graph.rows import SHORTHANDS, Row, Wrong, of_columns
 Json = Any
 Format = Literal["jsonl", "csv"]
 INSIDE = ("properties.", "attributes.", "id.")
-LONGEST = 1_000_000  # characters of a cell
 
 
 def rows_in(lines: Iterable[bytes], how: Format) -> Iterator[tuple[int, Json]]:
@@ -36,7 +35,6 @@ def _object(line: bytes) -> Json:
 
 
 def _table(lines: Iterable[bytes]) -> Iterator[tuple[int, Json]]:
-    csv.field_size_limit(LONGEST)
     reader = csv.reader(line.decode("utf-8", "surrogateescape") for line in lines)
     names = [name.strip().removeprefix("\ufeff") for name in next(reader, [])]
     _check(names)
