@@ -339,7 +339,8 @@ async def world(
             if person.done():
                 person.result()
         finally:
-            person.cancel()
-            await asyncio.gather(person, return_exceptions=True)
+            while not person.done():
+                person.cancel()  # if a query fails just then, they see that instead and look on
+                await asyncio.wait([person], timeout=1.0)
             for worker in made.mine:
                 await made.kill(worker)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from remit.errors import LeaseLost, StaleWriter
@@ -159,3 +160,33 @@ async def test_a_name_that_is_lost_while_it_is_made_known_is_followed_by_another
         assert leases.id not in gone
     assert gone
     await leases.close()
+
+
+async def test_whose_connection_breaks_as_it_is_closed_is_closed_all_the_same(store: Store) -> None:
+    """The cancellation of a query that fails just then is seen as its failure, which a heart survives."""
+    beating = asyncio.Event()
+    broken = []
+
+    class Breaking(Leases):
+        async def look(self) -> list[UUID]:
+            if not beating.is_set():
+                return await super().look()
+            try:
+                return await asyncio.Future()
+            except asyncio.CancelledError:
+                if broken:
+                    raise
+                broken.append(self.id)
+                raise psycopg.OperationalError("the connection is lost") from None
+
+    leases = Breaking(store, ttl=TTL)
+    async with leases.hold(uuid4()):
+        beating.set()
+        assert leases._heart is not None
+        heart, until = leases._heart, leases.until
+        while leases.until == until:  # noqa: ASYNC110 - until its next beat, in which it looks after the others
+            await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        await leases.close()
+    assert broken
+    assert heart.done()

@@ -168,8 +168,9 @@ class Leases:
     async def close(self) -> None:
         """Let go of everything, and be known no more."""
         if self._heart is not None:
-            self._heart.cancel()
-            await asyncio.gather(self._heart, return_exceptions=True)
+            while not self._heart.done():
+                self._heart.cancel()  # if a connection breaks just then, it sees that instead and beats on
+                await asyncio.wait([self._heart], timeout=1.0)
             self._heart = None
         if self._taker is not None:
             await asyncio.gather(self._taker, return_exceptions=True)
