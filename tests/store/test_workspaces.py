@@ -74,6 +74,10 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 'i', 'text', sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'ann')",
     "graph_inferred": "insert into graph_inferred (workspace, interaction, intent, probability, alike, others)"
     " values (%(w)s, %(n)s, 'i', 1, '[]', '[]')",
+    "contacts": "insert into contacts (workspace, profile, at, channel, purpose, by, state)"
+    " values (%(w)s, 1, now(), 'email', 'service', 'x', 'sent')",
+    "suppressions": "insert into suppressions (workspace, profile, because, by) values (%(w)s, 1, 'why', 'ann')",
+    "contact_rules": "insert into contact_rules (workspace, version, rules, who) values (%(w)s, %(n)s, '{}', 'ann')",
     "agents": "insert into agents (workspace, name, created_by) values (%(w)s, 'x' || %(n)s, 'ann')",
     "agent_versions": "insert into agent_versions (workspace, agent, version, yaml, who)"
     " values (%(w)s, 'x1', %(n)s, '', 'ann')",

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from remit.graph.consent import MARKETING
 
 Needs = Literal["yes", "not no"]
+SERVICE, REPLY = "service", "reply"  # what somebody must be told; an answer to somebody who wrote
 Amount = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
@@ -67,7 +68,7 @@ class Action(Said):
 
 
 class Quiet(Said):
-    """Hours at which nobody is reached, by the person's own clock. From 21:00 until 08:00 is one night."""
+    """Hours at which nobody is reached but who wrote to us, by the person's own clock. From 21:00 until 08:00 is one night."""
 
     start: time
     end: time
@@ -81,7 +82,8 @@ class Quiet(Said):
 
 
 class Cap(Said):
-    """At most so many contacts with a person in so many days, whoever makes them."""
+    """At most so many contacts with a person in so many days, whoever makes them. Answers to what a person wrote count where `purposes`
+    names them."""
 
     name: Name
     count: int = Field(ge=0)
@@ -113,7 +115,7 @@ class Rules(Said):
     """Of contact, for all agents and campaigns. `zone`: for people whose time zone is not known; without it nobody of
     unknown zone is reached where hours matter. `consent`: what each purpose needs, of others a yes."""
 
-    consent: dict[str, Needs] = {MARKETING: "yes", "service": "not no"}
+    consent: dict[str, Needs] = {MARKETING: "yes", SERVICE: "not no", REPLY: "not no"}
     quiet: tuple[Quiet, ...] = ()
     caps: tuple[Cap, ...] = ()
     laws: tuple[Law, ...] = ()

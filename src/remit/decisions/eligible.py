@@ -1,7 +1,8 @@
 """Whether an action may be taken for a person now; if not, by which rules, and when each of them ends. Pure.
 
 Every rule that refuses is told, not only the first: whoever reads why nobody was written to sees all that stands against it. What is not known
-refuses: consent that nobody gave, an hour that cannot be told, a country whose law may hold.
+refuses: consent that nobody gave, an hour that cannot be told, a country whose law may hold. An answer to what a person wrote (`REPLY`) comes at
+their own wish: it needs no hour, and is held to caps and laws that name it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from remit.decisions.action import Action, Law, Needs, Quiet, Rules
+from remit.decisions.action import REPLY, Action, Law, Needs, Quiet, Rules
 from remit.graph.consent import Consent
 
 SILENT = Consent()  # nothing was ever said
@@ -40,13 +41,15 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the rules look at of a person. `zone` and `country` "" where they are not known."""
+    """What the rules look at of a person. `zone` and `country` "" where they are not known; `profile`: the identifier at which
+    they would be reached, where it is known."""
 
     zone: str = ""
     country: str = ""
     consent: Consent = SILENT
     contacts: tuple[Contact, ...] = ()
     suppressed: tuple[Suppression, ...] = ()
+    profile: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +94,18 @@ def _rest(action: Action, person: Standing, now: datetime) -> Iterator[Refusal]:
 
 
 def _agreed(action: Action, person: Standing, rules: Rules) -> Iterator[Refusal]:
-    needs = rules.consent.get(action.purpose, "yes")
+    needs = rules.consent.get(action.purpose, "not no" if action.purpose == REPLY else "yes")
     if why := _missing(needs, action, person):
         yield Refusal("consent", why)
 
 
 def _missing(needs: Needs, action: Action, person: Standing) -> str:
-    says = person.consent.may(action.channel, action.purpose).says
-    if says == "no":
-        return f"said no to {action.purpose} by {action.channel}"
-    return (
-        f"never said yes to {action.purpose} by {action.channel}" if needs == "yes" and says != "yes" else ""
-    )
+    answer = person.consent.may(action.channel, action.purpose, person.profile)
+    if answer.says == "no":
+        dead = answer.word is not None and answer.word.only
+        return "what was sent there came back" if dead else f"said no to {action.purpose} by {action.channel}"
+    never = needs == "yes" and answer.says != "yes"
+    return f"never said yes to {action.purpose} by {action.channel}" if never else ""
 
 
 def _suppressed(action: Action, person: Standing, now: datetime) -> Iterator[Refusal]:
@@ -113,7 +116,7 @@ def _suppressed(action: Action, person: Standing, now: datetime) -> Iterator[Ref
 
 def _hours(action: Action, person: Standing, rules: Rules, now: datetime) -> Iterator[Refusal]:
     for quiet in rules.quiet:
-        if not quiet.channels or action.channel in quiet.channels:
+        if action.purpose != REPLY and _of(action.channel, quiet.channels):
             yield from _quiet("quiet hours", quiet, person, rules, now)
 
 
@@ -151,12 +154,12 @@ def _zone(person: Standing, rules: Rules) -> ZoneInfo | None:
 
 def _caps(action: Action, person: Standing, rules: Rules, now: datetime) -> Iterator[Refusal]:
     for cap in rules.caps:
-        if not _of(action.channel, cap.channels) or not _of(action.purpose, cap.purposes):
+        if not _of(action.channel, cap.channels) or not _for(action.purpose, cap.purposes):
             continue
         window = timedelta(days=cap.days)
         lately = sorted(
             one.at for one in person.contacts
-            if one.channel and one.at + window > now and _of(one.channel, cap.channels) and _of(one.purpose, cap.purposes)
+            if one.channel and one.at + window > now and _of(one.channel, cap.channels) and _for(one.purpose, cap.purposes)
         )  # fmt: skip
         if len(lately) >= cap.count:
             until = lately[len(lately) - cap.count] + window if cap.count else None
@@ -170,7 +173,7 @@ def _caps(action: Action, person: Standing, rules: Rules, now: datetime) -> Iter
 def _laws(action: Action, person: Standing, rules: Rules, now: datetime) -> Iterator[Refusal]:
     for law in rules.laws:
         here = not law.countries or not person.country or person.country in law.countries
-        if not here or not _of(action.channel, law.channels) or not _of(action.purpose, law.purposes):
+        if not here or not _of(action.channel, law.channels) or not _for(action.purpose, law.purposes):
             continue
         name = f"law {law.name}"
         if law.consent and (why := _missing(law.consent, action, person)):
@@ -198,3 +201,7 @@ def _weekday(rule: str, law: Law, person: Standing, rules: Rules, now: datetime)
 
 def _of(one: str, some: tuple[str, ...]) -> bool:
     return not some or one in some
+
+
+def _for(purpose: str, some: tuple[str, ...]) -> bool:
+    return _of(purpose, some) if purpose != REPLY else purpose in some
