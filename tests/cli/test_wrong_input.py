@@ -58,9 +58,7 @@ def test_any_words_end_in_a_message_and_never_in_a_traceback(
     assert "hunter2" not in result.output
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(TALKING) - {"tools", "models", "match", "decisions", "generate", "doctor"})
-)
+@pytest.mark.parametrize("name", sorted(set(TALKING) - {"tools", "models", "match", "generate", "doctor"}))
 def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, name: str) -> None:
     needed: dict[str, list[str]] = {
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
@@ -68,7 +66,7 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
         "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"], "secrets": ["list"],
         "delegate": ["last", "--to", "bo"], "tokens": ["list"], "webhooks": ["list"], "connections": ["list"], "knowledge": ["list"], "graph": ["search"], "people": ["list"], "sign-in": ["list"],
         "mcp": ["serve"], "budgets": ["list"], "retention": ["list"], "keys": ["list"], "triggers": ["list"],
-        "workspaces": ["list"], "rules": ["list"], "intents": ["list"],
+        "workspaces": ["list"], "rules": ["list"], "intents": ["list"], "decisions": ["playbooks"],
         "up": ["--no-open", "--port", str(free_port())],
     }  # fmt: skip
     Path("s.json").write_text("[]")

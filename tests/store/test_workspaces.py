@@ -78,6 +78,18 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 1, now(), 'email', 'service', 'x', 'sent')",
     "suppressions": "insert into suppressions (workspace, profile, because, by) values (%(w)s, 1, 'why', 'ann')",
     "contact_rules": "insert into contact_rules (workspace, version, rules, who) values (%(w)s, %(n)s, '{}', 'ann')",
+    "playbooks": "insert into playbooks (workspace, name) values (%(w)s, 'p' || %(n)s)",
+    "playbook_versions": "insert into playbook_versions (workspace, playbook, version, text, spec, note, who, stage, staged_by)"
+    " values (%(w)s, 'p1', %(n)s, '', '{}', '', 'ann', 'off', 'ann')",
+    "decisions": "insert into decisions (workspace, playbook, version, stage, person, at, action, does, propensity, holdout, chosen,"
+    " cost, reason, options, ruled_out, features)"
+    " values (%(w)s, 'p1', 1, 'live', %(n)s, now(), 'x', 'send', 1, false, true, 0, '', '[]', '[]', '[]')",
+    "decision_credits": "insert into decision_credits (workspace, playbook, decision, value) values (%(w)s, 'p1', %(n)s, 1)",
+    "decision_followed": "insert into decision_followed (workspace, decision, guardrail, interaction, at)"
+    " values (%(w)s, %(n)s, 'x', 1, now())",
+    "playbook_learned": "insert into playbook_learned (workspace, playbook, version) values (%(w)s, 'p1', %(n)s)",
+    "decision_rounds": "insert into decision_rounds (id, workspace, playbook, by, last)"
+    " values (md5(%(w)s || %(n)s)::uuid, %(w)s, 'p' || %(n)s, 'ann', 1)",
     "agents": "insert into agents (workspace, name, created_by) values (%(w)s, 'x' || %(n)s, 'ann')",
     "agent_versions": "insert into agent_versions (workspace, agent, version, yaml, who)"
     " values (%(w)s, 'x1', %(n)s, '', 'ann')",

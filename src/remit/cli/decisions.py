@@ -24,11 +24,6 @@ decisions = group(
 )
 
 
-@decisions.callback()
-def _group() -> None:
-    """So that it is a group whatever the number of its commands."""
-
-
 @decisions.command(
     "evaluate", short_help="What each policy would have brought, from a log of decisions, and a learned one."
 )

@@ -67,7 +67,10 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "knowledge": ("remit.cli.knowledge:knowledge", "What agents may look up"),
         "graph": ("remit.cli.graph:graph", "What was heard of people, and who is one person"),
-        "decisions": ("remit.cli.decisions:decisions", "Whether choosing the next action by person pays"),
+        "decisions": (
+            "remit.cli.playbooks:decisions",
+            "The next best action: for whom what, and whether it pays",
+        ),
         "budgets": ("remit.cli.budgets:budgets", "What the workspace and its agents may spend"),
         "retention": ("remit.cli.retention:retention", "How long ended runs are kept"),
         "keys": ("remit.cli.keys:keys", "Keys of model providers"),

@@ -6,13 +6,13 @@ from datetime import time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from remit.decisions.aim import GUARDRAILS, Aim, Amount, Guardrail, Said
 from remit.graph.consent import MARKETING
 
 Needs = Literal["yes", "not no"]
 SERVICE, REPLY = "service", "reply"  # what somebody must be told; an answer to somebody who wrote
-Amount = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Days = Annotated[float, Field(gt=0, le=3660)]
@@ -24,10 +24,6 @@ def _zone(name: str) -> str:
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise ValueError(f"{name!r} is no time zone, as Europe/Berlin is") from error
     return name
-
-
-class Said(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Capacity(Said):
@@ -115,7 +111,7 @@ class Rules(Said):
     """Of contact, for all agents and campaigns. `zone`: for people whose time zone is not known; without it nobody of
     unknown zone is reached where hours matter. `consent`: what each purpose needs, of others a yes."""
 
-    consent: dict[str, Needs] = {MARKETING: "yes", SERVICE: "not no", REPLY: "not no"}
+    consent: dict[str, Needs] = Field({MARKETING: "yes", SERVICE: "not no", REPLY: "not no"})
     quiet: tuple[Quiet, ...] = ()
     caps: tuple[Cap, ...] = ()
     laws: tuple[Law, ...] = ()
@@ -123,14 +119,20 @@ class Rules(Said):
 
 
 class Playbook(Said):
-    """`goals`: how much a unit of each goal's value counts; `budget`: what all actions of one round may cost together; `holdout`: the share
-    of people for whom nothing is done, to know what doing brings."""
+    """`goals`: what counts, and how much a unit of each goal's value does; `budget`: what all actions of one round may cost together;
+    `holdout`: the share of people for whom nothing is done, to know what doing brings; `window`: days after a decision in which outcomes
+    are due to it; `every`: days for which a choice holds before the next is made for the same person, so that what follows is one choice's
+    (as long as the window, where nothing else is said)."""
 
     actions: tuple[Action, ...] = Field(min_length=1, max_length=200)
     rules: Rules = Rules()
-    goals: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
+    goals: dict[str, Aim] = Field({})
     budget: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    window: Days = 14
+    half_life: Days | None = None
+    every: Days | None = None
+    guardrails: tuple[Guardrail, ...] = GUARDRAILS
 
     @model_validator(mode="after")
     def _fits(self) -> Playbook:
@@ -140,3 +142,31 @@ class Playbook(Said):
         if unknown := {action.goal for action in self.actions if action.goal} - set(self.goals):
             raise ValueError(f"the goal {min(unknown)!r} of an action is not among the goals")
         return self
+
+    @model_validator(mode="after")
+    def _measured(self) -> Playbook:
+        if not self.counted:
+            return self
+        if silent := [name for name, goal in self.goals.items() if not goal.counts]:
+            raise ValueError(f"the goal {silent[0]!r} says nothing that counts, and others do: say it of all")
+        if odd := [action.name for action in self.actions if action.worth != 1]:
+            raise ValueError(
+                f"the action {odd[0]!r} has a worth, but the goals say what counts: say the worth there"
+            )
+        return self
+
+    @property
+    def counted(self) -> bool:
+        """Whether the goals say what counts. Then all of them count for every decision, and rewards are in their unit."""
+        return any(goal.counts for goal in self.goals.values())
+
+    @property
+    def rests(self) -> timedelta:
+        """How long a choice holds for a person."""
+        return timedelta(days=self.window if self.every is None else self.every)
+
+    def aim(self, action: Action) -> float:
+        """What one unit of an action's reward is worth."""
+        if self.counted or action.goal not in self.goals:
+            return action.worth
+        return action.worth * self.goals[action.goal].weight

@@ -100,7 +100,7 @@ def choose(
     among = actions_of(playbook)
     ruled = [_ruled(among, standing, playbook, now) for standing in people.standings]
     allowed = np.array([[action.name not in out for action in among] for out in ruled])
-    aims = np.array([action.worth * playbook.goals.get(action.goal, 1.0) for action in among])
+    aims = np.array([playbook.aim(action) for action in among])
     base, personal, expected = policy.parts(
         people.columns, len(people.names), np.outer(people.urgency, aims), allowed
     )
