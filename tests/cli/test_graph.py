@@ -99,3 +99,9 @@ def test_half_lives_are_shown_and_changed() -> None:
     assert "Half is forgotten in 14 days" in remit("graph", "terms", "--brief", "14").stdout
     assert data("graph", "terms")["brief"] == 14.0
     assert "a half-life has" in remit("graph", "terms", "--lasting", "nan").stderr
+
+
+def test_a_made_town_is_taken_in_once_and_never_among_real_people() -> None:
+    assert data("graph", "sample", "--people", "2")["people"] == 2
+    assert data("graph", "person", "customer:C1001")["state"]["count"] > 0
+    assert "are not mixed in" in " ".join(remit("graph", "sample").stderr.split())

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import json
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from remit.app import App
-from remit.graph.people import find
+from remit.graph.history import grouped
+from remit.graph.intent import Example
+from remit.graph.intents import teach
+from remit.graph.people import Event, find, timeline
 from tests.console.conftest import SignIn
 from tests.console.test_inbox import EVIL, SAFE, words
-from tests.graph.conftest import row, taken
+from tests.graph.conftest import NOW, row, taken
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ async def test_somebody_is_found_and_looked_at_in_plain_words(browser: httpx.Asy
     found = await browser.get("/people?q=ann@")
     assert "ann@x.example" in words(found)
     page = words(await browser.get("/people/ann@x.example"))
-    for said in ("New: first heard of", "Spent 12.50 EUR", "No to marketing by email", "Bought something for 12.50 EUR",
+    for said in ("New: first heard of", "Spent 12.50 EUR", "marketing email No unsubscribed", "Bought something for 12.50 EUR",
                  "two different numbers of one system", "Where is it?"):  # fmt: skip
         assert said in page, said
     first = words(await browser.get("/people/crm:1"))
@@ -112,6 +117,67 @@ async def test_what_people_wrote_is_shown_and_never_run(browser: httpx.AsyncClie
 async def test_an_approver_looks_and_is_shown_no_way_to_change(browser_of: SignIn) -> None:
     bo = await browser_of("bo", "approver")
     page = (await bo.get("/people/crm:1")).text
-    assert "<button" not in page.partition("<main")[2]
+    assert 'method="post"' not in page.partition("<main")[2]
     assert "could not be taken in" not in (await bo.get("/people")).text
     assert (await bo.get("/people/aside")).status_code == 403
+
+
+@pytest.mark.usefixtures("people")
+async def test_somebody_is_looked_at_as_they_stood_on_an_earlier_day(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    buys = {"email": "ann@x.example", "kind": "purchase", "value": "3", "currency": "EUR"}
+    await taken(app.store, row("b1", 150, **buys), row("b2", 90, **buys))
+    page = words(await browser.get(f"/people/ann@x.example?at={NOW - timedelta(days=100):%Y-%m-%d}"))
+    for said in ("what happened later is left out", "Quiet: nothing for more than a month", "Spent 3.00 EUR",
+                 "They have said nothing of it"):  # fmt: skip
+        assert said in page, said
+    assert "unsubscribed" not in page
+    wrong = await browser.get("/people/ann@x.example?at=yesterday")
+    assert (wrong.status_code, "is no day: write 2026-05-01" in words(wrong)) == (422, True)
+
+
+@pytest.mark.usefixtures("people")
+async def test_what_happened_is_shown_by_channel_and_kind_and_goes_on_where_it_stopped(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    more = [row(f"v{n}", 5, email="ann@x.example", kind="call", channel="phone") for n in range(50)]
+    await taken(app.store, *more)
+    only = words(await browser.get("/people/ann@x.example?channel=store&kind=purchase"))
+    assert "Bought something" in only
+    assert "Called phone" not in only
+    page = (await browser.get("/people/ann@x.example?channel=phone")).text
+    assert page.count("<b>Called</b>") == 40
+    path = html.unescape(page.partition('hx-get="')[2].partition('"')[0])
+    rest = await browser.get(path, headers={"hx-request": "true"})
+    assert rest.text.count("<b>Called</b>") == 10  # all at one moment, and none is told twice
+    assert "<main" not in rest.text
+    assert (await browser.get("/people/ann@x.example?after=never")).status_code == 400
+
+
+@pytest.mark.usefixtures("people")
+async def test_what_a_message_wanted_is_corrected_where_it_is_shown(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    await teach(
+        app.store, [Example("Where is my parcel?", "delivery"), Example("How much?", "pricing")], "ann"
+    )
+    ann = await find(app.store, "ann@x.example")
+    (message,) = [one.id for one in await timeline(app.store, ann) if one.kind == "message"]
+    path = f"/people/ann@x.example/intents/{message}"
+    assert (await browser.post(path, data={"intent": "delivery"})).status_code == 303
+    page = words(await browser.get("/people/ann@x.example"))
+    assert "What they want delivery as ann says" in page
+    assert (await browser.post(path, data={"intent": "weather"})).status_code == 400
+
+
+def test_a_conversation_is_one_thing_and_so_is_a_visit_to_some_pages() -> None:
+    def made(id_: int, minutes: int, kind: str, talk: str = "") -> Event:
+        at = NOW - timedelta(minutes=minutes)
+        return Event(id_, "web", str(id_), 1, at, at, "web", "in", kind, talk, "", "", None, "", None)
+
+    events = [
+        made(9, 0, "message", "t1"), made(8, 1, "page_view"), made(7, 20, "page_view"), made(6, 90, "page_view"),
+        made(5, 95, "message", "t1"), made(4, 99, "login"),
+    ]  # fmt: skip
+    assert [[one.id for one in group.events] for group in grouped(events)] == [[9, 5], [8, 7], [6], [4]]

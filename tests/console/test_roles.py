@@ -163,6 +163,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/people/{person}"): "persons:read",
     ("POST", "/people/{person}/links/{number}"): "persons:write",
     ("POST", "/people/{person}/same"): "persons:write",
+    ("POST", "/people/{person}/intents/{number}"): "persons:write",
     ("POST", "/secrets"): "connections:write",
     ("POST", "/secrets/{name}/remove"): "connections:write",
     ("GET", "/policy"): "agents:read",

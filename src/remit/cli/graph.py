@@ -33,6 +33,7 @@ from remit.graph.people import (
     terms_of,
     timeline,
 )
+from remit.graph.sample import town
 from remit.graph.state import Terms
 from remit.graph.terms import set_terms
 from remit.graph.words import because, consented, happened, stated
@@ -65,6 +66,18 @@ def ingest(
     Example: remit graph ingest orders.csv --source shop --verified email
     """
     perform(_ingest(file, source, _kinds(verified), as_json))
+
+
+@graph.command("sample")
+def sample(
+    people: Annotated[int, typer.Option(min=1, max=100_000, help="How many are made.")] = 300,
+    as_json: Json = False,
+) -> None:
+    """Take in a town of made people with a year of what they did, to look around in. Only where nobody is known yet.
+
+    Example: remit --workspace town graph sample
+    """
+    perform(_sample(people, as_json))
 
 
 @graph.command("person")
@@ -188,6 +201,26 @@ async def _ingest(path: Path, source: str, verified: frozenset[str], as_json: bo
     if taken.set_aside:
         console.print(
             "`remit graph rejected` lists what was set aside, `remit graph mend` takes it in after all."
+        )
+
+
+async def _sample(people: int, as_json: bool) -> None:
+    taken = Taken()
+    async with open_here() as app:
+        if await search(app.store, "", 1):
+            raise UserError(
+                "people are known here already, and made ones are not mixed in with them: `remit workspaces add town`, then "
+                "`remit --workspace town graph sample`"
+            )
+        with _progress() as progress:
+            async for some in take_all(app.store, enumerate(town(people, datetime.now(UTC)), 1)):
+                taken += some
+                progress(taken)
+    if as_json:
+        print_json({"people": people, "new": taken.new})
+    else:
+        console.print(
+            Text(f"{people:,} made people, {_said(taken)}: look at them in the console, under People")
         )
 
 

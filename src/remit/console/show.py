@@ -30,7 +30,7 @@ TONES = {  # of a state, a verdict or an outcome: which colour says it
     "published": "good", "runs": "good", "published, draft": "live", "draft": "live", "archived": "off",
     "running": "live", "queued": "live",
     "waiting": "wait", "paused": "wait", "ask": "wait", "mend": "wait", "cannot verify": "unsure", "simulated": "wait",
-    "cancelled": "off", "new": "off",
+    "cancelled": "off", "new": "off", "active": "good", "back": "live", "quiet": "wait", "dormant": "off",
 }  # fmt: skip
 
 # By what browsers call themselves, the particular before what others say of themselves too

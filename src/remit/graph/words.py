@@ -94,3 +94,11 @@ def doubt(held: str, source: str, event: str, seen: int) -> str:
     if held == "conflict":
         return f"Both came with one and the same that was checked ({times} in {source}/{event}): is it one person with two numbers?"
     return f"Both are known, and were seen together {times} in {source}/{event}; nothing was checked."
+
+
+def pace(weekly: float) -> str:
+    """How often, in the unit in which people say it."""
+    for each, unit in ((1, "week"), (12 / 52, "month")):
+        if weekly >= each:
+            return f"{weekly / each:.1f} a {unit}".replace(".0 ", " ")
+    return "less than once a month" if weekly * 52 >= 0.5 else "hardly ever"

@@ -1,31 +1,18 @@
-"""People of the conversation graph: finding them, one of them with all that happened, and what only people can decide."""
+"""People of the conversation graph: finding them, and what only people can decide."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import cast
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from remit.console.arcs import drawn
 from remit.console.show import here, needs, page
 from remit.errors import UserError
 from remit.graph.aside import aside_of, count_aside, drop, list_aside, mend, object_in
-from remit.graph.identity import WHY
-from remit.graph.merging import Said, count_questions, questions, restore, say, withdraw
-from remit.graph.people import (
-    Person,
-    consent_of,
-    find,
-    keys_of,
-    profile_of,
-    read_of,
-    search,
-    timeline,
-)
-from remit.graph.words import because, consented, doubt, happened, stated
+from remit.graph.merging import Said, count_questions, questions, say
+from remit.graph.people import profile_of, search
+from remit.graph.words import doubt
 
 router = APIRouter(dependencies=[needs("persons:read")])
 CHANGES = [needs("persons:write")]
@@ -56,7 +43,7 @@ async def doubtful(request: Request) -> HTMLResponse:
 
 @router.post("/people/doubtful", dependencies=CHANGES)
 async def answer(request: Request) -> Response:
-    given = await _given(request)
+    given = await given_in(request)
     store, said = here(request).store, given.get("said", "")
     if said not in ("same", "apart"):
         raise UserError("say whether they are one person or two")
@@ -76,7 +63,7 @@ async def aside(request: Request, after: int = 0) -> HTMLResponse:
 @router.post("/people/aside/{number}", dependencies=CHANGES)
 async def mended(request: Request, number: int) -> Response:
     """Taken in as it is written now, or shown with what is still wrong."""
-    store, given = here(request).store, await _given(request)
+    store, given = here(request).store, await given_in(request)
     if given.get("do") == "drop":
         await drop(store, number, request.state.who)
         return RedirectResponse("/people/aside", 303)
@@ -89,70 +76,5 @@ async def mended(request: Request, number: int) -> Response:
     return RedirectResponse("/people/aside", 303)
 
 
-@router.get("/people/{person}")
-async def one(request: Request, person: str, before: str = "") -> HTMLResponse:
-    """Who somebody is and why, how they stand with us, and what happened."""
-    return await _page(request, await find(here(request).store, person), before)
-
-
-@router.post("/people/{person}/links/{number}", dependencies=CHANGES)
-async def link(request: Request, person: str, number: int) -> Response:
-    """Let evidence count for nothing, or again."""
-    store, given = here(request).store, await _given(request)
-    await find(store, person)
-    change = withdraw if given.get("do") == "withdraw" else restore
-    await change(store, number, request.state.who)
-    return RedirectResponse(f"/people/{quote(person, safe='')}#who", 303)
-
-
-@router.post("/people/{person}/same", dependencies=CHANGES)
-async def same(request: Request, person: str) -> Response:
-    """Say that they are somebody else, too."""
-    store, other = here(request).store, (await _given(request)).get("other", "")
-    found = await find(store, person)
-    try:
-        await say(store, found.profiles[0].id, await profile_of(store, other), "same", request.state.who)
-    except UserError as error:
-        return await _page(request, found, "", wrong={"other": str(error)}, other=other)
-    return RedirectResponse(f"/people/{quote(person, safe='')}#who", 303)
-
-
-async def _page(
-    request: Request, person: Person, before: str, wrong: dict[str, str] | None = None, other: str = ""
-) -> HTMLResponse:
-    store, now = here(request).store, datetime.now(UTC)
-    own = set(person.ids)
-    ends = {end for one in person.evidence for end in (one.a, one.b)}
-    keys = await keys_of(store, ends | own)
-    reading, consent = await read_of(store, person, now), await consent_of(store, person)
-    events = await timeline(store, person, before=_time(before), limit=LISTED + 1)
-    more = urlencode({"before": events[LISTED - 1].at.isoformat()}) if len(events) > LISTED else ""
-    return page(
-        request,
-        "graph_person.html",
-        422 if wrong else 200,
-        person=person,
-        stated=stated(reading) if reading else ["Nothing has come from them."],
-        consent=consented(consent),
-        dead=[keys[word.profile] for word in consent.dead],
-        drawing=drawn(person, {one: keys[one] for one in sorted(ends - own)}),
-        keys=keys,
-        evidence=[(one, because(one), WHY[one.held]) for one in person.evidence],
-        events=[(one, happened(one)) for one in events[:LISTED]],
-        before=before,
-        more=more,
-        wrong=wrong or {},
-        other=other,
-    )
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
-
-
-async def _given(request: Request) -> dict[str, str]:
+async def given_in(request: Request) -> dict[str, str]:
     return {key: str(value).strip() for key, value in (await request.form()).items()}
