@@ -45,6 +45,7 @@ from remit.api.problems import (
     refused,
     told,
 )
+from remit.api.routes import routes_of
 from remit.api.tokens import PREFIX
 from remit.app import App
 from remit.errors import RemitError
@@ -65,6 +66,25 @@ TAGS = {
     "keys": "Keys of model providers that the workspace has: written, and never read.",
     "catalog": "What there is to work with: tools, models.",
 }
+PARTS = (
+    runs,
+    events,
+    looking,
+    files,
+    asks,
+    agents,
+    triggers,
+    catalog,
+    webhooks,
+    budgets,
+    retention,
+    connections,
+    knowledge,
+    interactions,
+    people,
+    keys,
+)
+ROUTES = routes_of(*(part.router for part in PARTS))
 ABOUT = f"""Runs of agents within their remit.
 
 Send a token as `Authorization: Bearer {PREFIX}…`; `remit tokens add --help` makes one. Errors are
@@ -75,25 +95,7 @@ a decimal in a string. Fields may be added to answers; what a body does not know
 def make_api(app: App) -> FastAPI:
     """The API over one App, to be mounted at /api/v1."""
     api = guarded(app, "Remit", "1")
-    for part in (
-        runs,
-        events,
-        looking,
-        files,
-        asks,
-        agents,
-        triggers,
-        catalog,
-        webhooks,
-        budgets,
-        retention,
-        connections,
-        knowledge,
-        interactions,
-        people,
-        keys,
-    ):
-        api.include_router(part.router)
+    api.router.routes += ROUTES
     document: dict[str, Any] = {}
 
     @api.get("/openapi.json", include_in_schema=False)
@@ -113,7 +115,6 @@ def guarded(app: App, title: str, version: str, tells: Tell | None = None) -> Fa
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
     )
     api.state.remit = app
     if tells is not None:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from remit.access.oidc import Issuers
 from remit.api.hooks import make_hooks
 from remit.api.problems import missing
+from remit.api.routes import routes_of
 from remit.api.server import make_api
 from remit.app import App
 from remit.console.guard import guard
@@ -114,6 +115,7 @@ PAGES = (
     webhooks,
     workspaces,
 )
+ROUTES = routes_of(*(pages.router for pages in PAGES))
 
 
 def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAPI:
@@ -135,8 +137,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.add_exception_handler(HTTPException, _not_there)
     server.add_exception_handler(RequestValidationError, _not_there)
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for pages in PAGES:
-        server.include_router(pages.router)
+    server.router.routes += ROUTES
     server.mount("/api/v1", make_api(app))
     server.mount("/v1", make_openai(app))
     server.mount("/ag-ui", make_agui(app))

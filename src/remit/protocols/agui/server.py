@@ -26,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from remit.api.begin import begun, hand_to_workers
 from remit.api.guard import Caller, Served, Writes, require
 from remit.api.problems import FieldError, Refused, at, pointer
+from remit.api.routes import routes_of
 from remit.api.runs import events_of
 from remit.api.schemas import Begin
 from remit.api.server import guarded
@@ -40,12 +41,13 @@ LONGEST = 190_000  # characters of what is quoted: of more, the latest
 INPUT: TypeAdapter[RunAgentInput] = TypeAdapter(RunAgentInput)
 router = APIRouter()
 write = EventEncoder().encode
+ROUTES = routes_of(router)
 
 
 def make_agui(app: App) -> FastAPI:
     """To be mounted at /ag-ui."""
     agui = guarded(app, "Remit, for user interfaces that speak AG-UI", VERSION)
-    agui.include_router(router)
+    agui.router.routes += ROUTES
     return agui
 
 
