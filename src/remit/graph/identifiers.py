@@ -94,6 +94,7 @@ OFFICES = frozenset(
         "welcome",
     ]
 )
+COUNTED = ("email", "phone", "handle")  # of which many stand for many people; so do those that are given out
 MEETS_GIVEN = 3  # different numbers of a system that one identifier may come with before it is many people's
 MEETS_VERIFIED = 3  # different verified ones of another kind
 MEETS = 10  # different ones of a kind, verified or not
@@ -107,10 +108,10 @@ class Identifier:
     rank: tuple[bool, int, str, str] = field(
         default=(False, 0, "", ""), compare=False, repr=False
     )  # the strongest first
+    key: tuple[str, str] = field(init=False, compare=False, repr=False)
 
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.kind, self.value
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.kind, self.value))
 
 
 def given_out(kind: str) -> bool:

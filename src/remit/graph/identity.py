@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from remit.graph.identifiers import given_out
 
@@ -30,8 +30,7 @@ WHY: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     id: int
     kind: str
     value: str
@@ -39,8 +38,7 @@ class Node:
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     id: int
     a: int
     b: int

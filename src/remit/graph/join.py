@@ -1,6 +1,6 @@
 """Keeping who is one person in step with the links: only around what has changed, and as if all of it had been decided anew.
 
-What is loaded is what the decision can depend on: all that hangs together by strong links, and three steps of weak ones, of
+What is loaded is what the decision can depend on: all that hangs together by strong links, and four steps of weak ones, of
 which nothing joins further than one (`identity.py`). Beyond what is many people's nothing is followed.
 
 `offset 0` keeps the planner from taking apart what an index looks up for each profile: it guesses that there are many, and would
@@ -15,11 +15,11 @@ from typing import Any
 from psycopg import AsyncConnection
 from pydantic_core import to_json
 
-from remit.graph.identifiers import GIVEN, MEETS, MEETS_GIVEN, MEETS_VERIFIED
+from remit.graph.identifiers import COUNTED, GIVEN, MEETS, MEETS_GIVEN, MEETS_VERIFIED
 from remit.graph.identity import Link, Node, Resolved, resolve
 
 Connection = AsyncConnection[Any]
-STEPS = 3  # of weak links that are loaded; one fewer is written
+STEPS = 4  # of weak links that are loaded; one fewer is written: who loses what is loose to a newcomer is two steps away, and has others
 
 
 async def settle(connection: Connection, workspace: str, touched: Iterable[int]) -> None:
@@ -50,7 +50,7 @@ async def _shared(connection: Connection, workspace: str, seeds: set[int]) -> se
             group by x.id, p.kind
         ), judged as (
             select id, bool_or(case when kind = any(%(given)s) or right(kind, 3) = '_id' then verified > %(meets_given)s
-                                    else kind in ('email', 'phone', 'handle') and (all_ > %(meets)s or verified > %(meets_verified)s) end)
+                                    else kind = any(%(counted)s) and (all_ > %(meets)s or verified > %(meets_verified)s) end)
                        as by_use
             from met group by id
         ), changed as (
@@ -61,7 +61,7 @@ async def _shared(connection: Connection, workspace: str, seeds: set[int]) -> se
         union select l.a from graph_links l join changed c on l.b = c.id
     """
     limits = {"meets_given": MEETS_GIVEN, "meets": MEETS, "meets_verified": MEETS_VERIFIED}
-    values = {"seeds": list(seeds), "given": list(GIVEN), **limits}
+    values = {"seeds": list(seeds), "given": list(GIVEN), "counted": list(COUNTED), **limits}
     return {id_ for (id_,) in await (await connection.execute(query, values)).fetchall()}
 
 

@@ -6,7 +6,8 @@ import math
 
 from remit.access.audit import record
 from remit.errors import UserError
-from remit.graph.ingest import FOLD, enter
+from remit.graph.append import FOLD
+from remit.graph.ingest import enter
 from remit.graph.state import Terms
 from remit.store.store import Store
 
