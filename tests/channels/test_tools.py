@@ -147,8 +147,7 @@ async def test_what_a_machine_wrote_is_answered_by_nobody(app: App, host: Host) 
     ("args", "why"),
     [
         ({"to": ["Ann <ann@a.example>"]}, "is not an e-mail address alone"),
-        ({"to": ["ann@a.example\nBcc: eve@evil.example"]}, "is not an e-mail address alone"),
-        ({"to": ["ann@a.example"], "marketing": True}, "how to unsubscribe"),
+        ({"to": ["ann@a.example\nBcc: eve@evil.example"]}, "is no e-mail address"),
         ({"to": ["ann@a.example"], "files": ["../secret"]}, "secret"),
         ({"to": ["ann@a.example"], "mailbox": "sales"}, "unknown mailbox 'sales'"),
     ],

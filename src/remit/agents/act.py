@@ -15,6 +15,7 @@ from remit.agents.guardian import heard, look_over, watches
 from remit.agents.guards import doubted, repeated
 from remit.agents.judging import ask_about, judge_call, judged_of, why
 from remit.agents.live import Live
+from remit.agents.reach import refused_now, settle_contacts
 from remit.agents.settle import acted, doubt_answered, perform, rejected, settle, undo
 from remit.agents.sums import given_back, settle_sums
 from remit.agents.think import OWN
@@ -80,6 +81,7 @@ async def act(live: Live) -> None:
             ready += await _propose(live, call)
     await _carry_out(live, ready)
     await settle_sums(live)
+    await settle_contacts(live)
 
 
 def _own(live: Live, call: CallState) -> None:
@@ -122,6 +124,8 @@ async def _propose(live: Live, call: CallState) -> list[Ready]:
     judged = judged_of(call, tool, verdict, proposal)
     if verdict.decision == "deny":
         live.write(*told, judged, _denied(call, tool, verdict))
+    elif verdict.decision == "ask" and tool.reaching and (refused := await refused_now(live, call, tool)):
+        live.write(*told, *refused)
     elif verdict.decision == "ask":
         live.write(*told, judged, ask_about(live, call, tool, verdict, proposal))
     elif told:

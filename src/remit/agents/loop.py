@@ -15,6 +15,7 @@ from remit.agents.finish import conclude
 from remit.agents.grant import freeze, needed
 from remit.agents.live import Live
 from remit.agents.progress import nudge, stalled
+from remit.agents.reach import settle_contacts
 from remit.agents.settle import wind_up
 from remit.agents.spend import paid, rest, room_again
 from remit.agents.sums import settle_sums
@@ -49,6 +50,7 @@ async def step(live: Live) -> bool:
     if state.finished:
         moved = await wind_up(live)
         await settle_sums(live)
+        await settle_contacts(live)
         return moved
     _wake(live)
     _expire(live)

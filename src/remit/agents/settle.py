@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from remit.agents.connected import called
 from remit.agents.live import Live
+from remit.agents.reach import hold
 from remit.errors import CannotTell, StaleWriter
 from remit.gate.approval import endorsed_of, enough, terms_of
 from remit.gate.confidentiality import unscoped
@@ -84,15 +85,20 @@ def _confidential(call: CallState, tool: Tool, status: str, result: Json) -> dic
 
 
 async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:
-    """Carry an effect out: the intent durable before it, under a lease that counts, and the outcome after."""
+    """Carry an effect out: whom it reaches reserved, the intent durable before it, under a lease that counts, and the outcome after."""
     intent = call.intended
     attempt = intent.attempt + 1 if intent else 1
+    tool = live.tools[call.call.tool]
+    again = attempt > 1 and tool.settle.how != "lookup"
+    if tool.reaching and (instead := await hold(live, call, tool, again)):
+        live.write(*verdicts, *instead)
+        await live.settled()
+        return
     key = intent.key if intent else f"{live.run}:{call.call.id}"
     intended = Intended(call_id=call.call.id, key=key, attempt=attempt, lease=live.leases.id.hex)
     live.write(*verdicts, intended)
     await live.settled()
     async with live.leases.effect(live.run):
-        again = attempt > 1 and live.tools[call.call.tool].settle.how != "lookup"
         done = await run(live, call, key, again)
     if (
         done.status == "unknown"

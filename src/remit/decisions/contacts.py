@@ -67,6 +67,19 @@ class Refused:
         """When it may be asked again; None: nobody knows."""
         return ends(self.rules)
 
+    @property
+    def passes(self) -> bool:
+        """Whether it is a matter of the hour alone."""
+        return all(rule.hour for rule in self.rules)
+
+    @property
+    def why(self) -> str:
+        """Each rule, in words, and when it ends."""
+        return "; ".join(
+            f"{rule.because} ({rule.rule}{f', until {rule.until:%Y-%m-%d %H:%M} UTC' if rule.until else ''})"
+            for rule in self.rules
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -84,6 +97,21 @@ class Made:
     state: State
     why: str
     until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a call has reserved: `kind` and `value` of the identifier."""
+
+    call: str
+    profile: int
+    kind: str
+    value: str
+    channel: str
+    purpose: str
+    action: str
+    by: str
+    at: datetime
 
 
 async def reserve(
@@ -109,11 +137,35 @@ async def judge(store: Store, wanted: Sequence[Wanted], now: datetime) -> list[R
         return await _judged(connection, store.workspace, wanted, persons, now)
 
 
-async def settle(store: Store, run: UUID, call: str, state: Literal["sent", "failed"], why: str = "") -> None:
-    """Say what came of what a call had reserved. What was sent stays so."""
-    query = "update contacts set state = %s, why = %s where run = %s and call = %s and workspace = %s and state = 'reserved'"
+async def settle(
+    store: Store,
+    run: UUID,
+    call: str,
+    state: Literal["sent", "failed"],
+    why: str = "",
+    profiles: Iterable[int] | None = None,
+) -> None:
+    """Say what came of what a call had reserved, for all whom it reaches or for some. What was sent stays so."""
+    query = """
+        update contacts set state = %s, why = %s where run = %s and call = %s and workspace = %s and state = 'reserved'
+            and (%s::bigint[] is null or profile = any(%s))
+    """
+    some = None if profiles is None else list(profiles)
     async with store.pool.connection() as connection:
-        await connection.execute(query, (state, why[:1000], run, call, store.workspace))
+        await connection.execute(query, (state, why[:1000], run, call, store.workspace, some, some))
+
+
+async def held_of(store: Store, run: UUID) -> list[Held]:
+    """What calls of a run have reserved, and nobody has settled."""
+    query = """
+        select c.call, c.profile, p.kind, p.value, c.channel, c.purpose, c.action, c.by, c.at
+        from contacts c join graph_profiles p on p.id = c.profile where c.run = %s and c.workspace = %s and c.state = 'reserved'
+    """
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Held)) as cursor,
+    ):
+        return await (await cursor.execute(query, (run, store.workspace))).fetchall()
 
 
 async def contacts_of(
@@ -177,7 +229,7 @@ async def _keep(
     connection: Connection, workspace: str, one: Wanted, now: datetime, refused: Refused | None = None
 ) -> None:
     state = "refused" if refused else "reserved"
-    why = "; ".join(f"{rule.rule}: {rule.because}" for rule in refused.rules) if refused else ""
+    why = refused.why if refused else ""
     until = refused.until if refused else None
     about = (one.channel, one.purpose, one.action, one.by, one.run, one.call)
     await connection.execute(KEEP, (workspace, one.profile, now, *about, state, why[:1000], until))

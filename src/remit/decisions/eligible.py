@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -54,11 +54,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`until`: when this rule ends by itself; None where only somebody can end it."""
+    """`until`: when this rule ends by itself; None where only somebody can end it. `hour`: it is against the time of the day or the day of
+    the week alone, which is worth waiting for."""
 
     rule: str
     because: str
     until: datetime | None = None
+    hour: bool = field(default=False, compare=False)
 
 
 def refusals(
@@ -133,7 +135,10 @@ def _quiet(rule: str, quiet: Quiet, person: Standing, rules: Rules, now: datetim
         day = local.date() + timedelta(days=1) if night and at >= quiet.start else local.date()
         until = _reached(day, quiet.end, zone, now)
         yield Refusal(
-            rule, f"it is {at:%H:%M} for them: quiet from {quiet.start:%H:%M} to {quiet.end:%H:%M}", until
+            rule,
+            f"it is {at:%H:%M} for them: quiet from {quiet.start:%H:%M} to {quiet.end:%H:%M}",
+            until,
+            hour=True,
         )
 
 
@@ -196,7 +201,7 @@ def _weekday(rule: str, law: Law, person: Standing, rules: Rules, now: datetime)
             ahead for ahead in range(1, 8) if (today + timedelta(days=ahead)).isoweekday() in law.weekdays
         )
         until = _reached(today + timedelta(days=days), time(), zone, now)
-        yield Refusal(rule, f"not on a {today:%A}", until)
+        yield Refusal(rule, f"not on a {today:%A}", until, hour=True)
 
 
 def _of(one: str, some: tuple[str, ...]) -> bool:

@@ -9,10 +9,11 @@ from remit.graph.ingest import enter
 from remit.store.store import Store
 
 
-async def met(store: Store, whom: Sequence[Identifier]) -> dict[tuple[str, str], int]:
-    """The profile of each, by kind and value. Of whom nobody has heard, one is made: nothing is known of them."""
+async def met(store: Store, whom: Sequence[Identifier], make: bool = True) -> dict[tuple[str, str], int]:
+    """The profile of each, by kind and value. Of whom nobody has heard, one is made where `make` says so: nothing is known of them."""
     found = await _known(store, whom)
-    if missing := [one for one in whom if one.key not in found]:
+    missing = [one for one in whom if one.key not in found]
+    if missing and make:
         query = """
             insert into graph_profiles (id, workspace, kind, value, person, shared)
             select id, %s, kind, value, id, shared from (

@@ -2,6 +2,17 @@
 
 from remit.rate import Limit
 from remit.tools.decorate import tool
-from remit.tools.tool import Effect, Integrity, Settle, Tool, ToolContext
+from remit.tools.tool import NOBODY, Effect, Integrity, Reach, Reaches, Settle, Tool, ToolContext
 
-__all__ = ["Effect", "Integrity", "Limit", "Settle", "Tool", "ToolContext", "tool"]
+__all__ = [
+    "NOBODY",
+    "Effect",
+    "Integrity",
+    "Limit",
+    "Reach",
+    "Reaches",
+    "Settle",
+    "Tool",
+    "ToolContext",
+    "tool",
+]

@@ -20,7 +20,7 @@ from remit.rate import Limit
 from remit.tools.labels import confided, declared
 from remit.tools.mend import wrong_arguments
 from remit.tools.thread import in_thread
-from remit.tools.tool import Clearance, Effect, Integrity, Json, Settle, Tool, ToolContext
+from remit.tools.tool import Clearance, Effect, Integrity, Json, Reaches, Settle, Tool, ToolContext
 
 Record = Callable[..., Any]
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,63}")
@@ -45,6 +45,7 @@ def tool(
     undo: Record | None = None,
     timeout: float = 30.0,
     limit: Limit | None = None,
+    reaches: Reaches | None = None,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
@@ -63,6 +64,7 @@ def tool(
     undo: Record | None = None,
     timeout: float = 30.0,
     limit: Limit | None = None,
+    reaches: Reaches | None = None,
     name: str | None = None,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a Tool of an async or sync function (a sync one runs in a thread of its own).
@@ -74,6 +76,8 @@ def tool(
     A first parameter annotated ToolContext receives the run's context and is not part of the schema.
     `undo`: async (context, arguments, result) -> what it came to; takes the effect back. `timeout` in seconds.
     `limit`: how often all agents together may call it; a call beyond waits its turn, and holds nothing.
+    `reaches`: how its calls reach people. Undeclared, one that sends reaches whoever has an address that stands in a sink; NOBODY says that
+    it does not.
     Raises ToolFault where the declaration cannot be right.
     """
 
@@ -99,6 +103,7 @@ def tool(
             undo=undo,
             timeout=float(timeout),
             limit=limit,
+            reaches=reaches,
             validate=_validator(title, model),
         )
         _check(made, function, parameters)
@@ -149,6 +154,11 @@ def _check(made: Tool, function: Callable[..., Any], arguments: Mapping[str, Any
         if sink not in arguments:
             known = ", ".join(arguments) or "none"
             raise ToolFault(f"tool {title!r}: sink {sink!r} is not an argument (it has: {known})")
+    for one in made.reaches.arguments if made.reaches is not None else ():
+        if one not in arguments:
+            raise ToolFault(f"tool {title!r}: it reaches whom {one!r} names, which is no argument")
+    if made.reaches is not None and made.effect in ("read", "self"):
+        raise ToolFault(f"tool {title!r}: effect {made.effect} reaches nobody")
     if made.settle.how == "lookup" and made.settle.find is None:
         raise ToolFault(f"tool {title!r}: settle by lookup needs `find`")
     for label, read in made.records.items():

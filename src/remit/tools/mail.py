@@ -25,7 +25,7 @@ from remit.tools.decorate import tool
 from remit.tools.mend import unknown
 from remit.tools.result import text_of
 from remit.tools.thread import in_thread
-from remit.tools.tool import Json, Labelled, Settle, ToolContext
+from remit.tools.tool import Json, Labelled, Reach, Reaches, Settle, ToolContext
 
 if TYPE_CHECKING:
     from imapclient import IMAPClient
@@ -64,6 +64,7 @@ FOUND = Settle("lookup", _sent, 3.0)
 @tool(
     effect="egress",
     sinks={"to": "email", "cc": "email", "bcc": "email", "subject": "text", "text": "text", "files": "path"},
+    reaches=Reaches(("to", "cc", "bcc"), "email", advertises="marketing"),
     settle=FOUND,
     integrity="system",
     timeout=90,
@@ -116,10 +117,23 @@ async def _answered(context: ToolContext, args: Mapping[str, Json]) -> Json:
     }
 
 
+async def _writer(context: ToolContext, args: Mapping[str, Json]) -> Reach:
+    """Whom an answer reaches. Who is not verified may be somebody else, who has asked nothing."""
+    mailbox = mailbox_of(context, args.get("mailbox", ""))[1]
+    try:
+        came = await _message(context, mailbox, str(args["message"]))
+    except (UserError, OSError) as error:
+        raise Mend(f"the message cannot be read now: {error}") from error
+    whom = [came.sender.address] if came.sender.address else []
+    thread = (came.answers[-1] if came.answers else came.id) or ""
+    return Reach(whom, "reply" if came.sender.verified else "service", thread)
+
+
 @tool(
     effect="egress",
     sinks={"message": "id:mail", "text": "text", "files": "path"},
     records={"mail": _answered},
+    reaches=Reaches(channel="email", find=_writer),
     settle=FOUND,
     integrity="system",
     timeout=90,

@@ -7,7 +7,7 @@ untrusted output and destructive effect.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +85,45 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """Whom a call reaches, by their addresses, and what for. `conversation`: of which it is a part."""
+
+    whom: Sequence[str]
+    purpose: str
+    conversation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaches:
+    """That calls of a tool reach people: they pass the rules of contact first (docs/contact.md).
+
+    `whom`: the arguments that say whom, each an identifier or a list of them; `kind`: of these identifiers, where the channel does not
+    say; `advertises`: the argument that makes it marketing where it is true; `find`: whom it reaches and what for, where that does not
+    stand in the arguments.
+    """
+
+    whom: str | tuple[str, ...] = ()
+    channel: str = "email"
+    purpose: str = "service"
+    kind: str = ""
+    advertises: str = ""
+    find: Callable[[ToolContext, Mapping[str, Json]], Awaitable[Reach]] | None = None
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (self.whom,) if isinstance(self.whom, str) else self.whom
+
+    @property
+    def identifiers(self) -> str:
+        """The kind of what the arguments hold."""
+        return self.kind or ("email" if self.channel == "email" else "phone")
+
+
+NOBODY = Reaches()  # an address among the arguments only says of whom something is
+ADDRESSES = {"email": "email", "phone": "sms"}  # kinds of sinks, and the channel where a tool says no more
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A callable with its declaration. `call(context, args)` takes arguments already valid by `schema`."""
 
@@ -107,6 +146,17 @@ class Tool:
     )  # name in rules -> how the gate reads the record concerned
     timeout: float = 30.0  # seconds
     limit: Limit | None = None  # over all agents and workers
+    reaches: Reaches | None = None  # None: what sends and names an address in a sink, reaches whoever has it
     # The arguments in canonical form, or Mend with what is wrong with them.
     validate: Callable[[Mapping[str, Json]], Mapping[str, Json]] | None = None
     definition: str = ""  # SHA-256 of what somebody else's server says that it is; empty for our own
+
+    @property
+    def reaching(self) -> tuple[Reaches, ...]:
+        """How its calls reach people; empty: they reach nobody."""
+        if self.reaches is not None:
+            return (self.reaches,) if self.reaches.whom or self.reaches.find else ()
+        if self.effect != "egress":
+            return ()
+        named = {kind: tuple(name for name, one in self.sinks.items() if one == kind) for kind in ADDRESSES}
+        return tuple(Reaches(names, ADDRESSES[kind], kind=kind) for kind, names in named.items() if names)
