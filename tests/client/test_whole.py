@@ -125,11 +125,11 @@ OURS = {
     "DocumentOut": results.KnowledgeDocument, "DocumentText": results.DocumentText, "PassageOut": results.Passage,
     "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
     "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,
-    "RejectedOut": results.Rejected, "ConsentOut": results.Consent, "DoubtOut": results.Doubt,
+    "RejectedOut": results.Rejected, "IntakeOut": results.Intake, "ConsentOut": results.Consent, "DoubtOut": results.Doubt,
 }  # fmt: skip
 OF_THE_JOURNAL = {"Checked": {"type", "v", "big"}}  # how the event is kept, which says nothing of the check
 # Pages of lists, answers of which a client hands on one field, and those that another here has all of
-NOT_OURS = {"AgentRow", "VersionOut", "WebhookOut", "SecretOut", "TriggerSecret"}
+NOT_OURS = {"AgentRow", "VersionOut", "WebhookOut", "SecretOut", "IntakeSecretOut", "TriggerSecret"}
 
 
 @pytest.mark.parametrize("theirs", OURS)

@@ -57,6 +57,7 @@ ROWS: dict[str, str] = {
     "knowledge_passages": "insert into knowledge_passages"
     " (workspace, document, number, source, starts, heading, text, language)"
     " values (%(w)s, 1000 * ascii(%(w)s) + 1, %(n)s, 1000 * ascii(%(w)s) + 1, 0, 'd', 'text of ' || %(w)s, 'english')",
+    "intakes": "insert into intakes (workspace, name, spec, by) values (%(w)s, 'i' || %(n)s, '{}', 'ann')",
     "graph_profiles": "insert into graph_profiles (id, workspace, kind, value, person)"
     " values (1000 * ascii(%(w)s) + %(n)s, %(w)s, 'email', 'e' || %(n)s, 1000 * ascii(%(w)s) + %(n)s)",
     "graph_links": "insert into graph_links (workspace, a, b, how, confidence, source, event, at, last_at)"

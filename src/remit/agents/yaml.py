@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
@@ -19,6 +20,7 @@ from ruamel.yaml.parser import RoundTripParser
 from remit.errors import SpecError
 
 Json = Any
+M = TypeVar("M", bound=BaseModel)
 LONGEST = 1_000_000  # characters of a file
 DEEPEST = 40  # lists and mappings in each other
 MOST = 100_000  # values, each alias counted as all that it stands for
@@ -48,6 +50,27 @@ def read_file(path: Path) -> Json:
         raise
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", str(path)) from error
+
+
+def read_as(model: type[M], path: Path) -> M:
+    """A file as what it should be. Raises SpecError with the line of what is wrong, or where there is none."""
+    try:
+        return checked(model, read_file(path), str(path))
+    except FileNotFoundError:
+        raise SpecError("there is no such file", str(path)) from None
+
+
+def checked(model: type[M], data: Json, path: str) -> M:
+    """What was read, as what it should be. Raises SpecError with path and line."""
+    try:
+        return model.model_validate(plain(data or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        loc = [part for part in first["loc"] if isinstance(part, (int, str))]
+        where = ".".join(map(str, loc))
+        said = first["msg"].removeprefix("Value error, ")
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise SpecError(f"{where + ': ' if where else ''}{said}{more}", path, line_of(data, loc)) from error
 
 
 class _Bounded(RoundTripParser):

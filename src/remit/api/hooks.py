@@ -1,5 +1,5 @@
-"""Where webhooks of others are delivered to: POST /hooks/WORKSPACE/AGENT/TRIGGER. Whoever does not show that they are the sender
-is told the same whether there is such a trigger or not."""
+"""Where webhooks of others are delivered to: POST /hooks/WORKSPACE/AGENT/TRIGGER for a trigger, POST /hooks/WORKSPACE/INTAKE for the
+graph. Whoever does not show that they are the sender is told the same whether there is such a one or not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from fastapi import FastAPI, Request
@@ -22,6 +23,10 @@ from remit.app import App
 from remit.channels import slack
 from remit.connections.signing import signing_of
 from remit.errors import Busy, RemitError, UnknownName, UserError
+from remit.graph.ingest import BATCH, Taken, take
+from remit.intake import kept as intakes
+from remit.intake.kept import Kept
+from remit.intake.mapping import Came, rows_of
 from remit.store.guest import NAME
 from remit.store.store import Store
 from remit.triggers import firing, kept
@@ -30,7 +35,7 @@ from remit.triggers.refusals import note
 from remit.webhooks.sign import BadSignature, check
 
 LOG = logging.getLogger(__name__)
-LARGEST = 100_000  # bytes of a body
+LARGEST, LARGEST_INTAKE = 100_000, 2_000_000  # bytes of a body
 LONGEST = 200  # characters of a delivery's id
 PAUSED = 300  # seconds after which a sender may try again
 OFTEN = 1.0  # seconds between two refusals of a trigger that are written down by a process
@@ -62,6 +67,26 @@ def make_hooks(app: App) -> FastAPI:
             raise
         return JSONResponse({"taken": taken} if taken else {"taken": False, "why": "it came before"}, 202)
 
+    @hooks.post("/{workspace}/{name}")
+    async def take_in(request: Request, workspace: str, name: str) -> Response:
+        body = await _body(request, LARGEST_INTAKE)
+        found = await _intake(app, workspace, name)
+        if found is None:
+            with suppress(BadSignature):
+                _key("hmac", request.headers, body, ["nobody's"])
+            raise NOWHERE
+        store, known = found
+        try:
+            taken = await _into_graph(store, known, request.headers, body)
+        except (Refused, BadSignature) as error:
+            if _seldom(noted, store.workspace, known.name):
+                await intakes.went_wrong(store, known.name, f"a delivery was refused: {error}")
+            if isinstance(error, BadSignature):
+                raise NOWHERE from error
+            raise
+        said = {"taken": taken.new, "known": taken.known, "set_aside": len(taken.set_aside)}
+        return JSONResponse(said, 202)
+
     for kind, handler in (
         (Refused, refused),
         (HTTPException, _http),
@@ -92,6 +117,29 @@ async def _taken(store: Store, known: Standing, headers: Mapping[str, str], body
         return await firing.deliver(store, known, key, said)
     except UserError as error:
         raise Refused(422, str(error)) from error
+
+
+async def _into_graph(store: Store, known: Kept, headers: Mapping[str, str], body: bytes) -> Taken:
+    """Raises BadSignature where the sender is not known, Refused where it is and this cannot be taken."""
+    intake = known.intake
+    try:
+        secrets = await intakes.keys(store, known.name)
+    except UserError as error:
+        raise BadSignature(str(error)) from error
+    key = _key(intake.webhook or "", headers, body, secrets).partition(" ")[2]
+    if known.paused_at is not None:
+        words = f"intake {known.name} is paused: send it again later"
+        raise Refused(503, words, headers={"Retry-After": str(PAUSED)})
+    try:
+        said = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise Refused(400, f"the body is not JSON: {error}") from error
+    rows = rows_of(intake, Came(said, key, datetime.now(UTC)))
+    if len(rows) > BATCH:
+        raise Refused(422, f"a delivery has at most {BATCH:,} events, and this one has {len(rows):,}")
+    taken = await take(store, rows, intake.name, frozenset(intake.verified))
+    await intakes.heard(store, known.name, taken)
+    return taken
 
 
 async def _heard(store: Store, known: Standing, headers: Mapping[str, str], body: bytes) -> dict[str, object]:
@@ -162,21 +210,39 @@ async def _known(app: App, workspace: str, agent: str, name: str) -> tuple[Store
     return (store, known) if known.kind in ("webhook", "slack") else None
 
 
-async def _body(request: Request) -> bytes:
+async def _intake(app: App, workspace: str, name: str) -> tuple[Store, Kept] | None:
+    if not NAME.fullmatch(workspace) or "\0" in name:
+        return None
+    store = app.root.store.within(workspace)
+    try:
+        known = await intakes.get_intake(store, name)
+    except UnknownName:
+        return None
+    return (store, known) if known.path else None
+
+
+async def _body(request: Request, most: int = LARGEST) -> bytes:
     """Raises HTTPException where it is too large, whatever it says of its length."""
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > LARGEST:
-            raise HTTPException(413)
+        if len(body) > most:
+            raise HTTPException(413, f"a delivery has at most {most:,} bytes")
     return body
 
 
-async def _note(noted: dict[tuple[str, str], float], store: Store, known: Standing, why: str) -> None:
-    """Anybody can have something refused: not more is written down of it than somebody would read."""
+def _seldom(noted: dict[tuple[str, str], float], workspace: str, called: str) -> bool:
+    """Whether it is time to write down a refusal again: anybody can have something refused."""
     now = time.monotonic()
-    if now - noted.get((known.workspace, known.called), -OFTEN) >= OFTEN:
-        noted[known.workspace, known.called] = now
+    if now - noted.get((workspace, called), -OFTEN) < OFTEN:
+        return False
+    noted[workspace, called] = now
+    return True
+
+
+async def _note(noted: dict[tuple[str, str], float], store: Store, known: Standing, why: str) -> None:
+    """Not more is written down of it than somebody would read."""
+    if _seldom(noted, known.workspace, known.called):
         await note(store, known.agent, known.name, why)
     LOG.info("webhook %s refused: %s", known.called, why)
 
@@ -186,6 +252,5 @@ async def _http(request: Request, error: Exception) -> Response:
     words = {
         404: str(NOWHERE),
         405: "deliveries are sent by POST",
-        413: f"a delivery has at most {LARGEST:,} bytes",
     }
     return problem(error.status_code, words.get(error.status_code, str(error.detail)), headers=error.headers)

@@ -20,6 +20,7 @@ from remit.api import (
     connections,
     events,
     files,
+    intakes,
     interactions,
     keys,
     knowledge,
@@ -81,6 +82,7 @@ PARTS = (
     connections,
     knowledge,
     interactions,
+    intakes,
     people,
     keys,
 )

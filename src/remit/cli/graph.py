@@ -15,6 +15,7 @@ from rich.text import Text
 
 from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json, read_text
 from remit.cli.here import open_here
+from remit.cli.intake import intake, sync_
 from remit.cli.joined import Who, joined, person_data
 from remit.errors import UserError
 from remit.gate.unseen import shown
@@ -46,6 +47,8 @@ Number = Annotated[
     int, typer.Argument(min=1, max=2**63 - 1, help="The row's number, as `remit graph rejected` lists it.")
 ]
 graph.add_typer(joined)
+graph.add_typer(intake, name="intake")
+graph.command("sync")(sync_)
 TOLD = 5  # rows set aside that are told one by one
 
 

@@ -15,6 +15,7 @@ from remit.app import App, open_app
 from remit.cli.common import Json, console, errors, perform, print_json
 from remit.crew import Crew, tune_collector
 from remit.dispatch import Pace, open_dispatch
+from remit.intake.sync import keep_reading
 from remit.models.registry import known_models
 from remit.outfit import find_agent
 from remit.retention import keep
@@ -87,6 +88,7 @@ async def at_work(
                 keep(app.root.store, app.settings, stop),
                 deliver(app.store, stop),
                 begin_triggered(app, dispatch.enqueue, stop, agents),
+                *([] if agents else [keep_reading(app, stop)]),  # what is for no agent is for workers of all
             )
         ]
         await dispatch.work(advance, concurrency=concurrency, stop=stop, name=name, agents=agents)

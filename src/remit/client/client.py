@@ -10,6 +10,7 @@ from remit.client.agents import Agents
 from remit.client.asks import Asks
 from remit.client.budgets import Budgets
 from remit.client.connections import Connections
+from remit.client.intakes import Intakes
 from remit.client.keys import Keys
 from remit.client.knowledge import Knowledge
 from remit.client.parts import Part, Several, W, Want, call, each, get
@@ -33,7 +34,7 @@ class Whole(Part[W]):
         self.runs, self.asks, self.agents = Runs(wire), Asks(wire), Agents(wire)
         self.triggers, self.webhooks, self.budgets = Triggers(wire), Webhooks(wire), Budgets(wire)
         self.retention, self.knowledge, self.keys = Retentions(wire), Knowledge(wire), Keys(wire)
-        self.people, self.connections = People(wire), Connections(wire)
+        self.people, self.intakes, self.connections = People(wire), Intakes(wire), Connections(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

@@ -195,17 +195,22 @@ async def resume(store: Store, agent: str, name: str, by: str) -> Standing:
     return await get_trigger(store, agent, name)
 
 
+def fresh_secret(kind: str) -> str:
+    """For one way of showing who one is."""
+    made = secrets.token_bytes(32)
+    return {
+        "standard": f"whsec_{base64.b64encode(made).decode()}",
+        "hmac": made.hex(),
+        "token": f"hook_{base64.urlsafe_b64encode(made).decode().rstrip('=')}",
+    }[kind]
+
+
 async def make_secret(store: Store, agent: str, name: str, by: str) -> str:
     """A new secret of a webhook, told this once; for a day the one before is taken too. Raises UnknownName, UserError."""
     now = await get_trigger(store, agent, name)
     if now.kind != "webhook":
         raise UserError(f"trigger {now.called} is no webhook: nobody sends it anything that a secret is for")
-    made = secrets.token_bytes(32)
-    secret = {
-        "standard": f"whsec_{base64.b64encode(made).decode()}",
-        "hmac": made.hex(),
-        "token": f"hook_{base64.urlsafe_b64encode(made).decode().rstrip('=')}",
-    }[now.trigger.webhook or ""]
+    secret = fresh_secret(now.trigger.webhook or "")
     sealed = seal(key_of(store.settings, make=True), _bound(store.workspace, agent, name), secret)
     query: LiteralString = """
         update triggers set before = secret, before_until = clock_timestamp() + %s, secret = %s,

@@ -4,6 +4,7 @@ attributes."""
 from remit.client.results.agents import Agent, Draft, Mistake, Model, ModelKey, Tool, Version
 from remit.client.results.budgets import Budget
 from remit.client.results.connections import Connection, ConnectionKind, Trial
+from remit.client.results.intakes import Intake
 from remit.client.results.knowledge import (
     Confidentiality,
     DocumentText,
@@ -67,6 +68,7 @@ __all__ = [
     "FoundPerson",
     "Happened",
     "InstallationRule",
+    "Intake",
     "Integrity",
     "Interaction",
     "KnowledgeDocument",

@@ -1,0 +1,1 @@
+"""Where the conversation graph hears of people from other systems: what they deliver, and what stands in their databases."""
