@@ -105,7 +105,7 @@ async def open_file(home: Path, run: UUID, path: str) -> Opened:
 async def remove_folders(home: Path, store: Store) -> int:
     """Of this machine's folders of runs, remove those of runs that were deleted; how many there were. Each machine does so with its
     own; where they share one, whoever comes first. A folder of which nothing is known stays. For the owner of the tables."""
-    names = await in_thread(partial(_folders, home / "runs"))
+    names = await in_thread(partial(folders, home / "runs"))
     gone = 0
     for at in range(0, len(names), TOGETHER):
         async with store.pool.connection() as connection:
@@ -116,7 +116,7 @@ async def remove_folders(home: Path, store: Store) -> int:
     return gone
 
 
-def _folders(place: Path) -> list[UUID]:
+def folders(place: Path) -> list[UUID]:
     """Those that are called as a run is; a link is none."""
     found = []
     with suppress(FileNotFoundError), os.scandir(place) as there:

@@ -91,6 +91,12 @@ ROWS: dict[str, str] = {
     "playbook_learned": "insert into playbook_learned (workspace, playbook, version) values (%(w)s, 'p1', %(n)s)",
     "decision_rounds": "insert into decision_rounds (id, workspace, playbook, by, last)"
     " values (md5(%(w)s || %(n)s)::uuid, %(w)s, 'p' || %(n)s, 'ann', 1)",
+    "erasures": "insert into erasures (workspace, by, because) values (%(w)s, 'ann', 'asked')",
+    "erased": "insert into erased (workspace, digest) values (%(w)s, sha256(convert_to(%(w)s || %(n)s, 'utf8')))",
+    "holds": "insert into holds (workspace, name, kinds, lasts, because, by)"
+    " values (%(w)s, 'h' || %(n)s, '{purchase}', '1 year', 'law', 'ann')",
+    "chain": "insert into chain (workspace, number, kind, about, of, digest, link)"
+    " values (%(w)s, %(n)s, 'audit', '1', now(), 'x', 'x')",
     "agents": "insert into agents (workspace, name, created_by) values (%(w)s, 'x' || %(n)s, 'ann')",
     "agent_versions": "insert into agent_versions (workspace, agent, version, yaml, who)"
     " values (%(w)s, 'x1', %(n)s, '', 'ann')",

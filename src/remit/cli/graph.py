@@ -17,6 +17,7 @@ from remit.cli.common import Json, console, errors, group, listing, me, perform,
 from remit.cli.here import open_here
 from remit.cli.intake import intake, sync_
 from remit.cli.joined import Who, joined, person_data
+from remit.cli.privacy import privacy
 from remit.errors import UserError
 from remit.gate.unseen import shown
 from remit.graph.aside import aside_of, drop, list_aside, mend, object_in
@@ -49,6 +50,7 @@ Number = Annotated[
 graph.add_typer(joined)
 graph.add_typer(intake, name="intake")
 graph.command("sync")(sync_)
+graph.add_typer(privacy)
 TOLD = 5  # rows set aside that are told one by one
 
 

@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from pydantic_core import to_json
 
 from remit.graph.append import append, written
+from remit.graph.erased import without_erased
 from remit.graph.rows import Interaction, Wrong, read
 from remit.graph.state import Terms
 from remit.store.store import Store
@@ -42,7 +43,7 @@ class Taken:
     """What became of rows."""
 
     new: int = 0
-    known: int = 0  # that were there before, or twice among them
+    known: int = 0  # that were there before, or twice among them; or are late, of somebody who was erased
     set_aside: tuple[SetAside, ...] = ()
 
     def __add__(self, other: Taken) -> Taken:
@@ -109,6 +110,7 @@ async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = Tr
     async with store.pool.connection() as connection, connection.transaction():
         terms = await enter(connection, store.workspace)
         fresh = await _unknown(connection, store.workspace, batch.good)
+        fresh = await without_erased(connection, store.settings, store.workspace, fresh)
         if fresh:
             await append(connection, store.workspace, fresh, terms, received)
         if keep and batch.aside:

@@ -1,0 +1,56 @@
+"""Who was erased is not brought back by what comes late: their identifiers are known by keyed hashes, which say nothing to
+whoever has the database alone."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from remit.graph.rows import Interaction
+from remit.settings import Settings
+from remit.store.secrets import key_of
+
+Connection = AsyncConnection[Any]
+Key = tuple[str, str]  # kind and value
+
+
+def digest_of(key: bytes, workspace: str, who: Key) -> bytes:
+    """One identifier, told again without being kept. `key` is the installation's."""
+    own = hashlib.sha256(b"remit erased " + key).digest()
+    return hmac.digest(own, "\0".join((workspace, *who)).encode(), "sha256")
+
+
+async def remember(connection: Connection, workspace: str, digests: Iterable[bytes], never: bool) -> None:
+    query = """
+        insert into erased as e (workspace, digest, never) select %s, d, %s from unnest(%s::bytea[]) as d
+        on conflict (workspace, digest) do update set at = excluded.at, never = e.never or excluded.never
+    """
+    await connection.execute(query, (workspace, never, list(digests)))
+
+
+async def without_erased(
+    connection: Connection, settings: Settings, workspace: str, came: Sequence[Interaction]
+) -> list[Interaction]:
+    """What may be taken in: nothing that had happened before somebody whom it names was erased, and nothing at all of those who are
+    never to be taken in again. Where nobody was erased, this costs one look."""
+    query = "select exists (select from erased where workspace = %s)"
+    if not came or await (await connection.execute(query, (workspace,))).fetchone() == (False,):
+        return list(came)
+    key = key_of(settings)
+    digests = {
+        who.key: digest_of(key, workspace, who.key) for one in came for who in one.whom if not who.rank[0]
+    }
+    query = "select digest, at, never from erased where workspace = %s and digest = any(%s)"
+    rows = await (await connection.execute(query, (workspace, list(digests.values())))).fetchall()
+    gone: dict[bytes, tuple[datetime, bool]] = {bytes(digest): (at, never) for digest, at, never in rows}
+
+    def may_come(one: Interaction) -> bool:
+        known = (gone[digests[who.key]] for who in one.whom if digests.get(who.key) in gone)
+        return not any(never or one.at <= at for at, never in known)
+
+    return [one for one in came if may_come(one)] if gone else list(came)

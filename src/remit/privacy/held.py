@@ -1,0 +1,60 @@
+"""Where something of persons may stand: a list that a test holds against the tables that there are. A new table with persons in it
+gets its line here, or it is searched like all others for what tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# Rows that are somebody's, by the number of a profile or a person: they go with them.
+THEIRS: Mapping[str, tuple[str, ...]] = {
+    "graph_profiles": ("id",),
+    "graph_links": ("a", "b"),
+    "graph_interactions": ("profile",),
+    "graph_state": ("profile",),
+}
+# Rows that name somebody go whole, instead of being rid of the name: they are a copy of what came of that person.
+WHOLE = ("graph_rejected",)
+# What people have set up. Where somebody stands in it, that is told, and changed by hand: an agent must not find another address there.
+SET_UP = ("agents", "agent_versions", "rule_versions", "connections", "triggers", "webhooks", "mailboxes")
+# Not searched, and why.
+OTHERS: Mapping[str, str] = {
+    "people": "who works here",
+    "members": "who works here",
+    "sessions": "who works here",
+    "factors": "who works here",
+    "recovery_codes": "who works here",
+    "challenges": "who works here",
+    "identities": "who works here",
+    "errands": "who works here",
+    "tokens": "who works here",
+    "providers": "sealed, or how people sign in",
+    "secrets": "sealed",
+    "model_keys": "sealed",
+    "workspaces": "names of workspaces",
+    "erasures": "says itself whom it is of, sealed, until they are erased",
+    "erased": "keyed hashes",
+    "chain": "salted hashes",
+    "holds": "rules",
+    "graph_terms": "two numbers",
+    "graph_state": "figures by kind and channel",
+    "rates": "how often callers may try",
+    "sweep_found": "hashes",
+    "sweep_used": "hashes",
+    "sweeps": "times",
+    "spending": "sums by agent",
+    "budgets": "sums by agent",
+    "purses": "sums by run",
+    "retention": "rules",
+    "retained": "counts",
+    "tombstones": "runs that are gone",
+    "remit_migrations": "the schema's own",
+    "events": "journals, which have their own way (journals.py)",
+    "blobs": "journals, which have their own way (journals.py)",
+    "archives": "journals, which have their own way (journals.py)",
+}
+# Columns that say who of those who work here has done something
+STAFF = ("by", "who", "deputy", "caller")
+
+
+def says_who(column: str) -> bool:
+    return column in STAFF or column.endswith("_by")

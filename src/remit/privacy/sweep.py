@@ -1,0 +1,205 @@
+"""Everything that a workspace has in the database is searched for what tells of a person: all columns of all tables that can hold
+text, so that one made tomorrow is not forgotten. What a row says of them is replaced; the rest of it stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+
+from remit.privacy.held import OTHERS, THEIRS, WHOLE, says_who
+from remit.privacy.needles import Needles
+
+Connection = AsyncConnection[Any]
+Value = str | bytes | list[str] | None
+APART = "\x1f"  # between columns
+LETTERS = "text", "varchar", "bpchar", "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What of a table can hold text, by type; and how its rows are known to be a workspace's: by `workspace`, by `run`, or not."""
+
+    name: str
+    columns: Mapping[str, str]
+    by: str
+
+    @property
+    def mine(self) -> Composable:
+        if self.by == "run":
+            return SQL("run in (select id from runs where workspace = %(workspace)s)")
+        return SQL("workspace = %(workspace)s") if self.by else SQL("%(workspace)s <> ''")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A row that tells of them: where it lies, and what its columns are without them."""
+
+    place: str
+    made: Mapping[str, Value]
+
+
+async def tables(connection: Connection) -> list[Table]:
+    """Those that are searched."""
+    query = """
+        select c.relname, a.attname, t.typname from pg_class c
+        join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+        join pg_type t on t.oid = a.atttypid
+        where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+        order by c.relname, a.attnum
+    """
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in await (await connection.execute(query)).fetchall():
+        found.setdefault(table, {})[column] = kind
+    return [_table(name, columns) for name, columns in found.items() if name not in OTHERS]
+
+
+def _table(name: str, columns: Mapping[str, str]) -> Table:
+    by = next((one for one in ("workspace", "run") if one in columns), "")
+    text = {
+        column: kind
+        for column, kind in columns.items()
+        if kind in (*LETTERS, "json", "jsonb", "bytea", "_text")
+        and column != "workspace"
+        and not says_who(column)
+    }
+    return Table(name, text, by)
+
+
+def condition(columns: Mapping[str, str], needles: Needles) -> Composed:
+    """What is true of every row that may tell of them, and of few others. `%(rough)s` and `%(digits)s` are `asked`."""
+    texts = SQL(", ").join(_as_text(column, kind) for column, kind in columns.items())
+    whole = SQL("concat_ws({}, {})").format(APART, texts)
+    collate = SQL(' collate "C"') if all(one.isascii() for one in needles.rough) else SQL("")
+    parts = []
+    if needles.rough:
+        parts.append(SQL("lower({}{}) like any(%(rough)s)").format(whole, collate))
+    if needles.digits:
+        parts.append(SQL("translate({}, ' -/().', '') like any(%(digits)s)").format(whole))
+    return SQL("({})").format(SQL(" or ").join(parts)) if parts else SQL("({})").format(SQL("false"))
+
+
+def asked(needles: Needles) -> dict[str, list[str]]:
+    def like(text: str) -> str:
+        return (
+            f"%{text.replace(chr(92), chr(92) * 2).replace('%', chr(92) + '%').replace('_', chr(92) + '_')}%"
+        )
+
+    return {"rough": [like(one) for one in needles.rough], "digits": [like(one) for one in needles.digits]}
+
+
+def _as_text(column: str, kind: str) -> Composed:
+    if kind == "bytea":
+        return SQL("encode({}, 'escape')").format(Identifier(column))
+    if kind == "_text":
+        return SQL("array_to_string({}, {})").format(Identifier(column), APART)
+    return SQL("{}::text").format(Identifier(column))
+
+
+async def hits(
+    connection: Connection, table: Table, needles: Needles, workspace: str, lock: bool = False
+) -> list[Hit]:
+    """The rows of a table that tell of them; `lock`: until the transaction ends."""
+    if not table.columns:
+        return []
+    chosen = SQL(", ").join(
+        SQL("{}::text").format(Identifier(column)) if kind in ("json", "jsonb") else Identifier(column)
+        for column, kind in table.columns.items()
+    )
+    query = SQL("select ctid::text, {} from {} where {} and {} {}").format(
+        chosen,
+        Identifier(table.name),
+        table.mine,
+        condition(table.columns, needles),
+        SQL("for update" if lock else ""),
+    )
+    rows = await (await connection.execute(query, {"workspace": workspace, **asked(needles)})).fetchall()
+    found = []
+    for place, *values in rows:
+        made = changed(table.columns, values, needles)
+        if made:
+            found.append(Hit(place, made))
+    return found
+
+
+def changed(columns: Mapping[str, str], values: Sequence[Any], needles: Needles) -> dict[str, Value]:
+    """Those columns of a row that tell of them, as they are without; none where none does. Where one does, a name in another is
+    theirs too."""
+    pairs = [(column, kind, value) for (column, kind), value in zip(columns.items(), values, strict=True)]
+    sure = any(without(kind, value, needles, named=False) != value for _, kind, value in pairs)
+    if not sure:
+        return {}
+    made = {column: without(kind, value, needles) for column, kind, value in pairs}
+    return {column: made[column] for column, _, value in pairs if made[column] != value}
+
+
+def without(kind: str, value: Any, needles: Needles, named: bool = True) -> Any:
+    if value is None:
+        return None
+    if kind in ("json", "jsonb"):
+        return needles.out_of_json(value, named)
+    if kind == "_text":
+        return [needles.out_of(one, named) for one in value]
+    if kind == "bytea":
+        return _bytes_without(bytes(value), needles, named)
+    return needles.out_of(value, named)
+
+
+def _bytes_without(value: bytes, needles: Needles, named: bool) -> bytes:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:  # sealed, a hash, a vector
+        return value
+    made = needles.out_of_json(text, named) if text[:1] in '{["' else needles.out_of(text, named)
+    return made.encode()
+
+
+async def of_others(
+    connection: Connection, needles: Needles, workspace: str, ids: Sequence[int]
+) -> dict[str, int]:
+    """By table, how many rows that are not somebody's own tell of them. `ids`: of their profiles."""
+    found = {}
+    for table in await tables(connection):
+        places = [hit.place for hit in await hits(connection, table, needles, workspace)]
+        if places and table.name in THEIRS:
+            own = SQL(" or ").join(
+                SQL("{} = any(%(ids)s)").format(Identifier(column)) for column in THEIRS[table.name]
+            )
+            query = SQL("select count(*) from {} where ctid = any(%(places)s::tid[]) and not ({})").format(
+                Identifier(table.name), own
+            )
+            row = await (await connection.execute(query, {"places": places, "ids": list(ids)})).fetchone()
+            found[table.name] = int(row[0]) if row else 0
+        else:
+            found[table.name] = len(places)
+    return {name: count for name, count in found.items() if count}
+
+
+async def clear(connection: Connection, table: Table, needles: Needles, workspace: str) -> int:
+    """Rid a table of them, or of the rows that are copies of what came of them; how many rows that were. In a transaction."""
+    found = await hits(connection, table, needles, workspace, lock=True)
+    for hit in found:
+        if table.name in WHOLE:
+            query = SQL("delete from {} where ctid = %s::tid").format(Identifier(table.name))
+            await connection.execute(query, (hit.place,))
+        else:
+            await put(connection, table, hit)
+    return len(found)
+
+
+async def put(connection: Connection, table: Table, hit: Hit) -> None:
+    """Have a row be without them."""
+    sets = SQL(", ").join(
+        SQL("{} = {}").format(Identifier(column), _given(column, table.columns[column]))
+        for column in hit.made
+    )
+    query = SQL("update {} set {} where ctid = %(place)s::tid").format(Identifier(table.name), sets)
+    await connection.execute(query, {"place": hit.place, **hit.made})
+
+
+def _given(column: str, kind: str) -> Composed:
+    cast = {"json": "::json", "jsonb": "::jsonb"}.get(kind, "")
+    return SQL("{}{}").format(Placeholder(column), SQL(cast))

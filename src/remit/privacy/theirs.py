@@ -1,0 +1,110 @@
+"""The rows that are a person's own. They go; of what must be kept for a time (a hold) stays what happened, when and for how much,
+under a number that is nobody's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
+
+from remit.graph.intents import LONGEST
+from remit.privacy.held import THEIRS
+from remit.privacy.whom import Whom
+
+Connection = AsyncConnection[Any]
+NOBODY = "erased"  # the kind of what is in the place of a person
+
+
+async def counted(connection: Connection, of: Whom) -> dict[str, int]:
+    """How many rows of each table are theirs."""
+    found = {}
+    for table, columns in THEIRS.items():
+        query = SQL("select count(*) from {} where {}").format(Identifier(table), _mine(columns))
+        row = await (await connection.execute(query, {"ids": list(of.profiles)})).fetchone()
+        found[table] = int(row[0]) if row else 0
+    return {table: count for table, count in found.items() if count}
+
+
+async def held(connection: Connection, workspace: str, of: Whom) -> dict[str, int]:
+    """By the name of a hold, how many of their interactions it keeps."""
+    query = """
+        select h.name, count(*) from graph_interactions i join holds h on h.workspace = i.workspace and i.kind = any(h.kinds)
+        where i.workspace = %s and i.profile = any(%s) and i.at > clock_timestamp() - h.lasts group by h.name
+    """
+    return dict(await (await connection.execute(query, (workspace, list(of.profiles)))).fetchall())
+
+
+async def forget(connection: Connection, workspace: str, of: Whom, tag: str) -> dict[str, int]:
+    """Delete them; how many of each table. The caller holds the graph (`ingest.enter`)."""
+    ids = list(of.profiles)
+    gone: dict[str, int] = {}
+    gone["graph_examples"] = await _examples(connection, workspace, ids)
+    gone["graph_inferred"] = await _run(
+        connection,
+        "delete from graph_inferred f using graph_interactions i"
+        " where f.workspace = i.workspace and f.interaction = i.id and i.profile = any(%s)",
+        ids,
+    )
+    await _keep(connection, workspace, ids, tag)
+    await _run(connection, "update graph_links set ask_a = null, ask_b = null where ask_a = any(%s)", ids)
+    await _run(connection, "update graph_links set ask_a = null, ask_b = null where ask_b = any(%s)", ids)
+    for table, columns in THEIRS.items():
+        query = SQL("delete from {} where {}").format(Identifier(table), _mine(columns))
+        gone[table] = (await connection.execute(query, {"ids": ids})).rowcount
+    return {table: count for table, count in gone.items() if count}
+
+
+def _mine(columns: Sequence[str]) -> Any:
+    return SQL(" or ").join(SQL("{} = any(%(ids)s)").format(Identifier(column)) for column in columns)
+
+
+async def _run(connection: Connection, query: str, ids: list[int]) -> int:
+    return (await connection.execute(query.encode(), (ids,))).rowcount
+
+
+async def _keep(connection: Connection, workspace: str, ids: list[int], tag: str) -> None:
+    """What holds keep becomes nobody's: no words, no number by which another system knows it."""
+    query = """
+        with due as (
+            select i.id from graph_interactions i where i.workspace = %(here)s and i.profile = any(%(ids)s) and exists (
+                select from holds h where h.workspace = i.workspace and i.kind = any(h.kinds) and i.at > clock_timestamp() - h.lasts)
+        ), nobody as (
+            insert into graph_profiles (id, workspace, kind, value, person)
+            select n, %(here)s, %(kind)s, %(tag)s, n from (select nextval('graph_profiles_id_seq') as n where exists (select from due)) as one
+            returning id
+        )
+        update graph_interactions i set profile = nobody.id, event = %(tag)s || '-' || i.id, conversation = '', subject = '', body = '',
+            properties = null
+        from due, nobody where i.workspace = %(here)s and i.id = due.id
+    """
+    await connection.execute(query, {"here": workspace, "ids": ids, "kind": NOBODY, "tag": tag})
+
+
+async def _examples(connection: Connection, workspace: str, ids: list[int]) -> int:
+    """What they wrote and people made an example of; with what others' messages are said to be like because of it."""
+    query = "select concat_ws(' ', nullif(subject, ''), body) from graph_interactions where profile = any(%s) and body <> ''"
+    texts = [
+        " ".join(text.split())[:LONGEST]
+        for (text,) in await (await connection.execute(query, (ids,))).fetchall()
+    ]
+    digests = [hashlib.sha256(text.encode()).digest() for text in texts]
+    query = "delete from graph_examples where workspace = %s and digest = any(%s) returning text"
+    gone = [text for (text,) in await (await connection.execute(query, (workspace, digests))).fetchall()]
+    if gone:
+        query = """
+            update graph_inferred f set alike = '[]' where workspace = %s
+                and exists (select from unnest(%s::text[]) as t (said) where strpos(f.alike::text, to_json(t.said)::text) > 0)
+        """
+        await connection.execute(query, (workspace, gone))
+    return len(gone)
+
+
+def together(*counts: Mapping[str, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in counts:
+        for name, count in one.items():
+            found[name] = found.get(name, 0) + count
+    return found
