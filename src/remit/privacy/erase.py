@@ -123,7 +123,7 @@ async def foreseen(store: Store, person: Person) -> Foreseen:
     of, here = whom(person), store.workspace
     needles = of.looked_for("")
     async with own.pool.connection() as connection:
-        rows = await theirs.counted(connection, of)
+        rows = await theirs.counted(connection, here, of)
         held = await theirs.held(connection, here, of)
         found = await sweep.of_others(connection, needles, here, of.profiles)
         telling = set(await journals.telling(connection, needles, here))

@@ -7,19 +7,41 @@ from collections.abc import Mapping
 
 # Rows that are somebody's, by the number of a profile or a person: they go with them.
 THEIRS: Mapping[str, tuple[str, ...]] = {
-    "graph_profiles": ("id",),
-    "graph_links": ("a", "b"),
-    "graph_interactions": ("profile",),
+    "contacts": ("profile",),
+    "suppressions": ("profile",),
+    "decisions": ("person",),
     "graph_state": ("profile",),
+    "graph_interactions": ("profile",),
+    "graph_links": ("a", "b"),
+    "graph_profiles": ("id",),
+}
+# Rows that go with such a row: table -> by which column of theirs, of what
+ALONG: Mapping[str, tuple[str, str]] = {
+    "decision_credits": ("decision", "decisions"),
+    "decision_followed": ("decision", "decisions"),
+    "graph_inferred": ("interaction", "graph_interactions"),
 }
 # Rows that name somebody go whole, instead of being rid of the name: they are a copy of what came of that person.
 WHOLE = ("graph_rejected",)
 # What people have set up. Where somebody stands in it, that is told, and changed by hand: an agent must not find another address there.
-SET_UP = ("agents", "agent_versions", "rule_versions", "connections", "triggers", "webhooks", "mailboxes")
+SET_UP = (
+    "agents",
+    "agent_versions",
+    "rule_versions",
+    "connections",
+    "triggers",
+    "webhooks",
+    "mailboxes",
+    "playbook_versions",
+    "contact_rules",
+)
 # Not searched, and why.
 OTHERS: Mapping[str, str] = {
     "people": "who works here",
     "members": "who works here",
+    "agent_roles": "who works here",
+    "browsers": "who works here",
+    "invitations": "who works here",
     "sessions": "who works here",
     "factors": "who works here",
     "recovery_codes": "who works here",

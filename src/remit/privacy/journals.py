@@ -29,8 +29,8 @@ ABOUT: LiteralString = """
     )
     select id, status from runs join theirs using (id)
 """
-# What a run leaves: not what was counted of it, and not what was said yes to for good in it
-STAYS = ("tombstones", "remembered", "chain")
+# What a run leaves: what was said yes to for good in it, and that others were reached by it
+STAYS = ("tombstones", "remembered", "contacts")
 BURY: LiteralString = """
     insert into tombstones (run, workspace, agent, status, created_at, ended_at, archived_at, events, sha256, policy, path)
     select id, workspace, agent, status, created_at, updated_at, clock_timestamp(), %(events)s, %(sha256)s, 'erasure',

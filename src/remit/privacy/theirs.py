@@ -4,26 +4,30 @@ under a number that is nobody's."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 
 from remit.graph.intents import LONGEST
-from remit.privacy.held import THEIRS
+from remit.privacy.held import ALONG, THEIRS
 from remit.privacy.whom import Whom
 
 Connection = AsyncConnection[Any]
 NOBODY = "erased"  # the kind of what is in the place of a person
 
 
-async def counted(connection: Connection, of: Whom) -> dict[str, int]:
+async def counted(connection: Connection, workspace: str, of: Whom) -> dict[str, int]:
     """How many rows of each table are theirs."""
     found = {}
     for table, columns in THEIRS.items():
-        query = SQL("select count(*) from {} where {}").format(Identifier(table), _mine(columns))
-        row = await (await connection.execute(query, {"ids": list(of.profiles)})).fetchone()
+        query = SQL("select count(*) from {} t where t.workspace = %(here)s and ({})").format(
+            Identifier(table), _mine(columns, "t")
+        )
+        row = await (
+            await connection.execute(query, {"ids": list(of.profiles), "here": workspace})
+        ).fetchone()
         found[table] = int(row[0]) if row else 0
     return {table: count for table, count in found.items() if count}
 
@@ -42,27 +46,25 @@ async def forget(connection: Connection, workspace: str, of: Whom, tag: str) -> 
     ids = list(of.profiles)
     gone: dict[str, int] = {}
     gone["graph_examples"] = await _examples(connection, workspace, ids)
-    gone["graph_inferred"] = await _run(
-        connection,
-        "delete from graph_inferred f using graph_interactions i"
-        " where f.workspace = i.workspace and f.interaction = i.id and i.profile = any(%s)",
-        ids,
-    )
+    values = {"ids": ids, "here": workspace}
+    for table, (column, of_what) in ALONG.items():
+        query = SQL(
+            "delete from {} t using {} o where t.workspace = %(here)s and o.workspace = t.workspace and t.{} = o.id and ({})"
+        ).format(Identifier(table), Identifier(of_what), Identifier(column), _mine(THEIRS[of_what], "o"))
+        gone[table] = (await connection.execute(query, values)).rowcount
     await _keep(connection, workspace, ids, tag)
-    await _run(connection, "update graph_links set ask_a = null, ask_b = null where ask_a = any(%s)", ids)
-    await _run(connection, "update graph_links set ask_a = null, ask_b = null where ask_b = any(%s)", ids)
+    asked = "update graph_links set ask_a = null, ask_b = null where ask_a = any(%s) or ask_b = any(%s)"
+    await connection.execute(asked, (ids, ids))
     for table, columns in THEIRS.items():
-        query = SQL("delete from {} where {}").format(Identifier(table), _mine(columns))
-        gone[table] = (await connection.execute(query, {"ids": ids})).rowcount
+        query = SQL("delete from {} t where t.workspace = %(here)s and ({})").format(
+            Identifier(table), _mine(columns, "t")
+        )
+        gone[table] = (await connection.execute(query, values)).rowcount
     return {table: count for table, count in gone.items() if count}
 
 
-def _mine(columns: Sequence[str]) -> Any:
-    return SQL(" or ").join(SQL("{} = any(%(ids)s)").format(Identifier(column)) for column in columns)
-
-
-async def _run(connection: Connection, query: str, ids: list[int]) -> int:
-    return (await connection.execute(query.encode(), (ids,))).rowcount
+def _mine(columns: Sequence[str], table: str) -> Composed:
+    return SQL(" or ").join(SQL("{} = any(%(ids)s)").format(Identifier(table, column)) for column in columns)
 
 
 async def _keep(connection: Connection, workspace: str, ids: list[int], tag: str) -> None:
@@ -100,11 +102,3 @@ async def _examples(connection: Connection, workspace: str, ids: list[int]) -> i
         """
         await connection.execute(query, (workspace, gone))
     return len(gone)
-
-
-def together(*counts: Mapping[str, int]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for one in counts:
-        for name, count in one.items():
-            found[name] = found.get(name, 0) + count
-    return found
