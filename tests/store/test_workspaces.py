@@ -88,6 +88,7 @@ ROWS: dict[str, str] = {
     "decision_credits": "insert into decision_credits (workspace, playbook, decision, value) values (%(w)s, 'p1', %(n)s, 1)",
     "decision_followed": "insert into decision_followed (workspace, decision, guardrail, interaction, at)"
     " values (%(w)s, %(n)s, 'x', 1, now())",
+    "decision_acts": "insert into decision_acts (workspace, playbook, decision) values (%(w)s, 'p1', %(n)s)",
     "playbook_learned": "insert into playbook_learned (workspace, playbook, version) values (%(w)s, 'p1', %(n)s)",
     "decision_rounds": "insert into decision_rounds (id, workspace, playbook, by, last)"
     " values (md5(%(w)s || %(n)s)::uuid, %(w)s, 'p' || %(n)s, 'ann', 1)",

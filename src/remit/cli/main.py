@@ -68,7 +68,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "knowledge": ("remit.cli.knowledge:knowledge", "What agents may look up"),
         "graph": ("remit.cli.graph:graph", "What was heard of people, and who is one person"),
         "decisions": (
-            "remit.cli.playbooks:decisions",
+            "remit.cli.next:decisions",
             "The next best action: for whom what, and whether it pays",
         ),
         "budgets": ("remit.cli.budgets:budgets", "What the workspace and its agents may spend"),

@@ -170,3 +170,21 @@ class Playbook(Said):
         if self.counted or action.goal not in self.goals:
             return action.worth
         return action.worth * self.goals[action.goal].weight
+
+
+def together(ours: Rules, own: Rules) -> Rules:
+    """A workspace's rules and a playbook's own: both hold. Where the own say nothing of consent, the workspace's do."""
+    consent = ours.consent
+    if "consent" in own.model_fields_set:
+        both = (ours.consent, own.consent)
+        consent = {
+            purpose: "yes" if "yes" in [some.get(purpose, "yes") for some in both] else "not no"
+            for purpose in ours.consent | own.consent
+        }
+    return Rules(
+        consent=consent,
+        quiet=(*ours.quiet, *own.quiet),
+        caps=(*ours.caps, *own.caps),
+        laws=(*ours.laws, *own.laws),
+        zone=own.zone or ours.zone,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 
@@ -65,6 +65,19 @@ def credits(taken: Iterable[Taken], outcomes: Iterable[Outcome], window: Window)
         for decision, share in shares.items():
             found[decision] += outcome.value * share / whole
     return found
+
+
+def due(taken: Iterable[Taken], outcomes: Iterable[Outcome], window: Window) -> dict[int, float]:
+    """What is compared, by decision: to one that did something its credit; to one that did nothing, its share of what followed and is due to
+    none that did."""
+    some, came = list(taken), last_known(outcomes)
+    acting = [one for one in some if one.weight > 0]
+    idle = [replace(one, weight=1.0) for one in some if one.weight <= 0]
+    whose: dict[str, list[Taken]] = defaultdict(list)
+    for one in acting:
+        whose[one.person].append(one)
+    others = [one for one in came if not _shares(whose.get(one.person, ()), one, window)]
+    return credits(acting, came, window) | credits(idle, others, window)
 
 
 def _shares(taken: Iterable[Taken], outcome: Outcome, window: Window) -> dict[int, float]:

@@ -63,8 +63,11 @@ async def save(store: Store, name: str, text: str, book: Playbook, note: str, wh
     """A new version, in shadow; the one that was there is off. `text` and `book` say the same. One that says what the newest does is not
     saved again."""
     async with store.pool.connection() as connection, connection.transaction():
-        add = "insert into playbooks (workspace, name) values (%s, %s) on conflict do nothing"
-        await connection.execute(add, (store.workspace, name))
+        add = """
+            insert into playbooks (workspace, name, heard)
+            values (%s, %s, (select coalesce(max(id), 0) from graph_interactions where workspace = %s)) on conflict do nothing
+        """
+        await connection.execute(add, (store.workspace, name, store.workspace))
         query = "update playbooks set versions = versions + 1 where workspace = %s and name = %s returning versions"
         row = await (await connection.execute(query, (store.workspace, name))).fetchone()
         assert row is not None
@@ -82,7 +85,16 @@ async def save(store: Store, name: str, text: str, book: Playbook, note: str, wh
             insert into playbook_versions (workspace, playbook, version, text, spec, note, who, stage, staged_by)
             values (%s, %s, %s, %s, %s, %s, %s, 'shadow', %s) returning {FIELDS}
         """.encode()
-        values = (store.workspace, name, row[0], text, Jsonb(book.model_dump(mode="json")), note, who, who)
+        values = (
+            store.workspace,
+            name,
+            row[0],
+            text,
+            Jsonb(book.model_dump(mode="json", exclude_unset=True)),
+            note,
+            who,
+            who,
+        )
         async with connection.cursor(row_factory=class_row(Version)) as cursor:
             saved = await (await cursor.execute(write, values)).fetchone()
         assert saved is not None

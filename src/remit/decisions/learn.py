@@ -18,7 +18,7 @@ import numpy as np
 from remit.decisions.arrays import Bools, Floats, Ints
 from remit.decisions.drift import Drift
 from remit.decisions.features import Features, fit_features
-from remit.decisions.logged import Column
+from remit.decisions.logged import Column, joined
 from remit.decisions.score import Posterior, Sums, fit, floored, nothing, sums, votes
 
 ALONE = np.zeros(1, dtype=np.int64)  # the groups of the baseline's features: an intercept and nothing else
@@ -111,8 +111,18 @@ class Ahead:
         return 0.5 * (1 + math.erf((mean / error - doubt) / math.sqrt(2)))
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Decisions that it was told of, as long as features are fitted to them. `ids`: by which they are corrected."""
+
+    ids: Ints
+    columns: Sequence[Column]
+    taken: Ints
+    reward: Floats
+
+
 class Learner:
-    """What outcomes have taught. `policy` decides; `told` takes in what came of it."""
+    """What outcomes have taught. `policy` decides; `told` takes in what came of it, `corrected` what it was instead."""
 
     def __init__(self, costs: Floats, manner: Manner = Manner(), seed: int = 0) -> None:
         actions = len(costs)
@@ -122,7 +132,7 @@ class Learner:
             np.eye(actions)[:, :, None], np.zeros((actions, 1)), np.zeros(actions), manner.floor
         )
         self._chance = np.random.default_rng(seed)
-        self._seen: list[tuple[Sequence[Column], Ints, Floats]] = []
+        self._seen: list[Seen] = []
         self._arms = nothing(actions, 1)
         self._sums: Sums | None = None
         self._features: Features | None = None
@@ -130,13 +140,22 @@ class Learner:
         self._personal: Posterior | None = None
         self._rows = self._fitted = self._scaled = 0
 
-    def told(self, columns: Sequence[Column], taken: Ints, reward: Floats, propensity: Floats) -> None:
-        """What came of decisions of this policy: (n,) the actions taken, their rewards and their propensities."""
+    def told(
+        self,
+        columns: Sequence[Column],
+        taken: Ints,
+        reward: Floats,
+        propensity: Floats,
+        ids: Ints | None = None,
+    ) -> None:
+        """What came of decisions of this policy: (n,) the actions taken, their rewards and their propensities; `ids` of those that may
+        be corrected."""
         rows, actions = len(taken), len(self.costs)
         if not rows:
             return
         changed = self._judge(columns, taken, reward, propensity)
-        self._seen.append((columns, taken, reward))
+        if self._scaled < ENOUGH:
+            self._seen.append(Seen(np.full(rows, -1) if ids is None else ids, columns, taken, reward))
         self._arms = self._arms + sums(np.ones((rows, 1)), taken, reward, actions)
         if self._features is not None and self._sums is not None:
             self._sums = self._sums + sums(self._features.of(columns, rows), taken, reward, actions)
@@ -146,6 +165,25 @@ class Learner:
         opened = self.alarms > 0 or self._rows >= self.manner.opening * actions
         if opened and self._rows >= self._fitted * (1 + self.manner.again):
             self._refit()
+
+    def corrected(
+        self, ids: Ints, columns: Sequence[Column], taken: Ints, was: Floats, reward: Floats
+    ) -> None:
+        """Other rewards of decisions that it was told of: as if it had been told these, but for what was decided by the old ones since."""
+        rows, actions = len(ids), len(self.costs)
+        ones = np.ones((rows, 1))
+        self._arms = self._arms + sums(ones, taken, reward, actions) - sums(ones, taken, was, actions)
+        if self._features is not None and self._sums is not None:
+            known = self._features.of(columns, rows)
+            self._sums = self._sums + sums(known, taken, reward, actions) - sums(known, taken, was, actions)
+        now = dict(zip(ids.tolist(), reward.tolist(), strict=True))
+        for place, seen in enumerate(self._seen):
+            if np.isin(seen.ids, ids).any():
+                again = [
+                    now.get(one, old)
+                    for one, old in zip(seen.ids.tolist(), seen.reward.tolist(), strict=True)
+                ]
+                self._seen[place] = Seen(seen.ids, seen.columns, seen.taken, np.array(again))
 
     def _judge(self, columns: Sequence[Column], taken: Ints, reward: Floats, propensity: Floats) -> bool:
         """Compare the two policies by these decisions; whether what came is no longer what is expected."""
@@ -184,17 +222,16 @@ class Learner:
 
     def _rescale(self) -> None:
         """Features by what has been seen, and their sums anew."""
-        firsts = self._seen[0][0]
-        columns = tuple(
-            Column(first.name, np.concatenate([seen[0][place].values for seen in self._seen]), first.levels)
-            for place, first in enumerate(firsts)
-        )
-        taken = np.concatenate([seen[1] for seen in self._seen])
-        reward = np.concatenate([seen[2] for seen in self._seen])
+        places = range(len(self._seen[0].columns))
+        columns = tuple(joined([seen.columns[place] for seen in self._seen]) for place in places)
+        taken = np.concatenate([seen.taken for seen in self._seen])
+        reward = np.concatenate([seen.reward for seen in self._seen])
+        ids = np.concatenate([seen.ids for seen in self._seen])
         waves = min(self.manner.waves, self._rows // ROWS_A_WAVE)
         self._features = fit_features(columns, waves, waves, self.seed)
         self._sums = sums(self._features.of(columns, self._rows), taken, reward, len(self.costs))
-        self._seen, self._scaled, self._personal = [(columns, taken, reward)], self._rows, None
+        self._scaled, self._personal = self._rows, None
+        self._seen = [Seen(ids, columns, taken, reward)] if self._scaled < ENOUGH else []
 
 
 def _again(given: Sums, groups: Ints, last: Posterior | None) -> Posterior:

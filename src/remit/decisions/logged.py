@@ -57,6 +57,17 @@ class Column:
         return Column(self.name, self.values[rows], self.levels)
 
 
+def joined(parts: Sequence[Column]) -> Column:
+    """One column of several, one after the other, whatever words each of them has."""
+    levels = parts[0].levels
+    if any(part.levels != levels for part in parts):
+        levels = tuple(sorted({level for part in parts for level in part.levels}))
+        places = [np.array([*(levels.index(level) for level in part.levels), -1.0]) for part in parts]
+        moved = [place[part.values.astype(np.int64)] for place, part in zip(places, parts, strict=True)]
+        return Column(parts[0].name, np.concatenate(moved), levels)
+    return Column(parts[0].name, np.concatenate([part.values for part in parts]), levels)
+
+
 @dataclass(frozen=True)
 class Logged:
     """n decisions among K actions. `taken`: (n,) places in `actions`; `reward` and `propensity`: (n,); `costs`: (K,)."""

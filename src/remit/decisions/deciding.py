@@ -1,0 +1,140 @@
+"""The next best action from the database: what is known of people, how the rules see them, and what the versions that stand would do.
+
+Whoever is in the share of the version in ramp is decided by it, all others by the live one; the one in shadow decides for everybody beside
+them. All of it is read and written in one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from remit.decisions import featured, standing
+from remit.decisions.action import Playbook, Rules, together
+from remit.decisions.choose import Left, People, actions_of, choose, left_of
+from remit.decisions.eligible import Standing
+from remit.decisions.featured import Known
+from remit.decisions.kept import Version, standing_of
+from remit.decisions.learn import Policy
+from remit.decisions.learned import policy_of
+from remit.decisions.log import Made, held, used, write
+from remit.decisions.stage import Stage, in_ramp
+from remit.store.store import Store
+
+Connection = AsyncConnection[Any]
+
+
+@dataclass(frozen=True)
+class Round:
+    """By what some people are decided."""
+
+    book: str
+    versions: Mapping[Stage, Version]
+    policies: Mapping[int, Policy]
+    rules: Rules
+    now: datetime
+
+    def of(self, person: int) -> Version | None:
+        """The version whose word counts for them; None: nothing stands."""
+        ramp = self.versions.get("ramp")
+        if ramp is not None and in_ramp(str(person), self.book, ramp.share):
+            return ramp
+        return self.versions.get("live")
+
+
+async def begun(store: Store, connection: Connection, playbook: str, now: datetime) -> Round:
+    """Raises UnknownName."""
+    versions = await standing_of(store, playbook)
+    policies = {one.version: await policy_of(connection, store.workspace, one) for one in versions.values()}
+    return Round(playbook, versions, policies, await standing.rules_within(connection, store.workspace), now)
+
+
+async def look(store: Store, playbook: str, person: int, now: datetime) -> list[Made]:
+    """What each version that is concerned with a person would do for them now, whatever was decided before: the one that counts first,
+    then the one in shadow. Nothing is written. Raises UnknownName."""
+    async with store.pool.connection() as connection:
+        return await _look(connection, await begun(store, connection, playbook, now), store.workspace, person)
+
+
+async def _look(connection: Connection, by: Round, workspace: str, person: int) -> list[Made]:
+    stands, known = await read(connection, workspace, [person], by.now)
+    made: list[Made] = []
+    for one in (by.of(person), by.versions.get("shadow")):
+        if one is not None:
+            left = left_of(one.book, await used(connection, workspace, one, by.now))
+            chance = _chance(by.book, one.version, person, by.now.date())
+            made += decide(by, one, [person], stands, known, left, chance)
+    return made
+
+
+async def take(store: Store, playbook: str, person: int, now: datetime) -> list[int]:
+    """Decide for a person and keep it, where no choice holds for them: the numbers of the decisions. Raises UnknownName."""
+    async with store.pool.connection() as connection, connection.transaction():
+        lock = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
+        await connection.execute(lock, (f"decide {store.workspace} {playbook}",))
+        by = await begun(store, connection, playbook, now)
+        made = [
+            one
+            for one in await _look(connection, by, store.workspace, person)
+            if await free(connection, store.workspace, by, one.of, [person])
+        ]
+        return list((await write(connection, store.workspace, made)).values())
+
+
+async def read(
+    connection: Connection, workspace: str, persons: Sequence[int], now: datetime
+) -> tuple[Mapping[int, Standing], Mapping[int, Known]]:
+    stands = await standing.read(connection, workspace, persons, now)
+    return stands, await featured.known_of(connection, workspace, persons, now)
+
+
+def decide(
+    by: Round,
+    one: Version,
+    persons: Sequence[int],
+    stands: Mapping[int, Standing],
+    known: Mapping[int, Known],
+    left: Left,
+    chance: np.random.Generator,
+) -> list[Made]:
+    """What a version does for these people. `left` is counted down."""
+    if not persons:
+        return []
+    book: Playbook = one.book.model_copy(update={"rules": together(by.rules, one.book.rules)})
+    some = People(
+        [str(person) for person in persons],
+        featured.columns([known[person] for person in persons]),
+        [stands[person] for person in persons],
+        np.ones(len(persons)),
+    )
+    named = {action.name: action for action in actions_of(book)}
+    found = choose(book, by.policies[one.version], some, by.now, left, chance)
+    return [Made(one, named[each.action], each, known[int(each.person)]) for each in found]
+
+
+async def free(
+    connection: Connection, workspace: str, by: Round, one: Version, persons: Sequence[int]
+) -> list[int]:
+    """Those of whom it is this version's turn to decide: no choice holds for them."""
+    shadow = one.stage == "shadow"
+    mine = list(persons) if shadow else [each for each in persons if by.of(each) is one]
+    holding = await held(connection, workspace, one.playbook, mine, by.now - one.book.rests, shadow)
+    return [each for each in mine if each not in holding]
+
+
+def chance_of(round: UUID, after: int, version: int) -> np.random.Generator:
+    """The same for the same people of a round: whoever goes on with it decides as the one who died would have."""
+    return np.random.default_rng([round.int % 2**64, after, version])
+
+
+def _chance(*what: object) -> np.random.Generator:
+    """The same all day: what somebody is shown is what would be done."""
+    drawn = hashlib.sha256("\0".join(map(str, what)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(drawn[:8], "big"))

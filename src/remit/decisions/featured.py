@@ -1,0 +1,159 @@
+"""What is known of people when something is decided for them, as columns: from what the graph says they come to. Version 1.
+
+A version's names and meanings never change, since decisions are logged with it: what is to be otherwise is a new version. Times are days until now,
+masses what `graph.state` keeps, decayed until now. What is not known is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+
+import numpy as np
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from remit.decisions.logged import Column
+from remit.graph.state import AWAY, DORMANT, Terms
+
+Connection = AsyncConnection[Any]
+Known = Sequence[float | str | None]  # in the order of NAMES
+VERSION = 1
+NUMBERS = {
+    "recency": "days since the last thing that came from them",
+    "age": "days since the first",
+    "gap": "days between the last and the one before it: a long silence that ended shows here",
+    "frequency": "what came from them, half forgotten in the long half-life",
+    "lately": "the same, in the short one",
+    "spent": "purchases less refunds, half forgotten in the long half-life, whatever the currency",
+    "looked": "pages and visits, in the short half-life",
+    "asked": "messages, calls and replies, in the short half-life",
+    "opened": "what was opened and clicked, in the long one",
+    "reached": "what went to them, in the long one",
+    "since_reached": "days since the last of it",
+    "affinity": "the share of their channel in what came from them",
+}
+WORDS = {
+    "channel": "on which most came from them",
+    "stage": "new, active, back, quiet or dormant",
+    "intent": "what they wanted last, in a month, as far as it was inferred",
+}
+NAMES = (*NUMBERS, *WORDS)
+FRESH = 30  # days for which an intent counts
+SURE = 0.5
+
+STATE: LiteralString = """
+    with state as (
+        select of.who as person, s.channel, s.direction, s.kind, s.first, s.last, s.before,
+               s.brief * remit_decay(s.last, %(now)s, %(brief)s) as brief,
+               s.lasting * remit_decay(s.last, %(now)s, %(long)s) as lasting,
+               case s.kind when 'purchase' then s.worth when 'refund' then -s.worth else 0 end * remit_decay(s.last, %(now)s, %(long)s) as worth
+        from unnest(%(persons)s::bigint[]) as of (who)
+        cross join lateral (select id from graph_profiles where person = of.who and workspace = %(here)s offset 0) as p
+        join graph_state s on s.profile = p.id
+    ), channels as (
+        select distinct on (person) person, channel, mass / nullif(sum(mass) over (partition by person), 0) as affinity
+        from (select person, channel, sum(lasting) as mass from state where direction = 'in' group by person, channel) as one
+        order by person, mass desc, channel
+    )
+    select person, max(last) filter (where direction = 'in') as last, min(first) filter (where direction = 'in') as first,
+           greatest((array_agg(last order by last desc) filter (where direction = 'in'))[2], max(before) filter (where direction = 'in')) as before,
+           sum(lasting) filter (where direction = 'in') as frequency, sum(brief) filter (where direction = 'in') as lately,
+           sum(worth) as spent, sum(brief) filter (where kind in ('page_view', 'visit')) as looked,
+           sum(brief) filter (where direction = 'in' and kind in ('message', 'call', 'reply')) as asked,
+           sum(lasting) filter (where kind in ('open', 'click')) as opened, sum(lasting) filter (where direction = 'out') as reached,
+           max(last) filter (where direction = 'out') as last_reached, min(channels.channel) as channel, min(affinity) as affinity
+    from state left join channels using (person) group by person
+"""
+INTENTS: LiteralString = """
+    select distinct on (of.who) of.who, coalesce(f.corrected, f.intent) from unnest(%(persons)s::bigint[]) as of (who)
+    join graph_profiles p on p.person = of.who and p.workspace = %(here)s
+    join graph_interactions i on i.profile = p.id and i.at between %(since)s and %(now)s
+    join graph_inferred f on f.workspace = i.workspace and f.interaction = i.id and (f.corrected is not null or f.probability >= %(sure)s)
+    order by of.who, i.at desc, i.id desc
+"""
+
+
+async def known_of(
+    connection: Connection, workspace: str, persons: Iterable[int], now: datetime
+) -> dict[int, Known]:
+    """Of each person, in the order of NAMES; of one of whom nothing was heard too."""
+    asked = list(persons)
+    values: dict[str, Any] = {"persons": asked, "here": workspace, "now": now, "sure": SURE}
+    terms = await _terms(connection, workspace)
+    values |= {
+        "brief": terms.brief,
+        "long": terms.lasting,
+        "since": datetime.fromtimestamp(now.timestamp() - FRESH * 86400, now.tzinfo),
+    }
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        rows = {row["person"]: row for row in await (await cursor.execute(STATE, values)).fetchall()}
+    inferred = "select exists (select from graph_inferred where workspace = %s)"
+    some = await (await connection.execute(inferred, (workspace,))).fetchone()
+    intents: dict[int, str] = {}
+    if some and some[0]:
+        intents = dict(await (await connection.execute(INTENTS, values)).fetchall())
+    nobody: dict[str, Any] = {}
+    return {one: known(rows.get(one, nobody), intents.get(one), now) for one in asked}
+
+
+def known(row: Mapping[str, Any], intent: str | None, now: datetime) -> Known:
+    """Pure: of what was read of one person."""
+    last, first, before = (row.get(name) for name in ("last", "first", "before"))
+    recency, age = _days(last, now), _days(first, now)
+    gap = _days(before, last) if before and last else None
+    masses = ("frequency", "lately", "spent", "looked", "asked", "opened", "reached")
+    found: dict[str, float | str | None] = {name: round(row.get(name) or 0.0, 4) for name in masses}
+    found |= {
+        "recency": recency,
+        "age": age,
+        "gap": gap,
+        "since_reached": _days(row.get("last_reached"), now),
+    }
+    affinity = row.get("affinity")
+    found |= {"affinity": None if affinity is None else round(affinity, 4), "channel": row.get("channel")}
+    found |= {"stage": _stage(recency, age, gap), "intent": intent or None}
+    return [found[name] for name in NAMES]
+
+
+def columns(rows: Sequence[Known]) -> tuple[Column, ...]:
+    """What is known of people as a policy takes it."""
+    turned = list(zip(*rows, strict=True)) or [()] * len(NAMES)
+    numbers = [
+        Column(name, np.array([np.nan if value is None else value for value in values], dtype=np.float64))
+        for name, values in zip(NUMBERS, turned, strict=False)
+    ]
+    words = []
+    for name, values in zip(WORDS, turned[len(NUMBERS) :], strict=True):
+        levels = tuple(sorted({str(value) for value in values if value is not None})) or ("",)
+        place = {level: float(number) for number, level in enumerate(levels)}
+        words.append(
+            Column(
+                name,
+                np.array([place.get(str(value), -1.0) if value is not None else -1.0 for value in values]),
+                levels,
+            )
+        )
+    return (*numbers, *words)
+
+
+async def _terms(connection: Connection, workspace: str) -> Terms:
+    query = "select brief, lasting from graph_terms where workspace = %s"
+    row = await (await connection.execute(query, (workspace,))).fetchone()
+    return Terms(*row) if row else Terms()
+
+
+def _days(then: datetime | None, now: datetime) -> float | None:
+    return None if then is None else round(max((now - then).total_seconds() / 86400, 0.0), 3)
+
+
+def _stage(recency: float | None, age: float | None, gap: float | None) -> str | None:
+    """As `graph.state` says it of one person, by their last two interactions alone."""
+    if recency is None or age is None:
+        return None
+    if recency >= AWAY:
+        return "dormant" if recency >= DORMANT else "quiet"
+    if gap is not None and gap >= DORMANT:
+        return "back"
+    return "new" if age < AWAY else "active"

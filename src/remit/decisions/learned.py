@@ -1,0 +1,134 @@
+"""What versions of a playbook have learned, kept: told of each decision of which it is known what came of it, and of each correction, once and
+in the order in which it became known.
+
+Every version learns from all that the playbook has done, also by others of its versions, as far as it has their actions. Who was held out
+teaches nothing: they are what the rest is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, LiteralString
+
+import numpy as np
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from remit.decisions import featured
+from remit.decisions.choose import actions_of
+from remit.decisions.kept import SELF, Version
+from remit.decisions.learn import Learner, Policy
+from remit.decisions.packed import pack, unpack
+from remit.store.store import Store
+
+Json = Any
+Connection = AsyncConnection[Any]
+AT_ONCE = 2_000  # credits that are read in one transaction
+CREDITS: LiteralString = """
+    select c.n, c.decision, c.value, c.was, d.action, d.propensity, d.features from decision_credits c
+    join decisions d on d.workspace = c.workspace and d.id = c.decision
+    where c.workspace = %s and c.playbook = %s and c.n > %s and d.chosen and not d.holdout order by c.n limit %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What came of a decision, as it became known."""
+
+    n: int
+    decision: int
+    value: float
+    was: float | None
+    action: str
+    propensity: float
+    features: list[Json]
+
+
+async def policy_of(connection: Connection, workspace: str, one: Version) -> Policy:
+    """By which a version decides now."""
+    of = (workspace, one.playbook, one.version)
+    query = "select upto from playbook_learned where workspace = %s and playbook = %s and version = %s"
+    row = await (await connection.execute(query, of)).fetchone()
+    if row is None:
+        return _fresh(one).policy
+    if (known := _POLICIES.get(of)) is not None and known[0] == row[0]:
+        return known[1]
+    query = "select upto, state from playbook_learned where workspace = %s and playbook = %s and version = %s"
+    row = await (await connection.execute(query, of)).fetchone()
+    assert row is not None
+    policy = _fresh(one).policy if row[1] is None else unpack(row[1]).policy
+    while len(_POLICIES) >= KNOWN:
+        _POLICIES.pop(next(iter(_POLICIES)))
+    _POLICIES[of] = (row[0], policy)
+    return policy
+
+
+KNOWN = 64
+_POLICIES: dict[tuple[str, str, int], tuple[int, Policy]] = {}  # by version, as of which credit
+
+
+async def learn(store: Store, one: Version) -> int:
+    """Take in what has become known since, some of it; how much it was. Whoever dies meanwhile has changed nothing."""
+    of = (store.workspace, one.playbook, one.version)
+    async with store.pool.connection() as connection, connection.transaction():
+        add = "insert into playbook_learned (workspace, playbook, version) values (%s, %s, %s) on conflict do nothing"
+        await connection.execute(add, of)
+        query = """
+            select upto, told, alarms, state from playbook_learned
+            where workspace = %s and playbook = %s and version = %s for update skip locked
+        """
+        row = await (await connection.execute(query, of)).fetchone()
+        if row is None:
+            return 0
+        async with connection.cursor(row_factory=class_row(Credit)) as cursor:
+            found = await (await cursor.execute(CREDITS, (*of[:2], row[0], AT_ONCE))).fetchall()
+        if not found:
+            return 0
+        learner = _fresh(one) if row[3] is None else unpack(row[3])
+        told = row[1] + tell(learner, [action.name for action in actions_of(one.book)], found)
+        if learner.alarms > row[2]:
+            await _alarmed(connection, store.workspace, one, learner.alarms)
+        write = """
+            update playbook_learned set upto = %s, told = %s, trust = %s, alarms = %s, state = %s, at = clock_timestamp(),
+                   alarmed_at = case when alarms < %s then clock_timestamp() else alarmed_at end
+            where workspace = %s and playbook = %s and version = %s
+        """
+        state = (found[-1].n, told, learner.policy.trust, learner.alarms, pack(learner), learner.alarms)
+        await connection.execute(write, (*state, *of))
+    return len(found)
+
+
+def tell(learner: Learner, actions: Sequence[str], credits: Sequence[Credit]) -> int:
+    """Tell a learner in this order, as far as it has these actions and knows these features; how many decisions were new to it."""
+    place = {name: number for number, name in enumerate(actions)}
+    usable = [one for one in credits if one.action in place and one.features[:1] == [featured.VERSION]]
+    told = 0
+    for first, some in groupby(usable, key=lambda one: one.was is None):
+        rows = list(some)
+        ids = np.array([one.decision for one in rows])
+        columns = featured.columns([one.features[1:] for one in rows])
+        taken = np.array([place[one.action] for one in rows])
+        reward = np.array([one.value for one in rows])
+        if first:
+            learner.told(columns, taken, reward, np.array([one.propensity for one in rows]), ids)
+            told += len(rows)
+        else:
+            learner.corrected(ids, columns, taken, np.array([one.was or 0.0 for one in rows]), reward)
+    return told
+
+
+async def _alarmed(connection: Connection, workspace: str, one: Version, alarms: int) -> None:
+    query = "insert into audit (workspace, who, what, about, detail) values (%s, %s, 'playbook.began_anew', %s, %s)"
+    detail = {
+        "version": one.version,
+        "times": alarms,
+        "why": "rewards are no longer what was expected: the baseline decides",
+    }
+    await connection.execute(query, (workspace, SELF, one.playbook, Jsonb(detail)))
+
+
+def _fresh(one: Version) -> Learner:
+    return Learner(np.array([action.cost for action in actions_of(one.book)]), seed=one.version)

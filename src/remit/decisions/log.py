@@ -1,0 +1,154 @@
+"""Decisions as they are kept: written once, with all that was known and weighed, and read back for pages, proofs and learning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+from pydantic_core import to_json
+
+from remit.decisions import featured
+from remit.decisions.action import Action
+from remit.decisions.choose import Decision
+from remit.decisions.featured import Known
+from remit.decisions.kept import Version
+from remit.store.store import Store
+
+Json = Any
+Connection = AsyncConnection[Any]
+IDLE = ("nothing", "wait")
+FIELDS: LiteralString = """
+    id, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost, reason, options, ruled_out, features, after
+"""
+WRITE: LiteralString = """
+    insert into decisions (workspace, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost, reason,
+                           options, ruled_out, features, after)
+    select %s, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost, reason, options, ruled_out, features, after
+    from jsonb_to_recordset(%s::jsonb) as row (playbook text, version integer, stage text, person bigint, at timestamptz, action text, does text,
+        propensity double precision, holdout boolean, chosen boolean, cost double precision, reason text, options jsonb, ruled_out jsonb,
+        features jsonb, after bigint)
+    returning id, person, version, does, holdout, stage
+"""
+ACTS: LiteralString = """
+    insert into decision_acts (workspace, playbook, decision) select %s, %s, unnest(%s::bigint[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A decision as it was made. `options`: action, expected, chance; `ruled_out`: action, and each rule with why and until when."""
+
+    id: int
+    playbook: str
+    version: int
+    stage: str
+    person: int
+    at: datetime
+    action: str
+    does: str
+    propensity: float
+    holdout: bool
+    chosen: bool
+    cost: float
+    reason: str
+    options: list[Json]
+    ruled_out: list[Json]
+    features: list[Json]
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A decision that is to be kept."""
+
+    of: Version
+    action: Action
+    decision: Decision
+    known: Known
+    after: int | None = None
+
+    @property
+    def row(self) -> Mapping[str, Json]:
+        """As JSON has it."""
+        one = self.decision
+        return {
+            "playbook": self.of.playbook, "version": self.of.version, "stage": self.of.stage, "person": int(one.person), "at": one.at,
+            "action": one.action, "does": self.action.does, "propensity": one.propensity, "holdout": one.holdout,
+            "chosen": len(one.options) > 1, "cost": self.action.cost, "reason": one.reason, "after": self.after,
+            "options": [(some.action, round(some.expected, 6), round(some.chance, 6)) for some in one.options],
+            "ruled_out": [(name, [(why.rule, why.because, why.until) for why in rules]) for name, rules in one.ruled_out],
+            "features": [featured.VERSION, *self.known],
+        }  # fmt: skip
+
+
+async def write(connection: Connection, workspace: str, made: Sequence[Made]) -> dict[tuple[int, int], int]:
+    """Keep them, and have what they come to be done, in the caller's transaction: by person and version their numbers."""
+    if not made:
+        return {}
+    text = to_json([one.row for one in made]).decode()
+    rows = await (await connection.execute(WRITE, (workspace, text))).fetchall()
+    acting = [row[0] for row in rows if row[5] in ("ramp", "live") and row[3] not in IDLE and not row[4]]
+    if acting:
+        await connection.execute(ACTS, (workspace, made[0].of.playbook, acting))
+    return {(row[1], row[2]): row[0] for row in rows}
+
+
+async def decisions_of(
+    store: Store, person: Iterable[int], *, before: int | None = None, limit: int = 20, playbook: str = ""
+) -> list[Kept]:
+    """What was decided for a person, by all numbers that they have, the last first."""
+    query = f"""
+        select {FIELDS} from decisions where workspace = %(here)s and person = any(%(person)s)
+            and (%(playbook)s = '' or playbook = %(playbook)s) and id < coalesce(%(before)s::bigint, 9223372036854775807)
+        order by id desc limit %(limit)s
+    """
+    values = {
+        "here": store.workspace,
+        "person": list(person),
+        "playbook": playbook,
+        "before": before,
+        "limit": limit,
+    }
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Kept)) as cursor,
+    ):
+        return await (await cursor.execute(query.encode(), values)).fetchall()
+
+
+async def held(
+    connection: Connection,
+    workspace: str,
+    playbook: str,
+    persons: Sequence[int],
+    since: datetime,
+    shadow: bool,
+) -> set[int]:
+    """For whom a choice was made since then; by a version in shadow, or by one that acts."""
+    query = """
+        select distinct of.who from unnest(%s::bigint[]) as of (who)
+        cross join lateral (select id from graph_profiles where person = of.who and workspace = %s offset 0) as p
+        join decisions d on d.workspace = %s and d.playbook = %s and d.person = p.id and d.at > %s
+            and (d.chosen or d.holdout) and (d.stage = 'shadow') = %s
+    """
+    values = (list(persons), workspace, workspace, playbook, since, shadow)
+    return {person for (person,) in await (await connection.execute(query, values)).fetchall()}
+
+
+async def used(connection: Connection, workspace: str, one: Version, now: datetime) -> dict[str, int]:
+    """How often each action of limited capacity was chosen within its days."""
+    found: dict[str, int] = {}
+    query = """
+        select count(*) from decisions where workspace = %s and playbook = %s and action = %s and stage <> 'shadow'
+            and does not in ('nothing', 'wait') and at > %s::timestamptz - make_interval(secs => %s)
+    """
+    for action in one.book.actions:
+        if action.capacity is not None:
+            values = (workspace, one.playbook, action.name, now, action.capacity.days * 86400)
+            row = await (await connection.execute(query, values)).fetchone()
+            found[action.name] = int(row[0]) if row else 0
+    return found

@@ -1,0 +1,193 @@
+"""Deciding for everybody, or for those of whom something is known: some people at a time, each time in one transaction that also says how far
+it is, so that whoever goes on after a kill repeats nothing.
+
+What is short (a team's calls, a budget) is given out in proportion: of those who are decided together the best have it, and no one is
+first because of their number.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+from uuid import UUID, uuid4
+
+import numpy as np
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from remit.decisions.choose import Left, left_of
+from remit.decisions.deciding import Round, begun, chance_of, decide, free, read
+from remit.decisions.featured import NAMES, NUMBERS, Known
+from remit.decisions.kept import Version, standing_of
+from remit.decisions.log import Made, used, write
+from remit.errors import UnknownName, UserError
+from remit.store.store import Store
+
+Connection = AsyncConnection[Any]
+BATCH = 10_000  # people
+FIELDS: LiteralString = (
+    "id, playbook, by, begun_at, upto, last, looked_at, made, done_at, conditions, people, spent"
+)
+CONDITION = re.compile(r"\s*([a-z_]+)\s*(!=|=|<|>)\s*(.*?)\s*")
+COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
+}  # fmt: skip
+NEXT: LiteralString = """
+    select id from graph_profiles where id > %s and id <= %s and workspace = %s and person = id and shared = '' order by id limit %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A round, and how far it is."""
+
+    id: UUID
+    playbook: str
+    by: str
+    begun_at: datetime
+    upto: int
+    last: int
+    looked_at: int
+    made: int
+    done_at: datetime | None
+    conditions: list[str]
+    people: int
+    spent: float
+
+
+async def begin(store: Store, playbook: str, who: str, only: Sequence[str] = ()) -> Going:
+    """The round that was broken off; else a new one. `only`: conditions on what is known of people, as `stage=dormant` or `recency>180`.
+    Raises UnknownName, UserError."""
+    for one in only:
+        meant(one)
+    if not await standing_of(store, playbook):
+        raise UserError(
+            f"no version of {playbook} decides: `remit decisions stage {playbook} shadow` has the newest do so"
+        )
+    query = """
+        insert into decision_rounds (id, workspace, playbook, by, conditions, last, people)
+        select %s, %s, %s, %s, %s, coalesce(max(id), 0), count(*) from graph_profiles where workspace = %s and person = id and shared = ''
+        on conflict do nothing
+    """
+    values = (uuid4(), store.workspace, playbook, who, list(only), store.workspace)
+    async with store.pool.connection() as connection:
+        made = await connection.execute(query, values)
+        select = (
+            f"select {FIELDS} from decision_rounds where workspace = %s and playbook = %s and done_at is null"
+        )
+        found = await _one(connection, select.encode(), (store.workspace, playbook))
+    if not made.rowcount and found.conditions != list(only):
+        was = " ".join(f"--only {one}" for one in found.conditions) or "without --only"
+        raise UserError(
+            f"a round of {playbook} was broken off and comes first: run it to its end ({was}), or `remit decisions run {playbook} --drop`"
+        )
+    return found
+
+
+async def drop(store: Store, playbook: str) -> bool:
+    """Let the round that was broken off be; whether there was one. What was decided in it stays."""
+    query = "update decision_rounds set done_at = clock_timestamp() where workspace = %s and playbook = %s and done_at is null"
+    async with store.pool.connection() as connection:
+        return bool((await connection.execute(query, (store.workspace, playbook))).rowcount)
+
+
+async def go_on(store: Store, round: UUID, now: datetime | None = None, many: int = BATCH) -> Going:
+    """Decide for the next people; `done_at` is set once there are none."""
+    now = now or datetime.now(UTC)
+    query = f"select {FIELDS} from decision_rounds where workspace = %s and id = %s for update"
+    async with store.pool.connection() as connection, connection.transaction():
+        one = await _one(connection, query.encode(), (store.workspace, round))
+        if one.done_at is not None:
+            return one
+        rows = await (await connection.execute(NEXT, (one.upto, one.last, store.workspace, many))).fetchall()
+        persons = [person for (person,) in rows]
+        by = await begun(store, connection, one.playbook, now)
+        made = await _made(connection, store.workspace, by, one, persons)
+        await write(connection, store.workspace, made)
+        spent = sum(each.action.cost for each in made if each.of.acts)
+        update = f"""
+            update decision_rounds set upto = %s, looked_at = looked_at + %s, made = made + %s, spent = spent + %s,
+                   done_at = case when %s then clock_timestamp() end
+            where workspace = %s and id = %s returning {FIELDS}
+        """
+        done = len(persons) < many
+        values = (
+            persons[-1] if persons else one.last,
+            len(persons),
+            len(made),
+            spent,
+            done,
+            store.workspace,
+            round,
+        )
+        return await _one(connection, update.encode(), values)
+
+
+async def _made(
+    connection: Connection, workspace: str, by: Round, one: Going, persons: Sequence[int]
+) -> list[Made]:
+    stands, known = await read(connection, workspace, persons, by.now) if persons else ({}, {})
+    wanted = [person for person in persons if all(fits(known[person], each) for each in one.conditions)]
+    made: list[Made] = []
+    for version in by.versions.values():
+        mine = await free(connection, workspace, by, version, wanted)
+        chance = chance_of(one.id, one.upto, version.version)
+        left = shared(
+            left_of(version.book, await used(connection, workspace, version, by.now)),
+            version,
+            one,
+            len(persons),
+            chance,
+        )
+        made += decide(by, version, mine, stands, known, left, chance)
+    return made
+
+
+def shared(left: Left, version: Version, one: Going, people: int, chance: np.random.Generator) -> Left:
+    """These people's part of what is left: as many of those who are yet to come. In shadow nothing is used up, so there it is a part of all."""
+    come = one.people - one.looked_at if version.acts else one.people
+    part = min(people / come, 1.0) if come > 0 else 1.0
+    counts = {
+        name: int(count * part + chance.uniform()) if part < 1 else count
+        for name, count in left.counts.items()
+    }
+    budget = (
+        None if left.budget is None else max(left.budget - (one.spent if version.acts else 0.0), 0.0) * part
+    )
+    return Left(counts, budget)
+
+
+def meant(condition: str) -> tuple[int, str, float | str]:
+    """What a condition asks of which part of what is known. Raises UserError, UnknownName."""
+    found = CONDITION.fullmatch(condition)
+    if found is None:
+        raise UserError(f"{condition!r} is no condition: write stage=dormant, or recency>180")
+    name, sign, value = found.groups()
+    if name not in NAMES:
+        raise UnknownName("thing that is known of people", name, NAMES)
+    if name not in NUMBERS:
+        if sign in "<>":
+            raise UserError(f"{condition!r}: {name} is a word: ask by = or !=")
+        return NAMES.index(name), sign, value
+    try:
+        return NAMES.index(name), sign, float(value)
+    except ValueError:
+        raise UserError(f"{condition!r}: {name} is a number") from None
+
+
+def fits(known: Known, condition: str) -> bool:
+    """What is not known fits nothing but that it is something else."""
+    place, sign, value = meant(condition)
+    is_ = known[place]
+    return sign == "!=" if is_ is None else COMPARED[sign](is_, value)
+
+
+async def _one(connection: Connection, query: bytes, values: tuple[object, ...]) -> Going:
+    async with connection.cursor(row_factory=class_row(Going)) as cursor:
+        found = await (await cursor.execute(query, values)).fetchone()
+    assert found is not None
+    return found
