@@ -17,6 +17,7 @@ THEIRS: Mapping[str, tuple[str, ...]] = {
 }
 # Rows that go with such a row: table -> by which column of theirs, of what
 ALONG: Mapping[str, tuple[str, str]] = {
+    "decision_acts": ("decision", "decisions"),
     "decision_credits": ("decision", "decisions"),
     "decision_followed": ("decision", "decisions"),
     "graph_inferred": ("interaction", "graph_interactions"),
