@@ -126,6 +126,7 @@ OURS = {
     "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
     "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,
     "RejectedOut": results.Rejected, "IntakeOut": results.Intake, "ConsentOut": results.Consent, "DoubtOut": results.Doubt,
+    "SegmentOut": results.Segment, "SizeOut": results.SegmentSize,
 }  # fmt: skip
 OF_THE_JOURNAL = {"Checked": {"type", "v", "big"}}  # how the event is kept, which says nothing of the check
 # Pages of lists, answers of which a client hands on one field, and those that another here has all of

@@ -25,6 +25,8 @@ from remit.budgets import set_budget
 from remit.catalogue.kept import save_draft
 from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
+from remit.graph.segment import Did, Segment
+from remit.graph.segments import save
 from remit.knowledge.kept import About, File, add_source, put
 from remit.knowledge.text import read
 from remit.models.keys import set_key
@@ -95,6 +97,7 @@ async def acme(app: App) -> Acme:
     await keep(here.store, "cleo", provider, CANARY, ask=answers)
     rows = [row("e1", email=f"{CANARY}@x.example", customer=CANARY, name=CANARY), row("e2", emial=CANARY)]
     await taken(here.store, *rows, source=CANARY)
+    await save(here.store, CANARY, Segment(conditions=(Did(kind="visit"),)), CANARY, "cleo")
     hook = await add_webhook(here.store, f"https://{CANARY}.example/hook", ["run.finished"], [], "cleo")
     return Acme(waiting, ended, kept.id, version.id, (await known(here.store, "cleo")).id, hook[0].id)
 
@@ -128,7 +131,9 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         ).replace("{response}", f"resp_{run.hex}")
         found.append(
             re.sub(
-                r"\{(name|agent|trigger|model|version)\}", lambda m: "1" if m[1] == "version" else CANARY, one
+                r"\{(name|agent|trigger|model|segment|version)\}",
+                lambda m: "1" if m[1] == "version" else CANARY,
+                one,
             )
         )
     assert not any("{" in one for one in found), f"say here what acme's part of {path} is"

@@ -27,6 +27,9 @@ from remit.budgets import set_budget
 from remit.catalogue import work
 from remit.connections.kept import Linked, linked_of, set_connection
 from remit.gate.remembered import Bound
+from remit.graph import segment
+from remit.graph.segment import Did, Segment
+from remit.graph.segments import measure, save
 from remit.journal.events import Person
 from remit.journal.search import descendants
 from remit.knowledge.kept import About, File, add_source, put
@@ -75,6 +78,7 @@ NOT_PAGES = {
     "/inbox/live": "a stream",
     "/agents/{name}/export": "a file",
     "/agents/{name}/tries/{run}/live": "a stream",
+    "/people/segments/{segment}/export": "a file",
     "/runs.csv": "a file",
     "/runs/newer": "a piece of a page",
     "/runs/{prefix}/export": "a file",
@@ -230,6 +234,16 @@ SIGHTS = (
         "/people/{person}",
         "/people/bob@x.example",
         sent("Make them one", **{"They are also": "zoe@x.example"}),
+    ),
+    Sight("segments", "/people/segments", "/people/segments"),
+    Sight("segments, none", "/people/segments", "/people/segments", empty=True),
+    Sight("a segment", "/people/segments/{segment}", "/people/segments/lately"),
+    Sight("a new segment", "/people/segments/new", "/people/segments/new", sent("Save the segment")),
+    Sight(
+        "a segment, changed",
+        "/people/segments/{segment}/edit",
+        "/people/segments/lately/edit",
+        sent("Add it"),
     ),
     Sight("one person or two", "/people/doubtful", "/people/doubtful"),
     Sight("one person or two, nothing doubtful", "/people/doubtful", "/people/doubtful", empty=True),
@@ -444,6 +458,12 @@ async def seed(app: App) -> dict[str, str]:
     await set_connection(app.store, "post", linked_of("post", {"mail": post}), "ann")
     about = About(f"Handbook {EVIL}", f"How we take returns. {LONG}", "workspace", "english", True)
     await taken(app.store, *heard(), verified="email phone")
+    lately = Segment(
+        conditions=(Did(kind="visit"), segment.About(key="city", value=f"{EVIL} {LONG[:120]}", unless=True))
+    )
+    await save(app.store, "lately", lately, f"{EVIL} {LONG}", "ann")
+    for days in (0, 1, 2):
+        await measure(app.store, "lately", datetime.now(UTC) - timedelta(days=days))
     await add_source(app.store, "handbook", about, f"ann {EVIL}")
     await add_source(app.store, "empty", About("", confidentiality="secret"), "ann")
     returns = f"# Returns\n\nWorn shoes are not taken back. A refund takes five days. {EVIL} {LONG}".encode()

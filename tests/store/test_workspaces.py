@@ -75,6 +75,9 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 'i', 'text', sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'ann')",
     "graph_inferred": "insert into graph_inferred (workspace, interaction, intent, probability, alike, others)"
     " values (%(w)s, %(n)s, 'i', 1, '[]', '[]')",
+    "segments": "insert into segments (workspace, name, spec, who) values (%(w)s, 's' || %(n)s, '{}', 'ann')",
+    "segment_sizes": "insert into segment_sizes (workspace, segment, day, people, whole, exact)"
+    " values (%(w)s, 's' || %(n)s, now(), 1, 1, true)",
     "contacts": "insert into contacts (workspace, profile, at, channel, purpose, by, state)"
     " values (%(w)s, 1, now(), 'email', 'service', 'x', 'sent')",
     "suppressions": "insert into suppressions (workspace, profile, because, by) values (%(w)s, 1, 'why', 'ann')",

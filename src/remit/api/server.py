@@ -28,6 +28,7 @@ from remit.api import (
     people,
     retention,
     runs,
+    segments,
     triggers,
     webhooks,
 )
@@ -84,6 +85,7 @@ PARTS = (
     interactions,
     intakes,
     people,
+    segments,
     keys,
 )
 ROUTES = routes_of(*(part.router for part in PARTS))

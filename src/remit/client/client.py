@@ -18,6 +18,7 @@ from remit.client.people import People
 from remit.client.results import Effect, Model, Tool
 from remit.client.retention import Retentions
 from remit.client.runs import Runs
+from remit.client.segments import Segments
 from remit.client.triggers import Triggers
 from remit.client.webhooks import Webhooks
 from remit.client.wire import AsyncWire, Wire
@@ -35,6 +36,7 @@ class Whole(Part[W]):
         self.triggers, self.webhooks, self.budgets = Triggers(wire), Webhooks(wire), Budgets(wire)
         self.retention, self.knowledge, self.keys = Retentions(wire), Knowledge(wire), Keys(wire)
         self.people, self.intakes, self.connections = People(wire), Intakes(wire), Connections(wire)
+        self.segments = Segments(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

@@ -343,7 +343,7 @@ async def search(store: Store, text: str, limit: int = PAGE) -> list[Found]:
     }  # fmt: skip
     async with store.pool.connection() as connection:
         rows = await (await connection.execute(query, values)).fetchall()
-    return await _listed(store, dict(rows))
+    return await listed(store, dict(rows))
 
 
 async def _lately(store: Store, limit: int) -> list[Found]:
@@ -354,10 +354,10 @@ async def _lately(store: Store, limit: int) -> list[Found]:
     """
     async with store.pool.connection() as connection:
         rows = await (await connection.execute(query, (store.workspace, 20 * limit, limit))).fetchall()
-    return await _listed(store, {person: "" for person, _ in rows})
+    return await listed(store, {person: "" for person, _ in rows})
 
 
-async def _listed(store: Store, by: Mapping[int, str]) -> list[Found]:
+async def listed(store: Store, by: Mapping[int, str]) -> list[Found]:
     """In the same order."""
     query = """
         select person, (array_agg(name order by about -> 'name' ->> 1 desc) filter (where name <> ''))[1] as name,

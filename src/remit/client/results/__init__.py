@@ -40,6 +40,7 @@ from remit.client.results.runs import (
     RunFile,
     RunRow,
 )
+from remit.client.results.segments import Segment, SegmentSize
 from remit.client.results.triggers import Firing, Refusal, Trigger
 from remit.client.results.webhooks import Delivery, Webhook
 
@@ -95,6 +96,8 @@ __all__ = [
     "Run",
     "RunFile",
     "RunRow",
+    "Segment",
+    "SegmentSize",
     "SetAside",
     "Status",
     "Taken",
