@@ -57,7 +57,7 @@ async def ran(store: Store, goal: str, result: Any = "fine", person: str = "") -
     return run
 
 
-async def plant(store: Store, workspace: str = "default") -> Planted:
+async def plant(store: Store) -> Planted:
     await taken(
         store,
         row("e1", 40, **ANN, kind="signup", name=NAME, attributes={"city": "Ulm"}),
@@ -89,7 +89,8 @@ async def plant(store: Store, workspace: str = "default") -> Planted:
         path.write_text(text)
     path = planted.files["photo.bin"] = folder_of(home, planted.mentions) / "photo.bin"
     path.write_bytes(b"\xff\xfe\0 ann.planted@shop.example")
-    async with store.pool.connection() as connection:
+    async with store.pool.connection() as connection, connection.transaction():
+        await connection.execute("select set_config('remit.workspace', %s, true)", (store.workspace,))
         await record(
             connection, "bo", "graph.said", "email:ann.planted@shop.example customer:CPLANT77", {"name": NAME}
         )

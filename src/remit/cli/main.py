@@ -73,6 +73,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "The next best action: for whom what, and whether it pays",
         ),
         "budgets": ("remit.cli.budgets:budgets", "What the workspace and its agents may spend"),
+        "audit": ("remit.cli.audit:audit", "Who changed what, and that nothing of it was changed since"),
         "retention": ("remit.cli.retention:retention", "How long ended runs are kept"),
         "keys": ("remit.cli.keys:keys", "Keys of model providers"),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),

@@ -18,6 +18,7 @@ from remit.dispatch import Pace, open_dispatch
 from remit.intake.sync import keep_reading
 from remit.models.registry import known_models
 from remit.outfit import find_agent
+from remit.privacy import keep as privacy
 from remit.retention import keep
 from remit.store.doctor import Finding, examine
 from remit.tools.sandbox import try_sandbox
@@ -86,6 +87,7 @@ async def at_work(
             for work in (
                 crew.sweep(stop),
                 keep(app.root.store, app.settings, stop),
+                privacy.keep(app.root, stop),
                 deliver(app.store, stop),
                 begin_triggered(app, dispatch.enqueue, stop, agents),
                 *([] if agents else [keep_reading(app, stop)]),  # what is for no agent is for workers of all
