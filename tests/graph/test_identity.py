@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import combinations
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remit.graph.identity import How, Link, Node, resolve
+from remit.graph.identity import STRONG, How, Link, Node, resolve
 from tests.graph.conftest import NOW
 
 KINDS = ("customer", "email", "phone", "device")
@@ -25,12 +26,29 @@ def graphs(draw: st.DrawFn) -> tuple[dict[int, Node], list[Link]]:
         n: Node(n, one.kind, one.value, True) if one.kind == "customer" else one for n, one in nodes.items()
     }
     pairs = [(a, b) for a in nodes for b in nodes if a < b]
-    hows: tuple[How, ...] = ("verified", "verified", "seen", "seen", "seen", "same", "apart")
+    hows: tuple[How, ...] = (
+        "verified",
+        "verified",
+        "seen",
+        "seen",
+        "seen",
+        "alike",
+        "alike",
+        "same",
+        "apart",
+    )
     chosen = draw(
         st.lists(st.tuples(st.sampled_from(pairs), st.sampled_from(hows)), max_size=14, unique=True)
     )
     return nodes, [
-        Link(n, a, b, how, NOW + timedelta(hours=draw(st.integers(0, 3))))
+        Link(
+            n,
+            a,
+            b,
+            how,
+            NOW + timedelta(hours=draw(st.integers(0, 3))),
+            confidence=draw(st.sampled_from([0.6, 0.92, 0.97])) if how == "alike" else 1,
+        )
         for n, ((a, b), how) in enumerate(chosen)
     ]
 
@@ -48,7 +66,7 @@ def test_the_order_in_which_links_came_and_the_numbers_they_got_decide_nothing(
     numbers = list(nodes)
     chance.shuffle(numbers)
     new = dict(zip(nodes, numbers, strict=True))
-    others = [Link(one.id, *sorted((new[one.a], new[one.b])), one.how, one.at) for one in links]
+    others = [one._replace(a=min(ends), b=max(ends)) for one in links if (ends := (new[one.a], new[one.b]))]
     chance.shuffle(others)
     renamed = {
         new[n]: Node(new[n], one.kind, one.value, one.verified, one.shared) for n, one in nodes.items()
@@ -107,6 +125,45 @@ def test_merging_two_and_taking_it_back_changes_nothing(graph: Any, data: st.Dat
     merged = resolve(nodes, [*links, Link(99, a, b, "same", NOW)])
     assert merged.person[a] == merged.person[b] or merged.links[99].held == "refused"
     assert resolve(nodes, links) == before
+
+
+@given(graphs())
+def test_who_is_made_one_by_being_alike_is_alike_with_each_of_the_others(graph: Any) -> None:
+    nodes, links = graph
+    before = resolve(nodes, [one for one in links if one.how not in ("alike", "seen")]).person
+    made = resolve(nodes, [one for one in links if one.how != "seen"]).person
+    alike = {
+        frozenset((before[one.a], before[one.b]))
+        for one in links
+        if one.how == "alike" and one.confidence > STRONG
+    }
+    for group in sets(made):
+        assert all(frozenset(two) in alike for two in combinations({before[one] for one in group}, 2))
+
+
+def test_those_who_are_alike_are_made_one_where_nothing_speaks_against_it_and_are_asked_about_elsewhere() -> (
+    None
+):
+    def held(kinds: str, *links: tuple[int, int, How, float]) -> list[tuple[str, bool]]:
+        nodes = {n: Node(n, kind.lower(), f"v{n}", kind.isupper()) for n, kind in enumerate(kinds.split(), 1)}
+        made = resolve(
+            nodes, [Link(n, a, b, how, NOW, confidence=sure) for n, (a, b, how, sure) in enumerate(links)]
+        )
+        return [(made.links[n].held, made.links[n].asks is not None) for n in range(len(links))]
+
+    joined, asked = ("", False), ("doubtful", True)
+    assert held("EMAIL EMAIL", (1, 2, "alike", 0.9)) == [joined]
+    assert held("EMAIL EMAIL", (1, 2, "alike", 0.89)) == [asked]
+    assert held("CUSTOMER CUSTOMER", (1, 2, "alike", 0.99)) == [("conflict", True)]
+    assert held("EMAIL EMAIL", (1, 2, "alike", 0.99), (1, 2, "apart", 1)) == [("refused", False), joined]
+    assert held("EMAIL EMAIL", (1, 2, "alike", 0.6), (1, 2, "same", 1)) == [joined, joined]
+    chain: list[tuple[int, int, How, float]] = [(1, 2, "alike", 0.99), (2, 3, "alike", 0.95)]
+    assert held("EMAIL EMAIL EMAIL", *chain) == [joined, ("unlike", True)]
+    assert held("EMAIL EMAIL EMAIL", *chain, (1, 3, "alike", 0.91)) == [joined, joined, joined]
+    everybody: list[tuple[int, int, How, float]] = [
+        (a, b, "alike", 0.95) for a, b in combinations(range(1, 9), 2)
+    ]
+    assert ("many", False) in held("EMAIL " * 8, *everybody)
 
 
 def test_each_reason_for_which_a_link_is_held_back() -> None:

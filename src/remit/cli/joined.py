@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from remit.cli.common import Json, console, group, me, perform, print_json
+from remit.cli.common import Json, console, errors, group, me, perform, print_json
 from remit.cli.here import open_here
 from remit.gate.unseen import shown
+from remit.graph.matching import match_all
 from remit.graph.merging import Said, questions, restore, say, withdraw
 from remit.graph.people import PAGE, Person, find, profile_of
-from remit.graph.words import doubt
+from remit.graph.words import doubt, weighed
 
 joined = group(help="Who is one person, as people say.")
 Who = Annotated[
@@ -33,6 +34,16 @@ def doubtful(
     Example: remit graph doubtful
     """
     perform(_doubtful(limit, as_json))
+
+
+@joined.command("match")
+def match(as_json: Json = False) -> None:
+    """Find who is alike by what is said of them, where no identifier says so: names, birthday, address, … Those who are one with 90 % and
+    more are made one by a link that can be taken back, those from 50 % on are asked about. What is no longer found is taken back.
+
+    Example: remit graph match
+    """
+    perform(_match(as_json))
 
 
 @joined.command("same")
@@ -81,7 +92,24 @@ async def _doubtful(limit: int, as_json: bool) -> None:
         console.print("Nothing is doubtful.")
     for one in found:
         console.print(Text(f"{shown(one.called_a)} and {shown(one.called_b)}", "bold"))
-        console.print(Text(f"  {shown(doubt(one.held, one.source, one.event, one.seen))}"))
+        console.print(Text(f"  {shown(doubt(one))}"))
+        if one.reasons:
+            console.print(Text(f"  {shown(weighed(one.reasons))} bits", "dim"))
+
+
+async def _match(as_json: bool) -> None:
+    async with open_here() as app:
+        with errors.status("Comparing…"):
+            found = await match_all(app.store, me())
+    if as_json:
+        print_json(found)
+        return
+    console.print(
+        f"{found.records:,} records compared: {found.joined:,} pairs are one person, {found.asked:,} are asked about, {found.held:,} are held "
+        f"back by what speaks against it, {found.gone:,} were taken back."
+    )
+    if found.asked:
+        console.print("`remit graph doubtful` has the questions.", style="dim")
 
 
 async def _say(who: str, other: str, said: Said, as_json: bool) -> None:

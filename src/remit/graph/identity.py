@@ -4,6 +4,9 @@ What a source has checked, and what people say, joins: each such link in turn, t
 have different numbers of a system that keeps its own people apart, or a person has said that they are two. What was only seen
 together joins no more than two: somebody known and what is loose around them, each for itself, or two that are loose and have nobody
 else. So what is weak is never a step to what is further away, and two known persons are never made one by it: that is asked.
+
+Between the two stands what was found to be alike (`match.py`): the likeliest first, it joins those of whom each is alike with each, so that
+one who is between two never makes them one; where it does not join, people are asked.
 """
 
 from __future__ import annotations
@@ -15,8 +18,10 @@ from typing import Literal, NamedTuple
 
 from remit.graph.identifiers import given_out
 
-How = Literal["verified", "seen", "same", "apart"]
-Held = Literal["", "shared", "conflict", "doubtful", "several", "chain", "refused"]
+How = Literal["verified", "alike", "seen", "same", "apart"]
+Held = Literal["", "shared", "conflict", "doubtful", "several", "chain", "refused", "unlike", "many"]
+STRONG = 0.9  # how likely two that are alike must be one person to be made one
+CORES = 6  # that are made one by being alike; more are no person
 CONFIDENCE: dict[str, float] = {"same": 1.0, "apart": 1.0, "verified": 0.99, "seen": 0.6}
 # Why a link joins nobody, in words
 WHY: dict[str, str] = {
@@ -27,6 +32,8 @@ WHY: dict[str, str] = {
     "several": "it was seen with several people, so it is nobody's",
     "chain": "neither is known for sure, and one of them was seen with others too",
     "refused": "a person said that these are two people",
+    "unlike": "one of them is already one with somebody who is not so much like the other",
+    "many": "so many are alike that they are hardly one person",
 }
 
 
@@ -46,6 +53,7 @@ class Link(NamedTuple):
     at: datetime
     source: str = ""
     event: str = ""
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,17 @@ def resolve(nodes: Mapping[int, Node], links: Iterable[Link]) -> Resolved:
             people.join(link.a, link.b)
     checked = [one for one in ordered if one.how == "verified"]
     _check(nodes, checked, people, found)
-    _loosely(nodes, [one for one in ordered if one.how == "seen"], people, found)
+    known = _known(nodes, people)
+    alike = sorted(
+        (one for one in ordered if one.how == "alike"), key=lambda one: (-one.confidence, _ends(one, nodes))
+    )
+    _alike(nodes, alike, people, found)
+    known = {people.of[one] for one in known}
+    _loosely(nodes, [one for one in ordered if one.how == "seen"], known, people, found)
+    for link in alike:
+        asks = found[link.id].asks
+        if asks and people.of[asks[0]] == people.of[asks[1]]:
+            found[link.id] = Standing()  # they are one by what was seen together
     person = {one: min(members) for members in people.members.values() for one in members}
     return Resolved(person, found)
 
@@ -142,15 +160,60 @@ def _check(nodes: Mapping[int, Node], links: list[Link], people: _People, found:
             people.join(a, b)
 
 
-def _loosely(
-    nodes: Mapping[int, Node], links: list[Link], people: _People, found: dict[int, Standing]
-) -> None:
-    """Join by what was only seen together: never further than one step."""
-    known = {
+def _known(nodes: Mapping[int, Node], people: _People) -> set[int]:
+    """Those of whom more than one thing is known, or one for sure."""
+    return {
         root
         for root, members in people.members.items()
         if len(members) > 1 or any(nodes[one].verified for one in members)
     }
+
+
+def _alike(nodes: Mapping[int, Node], links: list[Link], people: _People, found: dict[int, Standing]) -> None:
+    """Join those of whom each is alike with each, the likeliest first."""
+    core = dict(people.of)
+    alike = {frozenset((core[one.a], core[one.b])) for one in links if one.confidence >= STRONG}
+    within: dict[int, set[int]] = {}  # by what is one by now, what it was before
+    for link in links:
+        if people.of[link.a] == people.of[link.b]:
+            continue
+        ours, theirs = (within.get(people.of[one], {core[one]}) for one in (link.a, link.b))
+        each = all(frozenset((one, other)) in alike for one in ours for other in theirs)
+        held = _apart(nodes, link, people) or _unlike(link, each, len(ours) + len(theirs))
+        if held:
+            asks = None if held in ("shared", "refused", "many") else _pair((link.a, link.b))
+            found[link.id] = Standing(held, asks)
+        else:
+            people.join(link.a, link.b)
+            within[people.of[link.a]] = ours | theirs
+
+
+def _apart(nodes: Mapping[int, Node], link: Link, people: _People) -> Held:
+    """What says that two who are alike are two."""
+    if nodes[link.a].shared or nodes[link.b].shared:
+        return "shared"
+    if people.told_apart(link.a, link.b):
+        return "refused"
+    return "conflict" if people.clash(link.a, link.b) else ""
+
+
+def _unlike(link: Link, each: bool, many: int) -> Held:
+    """Why two who are alike are not alike enough."""
+    if link.confidence < STRONG:
+        return "doubtful"
+    if many > CORES:
+        return "many"
+    return "" if each else "unlike"
+
+
+def _loosely(
+    nodes: Mapping[int, Node],
+    links: list[Link],
+    known: set[int],
+    people: _People,
+    found: dict[int, Standing],
+) -> None:
+    """Join by what was only seen together: never further than one step."""
     core = dict(people.of)
     near: dict[int, set[int]] = {}
     open_: list[Link] = []
@@ -196,5 +259,8 @@ def _pair(two: Iterable[int]) -> tuple[int, int]:
 
 def _turn(link: Link, nodes: Mapping[int, Node]) -> tuple[object, ...]:
     """Which comes first; by nothing that depends on when it was taken in."""
-    ends = sorted((nodes[one].kind, nodes[one].value) for one in (link.a, link.b))
-    return link.at, link.source, link.event, ends
+    return link.at, link.source, link.event, _ends(link, nodes)
+
+
+def _ends(link: Link, nodes: Mapping[int, Node]) -> list[tuple[str, str]]:
+    return sorted((nodes[one].kind, nodes[one].value) for one in (link.a, link.b))

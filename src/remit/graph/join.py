@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from pydantic_core import to_json
 
 from remit.graph.identifiers import COUNTED, GIVEN, MEETS, MEETS_GIVEN, MEETS_VERIFIED
-from remit.graph.identity import Link, Node, Resolved, resolve
+from remit.graph.identity import STRONG, Link, Node, Resolved, resolve
 
 Connection = AsyncConnection[Any]
 STEPS = 4  # of weak links that are loaded; one fewer is written: who loses what is loose to a newcomer is two steps away, and has others
@@ -75,16 +75,17 @@ async def _around(connection: Connection, workspace: str, seeds: set[int]) -> Ma
             from near n
             cross join lateral (select shared from graph_profiles where id = n.id offset 0) as p
             cross join lateral (
-                select b as other, how, (how = 'seen')::int as cost from graph_links where a = n.id and withdrawn_at is null
+                select b as other, how, (how = 'seen' or confidence < %s::real)::int as cost from graph_links
+                where a = n.id and withdrawn_at is null
                 union all
-                select a, how, (how = 'seen')::int from graph_links where b = n.id and withdrawn_at is null
+                select a, how, (how = 'seen' or confidence < %s::real)::int from graph_links where b = n.id and withdrawn_at is null
                 offset 0
             ) as l
             where l.how <> 'apart' and n.depth + l.cost <= %s and (p.shared = '' or l.how = 'same')
         )
         select id, min(depth) from near group by id
     """
-    rows = await (await connection.execute(query, (list(seeds), STEPS))).fetchall()
+    rows = await (await connection.execute(query, (list(seeds), STRONG, STRONG, STEPS))).fetchall()
     return dict(rows)
 
 
@@ -95,7 +96,7 @@ async def _loaded(
     query = "select id, kind, value, verified, shared <> '' as shared from graph_profiles where id = any(%s)"
     nodes = {row[0]: Node(*row) for row in await (await connection.execute(query, (ids,))).fetchall()}
     query = """
-        select id, a, b, how, at, source, event from graph_links
+        select id, a, b, how, at, source, event, confidence from graph_links
         where a = any(%s) and b = any(%s) and withdrawn_at is null
     """
     links = await (await connection.execute(query, (ids, ids))).fetchall()

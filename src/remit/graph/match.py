@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.errors import UserError
+from remit.graph.identity import STRONG as STRONG
 from remit.graph.records import Record
 
 if TYPE_CHECKING:
     from splink import Linker
 
-STRONG: Final = 0.9
 DOUBTFUL: Final = 0.5
 FEWEST = 200  # records from which a model can be learned
 PAIRS = 1_000_000  # random ones, on which u is counted

@@ -21,7 +21,8 @@ Said = Literal["same", "apart"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Are these one person? `held`: conflict or doubtful; `by`: the evidence that raises it, and how often it came."""
+    """Are these one person? `held`: why nothing but a person can say; the evidence that raises it, how likely it makes it, and how often it
+    came; `reasons`: what of those that are alike speaks for it and against, in bits."""
 
     a: int
     b: int
@@ -33,16 +34,19 @@ class Question:
     event: str
     at: datetime
     seen: int
+    confidence: float
+    reasons: list[tuple[str, float]] | None
 
 
 async def questions(store: Store, after: tuple[int, int] = (0, 0), limit: int = 50) -> list[Question]:
     """What is doubtful and waits for a person."""
     query = """
         select distinct on (l.ask_a, l.ask_b) l.ask_a as a, l.ask_b as b, a.kind || ':' || a.value as called_a,
-            b.kind || ':' || b.value as called_b, l.held, l.how, l.source, l.event, l.at, l.seen
+            b.kind || ':' || b.value as called_b, l.held, l.how, l.source, l.event, l.at, l.seen,
+            l.confidence, l.reasons
         from graph_links l join graph_profiles a on a.id = l.ask_a join graph_profiles b on b.id = l.ask_b
         where l.workspace = %s and l.ask_a is not null and l.withdrawn_at is null and (l.ask_a, l.ask_b) > (%s, %s)
-        order by l.ask_a, l.ask_b, l.at limit %s
+        order by l.ask_a, l.ask_b, l.how <> 'alike', l.at limit %s
     """
     async with (
         store.pool.connection() as connection,

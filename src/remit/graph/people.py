@@ -64,6 +64,7 @@ class Evidence:
     held: str
     withdrawn_at: datetime | None
     withdrawn_by: str | None
+    reasons: list[tuple[str, float]] | None = None  # of those that are alike: words, and bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ EVENT: LiteralString = """
     id, source, event, profile, at, received, channel, direction, kind, conversation, subject, body, value, currency, properties
 """
 EVIDENCE: LiteralString = """
-    id, a, b, how, confidence, source, event, at, last_at, seen, by, held, withdrawn_at, withdrawn_by
+    id, a, b, how, confidence, source, event, at, last_at, seen, by, held, withdrawn_at, withdrawn_by, reasons
 """
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from remit.graph.consent import Consent
 from remit.graph.people import Event, Evidence
 from remit.graph.state import Reading
+
+if TYPE_CHECKING:
+    from remit.graph.merging import Question
 
 IN = {
     "message": "wrote", "reply": "answered", "call": "called", "page_view": "looked at a page", "open": "opened what was sent",
@@ -30,6 +35,7 @@ STAGES = {
 }
 HOW = {
     "verified": "a source has checked both",
+    "alike": "what is said of them is alike",
     "seen": "they came together",
     "same": "somebody said that they are one person",
     "apart": "somebody said that they are two people",
@@ -85,15 +91,31 @@ def because(one: Evidence) -> str:
     times = f" {one.seen} times" if one.seen > 1 else ""
     if one.by:
         return f"{one.by} said that they are {'one person' if one.how == 'same' else 'two people'}"
+    if one.how == "alike":
+        return f"{HOW[one.how]}, {one.confidence:.0%} likely one person: {weighed(one.reasons or ())}"
     return f"{HOW[one.how]}{times}, first in {one.source}/{one.event}"
 
 
-def doubt(held: str, source: str, event: str, seen: int) -> str:
+def weighed(reasons: Iterable[tuple[str, float]]) -> str:
+    """What speaks for it and against, in bits: `same birthday +9.1 · different phones -2.3`."""
+    return " · ".join(f"{words} {bits:+.1f}" for words, bits in reasons)
+
+
+ALIKE = {
+    "conflict": "but they have two different numbers of one system",
+    "unlike": "but one of them is one with somebody already who is not so much like the other",
+}
+
+
+def doubt(one: Question) -> str:
     """Why two are asked about."""
-    times = f"{seen} times, first" if seen > 1 else "once,"
-    if held == "conflict":
-        return f"Both came with one and the same that was checked ({times} in {source}/{event}): is it one person with two numbers?"
-    return f"Both are known, and were seen together {times} in {source}/{event}; nothing was checked."
+    if one.how == "alike":
+        against = ALIKE.get(one.held, "which is not sure enough")
+        return f"{one.confidence:.0%} likely one person, by what is said of them; {against}."
+    times = f"{one.seen} times, first" if one.seen > 1 else "once,"
+    if one.held == "conflict":
+        return f"Both came with one and the same that was checked ({times} in {one.source}/{one.event}): is it one person with two numbers?"
+    return f"Both are known, and were seen together {times} in {one.source}/{one.event}; nothing was checked."
 
 
 def pace(weekly: float) -> str:

@@ -12,7 +12,7 @@ from remit.errors import UserError
 from remit.graph.aside import aside_of, count_aside, drop, list_aside, mend, object_in
 from remit.graph.merging import Said, count_questions, questions, say
 from remit.graph.people import profile_of, search
-from remit.graph.words import doubt
+from remit.graph.words import doubt, weighed
 
 router = APIRouter(dependencies=[needs("persons:read")])
 CHANGES = [needs("persons:write")]
@@ -37,7 +37,7 @@ async def people(request: Request, q: str = "") -> HTMLResponse:
 async def doubtful(request: Request) -> HTMLResponse:
     """Who may be one person."""
     found = await questions(here(request).store, limit=LISTED)
-    asked = [(one, doubt(one.held, one.source, one.event, one.seen)) for one in found]
+    asked = [(one, doubt(one), weighed(one.reasons or ())) for one in found]
     return page(request, "graph_doubtful.html", asked=asked)
 
 
