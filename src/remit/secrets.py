@@ -20,7 +20,8 @@ def named_in(agent: Agent) -> Iterator[str]:
         for choice in text.split(" or "):
             yield from references(choice.strip())
     for one in agent.connections.values():
-        for text in (*one.headers.values(), *one.env.values(), one.mail.password if one.mail else ""):
+        own = (one.mail.password if one.mail else "", one.twilio.token if one.twilio else "")
+        for text in (*one.headers.values(), *one.env.values(), *own):
             yield from references(text)
 
 

@@ -264,6 +264,7 @@ SIGHTS = (
     Sight("a connection, tried", "/connections/{name}", "/connections/crm", sent("Try it")),
     Sight("a new connection", "/connections/new", "/connections/new"),
     Sight("a new mailbox", "/connections/new", "/connections/new?kind=mail"),
+    Sight("a new number", "/connections/new", "/connections/new?kind=twilio"),
     Sight("a mailbox", "/connections/{name}", "/connections/post"),
     Sight(
         "a new connection, with a mistake",

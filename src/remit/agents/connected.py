@@ -26,6 +26,7 @@ SQL = frozenset({"sql_query", "sql_execute", "sql_schema"})
 HTTP = frozenset({"http_get", "http_request"})
 MAIL = frozenset({"mail_send", "mail_reply", "mail_search", "mail_read", "mail_wait"})
 SLACK = frozenset({"slack_post", "slack_reply", "slack_read"})
+SMS = frozenset({"sms_send", "sms_reply", "whatsapp_send", "whatsapp_reply", "sms_read", "sms_wait"})
 DENIED = re.compile(r"it refuses with (401|403|407)\b")
 
 
@@ -96,9 +97,9 @@ def _is_of(live: Live, name: str, one: Connection, tool: Tool, args: Mapping[str
     if one.sql:
         given = args.get("database") or one.sql  # left out where there is only one
         return tool.name in SQL and given == one.sql
-    if one.mail or one.slack:
-        given = args.get("mailbox" if one.mail else "team") or name  # left out where there is only one
-        return tool.name in (MAIL if one.mail else SLACK) and given == name
+    if one.mail or one.slack or one.twilio:
+        called, tools = ("mailbox", MAIL) if one.mail else ("team", SLACK) if one.slack else ("line", SMS)
+        return tool.name in tools and (args.get(called) or name) == name  # left out where there is only one
     return (
         tool.name in HTTP
         and bool(one.http)

@@ -183,6 +183,7 @@ class Live:
             circle=self.circle,
             connections=self.connections,
             goal=started.goal if started else "",
+            begun=call.begun if call else None,
             woken=call.woken if call else False,
             now=self.leases.now,
         )

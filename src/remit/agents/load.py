@@ -14,6 +14,7 @@ from remit.agents.lock import with_locks
 from remit.agents.spec import Agent, Airlock, Budget, Check, Connection, Limits, RemitSpec, Rule, ToolLimit
 from remit.agents.triggers import Trigger
 from remit.agents.yaml import line_of, plain, read, read_file, written
+from remit.channels.line import Line
 from remit.channels.mailbox import Mailbox
 from remit.errors import SpecError, UserError
 from remit.tools.secrets import references
@@ -29,6 +30,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "checks": Check,
     "connections.*": Connection,
     "connections.*.mail": Mailbox,
+    "connections.*.twilio": Line,
     "airlock": Airlock,
     "triggers": Trigger,
 }
@@ -104,6 +106,8 @@ def literals(agent: Agent) -> Iterator[tuple[tuple[str, ...], str, str]]:
                     yield ("connections", name, part, key), "looks like a secret", f"{name.upper()}_KEY"
         if one.mail and one.mail.password and not references(one.mail.password):
             yield ("connections", name, "mail", "password"), "looks like a secret", f"{name.upper()}_PASSWORD"
+        if one.twilio and one.twilio.token and not references(one.twilio.token):
+            yield ("connections", name, "twilio", "token"), "looks like a secret", f"{name.upper()}_TOKEN"
         if one.signing and not references(one.signing):
             yield ("connections", name, "signing"), "looks like a secret", f"{name.upper()}_SIGNING"
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from remit.agents.forms import Written
 from remit.agents.triggers import Rate, Triggers
+from remit.channels.line import Line
 from remit.channels.mailbox import Mailbox
 from remit.gate.standing import GROUP
 from remit.tools.mcp.definition import Declaration, Definition, Server
@@ -207,7 +208,7 @@ class Connection(Part):
     """An outside system of one kind, or by `use` one of the workspace's, by its name. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
     its command, which gets `env` and runs behind walls that let through what it `needs`, or by its address, which gets `headers`. `openapi`: the address of an API's description, whose
     operations become tools. `sql`: the resource that is the database;
-    statements run as `role`, and its policies are told that field of the person. `mail`: a mailbox. `slack`: where Slack's API
+    statements run as `role`, and its policies are told that field of the person. `mail`: a mailbox. `twilio`: a number for SMS and WhatsApp. `slack`: where Slack's API
     is, which gets the `headers`; it signs what it tells by the secret `signing`. Secrets are references."""
 
     use: str = ""
@@ -224,6 +225,7 @@ class Connection(Part):
     role: str = ""
     person: Literal["", "id", "email"] = ""
     mail: Mailbox | None = None
+    twilio: Line | None = None
     slack: str = Field("", pattern=r"^$|^https?://[^?#@\s]+$")
     signing: str = ""
 
@@ -243,9 +245,9 @@ class Connection(Part):
     def _of_one_kind(self) -> Self:
         if (self.role or self.person) and not self.sql:
             raise ValueError("role and person are for a database: say with sql which resource it is")
-        if sum(map(bool, (self.use, self.http, self.mcp, self.sql, self.mail, self.slack))) != 1:
+        if sum(map(bool, (self.use, self.http, self.mcp, self.sql, self.mail, self.slack, self.twilio))) != 1:
             kinds = "http, the origin of a service, openapi, the address of an API's description, mcp, a server of tools, "
-            kinds += "sql, a database among the resources, mail, a mailbox, and slack, where Slack's API is"
+            kinds += "sql, a database among the resources, mail, a mailbox, twilio, a number, and slack, where Slack's API is"
             raise ValueError(f"a connection has one of {kinds}; or use, the name of one of the workspace's")
         if self.declare and not (self.mcp or self.openapi or self.use):
             raise ValueError("declare is for the tools of an MCP server or of an API that describes itself")

@@ -14,8 +14,8 @@ from remit.errors import UserError
 from remit.rate import parse_rate
 
 Json = Any
-Kind = Literal["schedule", "webhook", "after", "mail", "slack"]
-KINDS: tuple[Kind, ...] = ("schedule", "webhook", "after", "mail", "slack")
+Kind = Literal["schedule", "webhook", "after", "mail", "slack", "sms"]
+KINDS: tuple[Kind, ...] = ("schedule", "webhook", "after", "mail", "slack", "sms")
 PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")  # `{order.id}`
 PATH = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 TOLD = ("agent", "run", "status", "goal", "report")  # of a run that has ended
@@ -31,7 +31,7 @@ OF = {  # what only one kind says
     "rate": "webhook",
     "ended": "after",
 }
-MESSAGES = ("mail", "slack")  # what people write
+MESSAGES = ("mail", "slack", "sms")  # what people write
 
 
 def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
@@ -84,8 +84,8 @@ Path = Annotated[str, Field(pattern=PATH, max_length=200)]
 
 class Trigger(BaseModel):
     """Exactly one of: `schedule`, times as cron has them by the clock of `zone`; `webhook`, what is posted to an address of its
-    own, by a sender who shows who it is so; `after`, runs of another agent that have ended; `mail` and `slack`, what people write to
-    one of the agent's connections, by its name. The goal is the owner's words:
+    own, by a sender who shows who it is so; `after`, runs of another agent that have ended; `mail`, `slack` and `sms` (WhatsApp, too), what people
+    write to one of the agent's connections, by its name. The goal is the owner's words:
     `{order.id}` in it stands for what the event says there, which the run is shown as somebody else's words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,6 +104,7 @@ class Trigger(BaseModel):
     after: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
     mail: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] | None = None
     slack: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] | None = None
+    sms: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] | None = None
     sender_asks: bool = False  # whether a verified sender's own words are what is asked of the run
     ended: Ends = ()  # how; empty: however
     goal: str = Field(min_length=1, max_length=20_000)
@@ -126,10 +127,10 @@ class Trigger(BaseModel):
         if sum(getattr(self, kind) is not None for kind in KINDS) != 1:
             raise ValueError(
                 "a trigger has exactly one of schedule (times, as 0 9 * * mon-fri), webhook (how its sender shows who it is: "
-                "standard, hmac or token), after (the name of another agent), mail and slack (a connection's name)"
+                "standard, hmac or token), after (the name of another agent), mail, slack and sms (a connection's name)"
             )
         if self.sender_asks and self.kind not in MESSAGES:
-            raise ValueError("sender_asks is for a trigger with mail or slack")
+            raise ValueError("sender_asks is for a trigger with mail, slack or sms")
         for field, kind in OF.items():
             if field in self.model_fields_set and kind != self.kind:
                 raise ValueError(f"{field.rstrip('_')} is for a trigger with {kind}")

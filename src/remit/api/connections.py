@@ -31,7 +31,7 @@ class NewConnection(Sent):
         "", description="Of an API, a server or a database; of a mailbox its own, as `desk@shop.example`."
     )
     header: Word = Field("Authorization", description="In which a key is sent.")
-    key: Word = Field("", description="The key, the password of a mailbox, the token of Slack.")
+    key: Word = Field("", description="The key, the password of a mailbox, the token of Slack or Twilio.")
     role: Word = Field("", description="Of a database: the role as which statements run.")
     person: Literal["", "id", "email"] = Field("", description="Of a database: whose rows are shown.")
     smtp: Word = Field(
@@ -40,11 +40,18 @@ class NewConnection(Sent):
     imap: Word = Field(
         "", description="Of a mailbox: where it reads.", examples=["imaps://mail.shop.example"]
     )
-    user: Word = Field("", description="Of a mailbox: as whom to sign in; empty: by its address.")
+    user: Word = Field(
+        "", description="Of a mailbox: as whom to sign in; empty: by its address. Of Twilio: the account."
+    )
     trusts: Word = Field("", description="Of a mailbox: the mail host whose word on a sender counts.")
     sent: Literal["remit", "server"] = Field("remit", description="Of a mailbox: who keeps what is sent.")
     unsubscribe: Word = Field("", description="Of a mailbox: where readers of marketing leave.")
     signing: Word = Field("", description="Of Slack: the secret by which it signs events.")
+    number: Word = Field("", description="Of Twilio: by which SMS are written.", examples=["+4915112345678"])
+    whatsapp: Word = Field("", description="Of Twilio: the sender for WhatsApp.")
+    callback: Word = Field(
+        "", description="Of Twilio: where it tells this server what came in and what arrived."
+    )
 
 
 class ConnectionOut(BaseModel):

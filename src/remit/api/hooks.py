@@ -1,5 +1,5 @@
 """Where webhooks of others are delivered to: POST /hooks/WORKSPACE/AGENT/TRIGGER for a trigger, POST /hooks/WORKSPACE/INTAKE for the
-graph. Whoever does not show that they are the sender is told the same whether there is such a one or not."""
+graph; `lines.py` has what Twilio tells. Whoever does not show that they are the sender is told the same whether there is such a one or not."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from psycopg import OperationalError
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
+from remit.api import lines
 from remit.api.problems import Refused, away, fault, problem, refused, told
 from remit.app import App
 from remit.channels import slack
@@ -66,6 +67,15 @@ def make_hooks(app: App) -> FastAPI:
                 raise NOWHERE from error
             raise
         return JSONResponse({"taken": taken} if taken else {"taken": False, "why": "it came before"}, 202)
+
+    @hooks.post("/{workspace}/~{name}")
+    async def hear_line(request: Request, workspace: str, name: str) -> Response:
+        body = await _body(request)
+        try:
+            return await lines.told(app, request, workspace, name, body)
+        except BadSignature as error:
+            LOG.info("what claims to be told by Twilio to %s/%s was refused: %s", workspace, name, error)
+            raise NOWHERE from error
 
     @hooks.post("/{workspace}/{name}")
     async def take_in(request: Request, workspace: str, name: str) -> Response:

@@ -59,6 +59,7 @@ TRIGGER = (
     "after",
     "mail",
     "slack",
+    "sms",
     "goal",
     "when",
 )  # what its fields show of a trigger

@@ -27,12 +27,14 @@ TITLES = {
     "time": "Waiting",
     "mail": "Mail, by a mailbox that it is connected to",
     "slack": "Slack, by a connection to it",
+    "sms": "SMS and WhatsApp, by a number that it is connected to",
 }
 FOR = {  # what a system without tools of its own is for
     "http": "requests to it get its key",
     "sql": "for the tools of databases",
     "mail": "for the tools of mail",
     "slack": "for the tools of Slack",
+    "twilio": "for the tools of SMS and WhatsApp",
 }
 
 

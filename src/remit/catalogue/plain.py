@@ -35,6 +35,22 @@ KNOWN: Mapping[str, tuple[str, str]] = {
         'mail.verified && evidence.message == "grant" && args.files.size() == 0 && evidence.text != "unvouched"',
         "to the verified sender of its mail, without files",
     ),
+    "sms_send": (
+        f'evidence.to in {VOUCHED} && evidence.text != "unvouched"',
+        "to whom the goal names",
+    ),
+    "sms_reply": (
+        'evidence.message == "grant" && evidence.text != "unvouched"',
+        "to the sender of the message that began it",
+    ),
+    "whatsapp_send": (
+        f'evidence.to in {VOUCHED} && evidence.text != "unvouched" && args.template == ""',
+        "to whom the goal names, without a template",
+    ),
+    "whatsapp_reply": (
+        'evidence.message == "grant" && evidence.text != "unvouched"',
+        "to the sender of the message that began it",
+    ),
     "slack_post": (
         'evidence.channel == "grant" && evidence.text != "unvouched"',
         "to the channel of its goal",

@@ -317,7 +317,7 @@ def _triggers(data: dict[str, Json], sent: Sent, before: Sent) -> None:
                 trigger.pop(part, None)
     new = {part: typed for part in TRIGGER if (typed := _new(sent, f"trigger:new:{part}"))}
     kind = _new(sent, "trigger:new:kind")
-    if {"name", "goal", "schedule", "after", "when", "mail", "slack"} & set(new):
+    if {"name", "goal", "schedule", "after", "when", "mail", "slack", "sms"} & set(new):
         others = {*KINDS, *(["zone"] if kind != "schedule" else [])} - {kind}
         made = {part: lines(typed) for part, typed in new.items() if part not in others}
         data.setdefault("triggers", []).append(made)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from remit.channels.line import API as API_OF_LINES
 from remit.channels.slack import API
 from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
@@ -23,7 +24,7 @@ from remit.connections.trial import Trial, try_out
 from remit.gate.unseen import shown
 
 connections = group(
-    help="Outside systems that agents may be connected to: MCP servers, HTTP APIs, databases, mailboxes, Slack. An agent's file names one as "
+    help="Outside systems that agents may be connected to: MCP servers, HTTP APIs, databases, mailboxes, Slack, numbers. An agent's file names one as "
     "`connections: {crm: {use: crm}}`. Each prints JSON with --json.\n\n"
     "Example: remit connections add crm --mcp https://crm.example/mcp --header 'Authorization=Bearer secret:CRM_KEY'",
 )
@@ -76,6 +77,14 @@ def add(
     ] = False,
     slack_api: Annotated[str, typer.Option(help="Of Slack: where its API is.")] = API,
     signing: Annotated[str, typer.Option(help="Of Slack: by what it signs events, as secret:NAME.")] = "",
+    twilio: Annotated[str, typer.Option(help="SMS and WhatsApp: Twilio's account, AC and 32 digits.")] = "",
+    token: Annotated[str, typer.Option(help="Of Twilio: the auth token, as secret:NAME.")] = "",
+    number: Annotated[str, typer.Option(help="Of Twilio: by which SMS are written, as +4915112345678.")] = "",
+    whatsapp: Annotated[str, typer.Option(help="Of Twilio: the sender for WhatsApp.")] = "",
+    callback: Annotated[
+        str, typer.Option(help="Of Twilio: where it tells this server what came, as it was told.")
+    ] = "",
+    twilio_api: Annotated[str, typer.Option(help="Of Twilio: where its API is.")] = API_OF_LINES,
     person: Annotated[
         str, typer.Option(help="Of a database: `id` or `email`, whose rows its policies show.")
     ] = "",
@@ -92,6 +101,8 @@ def add(
     Example: remit connections add desk --mail desk@shop.example --smtp smtps://mail.example --imap imaps://mail.example --password secret:DESK --trusts mx.mail.example
 
     Example: remit connections add chat --slack --header 'Authorization=Bearer secret:SLACK_TOKEN' --signing secret:SLACK_SIGNING
+
+    Example: remit connections add line --twilio AC0123456789abcdef0123456789abcdef --token secret:TWILIO --number +4915112345678 --callback https://remit.example/hooks/default/~line
     """
     mailbox: dict[str, Any] = {
         "address": mail,
@@ -103,6 +114,8 @@ def add(
     }
     mailbox |= {"sent": "server" if server_keeps else "remit", "unsubscribe": unsubscribe, "plain": plain}
     ways = {"mail": mailbox if mail else None, "slack": slack_api if slack else "", "signing": signing}
+    line = {"account": twilio, "token": token, "number": number, "whatsapp": whatsapp, "callback": callback}
+    ways["twilio"] = {**line, "api": twilio_api} if twilio else None
     given = {"mcp": mcp, "openapi": openapi, "http": http, "url": sql, "role": role, "person": person}
     needs = {"network": network, "read": read, "folder": folder} if network or read or folder else {}
     pairs = {"headers": _pairs(header), "env": _pairs(env)}

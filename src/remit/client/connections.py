@@ -40,6 +40,9 @@ class Connections(Part[W]):
         sent: Literal["remit", "server"] = "remit",
         unsubscribe: str = "",
         signing: str = "",
+        number: str = "",
+        whatsapp: str = "",
+        callback: str = "",
     ) -> Want[Connection]:
         """In place of the one of that name. A secret that is left out stays, where the same servers get it."""
         body = {
@@ -52,6 +55,7 @@ class Connections(Part[W]):
         }
         body |= {"smtp": smtp, "imap": imap, "user": user, "trusts": trusts, "sent": sent}
         body |= {"unsubscribe": unsubscribe, "signing": signing}
+        body |= {"number": number, "whatsapp": whatsapp, "callback": callback}
         return Want(Send("PUT", way("connections", name), {}, body, harmless=True), Connection.of)
 
     @call

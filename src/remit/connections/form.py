@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from remit.agents.lock import Lock
+from remit.channels.line import API as API_OF_LINES
 from remit.channels.mailbox import ADDRESS, Mailbox
 from remit.channels.slack import API
 from remit.connections.kept import CALLED, Linked, linked_of, list_connections, literal, set_connection
@@ -22,6 +23,8 @@ from remit.store.secrets import set_secret
 from remit.store.store import Store
 from remit.tools.mcp.definition import Declaration
 
+# What a connection to a number says of itself -> the field of the form
+PLACES = {"account": "user", "number": "number", "whatsapp": "whatsapp", "callback": "callback"}
 EFFECTS = {  # what a person says that a tool does, in words
     "destroy": "changes something there",
     "egress": "looks, at a system of somebody else",
@@ -47,6 +50,9 @@ class Form:
     sent: str = "remit"
     unsubscribe: str = ""
     signing: str = ""  # never shown again, as the key
+    number: str = ""
+    whatsapp: str = ""
+    callback: str = ""
 
 
 def form_of(name: str, linked: Linked) -> Form:
@@ -55,6 +61,10 @@ def form_of(name: str, linked: Linked) -> Form:
     header = next(iter(one.headers), "Authorization")
     address = "" if linked.url.startswith("secret:") else linked.where
     made = Form(name, linked.kind, address, header, "", one.role, one.person)
+    if one.twilio is not None:
+        line = one.twilio
+        numbers = {"number": line.number, "whatsapp": line.whatsapp, "callback": line.callback}
+        return replace(made, address=line.api, user=line.account, **numbers)
     if one.mail is None:
         return made
     names = ("address", "smtp", "imap", "user", "trusts", "sent", "unsubscribe")
@@ -75,7 +85,9 @@ async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
     try:
         linked = linked_of(form.name, data)
     except UserError as error:
-        raise FieldError("name" if "no name for" in str(error) else "address", str(error)) from error
+        field = next((one for one in PLACES if str(error).startswith(f"{form.kind}.{one}")), "address")
+        field = PLACES.get(field, field)
+        raise FieldError("name" if "no name for" in str(error) else field, str(error)) from error
     if not within:
         _require_outside(form, linked)
     if before is not None and before.where == linked.where:  # the same server: what was read of it stays read
@@ -99,6 +111,8 @@ def _said(form: Form, before: Linked | None) -> tuple[dict[str, object], dict[st
     """The data of the connection, and the secrets to keep, by field. Raises FieldError."""
     if form.kind == "mail":
         return _mail(form, before)
+    if form.kind == "twilio":
+        return _line(form, before)
     if form.kind == "slack" and not form.address:
         form = replace(form, address=API)
     data, key = _database(form, before) if form.kind == "sql" else _service(form, before)
@@ -144,6 +158,25 @@ def _mail(form: Form, before: Linked | None) -> tuple[dict[str, object], dict[st
     said: dict[str, object] = {name: getattr(form, name) for name in names}
     said["password"] = f"secret:{secret_of(form.name, form.kind)}"
     return {"mail": said}, {"key": form.key} if form.key else {}
+
+
+def _line(form: Form, before: Linked | None) -> tuple[dict[str, object], dict[str, str]]:
+    """Of a number: the data of the connection, and the account's token."""
+    was = before.connection.twilio if before is not None else None
+    api = form.address or API_OF_LINES
+    moved = was is not None and (was.api, was.account) != (api, form.user)
+    if not form.user:
+        raise FieldError("user", "the account's id, AC and 32 digits")
+    if not form.number and not form.whatsapp:
+        raise FieldError("number", "say by which number it writes SMS, or WhatsApp, or both")
+    if not form.key and (was is None or moved):
+        raise FieldError(
+            "key", "the account's auth token" + ("; the account is another one" if moved else "")
+        )
+    said: dict[str, object] = {"account": form.user, "api": api}
+    said |= {"number": form.number, "whatsapp": form.whatsapp, "callback": form.callback}
+    said["token"] = f"secret:{secret_of(form.name, form.kind)}"
+    return {"twilio": said}, {"key": form.key} if form.key else {}
 
 
 def _service(form: Form, before: Linked | None) -> tuple[dict[str, object], str]:

@@ -26,7 +26,7 @@ from remit.tools.addresses import public
 from remit.tools.secrets import references
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
-Kind = Literal["mcp", "openapi", "http", "sql", "mail", "slack"]
+Kind = Literal["mcp", "openapi", "http", "sql", "mail", "slack", "twilio"]
 CALLED: Mapping[Kind, str] = {
     "mcp": "MCP server",
     "openapi": "API that describes itself",
@@ -34,6 +34,7 @@ CALLED: Mapping[Kind, str] = {
     "sql": "database",
     "mail": "mailbox",
     "slack": "Slack",
+    "twilio": "number (Twilio)",
 }
 
 
@@ -62,13 +63,15 @@ class Linked(Part):
             "http": one.http,
             "mail": one.mail,
         }
-        said["slack"] = one.slack
+        said["slack"], said["twilio"] = one.slack, one.twilio
         return next((kind for kind, what in said.items() if what), "sql")
 
     @property
     def where(self) -> str:
         """The address or the command, or the reference to it."""
         one = self.connection
+        if one.twilio:
+            return ", ".join(filter(None, (one.twilio.number, one.twilio.whatsapp)))
         return one.mcp or one.openapi or one.http or one.slack or (one.mail.bare if one.mail else self.url)
 
     @property
@@ -77,13 +80,16 @@ class Linked(Part):
         one = self.connection
         if one.mail:
             return tuple(filter(None, (one.mail.smtp, one.mail.imap)))
+        if one.twilio:
+            return (one.twilio.api,)
         return tuple(url for url in (one.mcp, one.openapi, one.http, one.slack) if "://" in url)
 
     @property
     def names(self) -> list[str]:
         """The references to secrets in it."""
         one = self.connection
-        given = (*one.headers.values(), *one.env.values(), one.mail.password if one.mail else "", one.signing)
+        own = (one.mail.password if one.mail else "", one.twilio.token if one.twilio else "", one.signing)
+        given = (*one.headers.values(), *one.env.values(), *own)
         return [found for text in (*given, self.url) for found in references(text)]
 
 
@@ -139,7 +145,7 @@ async def connection_of(store: Store, name: str) -> Row:
 
 
 def linked_of(name: str, data: Mapping[str, Any]) -> Linked:
-    """What is meant by data that a person gave: `http`, `mcp`, `sql`, `mail` or `slack`, and what goes with it. Raises UserError for what
+    """What is meant by data that a person gave: `http`, `mcp`, `sql`, `mail`, `slack` or `twilio`, and what goes with it. Raises UserError for what
     cannot be a connection, and for a secret in clear."""
     if not NAME.fullmatch(name):
         raise UserError(

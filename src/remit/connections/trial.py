@@ -16,6 +16,7 @@ from remit.connections.kept import Linked, literal, note_trial
 from remit.connections.pinning import Seen, look_at
 from remit.errors import Mend, UserError
 from remit.secrets import open_secrets
+from remit.tools import sms
 from remit.tools.http import http_get
 from remit.tools.mail import look, mailbox_of, reading, sign_in
 from remit.tools.secrets import Secrets
@@ -54,6 +55,8 @@ async def try_out(app: App, name: str, linked: Linked, within: bool = True) -> T
                 trial = await _sql(name, linked, secrets)
             case "mail":
                 trial = await _mail(_context(name, linked, secrets, within))
+            case "twilio":
+                trial = await _twilio(_context(name, linked, secrets, within))
             case "slack":
                 trial = await _slack(_context(name, linked, secrets, within))
     except (UserError, Mend, OSError) as error:
@@ -115,6 +118,18 @@ async def _mail(context: ToolContext) -> Trial:
     if not mailbox.trusts:
         said.append("no host is trusted to say who a sender is, so nobody is verified")
     return Trial(True, "; ".join(said))
+
+
+async def _twilio(context: ToolContext) -> Trial:
+    """Who the account is, and send nothing."""
+    line = sms.line_of(context, "")
+    said = await sms.call(context, line, "GET", "", {})
+    if said.get("status") != "active":
+        return Trial(False, f"the account is {said.get('status', 'not active')}")
+    words = f"it answers as {said.get('friendly_name', 'somebody')}"
+    if not line.callback:
+        words += "; nobody tells us what arrived: say its callback, the address where it tells this server"
+    return Trial(True, words)
 
 
 async def _slack(context: ToolContext) -> Trial:

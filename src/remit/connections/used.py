@@ -107,10 +107,12 @@ class Uses:
 def same(linked: Linked, use: Use) -> bool:
     """Whether what a run has is the workspace's connection as it is now: a run keeps the one that it began with."""
     one, other = linked.connection, use.connection
-    names = ("mcp", "openapi", "http", "slack", "mail", "headers", "env", "needs", "role", "person")
+    names = ("mcp", "openapi", "http", "slack", "mail", "twilio", "headers", "env", "needs", "role", "person")
     alike = all(getattr(one, name) == getattr(other, name) for name in names)
     return alike and linked.url == (use.url if one.sql else "")
 
 
 def _where(one: Connection, url: str) -> str:
+    if one.twilio:
+        return one.twilio.root
     return one.mcp or one.openapi or one.http or one.slack or (one.mail.bare if one.mail else url)

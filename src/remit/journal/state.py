@@ -56,6 +56,7 @@ class CallState:
     endorsed: tuple[Endorsed, ...] = ()  # yeses that were not enough by themselves
     approved: Replied | None = None  # whose yes this call used up; single use
     intended: Intended | None = None
+    begun: datetime | None = None  # when it was first intended
     acted: Acted | None = None
     delegated: Delegated | None = None
     returned: Returned | None = None
@@ -182,7 +183,7 @@ def apply(state: State, event: Event) -> None:
             if call := state.calls.get(body.call_id):
                 call.judged = body
         case Intended() as body:
-            _intended(state, body)
+            _intended(state, body, event.at)
         case Reserved() as body:
             state.reserved += body.amount
         case Asked() | Amended() | Endorsed() | Replied() | HandedOver() as body:
@@ -280,11 +281,11 @@ def _answered(state: State, body: Answered, seq: int) -> None:
         state.calls[call.id] = state.open[call.id] = CallState(call, seq)
 
 
-def _intended(state: State, body: Intended) -> None:
+def _intended(state: State, body: Intended, at: datetime) -> None:
     call = state.calls.get(body.call_id)
     if call is None:
         return
-    call.intended = body
+    call.intended, call.begun = body, call.begun or at
     if call.replied is not None:  # the yes is used up: a crash from here on is a doubt of its own
         call.approved, call.asked, call.replied = call.replied, None, None
 

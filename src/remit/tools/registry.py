@@ -27,6 +27,7 @@ BUILTIN = {
     "time": "remit.tools.time",
     "mail": "remit.tools.mail",
     "slack": "remit.tools.slack",
+    "sms": "remit.tools.sms",
     "people": "remit.tools.people",
 }
 

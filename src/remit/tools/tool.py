@@ -47,6 +47,7 @@ class ToolContext:
     inputs: Mapping[str, Json]  # what the trusted trigger gave
     resources: Mapping[str, Any] = field(default_factory=dict)  # what the agent was given, as "shop" -> URL
     goal: str = ""  # the person's own words, as the trusted trigger gave them
+    begun: datetime | None = None  # when this call, an effect, was first about to happen
     woken: bool = False  # the time that this call slept for, by Later, has come
     now: Callable[[], datetime] = wall  # the time, by the clock that all workers share
     secrets: Secrets | None = None  # those that the agent names; None: it names none

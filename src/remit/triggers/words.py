@@ -25,6 +25,8 @@ def begins(trigger: Trigger) -> str:
         return f"When something is posted to its address, {SENDERS[trigger.webhook]}"
     if trigger.mail is not None:
         return f"When mail comes to {trigger.mail}"
+    if trigger.sms is not None:
+        return f"When somebody writes to the number of {trigger.sms}, by SMS or WhatsApp"
     if trigger.slack is not None:
         return f"When somebody writes in Slack, by the connection {trigger.slack}"
     return (

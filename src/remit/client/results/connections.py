@@ -8,7 +8,7 @@ from uuid import UUID
 
 from remit.client.results.result import Result
 
-ConnectionKind = Literal["mcp", "openapi", "http", "sql", "mail", "slack"]
+ConnectionKind = Literal["mcp", "openapi", "http", "sql", "mail", "slack", "twilio"]
 
 
 class Connection(Result):

@@ -32,7 +32,7 @@ class Trigger(Result):
 
     agent: str
     name: str
-    kind: Literal["schedule", "webhook", "after", "mail", "slack"]
+    kind: Literal["schedule", "webhook", "after", "mail", "slack", "sms"]
     version: int
     begins: str
     state: str
