@@ -27,6 +27,7 @@ from remit.gate.proposal import Verdict
 from remit.journal.events import Acted, Answered, Asked, Json, Judged, Person, Planned, Slept
 from remit.journal.refs import given
 from remit.journal.state import CallState
+from remit.models.steps import NAME as STEPS
 from remit.tools.call import Outcome
 from remit.tools.call import call as call_tool
 from remit.tools.tool import Tool, ToolContext
@@ -96,7 +97,21 @@ def _own(live: Live, call: CallState) -> None:
         )
     elif call.call.tool == "ask_person":
         text = str(args.get("question", "")).strip() or "(the model asked nothing)"
-        live.write(Asked(ask_id=f"q{call.call.id}", kind="question", text=text, call_id=call.call.id))
+        live.write(
+            Asked(
+                ask_id=f"q{call.call.id}",
+                kind="question",
+                text=text,
+                call_id=call.call.id,
+                by=_team(live, args),
+            )
+        )
+
+
+def _team(live: Live, args: Mapping[str, Json]) -> list[str]:
+    """Who may answer, where the agent's own steps say so and the workspace has such a group. What a model writes there names nobody."""
+    named = args.get("to") if live.model.name == STEPS else None
+    return list(live.groups.get(str(named), ())) if named else []
 
 
 async def _propose(live: Live, call: CallState) -> list[Ready]:

@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 
 from remit import settings
+from remit.acting.mind import see_to_decisions
 from remit.app import App, open_app
 from remit.cli.common import Json, console, errors, perform, print_json
 from remit.crew import Crew, tune_collector
@@ -90,6 +91,7 @@ async def at_work(
                 privacy.keep(app.root, stop),
                 deliver(app.store, stop),
                 begin_triggered(app, dispatch.enqueue, stop, agents),
+                *(() if agents else (see_to_decisions(app, dispatch.enqueue, stop),)),
                 *([] if agents else [keep_reading(app, stop)]),  # what is for no agent is for workers of all
             )
         ]

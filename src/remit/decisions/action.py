@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
-from remit.decisions.aim import GUARDRAILS, Aim, Amount, Guardrail, Said
+from remit.decisions.aim import GUARDRAILS, Aim, Amount, FollowUp, Guardrail, Said, Template
 from remit.graph.consent import MARKETING
 
 Needs = Literal["yes", "not no"]
@@ -43,12 +43,14 @@ class Action(Said):
     purpose: str = MARKETING
     goal: str = ""
     what: str = ""  # the template, team or agent
+    tell: str = Field("", max_length=2000)  # what the agent is to reach, or the team to do
     cost: Amount = 0.0
     worth: Amount = 1.0
     cool_down: Annotated[float, Field(ge=0, le=3660)] = (
         0  # days until it may be done again for the same person
     )
     capacity: Capacity | None = None
+    follow_up: FollowUp | None = None
 
     @model_validator(mode="after")
     def _reaches(self) -> Action:
@@ -133,6 +135,8 @@ class Playbook(Said):
     half_life: Days | None = None
     every: Days | None = None
     guardrails: tuple[Guardrail, ...] = GUARDRAILS
+    templates: dict[str, Template] = Field({})
+    through: dict[str, str] = Field({})  # by channel the connection of the workspace that templates go by
 
     @model_validator(mode="after")
     def _fits(self) -> Playbook:
@@ -141,6 +145,28 @@ class Playbook(Said):
             raise ValueError(f"the action {min(twice)!r} is there twice")
         if unknown := {action.goal for action in self.actions if action.goal} - set(self.goals):
             raise ValueError(f"the goal {min(unknown)!r} of an action is not among the goals")
+        return self
+
+    @model_validator(mode="after")
+    def _followed(self) -> Playbook:
+        named = {action.name: action for action in self.actions}
+        for action in self.actions:
+            passed, at = [action.name], action
+            while at.follow_up is not None:
+                if at.follow_up.then not in named:
+                    raise ValueError(
+                        f"{at.name} is followed up by {at.follow_up.then!r}, which is no action here"
+                    )
+                at = named[at.follow_up.then]
+                if at.name in passed:
+                    raise ValueError(
+                        f"{' is followed up by '.join([*passed, at.name])}: that would never end"
+                    )
+                passed.append(at.name)
+            if action.what in self.templates and action.channel not in self.through:
+                raise ValueError(
+                    f"{action.name} sends a template: say by which connection, as through: {{{action.channel}: desk}}"
+                )
         return self
 
     @model_validator(mode="after")

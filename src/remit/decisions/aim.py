@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -52,3 +54,26 @@ GUARDRAILS = (
     Guardrail(name="unsubscribes", kinds=("unsubscribed", "consent_withdrawn"), most=0.02),
     Guardrail(name="bounces", kinds=("bounced",), most=0.05),
 )
+
+
+def _while(value: Any) -> Any:
+    """`90m`, `48h`, `2d`, as people write it."""
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,5})\s*([mhd])", value.strip())):
+        return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[found[2]]: int(found[1])})
+    return value
+
+
+class FollowUp(Said):
+    """What is done when an action is not answered in a time: `then`, an action of the playbook, unless one of these came from the person."""
+
+    after: Annotated[timedelta, BeforeValidator(_while), Field(gt=timedelta(0), le=timedelta(days=365))]
+    unless: tuple[Kind, ...] = Field(min_length=1)
+    then: str
+
+
+class Template(Said):
+    """What is written to people. `{first_name|there}` stands for what is known of them by that name, and for what follows the bar where nothing is;
+    without a bar nothing is sent to who has none."""
+
+    subject: str = Field("", max_length=300)
+    text: str = Field(min_length=1, max_length=20_000)

@@ -4,7 +4,7 @@ The order of choice: what the user configured (REMIT_MODEL, several with commas 
 is in the environment · Ollama or another OpenAI-compatible server on this machine · the local model.
 
 Names: `provider:model` · `http://host:port/v1#model` for any OpenAI-compatible endpoint · `local:…` ·
-`scripted:FILE.json` and `replay:FILE.jsonl` (see `remit.testing`) · `auto`.
+`scripted:FILE.json` and `replay:FILE.jsonl` (see `remit.testing`) · `steps` (see `models.steps`) · `auto`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from remit.errors import UnknownName, UserError
-from remit.models import prices
+from remit.models import prices, steps
 from remit.models.model import Model, Price
 from remit.models.retry import Chain, Retrying
 from remit.settings import Settings
@@ -237,6 +237,8 @@ async def _open_one(
     provider, _, rest = name.partition(":")
     if name == AUTO:
         raise UserError("'auto' stands alone; a chain names its models")
+    if name == steps.NAME:
+        return steps.Steps()
     if provider == "local":
         return await _open_local(name, settings, progress)
     if provider in ("scripted", "replay"):

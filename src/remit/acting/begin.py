@@ -1,0 +1,134 @@
+"""Doing what was decided: a run for each decision of a version that acts, begun once whoever dies meanwhile; and what follows where nobody answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from remit.acting.due import MOST, Act, answered, claim, decision_of, follow, later, settle
+from remit.acting.given import given
+from remit.app import App
+from remit.catalogue.find import find_named
+from remit.decisions import standing
+from remit.decisions.action import Action, Playbook, together
+from remit.decisions.choose import Decision, Option
+from remit.decisions.eligible import refusals
+from remit.decisions.kept import Version, version_of
+from remit.decisions.log import Kept, Made, write
+from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError
+from remit.graph.people import Person, consent_of, person_of
+from remit.journal.events import Began
+
+LOG = logging.getLogger(__name__)
+AT_ONCE = 20  # that a process takes up
+HandOn = Callable[[UUID], Awaitable[None]]  # to whoever advances runs
+
+
+async def look(app: App, hand_on: HandOn, now: datetime | None = None) -> int:
+    """Once; how many it had to do with."""
+    claimed = await claim(app.root.store, AT_ONCE, now)
+    for act in claimed:
+        try:
+            await _follow_up(app, act, now) if act.follows else await _begin(app, hand_on, act)
+        except Busy as error:
+            await later(app.root.store, act, error.retry_after, str(error))
+        except ModelError as error:
+            await _again(app, act, error) if error.retryable else await _leave(app, act, "failed", str(error))
+        except StoreError:
+            raise
+        except RemitError as error:
+            await _leave(app, act, "failed", str(error))
+    return len(claimed)
+
+
+async def _again(app: App, act: Act, error: ModelError) -> None:
+    await later(app.root.store, act, error.retry_after or 30.0, str(error))
+
+
+async def _leave(app: App, act: Act, state: str, why: str) -> None:
+    async with app.root.store.pool.connection() as connection:
+        await settle(connection, act, state, why)
+
+
+async def _found(app: App, act: Act) -> tuple[Kept, Version, Action] | None:
+    """What is to be done, if it still is: else why not is written down."""
+    here = app.within(act.workspace)
+    async with here.store.pool.connection() as connection:
+        one = await decision_of(connection, act.workspace, act.decision)
+    if one is None:
+        await _leave(app, act, "skipped", "the decision is gone")
+        return None
+    version = await version_of(here.store, one.playbook, one.version)
+    if not version.acts:
+        await _leave(app, act, "skipped", f"version {one.version} of {one.playbook} does not act any more")
+        return None
+    return one, version, _named(version.book, one.action)
+
+
+async def _begin(app: App, hand_on: HandOn, act: Act) -> None:
+    """Each step may be the last that this process does."""
+    if act.attempts > MOST:
+        await _leave(app, act, "failed", f"{MOST} tries to begin it have failed")
+        return
+    found = await _found(app, act)
+    if found is None:
+        return
+    one, version, action = found
+    here = app.within(act.workspace)
+    person = await person_of(here.store, one.person)
+    told = given(version.book, action, one, person, await consent_of(here.store, person))
+    began = Began(trigger=one.playbook, kind="decision", at=one.at)
+    try:
+        agent, number = told.agent, None
+        if agent is None:
+            kept = await find_named(here.store, action.what)
+            agent, number = kept.agent, kept.version
+        await here.start(
+            agent, told.goal, person=told.person, inputs=told.inputs, run=act.run, version=number, began=began
+        )
+    except StaleWriter:
+        LOG.debug("run %s has begun before; whoever began it died, or was slow", act.run)
+    await hand_on(act.run)
+    async with app.root.store.pool.connection() as connection, connection.transaction():
+        if await settle(connection, act, "begun", "", act.run) and action.follow_up is not None:
+            await follow(connection, act, action.follow_up.after)
+
+
+async def _follow_up(app: App, act: Act, now: datetime | None = None) -> None:
+    """Decide what follows, where nobody has answered: a decision of its own, which the rules may rule out."""
+    found = await _found(app, act)
+    if found is None or (up := found[2].follow_up) is None:
+        return
+    one, version, action = found
+    here, now = app.within(act.workspace), now or datetime.now(UTC)
+    person = await person_of(here.store, one.person)
+    async with app.root.store.pool.connection() as connection, connection.transaction():
+        if by := await answered(connection, act.workspace, person.ids, one.at, up.unless):
+            await settle(connection, act, "skipped", f"answered by {by}")
+            return
+        then = _named(version.book, up.then)
+        stands = await standing.read(connection, act.workspace, [person.id], now)
+        rules = together(await standing.rules_within(connection, act.workspace), version.book.rules)
+        if out := refusals(then, stands[person.id], rules, now):
+            await settle(
+                connection, act, "skipped", "; ".join(f"{rule.rule}: {rule.because}" for rule in out)
+            )
+            return
+        if await settle(connection, act, "done"):
+            made = _following(one, version, person, action, then, now)
+            await write(connection, act.workspace, [made])
+
+
+def _following(
+    one: Kept, version: Version, person: Person, action: Action, then: Action, now: datetime
+) -> Made:
+    assert action.follow_up is not None
+    why = f"{action.name} was not answered by {', '.join(action.follow_up.unless)} since {one.at:%Y-%m-%d %H:%M %Z}"
+    decision = Decision(str(person.id), now, then.name, 1.0, (Option(then.name, 0.0, 1.0),), (), why)
+    return Made(version, then, decision, one.features[1:], one.id)
+
+
+def _named(book: Playbook, name: str) -> Action:
+    return next(action for action in book.actions if action.name == name)

@@ -1,0 +1,68 @@
+"""Beside all else that a worker does: have done what was decided, see what came of it, learn from that, and take back what breaks a guardrail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+import psycopg
+
+from remit.acting.begin import HandOn, look
+from remit.app import App
+from remit.decisions.credited import credit
+from remit.decisions.kept import standing_of, take_back
+from remit.decisions.learned import learn
+from remit.decisions.shown import shown_of
+from remit.decisions.stage import broken
+from remit.errors import RemitError
+from remit.store.store import Store
+
+LOG = logging.getLogger(__name__)
+EVERY = 1.0  # seconds between looks for what is to be done
+MINDED = 30.0  # seconds between looks for what came of it
+
+
+async def see_to_decisions(app: App, hand_on: HandOn, stop: asyncio.Event) -> None:
+    """Until `stop`, of all workspaces. As many processes as like do so at once."""
+    clock = asyncio.get_running_loop().time
+    minded = clock() - MINDED
+    while not stop.is_set():
+        try:
+            while await look(app, hand_on):
+                if stop.is_set():
+                    return
+            if clock() >= minded + MINDED:
+                minded = clock()
+                await mind_all(app.root.store)
+        except (RemitError, psycopg.Error, OSError) as error:
+            LOG.debug("decisions cannot be seen to now: %s", error)
+        try:
+            await asyncio.wait_for(stop.wait(), EVERY)
+        except TimeoutError:
+            continue
+
+
+async def mind_all(store: Store, now: datetime | None = None) -> None:
+    """Once, of all workspaces. For the owner of the tables."""
+    query = "select distinct workspace, playbook from playbook_versions where stage <> 'off' order by 1, 2"
+    async with store.pool.connection() as connection:
+        found = await (await connection.execute(query)).fetchall()
+    for workspace, playbook in found:
+        await mind(store.as_owner(workspace), playbook, now or datetime.now(UTC))
+
+
+async def mind(store: Store, playbook: str, now: datetime) -> None:
+    """What came of its decisions, what is learned from it, and whether it may go on."""
+    heard = 0
+    while came := await credit(store, playbook, now):
+        heard += came
+    for one in (await standing_of(store, playbook)).values():
+        while await learn(store, one):
+            pass
+        if heard and one.acts and (why := broken(one.book.guardrails, await shown_of(store, one))):
+            async with store.pool.connection() as connection, connection.transaction():
+                await take_back(connection, store.workspace, one, "; ".join(why))
+            LOG.warning(
+                "version %s of the playbook %s was taken back: %s", one.version, playbook, "; ".join(why)
+            )
