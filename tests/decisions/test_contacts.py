@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
@@ -68,6 +69,11 @@ async def test_who_says_no_meanwhile_is_not_reached(store: Store) -> None:
 async def test_of_many_who_want_the_last_place_one_gets_it(store: Store) -> None:
     await set_rules(store, TWICE, "", "olga")
     ann = await profile(store)
+    async with (
+        AsyncExitStack() as held
+    ):  # so that each has a connection at once, and none is first by waiting for one
+        for _ in range(4):
+            await held.enter_async_context(store.pool.connection())
     found = await asyncio.gather(*(reserve(store, [mail(ann)], NOW) for _ in range(8)))
     assert sum(not one for one in found) == 2
     until = {one[0].until for one in found if one}
