@@ -9,9 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from remit.cli.common import Json, console, escape, group, listing, perform, print_json
+from remit.cli.here import open_here
 from remit.decisions.evaluate import Report, evaluate
+from remit.decisions.kept import version_of
 from remit.decisions.logged import Layout, read_logged
 from remit.decisions.offpolicy import Estimate
+from remit.decisions.quality import own_log
 from remit.errors import UserError
 
 decisions = group(
@@ -29,11 +32,18 @@ decisions = group(
 )
 def measured(
     file: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="A CSV with a header: action, propensity, reward, and context in all other columns."
         ),
-    ],
+    ] = None,
+    playbook: Annotated[
+        str,
+        typer.Option(
+            "--playbook",
+            help="In place of a file: what a playbook of the workspace decided, and what came of it.",
+        ),
+    ] = "",
     action: Annotated[str, typer.Option("--action", help="The column with what was done.")] = Layout.action,
     reward: Annotated[
         str, typer.Option("--reward", help="The column with what came of it: a number.")
@@ -72,16 +82,23 @@ def measured(
     remit decisions evaluate campaign.csv --action sent --reward bought --propensity p --cost "mail=0.02"
 
     remit decisions evaluate hillstrom.csv --action segment --reward visit --ignore conversion --ignore spend --json
+
+    remit decisions evaluate --playbook winback
     """
     named = dict(_cost(text) for text in cost or [])
     layout = Layout(
         action, reward, propensity, tuple(ignore or ()), tuple(category or ()), named, worth, skip_bad
     )
-    report = perform(_evaluated(file, layout, seed))
+    report = perform(_evaluated(file, playbook, layout, seed))
     print_json(as_data(report)) if as_json else show(report)
 
 
-async def _evaluated(file: Path, layout: Layout, seed: int) -> Report:
+async def _evaluated(file: Path | None, playbook: str, layout: Layout, seed: int) -> Report:
+    if (file is None) == (not playbook):
+        raise UserError("give a file, or the name of a playbook by --playbook")
+    if file is None:
+        async with open_here() as app:
+            return evaluate(await own_log(app.store, await version_of(app.store, playbook)), seed)
     if not math.isfinite(layout.worth) or layout.worth <= 0:
         raise UserError(f"--worth {layout.worth}: give a number above 0")
     return evaluate(read_logged(file, layout), seed)

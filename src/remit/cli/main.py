@@ -69,7 +69,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "graph": ("remit.cli.graph:graph", "What was heard of people, and who is one person"),
         "segments": ("remit.cli.segments:segments", "People by what is true of them, named and counted"),
         "decisions": (
-            "remit.cli.next:decisions",
+            "remit.cli.quality:decisions",
             "The next best action: for whom what, and whether it pays",
         ),
         "budgets": ("remit.cli.budgets:budgets", "What the workspace and its agents may spend"),

@@ -158,3 +158,6 @@ def _said(one: Going) -> str:
     people = "1 person" if one.looked_at == 1 else f"{one.looked_at:,} people"
     made = "1 decision" if one.made == 1 else f"{one.made:,} decisions"
     return f"{people} looked at, {made}; `remit decisions quality {one.playbook}` says what came of it once that is known."
+
+
+__all__ = ["as_data", "decisions"]

@@ -20,6 +20,7 @@ from remit.decisions.arrays import Bools, Floats, Ints
 
 ROUNDS = 16  # of the fixed point; it settles in some ten
 AT_ONCE = 2_000_000  # numbers that are held while votes are counted
+EXACT = 1e-6  # of the rewards' squares is taken for noise at the least: where context tells all, the sums would be inverted to nothing but rounding
 STIFF = 1e9  # a precision that lets a weight be nothing but its mean
 SETTLED = 3e-2  # relative change of all precisions at which it has
 
@@ -165,7 +166,7 @@ def _reweighed(given: Sums, groups: Ints, found: Posterior) -> Prior:
         + np.sum((mean[:, None, :] @ given.gram)[:, 0] * mean)
     )
     free = float(shared_free.sum() + own_free.sum())
-    noise = max(count - free, 1.0) / max(float(error), 1e-12 * max(float(given.square.sum()), 1e-12))
+    noise = max(count - free, 1.0) / max(float(error), EXACT * max(float(given.square.sum()), 1e-12))
     return Prior(shared, widened, noise)
 
 
