@@ -38,8 +38,9 @@ MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # bytes that are free there before a server is put into it
 # Files that take a minute or so: begun first, so that no process is left alone with one of them in the end
 LONG = (
-    "chaos/test_every_boundary.py", "protocols/test_conformance.py", "models/local/test_local_model.py",
-    "protocol/test_protocol.py", "chaos/test_database.py", "chaos/test_random_kills.py",
+    "chaos/test_every_boundary.py", "journeys/test_sights.py", "protocols/test_conformance.py",
+    "models/local/test_local_model.py", "protocol/test_protocol.py", "chaos/test_database.py",
+    "chaos/test_random_kills.py",
 )  # fmt: skip
 # Losing a test's data in a power cut is fine
 CARELESS = {

@@ -19,7 +19,7 @@ from tests.conftest import database
 from tests.journeys.console import Console, Visitors, serving, visiting
 from tests.journeys.sights import NOT_PAGES, SIGHTS, Sight, seed
 
-EVERY = pytest.mark.parametrize("sight", SIGHTS, ids=lambda one: one.name)
+WIDTH, HEIGHT = 1280, 720
 AXE = Axe()
 COLOURS = ["color-contrast", "link-in-text-block"]
 
@@ -32,9 +32,10 @@ class Places:
     empty: Visitors
     runs: dict[str, str]
 
-    async def go(self, sight: Sight, **options: Any) -> Page:
+    async def go(self, sight: Sight) -> Page:
         visit = self.empty if sight.empty else self.full
-        page = await visit(sight.who, but="Failed to load resource", **options)
+        size = {"width": WIDTH, "height": HEIGHT}
+        page = await visit(sight.who, but="Failed to load resource", viewport=size)
         await page.goto(sight.path.format(**self.runs))
         await sight.then(page)
         return page
@@ -60,6 +61,14 @@ async def places(
         yield Places(at_busy, at_idle, await seed(busy.app))
 
 
+@pytest_asyncio.fixture(loop_scope="session", scope="module", params=SIGHTS, ids=lambda one: one.name)
+async def page(places: Places, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """A sight, loaded once for all that is tried of it."""
+    shown = await places.go(request.param)
+    yield shown
+    await shown.context.close()
+
+
 async def test_no_page_is_missing_from_the_table(console: Console) -> None:
     gets = {
         route.path
@@ -79,29 +88,23 @@ def violations(found: dict[str, Any]) -> list[str]:
     ]
 
 
-@EVERY
-async def test_axe_finds_nothing_in_light_and_in_dark(places: Places, sight: Sight) -> None:
-    page = await places.go(sight)
+async def test_axe_finds_nothing_in_light_and_in_dark(page: Page) -> None:
     light = await AXE.run(page)
     assert not violations(light.response), "\n".join(violations(light.response))
     await page.emulate_media(color_scheme="dark")
     dark = await AXE.run(page, options={"runOnly": COLOURS})
     assert not violations(dark.response), "dark: " + "\n".join(violations(dark.response))
-    await page.context.close()
+    await page.emulate_media(color_scheme="light")
 
 
-@EVERY
-async def test_no_page_is_scrolled_sideways_on_a_phone_or_at_200_percent(
-    places: Places, sight: Sight
-) -> None:
-    page = await places.go(sight, viewport={"width": 640, "height": 700})
+async def test_no_page_is_scrolled_sideways_on_a_phone_or_at_200_percent(page: Page) -> None:
     for width in (640, 320):  # half of a laptop's, and the narrowest phone's
         await page.set_viewport_size({"width": width, "height": 700})
         try:  # a chart follows its window a moment later
             await page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
         except PlaywrightTimeout:
             pytest.fail(f"at {width}: " + "\n".join(await page.evaluate(WIDER)))
-    await page.context.close()
+    await page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 WIDER = """() => [...document.querySelectorAll("body *")]
@@ -118,9 +121,7 @@ FOCUS = """() => {
 }"""
 
 
-@EVERY
-async def test_every_control_is_reached_by_tab_in_order_and_seen_there(places: Places, sight: Sight) -> None:
-    page = await places.go(sight)
+async def test_every_control_is_reached_by_tab_in_order_and_seen_there(page: Page) -> None:
     stops: list[str] = await page.evaluate(STOPS)
     await page.locator(".skip").focus()  # where a page begins, whatever it has focused by itself
     reached, unseen = stops[:1], []
@@ -138,7 +139,6 @@ async def test_every_control_is_reached_by_tab_in_order_and_seen_there(places: P
         pytest.fail(f"the focus is caught at {html}")
     assert [stop for stop in reached if stop in stops] == stops
     assert not unseen, "\n".join(unseen)
-    await page.context.close()
 
 
 async def test_the_first_stop_skips_to_the_content(places: Places) -> None:
