@@ -73,6 +73,7 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 's', 1, '', 'why', 'x', sha256(convert_to(%(w)s || %(n)s, 'utf8')))",
     "graph_examples": "insert into graph_examples (workspace, intent, text, digest, by)"
     " values (%(w)s, 'i', 'text', sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'ann')",
+    "graph_behaviours": "insert into graph_behaviours (workspace, intent, pattern, by) values (%(w)s, 'i' || %(n)s, '{}', 'ann')",
     "graph_inferred": "insert into graph_inferred (workspace, interaction, intent, probability, alike, others)"
     " values (%(w)s, %(n)s, 'i', 1, '[]', '[]')",
     "segments": "insert into segments (workspace, name, spec, who) values (%(w)s, 's' || %(n)s, '{}', 'ann')",

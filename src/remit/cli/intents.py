@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from remit.app import App
+from remit.cli.behaviour import behaviour
 from remit.cli.common import (
     Download,
     Json,
@@ -43,9 +44,10 @@ NOTHING = "none"  # how NONE is written on the command line
 FEW = 3  # examples under which an intent is hardly known
 
 intents = group(
-    help="What people want, from what they write: learned from a few examples of each intent, on this machine. Each prints JSON with "
+    help="What people want, from what they write and do: learned from a few examples of each intent, on this machine. Each prints JSON with "
     '--json.\n\nExample: remit intents teach card-lost "I lost my card" "my wallet was stolen"',
 )
+intents.add_typer(behaviour, name="behaviour")
 Name = Annotated[str, typer.Argument(help="The intent: card-lost; `none` for what is none of them.")]
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from remit.graph.consent import Consent
 from remit.graph.people import Event, Person, consent_of, find, read_of, timeline
 from remit.graph.state import Reading
+from remit.graph.wants import Want, intents_of
 from remit.store.store import Store
 
 
@@ -21,6 +22,9 @@ class Circle:
 
     async def reading(self, person: Person, now: datetime) -> tuple[Reading | None, Consent]:
         return await read_of(self.store, person, now), await consent_of(self.store, person)
+
+    async def wants(self, person: Person, now: datetime) -> list[Want]:
+        return await intents_of(self.store, person, now)
 
     async def timeline(self, person: Person, before: datetime | None, limit: int) -> list[Event]:
         return await timeline(self.store, person, before=before, limit=limit)

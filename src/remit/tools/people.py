@@ -16,6 +16,7 @@ from remit.tools.tool import Integrity, Json, Labelled, ToolContext
 
 if TYPE_CHECKING:  # heavy, and needed by no list of tools
     from remit.graph.people import Event, Person
+    from remit.graph.wants import Want
 
 SHOWN = 4_000  # characters of a text
 
@@ -23,7 +24,8 @@ SHOWN = 4_000  # characters of a text
 @tool(effect="read")
 async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, max_length=320)]) -> Json:
     """Who somebody is, by any identifier: their checked addresses and numbers, what was said of them, how they stand with us
-    (`state`), and whether they may be written to (`consent`; what is not named there, nobody has consented to).
+    (`state`), what they want (`wants`, the surest first, as far as it was inferred), and whether they may be written to (`consent`; what
+    is not named there, nobody has consented to).
 
     Args:
         who: An e-mail address, a telephone number, another identifier with its kind (customer:C1042), or a person's number.
@@ -36,6 +38,7 @@ async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, m
     checked = _checked(found)
     value: dict[str, Json] = dict(checked)
     value["state"] = stated(reading) if reading else ["Nothing has come from them."]
+    value["wants"] = [_want(one) for one in await context.circle.wants(found, context.now())]
     value["consent"] = [{"says": says, "of": of} for says, of in consented(consent)]
     value["said"] = {key: said[0] for key, said in found.about.items()}
     value["unchecked"] = [one.key for one in found.profiles if one.key not in _keys(found)]
@@ -95,6 +98,15 @@ def _checked(found: Person) -> dict[str, Json]:
 def _labelled(value: Json, checked: dict[str, Json], source: str) -> Labelled:
     levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys(checked, "system")}
     return Labelled(value, "untrusted", levels, {REST: f"person:{','.join(checked)}"}, source)
+
+
+def _want(one: Want) -> dict[str, Json]:
+    return {
+        "intent": one.intent,
+        "sure": round(one.confidence, 2),
+        "since": one.at.isoformat(),
+        "because": one.because,
+    }
 
 
 def _event(one: Event) -> dict[str, Json]:
