@@ -44,6 +44,7 @@ from remit.testing import ScriptedModel
 from remit.webhooks.deliver import try_out
 from remit.webhooks.kept import add_webhook
 from tests.console.factors import code
+from tests.decisions.town import decided
 from tests.graph.conftest import row, taken
 from tests.journeys.console import ANN, call, clerk, finish
 
@@ -244,6 +245,15 @@ SIGHTS = (
         "/people/segments/{segment}/edit",
         "/people/segments/lately/edit",
         sent("Add it"),
+    ),
+    Sight("decisions", "/decisions", "/decisions"),
+    Sight("decisions, none", "/decisions", "/decisions", empty=True),
+    Sight("a playbook", "/decisions/{playbook}", "/decisions/winback", opened("details")),
+    Sight(
+        "a playbook, seen by who may not change it", "/decisions/{playbook}", "/decisions/winback", who="zoe"
+    ),
+    Sight(
+        "a version of a playbook", "/decisions/{playbook}/versions/{version}", "/decisions/winback/versions/2"
     ),
     Sight("one person or two", "/people/doubtful", "/people/doubtful"),
     Sight("one person or two, nothing doubtful", "/people/doubtful", "/people/doubtful", empty=True),
@@ -459,6 +469,7 @@ async def seed(app: App) -> dict[str, str]:
     await set_connection(app.store, "post", linked_of("post", {"mail": post}), "ann")
     about = About(f"Handbook {EVIL}", f"How we take returns. {LONG}", "workspace", "english", True)
     await taken(app.store, *heard(), verified="email phone")
+    await decided(app.store, 300)
     lately = Segment(
         conditions=(Did(kind="visit"), segment.About(key="city", value=f"{EVIL} {LONG[:120]}", unless=True))
     )

@@ -27,10 +27,11 @@ from remit.store.store import Sight
 HERE = Path(__file__).parent
 TONES = {  # of a state, a verdict or an outcome: which colour says it
     "met": "good", "ok": "good", "allow": "good", "approve": "good",
-    "published": "good", "runs": "good", "published, draft": "live", "draft": "live", "archived": "off",
+    "published": "good", "runs": "good", "live": "good", "published, draft": "live", "draft": "live", "archived": "off",
     "running": "live", "queued": "live",
     "waiting": "wait", "paused": "wait", "ask": "wait", "mend": "wait", "cannot verify": "unsure", "simulated": "wait",
     "cancelled": "off", "new": "off", "active": "good", "back": "live", "quiet": "wait", "dormant": "off",
+    "shadow": "live", "ramp": "wait", "off": "off",
 }  # fmt: skip
 
 # By what browsers call themselves, the particular before what others say of themselves too

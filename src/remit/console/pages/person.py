@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +14,11 @@ from remit.console.arcs import drawn
 from remit.console.pages.people import given_in
 from remit.console.pages.today import Table
 from remit.console.show import here, needs, page
+from remit.decisions.contacts import contacts_of
+from remit.decisions.deciding import look
+from remit.decisions.kept import list_playbooks
+from remit.decisions.log import Made, decisions_of
+from remit.decisions.ruled import lift, suppress, suppressed
 from remit.errors import UserError
 from remit.graph.history import Standing, grouped, heard, paces, standing_at, wanted, weeks_of
 from remit.graph.identity import WHY
@@ -25,6 +30,7 @@ from remit.graph.words import IN, because, days, happened, money, pace, stated
 router = APIRouter(dependencies=[needs("persons:read")])
 CHANGES = [needs("persons:write")]
 LISTED = 40
+SOME = 8  # decisions and contacts, the last ones
 CHANNELS = 4  # with a colour of their own
 
 
@@ -107,6 +113,29 @@ async def intent(request: Request, person: str, number: int) -> Response:
     return RedirectResponse(f"/people/{quote(person, safe='')}#wants", 303)
 
 
+@router.post("/people/{person}/suppress", dependencies=CHANGES)
+async def leave_alone(request: Request, person: str) -> Response:
+    """Leave them alone, on a channel or on all, for some days or for good; or no longer."""
+    store, given = here(request).store, await given_in(request)
+    found = await find(store, person)
+    if (number := given.get("lift", "")).isdigit() and len(number) < 19:
+        await lift(store, int(number), request.state.who)
+        return RedirectResponse(f"/people/{quote(person, safe='')}#reach", 303)
+    for_days = given.get("days", "")
+    if for_days and not (for_days.isascii() and for_days.isdigit() and 0 < int(for_days[:6]) < 4000):
+        return await _page(
+            request, found, Asked(), wrong={"days": "a number of days below 4,000; empty: for good"}
+        )
+    until = datetime.now(UTC) + timedelta(days=int(for_days)) if for_days else None
+    try:
+        await suppress(
+            store, found.id, given.get("because", ""), request.state.who, given.get("channel", "")[:40], until
+        )
+    except UserError as error:
+        return await _page(request, found, Asked(), wrong={"because": str(error)})
+    return RedirectResponse(f"/people/{quote(person, safe='')}#reach", 303)
+
+
 async def _page(
     request: Request, person: Person, asked: Asked, wrong: dict[str, str] | None = None, other: str = ""
 ) -> HTMLResponse:
@@ -133,6 +162,10 @@ async def _page(
         intents=[one.name for one in await list_intents(store)] if may else [],
         consent=consent.standing,
         because=IN,
+        next=[] if asked.day else await _next(request, person, at),
+        decided=await decisions_of(store, person.ids, limit=SOME),
+        contacts=await contacts_of(store, person.ids, limit=SOME),
+        suppressed=await suppressed(store, person.ids),
         dead=[keys[word.profile] for word in consent.dead],
         drawing=drawn(person, {one: keys[one] for one in sorted(ends - own)}),
         keys=keys,
@@ -141,6 +174,16 @@ async def _page(
         other=other,
         **await _timeline(request, person, asked, stands),
     )
+
+
+async def _next(request: Request, person: Person, now: datetime) -> list[Made]:
+    """What each playbook that stands would do for them now: the choice that counts, and that of the version in shadow."""
+    store = here(request).store
+    found: list[Made] = []
+    for name, kept in (await list_playbooks(store)).items():
+        if any(one.stage != "off" for one in kept):
+            found += await look(store, name, person.id, now)
+    return found
 
 
 async def _timeline(

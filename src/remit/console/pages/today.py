@@ -30,7 +30,7 @@ class Table:
     """What a chart draws and a table tells: a row a day."""
 
     heads: Sequence[tuple[str, str]]  # of each column its name, and the tone of its colour
-    rows: Sequence[tuple[datetime, Sequence[float]]]
+    rows: Sequence[tuple[datetime | str, Sequence[float]]]
 
     @property
     def total(self) -> float:
