@@ -31,8 +31,10 @@ CLOSING: LiteralString = """
 AROUND: LiteralString = """
     select d.id, d.person, d.version, d.at, d.does, of.who from unnest(%s::bigint[]) as of (who)
     cross join lateral (select id from graph_profiles where person = of.who and workspace = %s offset 0) as p
-    join decisions d on d.workspace = %s and d.playbook = %s and d.person = p.id and d.at between %s and %s and d.stage <> 'shadow'
-    where d.chosen or d.holdout or d.after is not null
+    cross join lateral (
+        select * from decisions where workspace = %s and playbook = %s and person = p.id and at between %s and %s
+            and stage <> 'shadow' and (chosen or holdout or after is not null) offset 0
+    ) as d
 """
 CAME: LiteralString = """
     select i.id, of.who, i.at, i.kind, i.channel, i.value, i.currency from unnest(%s::bigint[]) as of (who)

@@ -53,18 +53,20 @@ STATE: LiteralString = """
         cross join lateral (select id from graph_profiles where person = of.who and workspace = %(here)s offset 0) as p
         join graph_state s on s.profile = p.id
     ), channels as (
-        select distinct on (person) person, channel, mass / nullif(sum(mass) over (partition by person), 0) as affinity
-        from (select person, channel, sum(lasting) as mass from state where direction = 'in' group by person, channel) as one
-        order by person, mass desc, channel
+        select person, channel, max(last) filter (where direction = 'in') as last, min(first) filter (where direction = 'in') as first,
+               greatest((array_agg(last order by last desc) filter (where direction = 'in'))[2], max(before) filter (where direction = 'in')) as before,
+               sum(lasting) filter (where direction = 'in') as mass, sum(brief) filter (where direction = 'in') as lately,
+               sum(worth) as spent, sum(brief) filter (where kind in ('page_view', 'visit')) as looked,
+               sum(brief) filter (where direction = 'in' and kind in ('message', 'call', 'reply')) as asked,
+               sum(lasting) filter (where kind in ('open', 'click')) as opened, sum(lasting) filter (where direction = 'out') as reached,
+               max(last) filter (where direction = 'out') as last_reached
+        from state group by person, channel
     )
-    select person, max(last) filter (where direction = 'in') as last, min(first) filter (where direction = 'in') as first,
-           greatest((array_agg(last order by last desc) filter (where direction = 'in'))[2], max(before) filter (where direction = 'in')) as before,
-           sum(lasting) filter (where direction = 'in') as frequency, sum(brief) filter (where direction = 'in') as lately,
-           sum(worth) as spent, sum(brief) filter (where kind in ('page_view', 'visit')) as looked,
-           sum(brief) filter (where direction = 'in' and kind in ('message', 'call', 'reply')) as asked,
-           sum(lasting) filter (where kind in ('open', 'click')) as opened, sum(lasting) filter (where direction = 'out') as reached,
-           max(last) filter (where direction = 'out') as last_reached, min(channels.channel) as channel, min(affinity) as affinity
-    from state left join channels using (person) group by person
+    select person, max(last) as last, min(first) as first, greatest((array_agg(last order by last desc) filter (where last is not null))[2], max(before)) as before,
+           sum(mass) as frequency, sum(lately) as lately, sum(spent) as spent, sum(looked) as looked, sum(asked) as asked, sum(opened) as opened,
+           sum(reached) as reached, max(last_reached) as last_reached,
+           (array_agg(channel order by mass desc, channel) filter (where mass is not null))[1] as channel, max(mass) / nullif(sum(mass), 0) as affinity
+    from channels group by person
 """
 INTENTS: LiteralString = """
     select distinct on (of.who) of.who, coalesce(f.corrected, f.intent) from unnest(%(persons)s::bigint[]) as of (who)

@@ -28,21 +28,23 @@ Json = Any
 Connection = AsyncConnection[Any]
 AT_ONCE = 2_000  # credits that are read in one transaction
 CREDITS: LiteralString = """
-    select c.n, c.decision, c.value, c.was, d.action, d.propensity, d.features from decision_credits c
-    join decisions d on d.workspace = c.workspace and d.id = c.decision
-    where c.workspace = %s and c.playbook = %s and c.n > %s and d.chosen and not d.holdout order by c.n limit %s
+    select c.n, c.decision, c.value, c.was, d.action, d.propensity, d.features
+    from (select * from decision_credits where workspace = %s and playbook = %s and n > %s order by n limit %s) as c
+    left join lateral (
+        select * from decisions where workspace = c.workspace and id = c.decision and chosen and not holdout offset 0
+    ) as d on true order by c.n
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What came of a decision, as it became known."""
+    """What came of a decision, as it became known. Without an action it is of one that teaches nothing."""
 
     n: int
     decision: int
     value: float
     was: float | None
-    action: str
+    action: str | None
     propensity: float
     features: list[Json]
 
@@ -103,7 +105,7 @@ async def learn(store: Store, one: Version) -> int:
 
 def tell(learner: Learner, actions: Sequence[str], credits: Sequence[Credit]) -> int:
     """Tell a learner in this order, as far as it has these actions and knows these features; how many decisions were new to it."""
-    place = {name: number for number, name in enumerate(actions)}
+    place: dict[str | None, int] = {name: number for number, name in enumerate(actions)}
     usable = [one for one in credits if one.action in place and one.features[:1] == [featured.VERSION]]
     told = 0
     for first, some in groupby(usable, key=lambda one: one.was is None):

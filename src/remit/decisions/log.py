@@ -132,8 +132,10 @@ async def held(
     query = """
         select distinct of.who from unnest(%s::bigint[]) as of (who)
         cross join lateral (select id from graph_profiles where person = of.who and workspace = %s offset 0) as p
-        join decisions d on d.workspace = %s and d.playbook = %s and d.person = p.id and d.at > %s
-            and (d.chosen or d.holdout) and (d.stage = 'shadow') = %s
+        cross join lateral (
+            select from decisions where workspace = %s and playbook = %s and person = p.id and at > %s
+                and (chosen or holdout) and (stage = 'shadow') = %s limit 1
+        ) as d
     """
     values = (list(persons), workspace, workspace, playbook, since, shadow)
     return {person for (person,) in await (await connection.execute(query, values)).fetchall()}
