@@ -95,7 +95,7 @@ FILE = File("Rechnung ä.pdf", "application/pdf", b"%PDF")
 async def test_marketing_says_how_to_leave_by_one_click() -> None:
     async with mail_host() as host:
         mine = box(host, unsubscribe="https://shop.example/leave?who={address}")
-    sent = written(mine, marketing=True)
+    sent = written(mine, leave=mine.leave("ann@a.example"))
     assert sent["List-Unsubscribe"] == "<https://shop.example/leave?who=ann%40a.example>"
     assert sent["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert "List-Unsubscribe" not in written(mine)

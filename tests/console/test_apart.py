@@ -131,7 +131,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         ).replace("{response}", f"resp_{run.hex}")
         found.append(
             re.sub(
-                r"\{(name|agent|trigger|model|playbook|segment|version)\}",
+                r"\{(name|agent|trigger|model|playbook|segment|version|word)\}",
                 lambda m: "1" if m[1] == "version" else CANARY,
                 one,
             )

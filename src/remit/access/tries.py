@@ -33,6 +33,11 @@ async def try_from(store: Store, address: str) -> list[int]:
     return await _counted(store, {f"address {network(address)}": OF_ADDRESS})
 
 
+async def try_word(store: Store, address: str) -> None:
+    """Count somebody who came with a link that is none. Raises Busy where there were too many."""
+    await _counted(store, {f"word {network(address)}": OF_ADDRESS})
+
+
 async def _counted(store: Store, bounds: Mapping[str, int]) -> list[int]:
     async with store.keeper.pool.connection() as connection, connection.transaction():
         for key in sorted(bounds):  # tries side by side wait for each other, and count each other

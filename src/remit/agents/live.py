@@ -13,11 +13,13 @@ from remit.agents.context import Transcript, instructions
 from remit.agents.reading import learn
 from remit.agents.spec import Agent
 from remit.agents.veil import veil_of
+from remit.decisions.leaving import link_for
 from remit.gate.known import Known
 from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
 from remit.gate.standing import Hours
 from remit.graph.circle import Circle
+from remit.graph.identifiers import identifier
 from remit.journal.append import Append, status_after
 from remit.journal.events import AnyBody, Event, Started
 from remit.journal.facts import RESTS, facts_of
@@ -186,4 +188,9 @@ class Live:
             begun=call.begun if call else None,
             woken=call.woken if call else False,
             now=self.leases.now,
+            leave=self._leave,
         )
+
+    async def _leave(self, address: str, channel: str, purpose: str) -> str:
+        who = identifier("email" if channel == "email" else "phone", address)
+        return await link_for(self.journal.store.as_owner(self.workspace), who, channel, purpose)

@@ -17,6 +17,7 @@ from remit.channels.mailbox import Mailbox
 from remit.channels.port import File
 
 OURS = re.compile(r"<remit\.([0-9a-f]{32})\.([A-Za-z0-9._-]{1,80})@[^<>\s]+>")
+NO_MORE = "To get no more of these:"
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]']")
 
 
@@ -31,7 +32,7 @@ class Letter:
     hidden: tuple[str, ...] = ()  # bcc: told to the server alone
     answers: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
-    marketing: bool = False
+    leave: str = ""  # of marketing: where its reader says that they want no more of it
 
 
 def id_of(run: UUID, call: str, domain: str) -> str:
@@ -63,11 +64,13 @@ def compose(mailbox: Mailbox, letter: Letter, id: str, now: datetime) -> EmailMe
     if letter.answers:
         message["In-Reply-To"] = letter.answers[-1]
         message["References"] = " ".join(letter.answers[-20:])
-    if letter.marketing:
-        message["List-Unsubscribe"] = f"<{mailbox.leave(letter.to[0])}>"
+    text = letter.text
+    if letter.leave:
+        message["List-Unsubscribe"] = f"<{letter.leave}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(letter.text)
-    message.add_alternative(in_html(letter.text), subtype="html")
+        text = f"{text.rstrip()}\n\n{NO_MORE}\n{letter.leave}"
+    message.set_content(text)
+    message.add_alternative(in_html(text), subtype="html")
     for file in letter.files:
         main, _, sub = file.type.partition("/")
         message.add_attachment(file.data, maintype=main, subtype=sub or "octet-stream", filename=file.name)

@@ -133,7 +133,8 @@ async def _serve(
     as_json: bool,
     stop: asyncio.Event,
 ) -> None:
-    async with open_app(settings.load()) as app:
+    chosen = settings.load()
+    async with open_app(chosen.model_copy(update={"public_url": public or None})) as app:
         door = Door((await arrive(app.store, me())).name)
         await _reached_by(app, host, public)
         pages = make_server(app, door, port, public)

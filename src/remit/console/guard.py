@@ -26,6 +26,7 @@ API = (
     "/a2a/",
     "/ag-ui/",
     "/hooks/",
+    "/u/",
 )  # have guards of their own, that know tokens as well
 OPEN = (
     "/enter",

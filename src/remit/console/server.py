@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from remit.access.oidc import Issuers
 from remit.api.hooks import make_hooks
+from remit.api.leave import make_leave
 from remit.api.problems import missing
 from remit.api.routes import routes_of
 from remit.api.server import make_api
@@ -146,6 +147,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.mount("/v1", make_openai(app))
     server.mount("/ag-ui", make_agui(app))
     server.mount("/hooks", make_hooks(app))
+    server.mount("/u", make_leave(app))
     server.state.mcp = McpDoor(app)
     server.router.routes.append(Route("/mcp", server.state.mcp))
     server.state.a2a = A2aDoor(app)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 THEIRS: Mapping[str, tuple[str, ...]] = {
     "contacts": ("profile",),
     "suppressions": ("profile",),
+    "leaving": ("profile",),
     "decisions": ("person",),
     "graph_state": ("profile",),
     "graph_interactions": ("profile",),

@@ -22,6 +22,7 @@ from remit.errors import CannotTell, Later, Mend, UserError
 from remit.tools import folder
 from remit.tools.addresses import addresses_of, reachable
 from remit.tools.decorate import tool
+from remit.tools.marketing import advertises, leave_of
 from remit.tools.mend import unknown
 from remit.tools.result import text_of
 from remit.tools.thread import in_thread
@@ -93,11 +94,8 @@ async def mail_send(
         mailbox: Which mailbox; may be left out where there is only one.
     """
     _, mine = mailbox_of(context, mailbox)
-    if marketing and (not mine.unsubscribe or len(to) != 1 or cc or bcc):
-        raise Mend("marketing goes to one reader, from a mailbox whose connection says how to unsubscribe")
-    made = Letter(
-        tuple(to), subject, text, tuple(cc), tuple(bcc), (), await _files(context, files), marketing
-    )
+    leave = await leave_of(context, mine, [*to, *cc, *bcc]) if marketing or advertises(context) else ""
+    made = Letter(tuple(to), subject, text, tuple(cc), tuple(bcc), (), await _files(context, files), leave)
     return await _send(context, mine, made)
 
 

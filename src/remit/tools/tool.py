@@ -54,6 +54,8 @@ class ToolContext:
     sessions: Sessions | None = None  # its conversations with MCP servers
     shelf: Shelf | None = None  # what the agent may look up; None: nothing
     circle: Circle | None = None  # the people whom it may look at; None: nobody
+    # Where an e-mail address or a telephone number says that it wants no more, by channel and purpose; empty: nowhere
+    leave: Callable[[str, str, str], Awaitable[str]] | None = None
     # What the agent is connected to, by name: where, and the headers or variables that go along, secrets as references
     connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 

@@ -1,0 +1,115 @@
+"""Readers who want no more of it say so by one click, without signing in; looking at the link changes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from remit.access.audit import entries
+from remit.access.people import arrive
+from remit.access.tries import OF_ADDRESS
+from remit.app import App, open_app
+from remit.console.server import Door, make_server
+from remit.graph.ingest import take
+from remit.graph.people import consent_of, find
+from remit.settings import Settings
+from remit.store.secrets import set_secret
+from tests.channels.conftest import connect
+from tests.channels.servers import PASSWORD, Host
+from tests.channels.test_reach import MAY, mail
+from tests.channels.test_tools import result, run
+
+PUBLIC = "https://remit.shop.example"
+
+
+@pytest.fixture
+async def app(settings: Settings, host: Host) -> AsyncIterator[App]:
+    async with open_app(settings.model_copy(update={"public_url": PUBLIC})) as opened:
+        await arrive(opened.store, "ann")
+        await set_secret(opened.store, "DESK", PASSWORD, "ann")
+        await connect(opened, host)
+        yield opened
+
+
+@pytest.fixture
+async def reader(app: App) -> AsyncIterator[httpx.AsyncClient]:
+    """A mail program, or a browser in which nobody is signed in."""
+    server = make_server(app, Door("ann"), 7700, PUBLIC)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url=PUBLIC) as client:
+        yield client
+
+
+async def yes(app: App) -> None:
+    row = {"id": f"yes {datetime.now(UTC)}", "at": datetime.now(UTC).isoformat(), "kind": "consent_given", "channel": "email",
+           "email": "ann@a.example", "properties": {"purpose": "marketing"}}  # fmt: skip
+    assert (await take(app.store, [(1, row)], "test")).set_aside == ()
+
+
+async def link(app: App, host: Host) -> str:
+    """What a mail of marketing says."""
+    assert result(await run(app, mail(marketing=True), spec=MAY))["sent"]
+    sent = host.sent[-1]
+    found = re.fullmatch(r"<(.+)>", sent["List-Unsubscribe"].strip())
+    assert found is not None
+    assert sent["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    plain, rich = (sent.get_body((kind,)) for kind in ("plain", "html"))
+    assert plain is not None
+    assert rich is not None
+    assert found[1] in plain.get_content()
+    assert f'href="{found[1]}"' in rich.get_content()
+    return urlsplit(found[1]).path
+
+
+async def test_one_click_of_a_mail_program_is_a_no_that_the_next_mail_meets(
+    app: App, host: Host, reader: httpx.AsyncClient
+) -> None:
+    await yes(app)
+    path = await link(app, host)
+    looked = await reader.get(path)
+    assert looked.status_code == 200
+    assert "Unsubscribe?" in looked.text
+    assert "ann@a.example" not in looked.text, "a link is passed on; the address is not"
+    assert (await consent_of(app.store, await find(app.store, "ann@a.example"))).may(
+        "email", "marketing"
+    ).says == "yes"
+    for _ in range(2):
+        gone = await reader.post(path, data={"List-Unsubscribe": "One-Click"})
+        assert (gone.status_code, "There will be no more marketing by email" in gone.text) == (200, True)
+    told = await run(app, mail(marketing=True), spec=MAY)
+    assert "said no to marketing by email" in result(told)
+    assert result(await run(app, mail(), spec=MAY))["sent"], "what they must be told is another matter"
+    assert [one.who for one in await entries(app.store, what="contact.left")] == ["a reader"]
+
+
+async def test_who_comes_back_may_leave_again_by_the_same_link(
+    app: App, host: Host, reader: httpx.AsyncClient
+) -> None:
+    await yes(app)
+    path = await link(app, host)
+    await reader.post(path)
+    await yes(app)
+    assert "Unsubscribe?" in (await reader.get(path)).text
+    assert "Unsubscribed" in (await reader.post(path)).text
+
+
+async def test_a_link_that_is_none_says_so_and_not_for_ever(app: App, reader: httpx.AsyncClient) -> None:
+    for word in ("nobody", "x" * 3000, "%00", "..%2f"):
+        assert (await reader.post(f"/u/{word}")).status_code in (404, 405)
+    answers = [(await reader.get(f"/u/{n}")).status_code for n in range(OF_ADDRESS + 1)]
+    assert (answers[0], answers[-1]) == (404, 429)
+
+
+async def test_a_run_that_carries_marketing_out_says_how_to_leave_though_its_model_does_not(
+    app: App, host: Host
+) -> None:
+    await yes(app)
+    state = await run(
+        app, mail(), spec=MAY, inputs={"decision": {"action": "spring", "purpose": "marketing"}}
+    )
+    assert result(state)["sent"]
+    assert host.sent[0]["List-Unsubscribe"].strip().startswith(f"<{PUBLIC}/u/")
