@@ -13,6 +13,8 @@ from remit.app import App
 from remit.graph.history import grouped
 from remit.graph.intent import Example
 from remit.graph.intents import teach
+from remit.graph.match import Pair, Reason
+from remit.graph.matching import keep
 from remit.graph.people import Event, find, timeline
 from tests.console.conftest import SignIn
 from tests.console.test_inbox import EVIL, SAFE, words
@@ -76,6 +78,35 @@ async def test_two_records_are_made_one_by_a_word_that_can_be_taken_back(
     assert "Withdrawn by ann" in words(await browser.get("/people/crm:1"))
     assert (await browser.post(path, data={"do": "restore"})).status_code == 303
     assert (await browser.post("/people/doubtful", data=form | {"said": "perhaps"})).status_code == 400
+
+
+@pytest.mark.usefixtures("people")
+async def test_who_may_be_one_person_is_asked_in_the_inbox_with_what_speaks_for_it(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    await taken(
+        app.store,
+        row("f1", 3, email="zoe@x.example", name="Zoe Kim"),
+        row("f2", 2, email="z.kim@y.example", name=EVIL),
+    )
+    zoe, kim = [(await find(app.store, one)).id for one in ("zoe@x.example", "z.kim@y.example")]
+    await keep(
+        app.store,
+        2,
+        [Pair(str(zoe), str(kim), 0.7, (Reason("same birthday", 9.1), Reason("different phones", -2.3)))],
+        "olga",
+    )
+    inbox = words(await browser.get("/inbox"))
+    assert "70% likely one person, by what is said of them; which is not sure enough." in inbox
+    assert "same birthday +9.1 different phones -2.3" in inbox
+    assert "one person with two numbers?" in inbox
+    form = {"a": str(zoe), "b": str(kim), "said": "apart", "back": "inbox"}
+    answered = await browser.post("/people/doubtful", data=form)
+    assert (answered.status_code, answered.headers["location"]) == (303, "/inbox")
+    assert "70% likely" not in words(await browser.get("/inbox"))
+    one, two = [(await find(app.store, f"crm:{n}")).id for n in (1, 2)]
+    await browser.post("/people/doubtful", data={"a": str(one), "b": str(two), "said": "same"})
+    assert "Nothing waits" in words(await browser.get("/inbox"))
 
 
 @pytest.mark.usefixtures("people")

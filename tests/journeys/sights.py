@@ -28,6 +28,9 @@ from remit.catalogue import work
 from remit.connections.kept import Linked, linked_of, set_connection
 from remit.gate.remembered import Bound
 from remit.graph import segment
+from remit.graph.match import Pair, Reason
+from remit.graph.matching import keep as keep_pairs
+from remit.graph.people import find
 from remit.graph.segment import Did, Segment
 from remit.graph.segments import measure, save
 from remit.journal.events import Person
@@ -470,6 +473,9 @@ async def seed(app: App) -> dict[str, str]:
     about = About(f"Handbook {EVIL}", f"How we take returns. {LONG}", "workspace", "english", True)
     await taken(app.store, *heard(), verified="email phone")
     await decided(app.store, 300)
+    a, b = [(await find(app.store, who)).profiles[0].id for who in ("ann@x.example", "bob@x.example")]
+    why = (Reason(f"same birthday {EVIL} {LONG}", 9.1), Reason("different phones", -2.3))
+    await keep_pairs(app.store, 2, [Pair(str(a), str(b), 0.7, why)], "ann")
     lately = Segment(
         conditions=(Did(kind="visit"), segment.About(key="city", value=f"{EVIL} {LONG[:120]}", unless=True))
     )

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from remit.access.roles import Access
 from remit.console.asking import Block, Item, Note, became, blocks, key_of, what
+from remit.console.pages.people import Pairing, pairs_of
 from remit.console.session import holds
 from remit.console.show import all_seen, here, needs_of_agent, page, watch_of
 from remit.console.signing import session_of
@@ -19,6 +20,7 @@ from remit.console.watch import Watch, look
 from remit.errors import UserError
 from remit.waiting import Waiting, waiting
 
+PAIRS = 3  # of people who may be one, on the inbox's first page
 router = APIRouter(dependencies=[needs_of_agent("runs:read")])
 PAGE = 30  # things on one page: the journal of each of their runs is read for it
 
@@ -37,6 +39,7 @@ async def listed(
     more = _named(found[PAGE - 1]) if len(found) > PAGE else ""
     decides = decides_of(request)
     shown = _theirs(found[:PAGE], mine, decides)
+    pairs = await _pairs(request, mine) if not after else []
     return page(
         request,
         "inbox.html",
@@ -47,7 +50,15 @@ async def listed(
         more=more,
         told=told,
         hidden=len(found[:PAGE]) - len(shown),
+        pairs=pairs[:PAIRS],
+        more_pairs=len(pairs) > PAIRS,
     )
+
+
+async def _pairs(request: Request, mine: bool) -> list[Pairing]:
+    """Who may be one person, for those who may see people; `mine`: who may say so."""
+    right = "persons:write" if mine else "persons:read"
+    return await pairs_of(here(request).store, PAIRS + 1) if right in request.state.rights else []
 
 
 @router.get("/inbox/live")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 from fastapi import APIRouter, Request
@@ -10,13 +11,20 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from remit.console.show import here, needs, page
 from remit.errors import UserError
 from remit.graph.aside import aside_of, count_aside, drop, list_aside, mend, object_in
-from remit.graph.merging import Said, count_questions, questions, say
+from remit.graph.merging import Question, Said, count_questions, questions, say
 from remit.graph.people import profile_of, search
-from remit.graph.words import doubt, weighed
+from remit.graph.words import doubt
+from remit.store.store import Store
 
 router = APIRouter(dependencies=[needs("persons:read")])
 CHANGES = [needs("persons:write")]
 LISTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    asked: Question
+    why: str
 
 
 @router.get("/people")
@@ -36,9 +44,12 @@ async def people(request: Request, q: str = "") -> HTMLResponse:
 @router.get("/people/doubtful")
 async def doubtful(request: Request) -> HTMLResponse:
     """Who may be one person."""
-    found = await questions(here(request).store, limit=LISTED)
-    asked = [(one, doubt(one), weighed(one.reasons or ())) for one in found]
-    return page(request, "graph_doubtful.html", asked=asked)
+    return page(request, "graph_doubtful.html", asked=await pairs_of(here(request).store, LISTED))
+
+
+async def pairs_of(store: Store, limit: int) -> list[Pairing]:
+    """Who may be one person, with why in words."""
+    return [Pairing(one, doubt(one)) for one in await questions(store, limit=limit)]
 
 
 @router.post("/people/doubtful", dependencies=CHANGES)
@@ -49,7 +60,7 @@ async def answer(request: Request) -> Response:
         raise UserError("say whether they are one person or two")
     a, b = [await profile_of(store, given.get(name, "")) for name in ("a", "b")]
     await say(store, a, b, cast("Said", said), request.state.who)
-    return RedirectResponse("/people/doubtful", 303)
+    return RedirectResponse("/inbox" if given.get("back") == "inbox" else "/people/doubtful", 303)
 
 
 @router.get("/people/aside", dependencies=CHANGES)
