@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,13 @@ from remit.app import App
 from remit.catalogue.find import find_named
 from remit.channels import imap
 from remit.channels.compose import sent_by
+from remit.channels.heard import rows_of
 from remit.channels.imap import Place, Raw
 from remit.channels.parse import parse
 from remit.connections.kept import resolved
+from remit.decisions.contacts import reached_by
 from remit.errors import Mend, RemitError, UserError
+from remit.graph.ingest import take
 from remit.journal.events import Json, Woken
 from remit.journal.state import CallState, State, fold
 from remit.secrets import open_secrets
@@ -125,8 +128,22 @@ async def _read(app: App, store: Store, box: Box) -> None:
     except (UserError, Mend, OSError) as error:
         await went_wrong(store, box, " ".join(str(error).split()))
         return
-    news = [_news(one, trusted, box) for one in raws if box.wants(one.at, one.place.validity)]
+    wanted = [one for one in raws if box.wants(one.at, one.place.validity)]
+    await _heard(store.as_owner(box.workspace), wanted, trusted)  # before they count as read, and each once
+    news = [_news(one, trusted, box) for one in wanted]
     await moved(store, box, news, end, more=len(raws) == MOST)
+
+
+async def _heard(store: Store, raws: Sequence[Raw], trusted: str) -> None:
+    """What they say of people goes into the conversation graph."""
+    rows: list[Json] = []
+    for raw in raws:
+        came = parse(raw.data, trusted)
+        found = sent_by(came.answers)
+        reached = await reached_by(store, *found[:2]) if found else {}
+        rows += rows_of(_key(raw), came, raw.at, found[2] if found and reached else "", reached)
+    if rows:
+        await take(store, list(enumerate(rows, 1)), "mail")
 
 
 async def _fetched(app: App, box: Box) -> tuple[str, Place, list[Raw]]:
@@ -177,9 +194,12 @@ def _news(raw: Raw, trusted: str, box: Box) -> News:
         "files": [one.name for one in came.files],
         "facts": {"message": raw.reference, "mailbox": box.connection},
     }
-    # By what it holds: the same message has another number where a folder is numbered anew
-    key = f"mail {hashlib.sha256(raw.data).hexdigest()}"
     told = came.automatic == "bounce" and sent_by(
         came.answers
     )  # a run may wait for an answer to what it is about
-    return News(key, event, raw.place, "" if told else SKIPPED.get(came.automatic, ""))
+    return News(_key(raw), event, raw.place, "" if told else SKIPPED.get(came.automatic, ""))
+
+
+def _key(raw: Raw) -> str:
+    """By what it holds: the same message has another number where a folder is numbered anew."""
+    return f"mail {hashlib.sha256(raw.data).hexdigest()}"

@@ -25,7 +25,7 @@ def parse(raw: bytes, trusted: str = "") -> Incoming:
     message = message_from_bytes(raw, policy=policy.default)
     sender = _sender(message, trusted)
     own, quoted = split(_text(message))
-    failures = tuple(_failures(message))
+    failures, complains = tuple(_failures(message)), _complains(message)
     return Incoming(
         id=next(iter(_ids(message, "Message-ID")), ""),
         sender=sender,
@@ -35,10 +35,11 @@ def parse(raw: bytes, trusted: str = "") -> Incoming:
         to=_addresses(message, "To"),
         copied=_addresses(message, "Cc"),
         at=_date(message),
-        answers=_answers(message, bool(failures)),
+        answers=_answers(message, bool(failures) or complains),
         files=tuple(_files(message)),
-        automatic="bounce" if failures else _automatic(message),
+        automatic="bounce" if failures else _automatic(message) or ("auto" if complains else ""),
         failures=failures,
+        complains=complains,
     )
 
 
@@ -75,6 +76,25 @@ def _failures(message: EmailMessage) -> Iterator[Failure]:
                 who = _header(block, "Final-Recipient") or _header(block, "Original-Recipient")
                 said = _header(block, "Diagnostic-Code").partition(";")[2].strip()
                 yield Failure(who.rpartition(";")[2].strip().lower(), _header(block, "Status"), said[:500])
+
+
+def _complains(message: EmailMessage) -> bool:
+    """Whether a provider reports that its user complains (RFC 5965)."""
+    says = str(message.get_param("report-type", "")).lower()
+    if message.get_content_type() != "multipart/report" or says != "feedback-report":
+        return False
+    parts = [part for part in message.walk() if part.get_content_type() == "message/feedback-report"]
+    return any(re.search(r"^feedback-type:\s*abuse\b", _payload(part), re.I | re.M) for part in parts)
+
+
+def _payload(part: Message) -> str:
+    """What stands in a part: the parser takes one of type message/* for a message, with what it says as headers."""
+    held = part.get_payload()
+    if isinstance(held, list):
+        return "\n".join(
+            f"{name}: {value}" for one in held if isinstance(one, Message) for name, value in one.items()
+        )
+    return str(held)
 
 
 def _answers(message: EmailMessage, bounced: bool) -> tuple[str, ...]:

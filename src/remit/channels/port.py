@@ -55,3 +55,4 @@ class Incoming:
     files: tuple[File, ...] = ()
     automatic: Automatic = ""
     failures: tuple[Failure, ...] = ()
+    complains: bool = False  # a reader of what was sent calls it spam, as their provider reports (RFC 5965)

@@ -168,6 +168,16 @@ async def held_of(store: Store, run: UUID) -> list[Held]:
         return await (await cursor.execute(query, (run, store.workspace))).fetchall()
 
 
+async def reached_by(store: Store, run: UUID, call: str) -> dict[str, str]:
+    """Whom a call has reached, or may have: channel by identifier."""
+    query = """
+        select p.value, c.channel from contacts c join graph_profiles p on p.id = c.profile
+        where c.run = %s and c.call = %s and c.workspace = %s and c.state in ('reserved', 'sent')
+    """
+    async with store.pool.connection() as connection:
+        return dict(await (await connection.execute(query, (run, call, store.workspace))).fetchall())
+
+
 async def contacts_of(
     store: Store, profiles: Iterable[int] | None = None, before: int | None = None, limit: int = 50
 ) -> list[Made]:
