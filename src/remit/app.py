@@ -22,6 +22,7 @@ from remit.agents.turns import limits_of, may_run
 from remit.agents.workspace import Workspace, hours
 from remit.arriving import Arrival, Arrivals
 from remit.brought import Batch, again, copy_folder, elsewhere, folder_of
+from remit.chat.room import Room
 from remit.connections.used import Uses
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UserError
 from remit.feed import Feeds
@@ -365,6 +366,7 @@ class App(Steering):
             sessions=self.sessions,
             shelf=Shelf(store, agent.knowledge) if agent.knowledge else None,
             circle=Circle(store),
+            room=Room(store, agent.name),
             watch=watch,
             stream=stream,
         )

@@ -11,6 +11,7 @@ import psycopg
 
 from remit.app import App
 from remit.catalogue.find import find_named
+from remit.chatting import SOON, turn_of
 from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError, UserError
 from remit.journal.events import Began
 from remit.journal.state import fold
@@ -89,6 +90,17 @@ async def begin(app: App, hand_on: HandOn, claimed: Firing) -> bool:
                 await skipped(store, claimed, why)
                 return False
             said = said | {"earlier": earlier.words if earlier else ""}
+        if trigger.kind == "chat":
+            turn = await turn_of(here, said, claimed.run)
+            if turn.busy is not None:
+                await later(store, claimed, SOON, f"run {turn.busy} is at it")
+                return False
+            if turn.said is None:
+                if turn.told is not None:
+                    await hand_on(turn.told)
+                await skipped(store, claimed, f"run {turn.told or turn.read} has it")
+                return False
+            said = dict(turn.said)
         found = await find_named(here.store, claimed.agent)
         told = given(trigger, said, claimed.by)
         await here.start(

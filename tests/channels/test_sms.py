@@ -169,7 +169,11 @@ async def test_a_template_in_doubt_is_put_to_a_person(app: App, twilio: Twilio) 
 
 
 async def test_an_answer_goes_to_the_sender_of_the_message_on_its_channel(app: App, twilio: Twilio) -> None:
-    text, other = twilio.came("Where is W1?"), twilio.came("Hi", f"whatsapp:{ANN}", f"whatsapp:{OURS}")
+    early = timedelta(minutes=5)
+    text, other = (
+        twilio.came("Where is W1?", ago=early),
+        twilio.came("Hi", f"whatsapp:{ANN}", f"whatsapp:{OURS}"),
+    )
     state = await run(
         app,
         call("sms_reply", message=text, text="On its way"),

@@ -57,6 +57,10 @@ ROWS: dict[str, str] = {
     "knowledge_passages": "insert into knowledge_passages"
     " (workspace, document, number, source, starts, heading, text, language)"
     " values (%(w)s, 1000 * ascii(%(w)s) + 1, %(n)s, 1000 * ascii(%(w)s) + 1, 0, 'd', 'text of ' || %(w)s, 'english')",
+    "chat_sessions": "insert into chat_sessions (id, workspace, agent, trigger, token, device, profile, origin)"
+    " values (md5(%(w)s || %(n)s)::uuid, %(w)s, 'x', 'x', sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'd', 1, 'x')",
+    "chat_messages": "insert into chat_messages (workspace, session, side, text, key)"
+    " values (%(w)s, md5(%(w)s || 1)::uuid, 'visitor', 'text of ' || %(w)s, 'k' || %(n)s)",
     "intakes": "insert into intakes (workspace, name, spec, by) values (%(w)s, 'i' || %(n)s, '{}', 'ann')",
     "graph_profiles": "insert into graph_profiles (id, workspace, kind, value, person)"
     " values (1000 * ascii(%(w)s) + %(n)s, %(w)s, 'email', 'e' || %(n)s, 1000 * ascii(%(w)s) + %(n)s)",

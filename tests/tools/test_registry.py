@@ -114,7 +114,8 @@ def test_the_families_declare_what_they_do() -> None:
         assert tool.description
         for argument in tool.schema["properties"].values():
             assert argument.get("description"), tool.name
-        ours = name in ("wait", "mail_send", "mail_reply", "slack_post", "slack_reply")
+        sends = ("mail_send", "mail_reply", "slack_post", "slack_reply", "chat_reply")
+        ours = name in ("wait", *sends, "sms_send", "sms_reply", "whatsapp_send", "whatsapp_reply")
         assert tool.integrity == ("system" if ours else "untrusted")
 
 

@@ -13,6 +13,7 @@ from remit.agents.context import Transcript, instructions
 from remit.agents.reading import learn
 from remit.agents.spec import Agent
 from remit.agents.veil import veil_of
+from remit.chat.room import Room
 from remit.decisions.leaving import link_for
 from remit.gate.known import Known
 from remit.gate.remembered import Remembered
@@ -60,6 +61,7 @@ class Live:
     sessions: Sessions | None = None  # with MCP servers
     shelf: Shelf | None = None  # what it may look up
     circle: Circle | None = None  # whom it may look at
+    room: Room | None = None  # the chats that it may answer
     used: Callable[[str, bool | None, str], None] | None = None  # told of each connection that is called
     purse: Purse | None = None  # None: what it spends is not counted, as in a replay
     withdrawn: Mapping[str, str] = field(
@@ -183,6 +185,7 @@ class Live:
             sessions=self.sessions,
             shelf=self.shelf,
             circle=self.circle,
+            room=self.room,
             connections=self.connections,
             goal=started.goal if started else "",
             begun=call.begun if call else None,

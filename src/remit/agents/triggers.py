@@ -14,8 +14,8 @@ from remit.errors import UserError
 from remit.rate import parse_rate
 
 Json = Any
-Kind = Literal["schedule", "webhook", "after", "mail", "slack", "sms"]
-KINDS: tuple[Kind, ...] = ("schedule", "webhook", "after", "mail", "slack", "sms")
+Kind = Literal["schedule", "webhook", "after", "mail", "slack", "sms", "chat"]
+KINDS: tuple[Kind, ...] = ("schedule", "webhook", "after", "mail", "slack", "sms", "chat")
 PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)\}")  # `{order.id}`
 PATH = r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 TOLD = ("agent", "run", "status", "goal", "report")  # of a run that has ended
@@ -31,7 +31,7 @@ OF = {  # what only one kind says
     "rate": "webhook",
     "ended": "after",
 }
-MESSAGES = ("mail", "slack", "sms")  # what people write
+MESSAGES = ("mail", "slack", "sms", "chat")  # what people write
 
 
 def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
@@ -79,13 +79,14 @@ def _names(value: object) -> object:
 
 End = Literal["met", "not met", "refused", "cannot verify", "cancelled", "failed"]
 Ends = Annotated[tuple[End, ...], BeforeValidator(_names)]
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.\[\]:-]+$", max_length=300)]
 Path = Annotated[str, Field(pattern=PATH, max_length=200)]
 
 
 class Trigger(BaseModel):
     """Exactly one of: `schedule`, times as cron has them by the clock of `zone`; `webhook`, what is posted to an address of its
     own, by a sender who shows who it is so; `after`, runs of another agent that have ended; `mail`, `slack` and `sms` (WhatsApp, too), what people
-    write to one of the agent's connections, by its name. The goal is the owner's words:
+    write to one of the agent's connections, by its name; `chat`, what visitors of these sites write. The goal is the owner's words:
     `{order.id}` in it stands for what the event says there, which the run is shown as somebody else's words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -105,6 +106,10 @@ class Trigger(BaseModel):
     mail: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] | None = None
     slack: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] | None = None
     sms: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")] | None = None
+    # The sites in whose pages the chat may stand, as https://shop.example
+    chat: (
+        Annotated[tuple[Origin, ...], BeforeValidator(_names), Field(min_length=1, max_length=20)] | None
+    ) = None
     sender_asks: bool = False  # whether a verified sender's own words are what is asked of the run
     ended: Ends = ()  # how; empty: however
     goal: str = Field(min_length=1, max_length=20_000)
@@ -127,10 +132,10 @@ class Trigger(BaseModel):
         if sum(getattr(self, kind) is not None for kind in KINDS) != 1:
             raise ValueError(
                 "a trigger has exactly one of schedule (times, as 0 9 * * mon-fri), webhook (how its sender shows who it is: "
-                "standard, hmac or token), after (the name of another agent), mail, slack and sms (a connection's name)"
+                "standard, hmac or token), after (the name of another agent), mail, slack and sms (a connection's name), chat (sites, as https://shop.example)"
             )
         if self.sender_asks and self.kind not in MESSAGES:
-            raise ValueError("sender_asks is for a trigger with mail, slack or sms")
+            raise ValueError("sender_asks is for a trigger with mail, slack, sms or chat")
         for field, kind in OF.items():
             if field in self.model_fields_set and kind != self.kind:
                 raise ValueError(f"{field.rstrip('_')} is for a trigger with {kind}")

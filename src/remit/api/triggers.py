@@ -40,7 +40,7 @@ class TriggerOut(BaseModel):
 
     agent: str
     name: str
-    kind: Literal["schedule", "webhook", "after", "mail", "slack", "sms"]
+    kind: Literal["schedule", "webhook", "after", "mail", "slack", "sms", "chat"]
     version: int = Field(description="Of the agent.")
     begins: str = Field(description="When it begins a run, in words.")
     state: str = Field(description="`on`, `paused`, or `no secret yet`.")

@@ -27,6 +27,7 @@ TITLES = {
     "time": "Waiting",
     "mail": "Mail, by a mailbox that it is connected to",
     "slack": "Slack, by a connection to it",
+    "chat": "The chat of a site",
     "sms": "SMS and WhatsApp, by a number that it is connected to",
 }
 FOR = {  # what a system without tools of its own is for

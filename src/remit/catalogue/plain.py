@@ -51,6 +51,10 @@ KNOWN: Mapping[str, tuple[str, str]] = {
         'evidence.message == "grant" && evidence.text != "unvouched"',
         "to the sender of the message that began it",
     ),
+    "chat_reply": (
+        'evidence.chat == "grant" && evidence.text != "unvouched"',
+        "in the chat that began it",
+    ),
     "slack_post": (
         'evidence.channel == "grant" && evidence.text != "unvouched"',
         "to the channel of its goal",

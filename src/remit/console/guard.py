@@ -27,6 +27,7 @@ API = (
     "/ag-ui/",
     "/hooks/",
     "/u/",
+    "/chat/",
 )  # have guards of their own, that know tokens as well
 OPEN = (
     "/enter",

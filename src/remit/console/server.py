@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from remit.access.oidc import Issuers
+from remit.api.chat import make_chat
 from remit.api.hooks import make_hooks
 from remit.api.leave import make_leave
 from remit.api.problems import missing
@@ -148,6 +149,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.mount("/ag-ui", make_agui(app))
     server.mount("/hooks", make_hooks(app))
     server.mount("/u", make_leave(app))
+    server.mount("/chat", make_chat(app))
     server.state.mcp = McpDoor(app)
     server.router.routes.append(Route("/mcp", server.state.mcp))
     server.state.a2a = A2aDoor(app)

@@ -64,7 +64,7 @@ class Began(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     trigger: str  # of the run's agent, by its name
-    kind: str  # schedule | webhook | after | mail | slack | sms; decision: `trigger` is a playbook
+    kind: str  # schedule | webhook | after | mail | slack | sms | chat; decision: `trigger` is a playbook
     at: datetime  # when what began it came
     by: str = ""  # who had it begin by hand
     chain: tuple[str, ...] = ()  # agents whose runs ended and so led to this one, the first one first

@@ -11,6 +11,7 @@ THEIRS: Mapping[str, tuple[str, ...]] = {
     "suppressions": ("profile",),
     "leaving": ("profile",),
     "decisions": ("person",),
+    "chat_sessions": ("profile",),
     "graph_state": ("profile",),
     "graph_interactions": ("profile",),
     "graph_links": ("a", "b"),
@@ -21,6 +22,7 @@ ALONG: Mapping[str, tuple[str, str]] = {
     "decision_acts": ("decision", "decisions"),
     "decision_credits": ("decision", "decisions"),
     "decision_followed": ("decision", "decisions"),
+    "chat_messages": ("session", "chat_sessions"),
     "graph_inferred": ("interaction", "graph_interactions"),
 }
 # Rows that name somebody go whole, instead of being rid of the name: they are a copy of what came of that person.
@@ -34,6 +36,7 @@ SET_UP = (
     "triggers",
     "webhooks",
     "mailboxes",
+    "intakes",
     "playbook_versions",
     "contact_rules",
 )

@@ -29,6 +29,7 @@ BUILTIN = {
     "slack": "remit.tools.slack",
     "sms": "remit.tools.sms",
     "people": "remit.tools.people",
+    "chat": "remit.tools.chat",
 }
 
 

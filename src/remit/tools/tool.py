@@ -18,6 +18,7 @@ from remit.rate import Limit
 from remit.tools.secrets import Secrets
 
 if TYPE_CHECKING:  # heavy, and needed by no list of tools
+    from remit.chat.room import Room
     from remit.graph.circle import Circle
     from remit.knowledge.search import Shelf
     from remit.tools.mcp.session import Sessions
@@ -56,6 +57,7 @@ class ToolContext:
     circle: Circle | None = None  # the people whom it may look at; None: nobody
     # Where an e-mail address or a telephone number says that it wants no more, by channel and purpose; empty: nowhere
     leave: Callable[[str, str, str], Awaitable[str]] | None = None
+    room: Room | None = None  # the chats that it may answer; None: none
     # What the agent is connected to, by name: where, and the headers or variables that go along, secrets as references
     connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 

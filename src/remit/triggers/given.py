@@ -59,7 +59,7 @@ def _written(trigger: Trigger, event: Mapping[str, Json]) -> Given:
     inputs = dict(trigger.inputs) | dict(event["facts"])
     person = Person()
     if verified:
-        email = event["from"] if trigger.kind == "mail" else ""
+        email = event["from"] if trigger.kind == "mail" else event.get("email", "")
         person = Person(id=event["who"], email=email, name=event["name"], verified=True)
     sender = f"{event['from'] or 'somebody'} ({'verified' if verified else 'not verified'})"
     if not asks and trigger.places:
@@ -70,6 +70,7 @@ def _written(trigger: Trigger, event: Mapping[str, Json]) -> Given:
     goal = f"{trigger.goal}\n\n{own}" if asks and own else trigger.goal
     quoted = [] if asks else [f"What {sender} wrote:", own]
     quoted += [f"What {sender} passes on of others:", event["quoted"]] if event["quoted"] else []
+    quoted += [f"What was said in this chat before:\n{event['before']}"] if event.get("before") else []
     quoted += [f"It answers a mail of an earlier run. {event['earlier']}"] if event.get("earlier") else []
     quoted += [f"Files came with it: {', '.join(event['files'])}"] if event["files"] else []
     return Given(goal[:WHOLE], inputs, "\n".join(quoted)[:WHOLE], person)

@@ -55,7 +55,10 @@ class Standing:
 
     @property
     def path(self) -> str:
-        """Where a webhook, or an event of Slack, is delivered to, at the server's address; empty for the other kinds."""
+        """Where a webhook, or an event of Slack, is delivered to, or what a page loads that has the chat, at the server's address; empty for
+        the other kinds."""
+        if self.kind == "chat":
+            return f"/chat/{self.workspace}/{self.agent}.js"
         return f"/hooks/{self.workspace}/{self.called}" if self.kind in ("webhook", "slack") else ""
 
     @property
@@ -206,11 +209,11 @@ def fresh_secret(kind: str) -> str:
 
 
 async def make_secret(store: Store, agent: str, name: str, by: str) -> str:
-    """A new secret of a webhook, told this once; for a day the one before is taken too. Raises UnknownName, UserError."""
+    """A new secret of a webhook, or by which a site signs who a visitor is, told this once; for a day the one before is taken too. Raises UnknownName, UserError."""
     now = await get_trigger(store, agent, name)
-    if now.kind != "webhook":
+    if now.kind not in ("webhook", "chat"):
         raise UserError(f"trigger {now.called} is no webhook: nobody sends it anything that a secret is for")
-    secret = fresh_secret(now.trigger.webhook or "")
+    secret = fresh_secret(now.trigger.webhook or "hmac")
     sealed = seal(key_of(store.settings, make=True), _bound(store.workspace, agent, name), secret)
     query: LiteralString = """
         update triggers set before = secret, before_until = clock_timestamp() + %s, secret = %s,

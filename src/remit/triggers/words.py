@@ -25,6 +25,8 @@ def begins(trigger: Trigger) -> str:
         return f"When something is posted to its address, {SENDERS[trigger.webhook]}"
     if trigger.mail is not None:
         return f"When mail comes to {trigger.mail}"
+    if trigger.chat is not None:
+        return f"When a visitor of {' or '.join(trigger.chat)} writes in the chat"
     if trigger.sms is not None:
         return f"When somebody writes to the number of {trigger.sms}, by SMS or WhatsApp"
     if trigger.slack is not None:

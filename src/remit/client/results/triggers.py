@@ -32,7 +32,7 @@ class Trigger(Result):
 
     agent: str
     name: str
-    kind: Literal["schedule", "webhook", "after", "mail", "slack", "sms"]
+    kind: Literal["schedule", "webhook", "after", "mail", "slack", "sms", "chat"]
     version: int
     begins: str
     state: str

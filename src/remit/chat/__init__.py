@@ -1,0 +1,1 @@
+"""A site's chat: who a visitor is, what they write and are answered, and the widget that shows it."""

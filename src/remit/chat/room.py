@@ -1,0 +1,40 @@
+"""The chats that a run may answer: those of its agent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from remit.chat import kept
+from remit.chat.kept import Message, Session
+from remit.errors import Mend
+from remit.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    store: Store
+    agent: str
+
+    async def session(self, chat: str) -> Session:
+        """Raises Mend."""
+        try:
+            found = await kept.by_id(self.store, UUID(chat))
+        except ValueError:
+            found = None
+        if found is None or found.agent != self.agent:
+            raise Mend("chat: there is no such chat; its id is among the inputs of the run")
+        return found
+
+    async def reply(self, chat: str, text: str, key: str, run: UUID) -> Message:
+        """Once for each key."""
+        session = await self.session(chat)
+        return await kept.write(self.store, session.id, "agent", text, key, run)
+
+    async def said(self, chat: str) -> Sequence[Message]:
+        return await kept.messages(self.store, (await self.session(chat)).id)
+
+    async def take_up(self, chat: str, run: UUID) -> Sequence[Message]:
+        """What the visitor wrote that this run has, in the order in which it came."""
+        return await kept.take_up(self.store, (await self.session(chat)).id, run)
