@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from remit.app import App, open_app
+from remit.graph.behaviour import Pattern
+from remit.graph.behaviours import save
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.agents import world
@@ -104,3 +106,29 @@ async def test_whoever_is_not_there_is_said_to_the_model(app: App) -> None:
     told = [str(one.acted and one.acted.result) for one in state.calls.values()]
     assert "nobody is known by the email 'zoe@x.example'" in told[0]
     assert "is no time" in told[1]
+
+
+async def test_people_like_somebody_are_found_and_what_is_told_of_them_is_theirs_alone(app: App) -> None:
+    zoe = [
+        row(f"z{n}", n + 1, email="zoe@x.example", kind="message", channel="email", text="!")
+        for n in range(3)
+    ]
+    await taken(
+        app.store, *zoe, row("z9", 1, email="zoe@x.example", kind="asked_for_zebras"), verified="email"
+    )
+    await save(
+        app.store,
+        [Pattern.model_validate({"intent": "zebra-lover", "when": [{"kind": "asked_for_zebras"}]})],
+        "olga",
+    )
+    run = await start(
+        app, call("similar", who="customer:C7"), mail("One like you: zebra-lover.", "bob@b.example")
+    )
+    state = await app.advance(run)
+    acted = state.calls["1.1"].acted
+    assert acted
+    (one,) = acted.result["people"]
+    assert (acted.result["compared"], one["wants"][0]["intent"]) == (1, "zebra-lover")
+    assert "message on email" in one["alike_in"]
+    (verdict,) = await judged(app, state)
+    assert verdict.decision == "deny"  # of another, to whom it is not told

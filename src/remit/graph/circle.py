@@ -7,6 +7,7 @@ from datetime import datetime
 
 from remit.graph.consent import Consent
 from remit.graph.people import Event, Person, consent_of, find, read_of, timeline
+from remit.graph.similar import Likes, similar
 from remit.graph.state import Reading
 from remit.graph.wants import Want, intents_of
 from remit.store.store import Store
@@ -25,6 +26,9 @@ class Circle:
 
     async def wants(self, person: Person, now: datetime) -> list[Want]:
         return await intents_of(self.store, person, now)
+
+    async def similar(self, person: Person, now: datetime, limit: int) -> Likes:
+        return await similar(self.store, person, now, limit)
 
     async def timeline(self, person: Person, before: datetime | None, limit: int) -> list[Event]:
         return await timeline(self.store, person, before=before, limit=limit)

@@ -71,6 +71,38 @@ async def timeline(
     return _labelled(value, checked, f"the graph: what {', '.join(map(shown, sources)) or 'nobody'} told")
 
 
+@tool(effect="read")
+async def similar(
+    context: ToolContext,
+    who: Annotated[str, Field(min_length=1, max_length=320)],
+    limit: Annotated[int, Field(ge=1, le=50)] = 10,
+) -> Json:
+    """People who are most like somebody: in what they do and where, how they stand with us, and what they want. Of each the number, which
+    `person` and `timeline` take, how alike (0 to 1), in what, and what they want. `compared`: with how many people.
+
+    Args:
+        who: As `person` takes it.
+        limit: People at most.
+    """
+    found = await _found(context, who)
+    assert context.circle is not None
+    likes = await context.circle.similar(found, context.now(), limit)
+    checked = _checked(found)
+    people = [
+        {
+            "id": str(one.person),
+            "likeness": one.likeness,
+            "alike_in": list(one.shared),
+            "wants": [_want(want) for want in one.wants],
+        }
+        for one in likes.people
+    ]
+    levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys((*checked, "people[].id"), "system")}
+    whose = {REST: f"person:{','.join(checked)}", "people[]": "person:id"}
+    value = {**checked, "compared": likes.compared, "people": people}
+    return Labelled(value, "untrusted", levels, whose, "the graph: what was heard of people")
+
+
 async def _found(context: ToolContext, who: str) -> Person:
     """Raises Mend."""
     if context.circle is None:
@@ -134,4 +166,4 @@ def _time(text: str) -> datetime | None:
     return at
 
 
-TOOLS = (person, timeline)
+TOOLS = (person, timeline, similar)
