@@ -15,7 +15,7 @@ from remit.decisions.stage import Values
 from remit.playbook import playbook_of
 from tests.console.conftest import SignIn
 from tests.console.test_inbox import words
-from tests.decisions.town import WINBACK, decided
+from tests.decisions.weeks import WINBACK, decided
 from tests.graph.conftest import row, taken
 
 

@@ -1,72 +1,65 @@
-"""A playbook with decisions that are weeks old, and what came of them."""
+"""A few people of a shop, some of whom may be written to, and a playbook for them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from random import Random
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
-from psycopg.types.json import Jsonb
-
-from remit.decisions.kept import save
+from remit.decisions.kept import Version, put, save
+from remit.decisions.stage import DONE, SHADOWED, Shown, Stage
+from remit.graph.ingest import take
+from remit.graph.people import profile_of
 from remit.playbook import playbook_of
 from remit.store.store import Store
+from tests.graph.conftest import NOW, row, taken
 
-WINBACK = """\
+Json = Any
+TEXT = """
 actions:
-  - {name: pricing-mail, does: send, channel: email, what: pricing, cost: 0.02, cool_down: 14}
-  - {name: sales-call, does: call, channel: phone, cost: 6, capacity: {count: 30, days: 1}}
-  - {name: nothing, does: nothing}
+- {name: mail, does: send, channel: email, goal: sales, cost: 0.1}
+- {name: call, does: call, channel: phone, goal: sales, cost: 1, capacity: {count: 3, days: 7}}
 goals:
-  revenue: {counts: [{kind: purchase, currency: EUR}]}
-holdout: 0.1
-rules:
-  caps: [{name: week, count: 2, days: 7}]
+  sales: {counts: [{kind: purchase, currency: EUR}, {kind: refund, currency: EUR, worth: -1}, {kind: reply, worth: 5}]}
+window: 10
+holdout: 0
+rules: {zone: Europe/Berlin}
 """
+SHOWN = Shown(shadowed=SHADOWED, done=DONE, closed=DONE)
 
 
-async def decided(store: Store, times: int, name: str = "winback") -> None:
-    """`times` decisions of two versions, the second in ramp; a call brings most, and nothing least."""
-    first = await save(store, name, WINBACK, playbook_of(WINBACK), "to begin with", "ann")
-    text = WINBACK.replace("count: 2, days: 7", "count: 1, days: 7")
-    second = await save(store, name, text, playbook_of(text), "one contact a week", "ann")
-    chance, now = Random(7), datetime.now(UTC)
-    async with store.pool.connection() as connection:
-        query = "update playbook_versions set stage = %s, share = %s where playbook = %s and version = %s"
-        await connection.execute(query, ("live", 0, name, first.version))
-        await connection.execute(query, ("ramp", 0.2, name, second.version))
-        for number in range(times):
-            held = number % 10 == 0
-            action, does = (
-                ("nothing", "nothing")
-                if held
-                else chance.choice((("pricing-mail", "send"), ("sales-call", "call")))
-            )
-            options = [["pricing-mail", 4.1, 0.7], ["sales-call", 3.0, 0.2], ["nothing", 1.0, 0.1]]
-            share = {"pricing-mail": 0.7, "sales-call": 0.2, "nothing": 0.1}[action]
-            query = """
-                insert into decisions (workspace, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost,
-                    reason, options, ruled_out, features)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true, 0, 'it is worth most for people like them', %s, '[]', '[]') returning id
-            """
-            version = first if number % 5 else second
-            at = now - timedelta(days=1 + number * 40 / times)
-            values = (
-                store.workspace,
-                name,
-                version.version,
-                "live" if number % 5 else "ramp",
-                number + 1,
-                at,
-                action,
-                does,
-            )
-            row = await (await connection.execute(query, (*values, share, held, Jsonb(options)))).fetchone()
-            assert row is not None
-            mean = {"nothing": 1, "pricing-mail": 3, "sales-call": 5}[action]
-            credit = (
-                "insert into decision_credits (workspace, playbook, decision, value) values (%s, %s, %s, %s)"
-            )
-            if at < now - timedelta(days=14):
-                await connection.execute(
-                    credit, (store.workspace, name, row[0], max(0.0, chance.gauss(mean, 2)))
+def ann(number: int) -> str:
+    return f"ann{number}@shop.example"
+
+
+async def people(store: Store, count: int, silent: Sequence[int] = ()) -> list[int]:
+    """Numbers of people who said yes to being written to and called, but for the silent ones."""
+    rows = [row(f"v{number}", 20 + number % 7, email=ann(number)) for number in range(count)]
+    for number in range(count):
+        if number not in silent:
+            for channel in ("email", "phone"):
+                said = {"purpose": "marketing", "channel": channel}
+                rows.append(
+                    row(f"c{number}{channel}", 19, kind="consent_given", email=ann(number), properties=said)
                 )
+    await taken(store, *rows)
+    return [await profile_of(store, ann(number)) for number in range(count)]
+
+
+async def playbook(
+    store: Store, stage: Stage = "live", text: str = TEXT, share: float = 0.5, name: str = "winback"
+) -> Version:
+    one = await save(store, name, text, playbook_of(text), "", "ann")
+    if stage in ("ramp", "live"):
+        one = await put(store, one, "ramp", "ann", SHOWN, share)
+    return await put(store, one, "live", "ann", SHOWN) if stage == "live" else one
+
+
+async def rows(store: Store, query: str, *values: object) -> list[Json]:
+    async with store.pool.connection() as connection:
+        return await (await connection.execute(query.encode(), values)).fetchall()
+
+
+async def came(store: Store, *happened: Json) -> None:
+    """Things that happened after NOW."""
+    await take(store, list(enumerate(happened, 1)), "shop", frozenset(), received=NOW + timedelta(days=60))

@@ -47,7 +47,7 @@ from remit.testing import ScriptedModel
 from remit.webhooks.deliver import try_out
 from remit.webhooks.kept import add_webhook
 from tests.console.factors import code
-from tests.decisions.town import decided
+from tests.decisions.weeks import decided
 from tests.graph.conftest import row, taken
 from tests.journeys.console import ANN, call, clerk, finish
 
