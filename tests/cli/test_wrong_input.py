@@ -66,7 +66,7 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
         "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"], "secrets": ["list"],
         "delegate": ["last", "--to", "bo"], "tokens": ["list"], "webhooks": ["list"], "connections": ["list"], "knowledge": ["list"], "graph": ["search"], "segments": ["list"], "contacts": ["list"], "people": ["list"], "sign-in": ["list"],
         "mcp": ["serve"], "budgets": ["list"], "retention": ["list"], "keys": ["list"], "audit": ["list"], "triggers": ["list"],
-        "workspaces": ["list"], "rules": ["list"], "intents": ["list"], "decisions": ["playbooks"],
+        "workspaces": ["list"], "rules": ["list"], "intents": ["list"], "decisions": ["playbooks"], "flows": ["add", "coming-back"],
         "up": ["--no-open", "--port", str(free_port())],
     }  # fmt: skip
     Path("s.json").write_text("[]")

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from remit.decisions.action import Cap, Rules, together
-from remit.decisions.deciding import look, take
-from remit.decisions.featured import NAMES, columns, known
+from remit.decisions.deciding import decide_heard, look, take
+from remit.decisions.featured import columns, known
 from remit.decisions.log import decisions_of
-from remit.decisions.rounds import begin, drop, fits, go_on
+from remit.decisions.rounds import begin, drop, go_on, have_gone
 from remit.decisions.ruled import set_rules
 from remit.decisions.stage import in_ramp
 from remit.decisions.standing import rules_of
+from remit.decisions.whom import NAMES, fits
 from remit.errors import UserError
-from remit.graph.people import person_of, read_of
+from remit.graph.people import person_of, profile_of, read_of
 from remit.store.store import Store
-from tests.decisions.town import TEXT, people, playbook, rows
+from tests.decisions.town import TEXT, ann, people, playbook, rows
 from tests.graph.conftest import NOW, row, taken
 
 
@@ -177,3 +178,38 @@ def test_of_somebody_of_whom_nothing_was_heard_nothing_is_known() -> None:
     assert all(column.missing in (0, 2) for column in columns([nobody, nobody]))
     assert fits(nobody, "stage!=dormant")
     assert not fits(nobody, "recency>0")
+
+
+async def test_only_those_are_decided_for_of_whom_the_playbook_is(store: Store) -> None:
+    await people(store, 4)
+    one = await playbook(store, text=TEXT + "whom: [spent>50]\nat_once: true\n")
+    buys = [row(f"b{n}", 1, kind="purchase", email=ann(n), value=80, currency="EUR") for n in (1, 3)]
+    assert await decide_heard(store, one.playbook, NOW) == 0  # what came before it was saved is for rounds
+    await taken(store, *buys, row("b2", 1, kind="purchase", email=ann(2), value=9, currency="EUR"))
+    assert await decide_heard(store, one.playbook, NOW) == 3
+    assert await decide_heard(store, one.playbook, NOW) == 0
+    persons = [await profile_of(store, ann(n)) for n in range(4)]
+    assert {each.person for each in await decisions_of(store, persons)} == {persons[1], persons[3]}
+    assert await look(store, one.playbook, persons[0], NOW) == []
+    assert (await go_on(store, (await begin(store, one.playbook, "ann")).id, NOW)).made == 0
+
+
+async def test_rounds_are_gone_through_as_often_as_the_playbook_says(store: Store) -> None:
+    await people(store, 3)
+    one = await playbook(store, text=TEXT + "rounds: 1\nevery: 0.5\n")
+    now = datetime.now(UTC)
+    assert await have_gone(store, one.playbook, now)
+    assert not await have_gone(store, one.playbook, now + timedelta(hours=20))
+    await begin(store, one.playbook, "ann")
+    assert not await have_gone(store, one.playbook, now + timedelta(days=2))  # that one is hers
+    assert await drop(store, one.playbook)
+    assert await have_gone(store, one.playbook, now + timedelta(days=2))
+
+
+def test_an_intent_is_asked_of_all_that_somebody_wants() -> None:
+    known = [None] * (len(NAMES) - 1) + ["leaving"]
+    assert fits(known, "intent=leaving")
+    assert fits(known, "intent=refund", ["leaving", "refund"])
+    assert not fits(known, "intent!=refund", ["leaving", "refund"])
+    assert fits(known, "intent!=refund")
+    assert not fits([None] * len(NAMES), "spent>5")

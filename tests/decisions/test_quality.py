@@ -10,11 +10,11 @@ import pytest
 
 from remit.decisions.choose import Decision, Option, actions_of
 from remit.decisions.evaluate import evaluate
-from remit.decisions.featured import NAMES, Known
 from remit.decisions.kept import Version
 from remit.decisions.learned import learn
 from remit.decisions.log import Made, write
 from remit.decisions.quality import own_log, quality_of
+from remit.decisions.whom import NAMES, Known
 from remit.errors import UserError
 from remit.store.store import Store
 from tests.cli.typed import remit

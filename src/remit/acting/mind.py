@@ -11,8 +11,10 @@ import psycopg
 from remit.acting.begin import HandOn, look
 from remit.app import App
 from remit.decisions.credited import credit
+from remit.decisions.deciding import decide_heard
 from remit.decisions.kept import standing_of, take_back
 from remit.decisions.learned import learn
+from remit.decisions.rounds import have_gone
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import broken
 from remit.errors import RemitError
@@ -53,7 +55,7 @@ async def mind_all(store: Store, now: datetime | None = None) -> None:
 
 
 async def mind(store: Store, playbook: str, now: datetime) -> None:
-    """What came of its decisions, what is learned from it, and whether it may go on."""
+    """What came of its decisions, what is learned from it, whether it may go on, and for whom it decides."""
     heard = 0
     while came := await credit(store, playbook, now):
         heard += came
@@ -66,3 +68,6 @@ async def mind(store: Store, playbook: str, now: datetime) -> None:
             LOG.warning(
                 "version %s of the playbook %s was taken back: %s", one.version, playbook, "; ".join(why)
             )
+    while await decide_heard(store, playbook, now):
+        pass
+    await have_gone(store, playbook, now)

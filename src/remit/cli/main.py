@@ -73,6 +73,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "remit.cli.quality:decisions",
             "The next best action: for whom what, and whether it pays",
         ),
+        "flows": ("remit.cli.flows:flows", "Ready flows: win back, rescue, route leads"),
         "budgets": ("remit.cli.budgets:budgets", "What the workspace and its agents may spend"),
         "audit": ("remit.cli.audit:audit", "Who changed what, and that nothing of it was changed since"),
         "retention": ("remit.cli.retention:retention", "How long ended runs are kept"),

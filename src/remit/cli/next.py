@@ -13,10 +13,10 @@ from remit.cli.decisions import decisions
 from remit.cli.here import open_here
 from remit.cli.playbooks import Playbook, staged
 from remit.decisions.deciding import look, take
-from remit.decisions.featured import NAMES
 from remit.decisions.kept import list_playbooks
 from remit.decisions.log import Made
 from remit.decisions.rounds import Going, begin, drop, go_on
+from remit.decisions.whom import NAMES
 from remit.errors import UserError
 from remit.graph.people import Person, find
 

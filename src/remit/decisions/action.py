@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, model_validator
 
 from remit.decisions.aim import GUARDRAILS, Aim, Amount, FollowUp, Guardrail, Said, Template
+from remit.decisions.whom import meant
+from remit.errors import UserError
 from remit.graph.consent import MARKETING
 
 Needs = Literal["yes", "not no"]
@@ -24,6 +26,14 @@ def _zone(name: str) -> str:
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise ValueError(f"{name!r} is no time zone, as Europe/Berlin is") from error
     return name
+
+
+def _asked(condition: str) -> str:
+    try:
+        meant(condition)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return condition
 
 
 class Capacity(Said):
@@ -136,6 +146,13 @@ class Playbook(Said):
     every: Days | None = None
     guardrails: tuple[Guardrail, ...] = GUARDRAILS
     templates: dict[str, Template] = Field({})
+    whom: tuple[Annotated[str, AfterValidator(_asked)], ...] = Field(
+        (), max_length=20
+    )  # of whom it is: all of it
+    at_once: bool = False  # decide for whoever something comes from, as it comes
+    rounds: Days | None = (
+        None  # how often workers decide for everybody; else whoever says `remit decisions run` does
+    )
     through: dict[str, str] = Field({})  # by channel the connection of the workspace that templates go by
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import numpy as np
@@ -20,15 +20,22 @@ from remit.decisions import featured, standing
 from remit.decisions.action import Playbook, Rules, together
 from remit.decisions.choose import Left, People, actions_of, choose, left_of
 from remit.decisions.eligible import Standing
-from remit.decisions.featured import Known
 from remit.decisions.kept import Version, standing_of
 from remit.decisions.learn import Policy
 from remit.decisions.learned import policy_of
 from remit.decisions.log import Made, held, used, write
 from remit.decisions.stage import Stage, in_ramp
+from remit.decisions.whom import Known, fits
+from remit.graph.wants import intents_of_all
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
+MANY = 10_000  # interactions that are looked at in one transaction
+HEARD: LiteralString = """
+    select i.id, case when i.direction = 'in' and i.kind <> 'record' and w.shared = '' then p.person end from graph_interactions i
+    join graph_profiles p on p.id = i.profile join graph_profiles w on w.id = p.person
+    where i.workspace = %s and i.id > %s order by i.id limit %s
+"""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,19 @@ class Round:
         return self.versions.get("live")
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """People as they are seen when something is decided for them."""
+
+    stands: Mapping[int, Standing]
+    known: Mapping[int, Known]
+    wants: Mapping[int, Sequence[str]]
+
+    def fit(self, person: int, conditions: Sequence[str]) -> bool:
+        known, wants = self.known[person], self.wants.get(person, ())
+        return all(fits(known, one, wants) for one in conditions)
+
+
 async def begun(store: Store, connection: Connection, playbook: str, now: datetime) -> Round:
     """Raises UnknownName."""
     versions = await standing_of(store, playbook)
@@ -60,17 +80,17 @@ async def look(store: Store, playbook: str, person: int, now: datetime) -> list[
     """What each version that is concerned with a person would do for them now, whatever was decided before: the one that counts first,
     then the one in shadow. Nothing is written. Raises UnknownName."""
     async with store.pool.connection() as connection:
-        return await _look(connection, await begun(store, connection, playbook, now), store.workspace, person)
+        return await _look(store, connection, await begun(store, connection, playbook, now), person)
 
 
-async def _look(connection: Connection, by: Round, workspace: str, person: int) -> list[Made]:
-    stands, known = await read(connection, workspace, [person], by.now)
+async def _look(store: Store, connection: Connection, by: Round, person: int) -> list[Made]:
+    seen = await read(store, connection, [person], by.now)
     made: list[Made] = []
     for one in (by.of(person), by.versions.get("shadow")):
-        if one is not None:
-            left = left_of(one.book, await used(connection, workspace, one, by.now))
+        if one is not None and seen.fit(person, one.book.whom):
+            left = left_of(one.book, await used(connection, store.workspace, one, by.now))
             chance = _chance(by.book, one.version, person, by.now.date())
-            made += decide(by, one, [person], stands, known, left, chance)
+            made += decide(by, one, [person], seen, left, chance)
     return made
 
 
@@ -82,25 +102,53 @@ async def take(store: Store, playbook: str, person: int, now: datetime) -> list[
         by = await begun(store, connection, playbook, now)
         made = [
             one
-            for one in await _look(connection, by, store.workspace, person)
+            for one in await _look(store, connection, by, person)
             if await free(connection, store.workspace, by, one.of, [person])
         ]
         return list((await write(connection, store.workspace, made)).values())
 
 
-async def read(
-    connection: Connection, workspace: str, persons: Sequence[int], now: datetime
-) -> tuple[Mapping[int, Standing], Mapping[int, Known]]:
-    stands = await standing.read(connection, workspace, persons, now)
-    return stands, await featured.known_of(connection, workspace, persons, now)
+async def decide_heard(store: Store, playbook: str, now: datetime) -> int:
+    """Decide for those from whom something came since it was last looked, by the versions that decide as it comes; how much came. As many
+    processes as like may do so at once, and one of them does."""
+    async with store.pool.connection() as connection, connection.transaction():
+        lock = "select looked from playbooks where workspace = %s and name = %s for update skip locked"
+        row = await (await connection.execute(lock, (store.workspace, playbook))).fetchone()
+        by = await begun(store, connection, playbook, now)
+        versions = [one for one in by.versions.values() if one.book.at_once]
+        if row is None or not versions:
+            return 0
+        rows = await (await connection.execute(HEARD, (store.workspace, row[0], MANY))).fetchall()
+        if not rows:
+            return 0
+        persons = list(dict.fromkeys(person for _, person in rows if person is not None))
+        seen = await read(store, connection, persons, now)
+        made: list[Made] = []
+        for one in versions:
+            wanted = [person for person in persons if seen.fit(person, one.book.whom)]
+            mine = await free(connection, store.workspace, by, one, wanted)
+            left = left_of(one.book, await used(connection, store.workspace, one, now))
+            made += decide(by, one, mine, seen, left, chance_of(UUID(int=0), rows[-1][0], one.version))
+        await write(connection, store.workspace, made)
+        update = "update playbooks set looked = %s where workspace = %s and name = %s"
+        await connection.execute(update, (rows[-1][0], store.workspace, playbook))
+    return len(rows)
+
+
+async def read(store: Store, connection: Connection, persons: Sequence[int], now: datetime) -> Seen:
+    if not persons:
+        return Seen({}, {}, {})
+    found = await intents_of_all(store, persons, now)
+    wants = {person: [one.intent for one in some] for person, some in found.items()}
+    known = await featured.known_of(connection, store.workspace, persons, now, wants)
+    return Seen(await standing.read(connection, store.workspace, persons, now), known, wants)
 
 
 def decide(
     by: Round,
     one: Version,
     persons: Sequence[int],
-    stands: Mapping[int, Standing],
-    known: Mapping[int, Known],
+    seen: Seen,
     left: Left,
     chance: np.random.Generator,
 ) -> list[Made]:
@@ -110,13 +158,13 @@ def decide(
     book: Playbook = one.book.model_copy(update={"rules": together(by.rules, one.book.rules)})
     some = People(
         [str(person) for person in persons],
-        featured.columns([known[person] for person in persons]),
-        [stands[person] for person in persons],
+        featured.columns([seen.known[person] for person in persons]),
+        [seen.stands[person] for person in persons],
         np.ones(len(persons)),
     )
     named = {action.name: action for action in actions_of(book)}
     found = choose(book, by.policies[one.version], some, by.now, left, chance)
-    return [Made(one, named[each.action], each, known[int(each.person)]) for each in found]
+    return [Made(one, named[each.action], each, seen.known[int(each.person)]) for each in found]
 
 
 async def free(

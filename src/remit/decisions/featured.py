@@ -15,34 +15,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from remit.decisions.logged import Column
+from remit.decisions.whom import NAMES, NUMBERS, WORDS, Known
 from remit.graph.state import AWAY, DORMANT, Terms
 
 Connection = AsyncConnection[Any]
-Known = Sequence[float | str | None]  # in the order of NAMES
 VERSION = 1
-NUMBERS = {
-    "recency": "days since the last thing that came from them",
-    "age": "days since the first",
-    "gap": "days between the last and the one before it: a long silence that ended shows here",
-    "frequency": "what came from them, half forgotten in the long half-life",
-    "lately": "the same, in the short one",
-    "spent": "purchases less refunds, half forgotten in the long half-life, whatever the currency",
-    "looked": "pages and visits, in the short half-life",
-    "asked": "messages, calls and replies, in the short half-life",
-    "opened": "what was opened and clicked, in the long one",
-    "reached": "what went to them, in the long one",
-    "since_reached": "days since the last of it",
-    "affinity": "the share of their channel in what came from them",
-}
-WORDS = {
-    "channel": "on which most came from them",
-    "stage": "new, active, back, quiet or dormant",
-    "intent": "what they wanted last, in a month, as far as it was inferred",
-}
-NAMES = (*NUMBERS, *WORDS)
-FRESH = 30  # days for which an intent counts
-SURE = 0.5
-
 STATE: LiteralString = """
     with state as (
         select of.who as person, s.channel, s.direction, s.kind, s.first, s.last, s.before,
@@ -68,36 +45,24 @@ STATE: LiteralString = """
            (array_agg(channel order by mass desc, channel) filter (where mass is not null))[1] as channel, max(mass) / nullif(sum(mass), 0) as affinity
     from channels group by person
 """
-INTENTS: LiteralString = """
-    select distinct on (of.who) of.who, coalesce(f.corrected, f.intent) from unnest(%(persons)s::bigint[]) as of (who)
-    join graph_profiles p on p.person = of.who and p.workspace = %(here)s
-    join graph_interactions i on i.profile = p.id and i.at between %(since)s and %(now)s
-    join graph_inferred f on f.workspace = i.workspace and f.interaction = i.id and (f.corrected is not null or f.probability >= %(sure)s)
-    order by of.who, i.at desc, i.id desc
-"""
 
 
 async def known_of(
-    connection: Connection, workspace: str, persons: Iterable[int], now: datetime
+    connection: Connection,
+    workspace: str,
+    persons: Iterable[int],
+    now: datetime,
+    wants: Mapping[int, Sequence[str]] = {},
 ) -> dict[int, Known]:
-    """Of each person, in the order of NAMES; of one of whom nothing was heard too."""
+    """Of each person, in the order of NAMES; of one of whom nothing was heard too. `wants`: what each of them wants, what is surest first."""
     asked = list(persons)
-    values: dict[str, Any] = {"persons": asked, "here": workspace, "now": now, "sure": SURE}
+    values: dict[str, Any] = {"persons": asked, "here": workspace, "now": now}
     terms = await _terms(connection, workspace)
-    values |= {
-        "brief": terms.brief,
-        "long": terms.lasting,
-        "since": datetime.fromtimestamp(now.timestamp() - FRESH * 86400, now.tzinfo),
-    }
+    values |= {"brief": terms.brief, "long": terms.lasting}
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = {row["person"]: row for row in await (await cursor.execute(STATE, values)).fetchall()}
-    inferred = "select exists (select from graph_inferred where workspace = %s)"
-    some = await (await connection.execute(inferred, (workspace,))).fetchone()
-    intents: dict[int, str] = {}
-    if some and some[0]:
-        intents = dict(await (await connection.execute(INTENTS, values)).fetchall())
     nobody: dict[str, Any] = {}
-    return {one: known(rows.get(one, nobody), intents.get(one), now) for one in asked}
+    return {one: known(rows.get(one, nobody), next(iter(wants.get(one, ())), None), now) for one in asked}
 
 
 def known(row: Mapping[str, Any], intent: str | None, now: datetime) -> Known:

@@ -64,8 +64,9 @@ async def save(store: Store, name: str, text: str, book: Playbook, note: str, wh
     saved again."""
     async with store.pool.connection() as connection, connection.transaction():
         add = """
-            insert into playbooks (workspace, name, heard)
-            values (%s, %s, (select coalesce(max(id), 0) from graph_interactions where workspace = %s)) on conflict do nothing
+            insert into playbooks (workspace, name, heard, looked)
+            select %s, %s, last, last from (select coalesce(max(id), 0) as last from graph_interactions where workspace = %s) as heard
+            on conflict do nothing
         """
         await connection.execute(add, (store.workspace, name, store.workspace))
         query = "update playbooks set versions = versions + 1 where workspace = %s and name = %s returning versions"

@@ -14,8 +14,8 @@ from pydantic_core import to_json
 from remit.decisions import featured
 from remit.decisions.action import Action
 from remit.decisions.choose import Decision
-from remit.decisions.featured import Known
 from remit.decisions.kept import Version
+from remit.decisions.whom import Known
 from remit.store.store import Store
 
 Json = Any

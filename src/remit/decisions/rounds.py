@@ -7,11 +7,9 @@ first because of their number.
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -21,10 +19,10 @@ from psycopg.rows import class_row
 
 from remit.decisions.choose import Left, left_of
 from remit.decisions.deciding import Round, begun, chance_of, decide, free, read
-from remit.decisions.featured import NAMES, NUMBERS, Known
-from remit.decisions.kept import Version, standing_of
+from remit.decisions.kept import SELF, Version, standing_of
 from remit.decisions.log import Made, used, write
-from remit.errors import UnknownName, UserError
+from remit.decisions.whom import meant
+from remit.errors import UserError
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
@@ -32,10 +30,6 @@ BATCH = 10_000  # people
 FIELDS: LiteralString = (
     "id, playbook, by, begun_at, upto, last, looked_at, made, done_at, conditions, people, spent"
 )
-CONDITION = re.compile(r"\s*([a-z_]+)\s*(!=|=|<|>)\s*(.*?)\s*")
-COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
-}  # fmt: skip
 NEXT: LiteralString = """
     select id from graph_profiles where id > %s and id <= %s and workspace = %s and person = id and shared = '' order by id limit %s
 """
@@ -88,6 +82,27 @@ async def begin(store: Store, playbook: str, who: str, only: Sequence[str] = ())
     return found
 
 
+async def have_gone(store: Store, playbook: str, now: datetime) -> bool:
+    """Go through the round that is due by what the versions that stand say, where there is one. One that a person began is theirs to end."""
+    often = [one.book.rounds for one in (await standing_of(store, playbook)).values() if one.book.rounds]
+    if not often:
+        return False
+    query = f"select {FIELDS} from decision_rounds where workspace = %s and playbook = %s order by begun_at desc limit 1"
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Going)) as cursor,
+    ):
+        last = await (await cursor.execute(query.encode(), (store.workspace, playbook))).fetchone()
+    if last is not None and last.done_at is None and last.by != SELF:
+        return False
+    if last is not None and last.done_at is not None and now < last.begun_at + timedelta(days=min(often)):
+        return False
+    one = await begin(store, playbook, SELF)
+    while one.done_at is None:
+        one = await go_on(store, one.id, now)
+    return True
+
+
 async def drop(store: Store, playbook: str) -> bool:
     """Let the round that was broken off be; whether there was one. What was decided in it stays."""
     query = "update decision_rounds set done_at = clock_timestamp() where workspace = %s and playbook = %s and done_at is null"
@@ -106,7 +121,7 @@ async def go_on(store: Store, round: UUID, now: datetime | None = None, many: in
         rows = await (await connection.execute(NEXT, (one.upto, one.last, store.workspace, many))).fetchall()
         persons = [person for (person,) in rows]
         by = await begun(store, connection, one.playbook, now)
-        made = await _made(connection, store.workspace, by, one, persons)
+        made = await _made(store, connection, by, one, persons)
         await write(connection, store.workspace, made)
         spent = sum(each.action.cost for each in made if each.of.acts)
         update = f"""
@@ -128,22 +143,18 @@ async def go_on(store: Store, round: UUID, now: datetime | None = None, many: in
 
 
 async def _made(
-    connection: Connection, workspace: str, by: Round, one: Going, persons: Sequence[int]
+    store: Store, connection: Connection, by: Round, one: Going, persons: Sequence[int]
 ) -> list[Made]:
-    stands, known = await read(connection, workspace, persons, by.now) if persons else ({}, {})
-    wanted = [person for person in persons if all(fits(known[person], each) for each in one.conditions)]
+    seen = await read(store, connection, persons, by.now)
+    asked = [person for person in persons if seen.fit(person, one.conditions)]
     made: list[Made] = []
     for version in by.versions.values():
-        mine = await free(connection, workspace, by, version, wanted)
+        wanted = [person for person in asked if seen.fit(person, version.book.whom)]
+        mine = await free(connection, store.workspace, by, version, wanted)
         chance = chance_of(one.id, one.upto, version.version)
-        left = shared(
-            left_of(version.book, await used(connection, workspace, version, by.now)),
-            version,
-            one,
-            len(persons),
-            chance,
-        )
-        made += decide(by, version, mine, stands, known, left, chance)
+        all_left = left_of(version.book, await used(connection, store.workspace, version, by.now))
+        left = shared(all_left, version, one, len(persons), chance)
+        made += decide(by, version, mine, seen, left, chance)
     return made
 
 
@@ -159,31 +170,6 @@ def shared(left: Left, version: Version, one: Going, people: int, chance: np.ran
         None if left.budget is None else max(left.budget - (one.spent if version.acts else 0.0), 0.0) * part
     )
     return Left(counts, budget)
-
-
-def meant(condition: str) -> tuple[int, str, float | str]:
-    """What a condition asks of which part of what is known. Raises UserError, UnknownName."""
-    found = CONDITION.fullmatch(condition)
-    if found is None:
-        raise UserError(f"{condition!r} is no condition: write stage=dormant, or recency>180")
-    name, sign, value = found.groups()
-    if name not in NAMES:
-        raise UnknownName("thing that is known of people", name, NAMES)
-    if name not in NUMBERS:
-        if sign in "<>":
-            raise UserError(f"{condition!r}: {name} is a word: ask by = or !=")
-        return NAMES.index(name), sign, value
-    try:
-        return NAMES.index(name), sign, float(value)
-    except ValueError:
-        raise UserError(f"{condition!r}: {name} is a number") from None
-
-
-def fits(known: Known, condition: str) -> bool:
-    """What is not known fits nothing but that it is something else."""
-    place, sign, value = meant(condition)
-    is_ = known[place]
-    return sign == "!=" if is_ is None else COMPARED[sign](is_, value)
 
 
 async def _one(connection: Connection, query: bytes, values: tuple[object, ...]) -> Going:
