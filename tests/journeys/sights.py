@@ -82,6 +82,7 @@ NOT_PAGES = {
     "/inbox/live": "a stream",
     "/agents/{name}/export": "a file",
     "/agents/{name}/tries/{run}/live": "a stream",
+    "/people/live/stream": "a stream",
     "/people/segments/{segment}/export": "a file",
     "/runs.csv": "a file",
     "/runs/newer": "a piece of a page",
@@ -249,8 +250,15 @@ SIGHTS = (
         "/people/segments/lately/edit",
         sent("Add it"),
     ),
+    Sight("journeys", "/people/journeys", "/people/journeys"),
+    Sight("journeys, none", "/people/journeys", "/people/journeys?start=nothing", empty=True),
+    Sight("what goes on, paused", "/people/live", "/people/live?paused=1"),
     Sight("decisions", "/decisions", "/decisions"),
     Sight("decisions, none", "/decisions", "/decisions", empty=True),
+    Sight("a new playbook, checked", "/decisions/new", "/decisions/new", sent("Save")),
+    Sight("a playbook as YAML", "/decisions/{playbook}/edit", "/decisions/winback/edit", sent("As YAML")),
+    Sight("a playbook as a form", "/decisions/{playbook}/edit", "/decisions/winback/edit"),
+    Sight("the rules of contact", "/decisions/rules", "/decisions/rules"),
     Sight("a playbook", "/decisions/{playbook}", "/decisions/winback", opened("details")),
     Sight(
         "a playbook, seen by who may not change it", "/decisions/{playbook}", "/decisions/winback", who="zoe"
