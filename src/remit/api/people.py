@@ -20,6 +20,7 @@ from remit.graph import people as graph
 from remit.graph.merging import Said, questions, restore, say, withdraw
 from remit.graph.people import Event, NoSuchPerson
 from remit.graph.state import Reading
+from remit.graph.wants import intents_of
 
 router = APIRouter(tags=["people"])
 Whom = Annotated[
@@ -48,7 +49,7 @@ class LinkOut(BaseModel):
     id: int
     a: int
     b: int
-    how: str = Field(description="`verified`, `seen`, or a person's word: `same`, `apart`.")
+    how: str = Field(description="`verified`, `alike`, `seen`, or a person's word: `same`, `apart`.")
     confidence: float
     source: str
     event: str
@@ -57,6 +58,9 @@ class LinkOut(BaseModel):
     by: str
     held: str = Field(description="Why it does not join them; empty: it does.")
     withdrawn_at: datetime | None
+    reasons: list[tuple[str, float]] | None = Field(
+        description="Of `alike`: what speaks for it and against, in bits; else null."
+    )
 
 
 class StateOut(BaseModel):
@@ -96,7 +100,13 @@ class DoubtOut(BaseModel):
     called_a: str
     called_b: str
     held: str = Field(
-        description="`conflict`: they would have two numbers of one system; `doubtful`: only seen together."
+        description="`conflict`: they would have two numbers of one system; `doubtful`: only seen together, or not alike enough; `unlike`: one of "
+        "them is one with somebody less alike."
+    )
+    how: str = Field(description="The evidence: `verified`, `alike` or `seen`.")
+    confidence: float
+    reasons: list[tuple[str, float]] | None = Field(
+        description="Of `alike`: what speaks for it and against, in bits; else null."
     )
     source: str
     event: str
@@ -117,6 +127,16 @@ class Two(Sent):
     b: Name
 
 
+class WantOut(BaseModel):
+    """Something that they want now, as far as it was inferred."""
+
+    intent: str
+    confidence: float = Field(description="What is left of it by now, 0 to 1.")
+    at: datetime = Field(description="Of its last evidence.")
+    by: str = Field(description="`message` or `behaviour`.")
+    because: str
+
+
 class PersonOut(BaseModel):
     """Who is one person, as far as is known."""
 
@@ -128,6 +148,7 @@ class PersonOut(BaseModel):
     profiles: list[ProfileOut]
     links: list[LinkOut]
     state: StateOut | None = Field(description="null: nothing has come from them.")
+    wants: list[WantOut] = Field(description="What is surest first.")
     consent: list[ConsentOut] = Field(
         description="What they said of being written to; of what is not here, nothing."
     )
@@ -247,7 +268,8 @@ async def get_person(app: Served, caller: Meets, person: Whom) -> PersonOut:
 
 async def _told(app: App, found: graph.Person) -> PersonOut:
     consent = await graph.consent_of(app.store, found)
-    reading = await graph.read_of(app.store, found, datetime.now(UTC))
+    now = datetime.now(UTC)
+    reading = await graph.read_of(app.store, found, now)
     return PersonOut(
         id=found.id,
         name=found.name,
@@ -261,6 +283,10 @@ async def _told(app: App, found: graph.Person) -> PersonOut:
         ],
         links=[LinkOut.model_validate(one, from_attributes=True) for one in found.evidence],
         state=StateOut.of(reading) if reading else None,
+        wants=[
+            WantOut.model_validate(one, from_attributes=True)
+            for one in await intents_of(app.store, found, now)
+        ],
     )
 
 

@@ -38,6 +38,7 @@ from remit.graph.people import (
 from remit.graph.sample import town
 from remit.graph.state import Terms
 from remit.graph.terms import set_terms
+from remit.graph.wants import intents_of
 from remit.graph.words import because, consented, happened, stated
 
 graph = group(
@@ -262,12 +263,15 @@ async def _person(who: str, as_json: bool) -> None:
         person = await find(app.store, who)
         reading = await read_of(app.store, person, now)
         consent = await consent_of(app.store, person)
+        wants = await intents_of(app.store, person, now)
     if as_json:
-        print_json(person_data(person) | {"state": reading, "consent": consent.words})
+        print_json(person_data(person) | {"state": reading, "wants": wants, "consent": consent.words})
         return
     console.print(Text(f"{shown(person.called)}  (person {person.id})", "bold"))
     for line in stated(reading) if reading else ["Nothing has come from them."]:
         console.print(Text(f"  {shown(line)}"))
+    for one in wants:
+        console.print(Text(f"  Wants {one.intent} ({one.confidence:.0%}): {shown(one.because)}"))
     for says, of in consented(consent):
         console.print(Text(f"  {says.capitalize()} to {shown(of)}"))
     for key, (value, at, source) in sorted(person.about.items()):
@@ -275,9 +279,9 @@ async def _person(who: str, as_json: bool) -> None:
             Text(f"  {shown(key)}: {shown(str(value))}  ").append(f"{shown(source)}, {at[:10]}", "dim")
         )
     table = listing("identifier", "", "number")
-    for one in person.profiles:
-        marks = ["verified"] * one.verified + ["many people's"] * bool(one.shared)
-        table.add_row(Text(shown(one.key)), Text(", ".join(marks), "dim"), str(one.id))
+    for profile in person.profiles:
+        marks = ["verified"] * profile.verified + ["many people's"] * bool(profile.shared)
+        table.add_row(Text(shown(profile.key)), Text(", ".join(marks), "dim"), str(profile.id))
     console.print(table)
     _tell_why(person)
 

@@ -50,6 +50,7 @@ class Link(Result):
     by: str
     held: str
     withdrawn_at: datetime | None
+    reasons: list[tuple[str, float]] | None
 
 
 class Consent(Result):
@@ -70,6 +71,9 @@ class Doubt(Result):
     called_a: str
     called_b: str
     held: str
+    how: str
+    confidence: float
+    reasons: list[tuple[str, float]] | None
     source: str
     event: str
     at: datetime
@@ -88,6 +92,16 @@ class PersonState(Result):
     worth: dict[str, float]
 
 
+class Want(Result):
+    """What somebody wants now, as far as it was inferred of a message or of behaviour; `confidence`: what is left of it."""
+
+    intent: str
+    confidence: float
+    at: datetime
+    by: str
+    because: str
+
+
 class KnownPerson(Result):
     """Who is one person, as far as is known. `about`: of each attribute what was said last, when, and by which source."""
 
@@ -97,6 +111,7 @@ class KnownPerson(Result):
     profiles: list[Profile]
     links: list[Link]
     state: PersonState | None
+    wants: list[Want]
     consent: list[Consent]
 
 
