@@ -28,7 +28,7 @@ ASK = Ask.model_construct(run=RUN, id="a1", digest="d")
 DRAFT = Draft.model_construct(name="desk", rev=3)
 # By how a parameter is annotated: what it is given here, each in a call of its own
 GIVEN: dict[str, tuple[Json, ...]] = {
-    "Id": (RUN,), "Id | None": (RUN,), "str": ("x",), "str | None": ("x",), "int": (7,), "int | None": (7,), "bool": (True,), "Ask": (ASK,), "Draft": (DRAFT,),
+    "Id": (RUN,), "Id | None": (RUN,), "str": ("x",), "str | None": ("x",), "int": (7,), "float": (0.5,), "int | None": (7,), "bool": (True,), "Ask": (ASK,), "Draft": (DRAFT,),
     "Draft | None": (DRAFT,), "Any": ({"x": 1},), "Period": ("day",), "Confidentiality": ("public",), "datetime | None": (datetime(2026, 11, 22, tzinfo=UTC),),
     "Decimal | None": ("0.5",), "Decimal | str | None": ("0.5",), "Mapping[str, Any] | None": ({"x": 1},),
     "Mapping[str, Json]": ({"x": 1},), "Sequence[Mapping[str, Json]]": (({"x": 1},),),
@@ -126,7 +126,9 @@ OURS = {
     "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
     "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,
     "RejectedOut": results.Rejected, "IntakeOut": results.Intake, "ConsentOut": results.Consent, "DoubtOut": results.Doubt,
-    "SegmentOut": results.Segment, "SizeOut": results.SegmentSize,
+    "SegmentOut": results.Segment, "SizeOut": results.SegmentSize, "PlaybookOut": results.Playbook, "QualityOut": results.Quality,
+    "RoundOut": results.Round, "DecisionOut": results.Decision, "OptionOut": results.Option, "BarredOut": results.RuledOut,
+    "IntervalOut": results.Interval, "CandidateOut": results.Candidate, "RailOut": results.Guardrail,
 }  # fmt: skip
 OF_THE_JOURNAL = {"Checked": {"type", "v", "big"}}  # how the event is kept, which says nothing of the check
 # Pages of lists, answers of which a client hands on one field, and those that another here has all of

@@ -14,7 +14,7 @@ from remit.decisions.credited import credit
 from remit.decisions.deciding import decide_heard
 from remit.decisions.kept import standing_of, take_back
 from remit.decisions.learned import learn
-from remit.decisions.rounds import have_gone
+from remit.decisions.rounds import go_on, have_gone
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import broken
 from remit.errors import RemitError
@@ -23,6 +23,7 @@ from remit.store.store import Store
 LOG = logging.getLogger(__name__)
 EVERY = 1.0  # seconds between looks for what is to be done
 MINDED = 30.0  # seconds between looks for what came of it
+SOME = 500  # people of a round who are decided at once: runs are advanced beside
 
 
 async def see_to_decisions(app: App, hand_on: HandOn, stop: asyncio.Event) -> None:
@@ -31,7 +32,7 @@ async def see_to_decisions(app: App, hand_on: HandOn, stop: asyncio.Event) -> No
     minded = clock() - MINDED
     while not stop.is_set():
         try:
-            while await look(app, hand_on):
+            while await look(app, hand_on) or await decide_on(app.root.store):
                 if stop.is_set():
                     return
             if clock() >= minded + MINDED:
@@ -43,6 +44,19 @@ async def see_to_decisions(app: App, hand_on: HandOn, stop: asyncio.Event) -> No
             await asyncio.wait_for(stop.wait(), EVERY)
         except TimeoutError:
             continue
+
+
+async def decide_on(store: Store) -> bool:
+    """Go on with a round that somebody has left to workers, by some people; whether there was one. For the owner of the tables."""
+    query = """
+        select workspace, id from decision_rounds where done_at is null and by_workers order by begun_at limit 1 for update skip locked
+    """
+    async with store.pool.connection() as connection:
+        row = await (await connection.execute(query)).fetchone()
+    if row is None:
+        return False
+    await go_on(store.as_owner(row[0]), row[1], many=SOME)
+    return True
 
 
 async def mind_all(store: Store, now: datetime | None = None) -> None:

@@ -18,6 +18,7 @@ from remit.api import (
     budgets,
     catalog,
     connections,
+    decided,
     events,
     files,
     intakes,
@@ -26,6 +27,7 @@ from remit.api import (
     knowledge,
     looking,
     people,
+    playbooks,
     retention,
     runs,
     segments,
@@ -65,6 +67,7 @@ TAGS = {
     "connections": "Outside systems that agents may be connected to.",
     "knowledge": "What agents may look up: sources of documents.",
     "people": "The conversation graph: what happened on every channel, to whom, and who is one person.",
+    "decisions": "The next best action: playbooks, what was chosen for whom and why, and what it brings.",
     "keys": "Keys of model providers that the workspace has: written, and never read.",
     "catalog": "What there is to work with: tools, models.",
 }
@@ -86,6 +89,8 @@ PARTS = (
     intakes,
     people,
     segments,
+    decided,
+    playbooks,
     keys,
 )
 ROUTES = routes_of(*(part.router for part in PARTS))

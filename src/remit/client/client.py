@@ -15,6 +15,7 @@ from remit.client.keys import Keys
 from remit.client.knowledge import Knowledge
 from remit.client.parts import Part, Several, W, Want, call, each, get
 from remit.client.people import People
+from remit.client.playbooks import Playbooks
 from remit.client.results import Effect, Model, Tool
 from remit.client.retention import Retentions
 from remit.client.runs import Runs
@@ -36,7 +37,7 @@ class Whole(Part[W]):
         self.triggers, self.webhooks, self.budgets = Triggers(wire), Webhooks(wire), Budgets(wire)
         self.retention, self.knowledge, self.keys = Retentions(wire), Knowledge(wire), Keys(wire)
         self.people, self.intakes, self.connections = People(wire), Intakes(wire), Connections(wire)
-        self.segments = Segments(wire)
+        self.segments, self.playbooks = Segments(wire), Playbooks(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from remit.client.parts import Part, Several, W, Want, call, each, get, given, none, post, way
-from remit.client.results import Doubt, FoundPerson, Interaction, KnownPerson, Rejected, Taken
+from remit.client.results import Decision, Doubt, FoundPerson, Interaction, KnownPerson, Rejected, Taken
 from remit.client.steps import Send
 
 Json = Any
@@ -47,6 +47,23 @@ class People(Part[W]):
         return get(
             each(Interaction, "interactions"), "people", person, "interactions", before=before, limit=limit
         )
+
+    @call
+    def next(self, person: str, *, playbook: str = "") -> Want[Several[Decision]]:
+        """What would be done for them now, and what is ruled out by which rule; the version that counts comes first."""
+        return get(each(Decision, "decisions"), "people", person, "next", playbook=playbook)
+
+    @call
+    def decide(self, person: str, playbook: str) -> Want[Several[Decision]]:
+        """Decide for them: it is kept, and done where the version acts. Empty: a choice holds for them."""
+        return post(each(Decision, "decisions"), "people", person, "decisions", body={"playbook": playbook})
+
+    @call
+    def decisions(
+        self, person: str, *, before: int | None = None, limit: int = 50
+    ) -> Want[Several[Decision]]:
+        """What was decided for them, the last first."""
+        return get(each(Decision, "decisions"), "people", person, "decisions", before=before, limit=limit)
 
     @call
     def doubtful(self, *, limit: int = 50) -> Want[Several[Doubt]]:

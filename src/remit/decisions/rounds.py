@@ -53,7 +53,9 @@ class Going:
     spent: float
 
 
-async def begin(store: Store, playbook: str, who: str, only: Sequence[str] = ()) -> Going:
+async def begin(
+    store: Store, playbook: str, who: str, only: Sequence[str] = (), by_workers: bool = False
+) -> Going:
     """The round that was broken off; else a new one. `only`: conditions on what is known of people, as `stage=dormant` or `recency>180`.
     Raises UnknownName, UserError."""
     for one in only:
@@ -63,11 +65,11 @@ async def begin(store: Store, playbook: str, who: str, only: Sequence[str] = ())
             f"no version of {playbook} decides: `remit decisions stage {playbook} shadow` has the newest do so"
         )
     query = """
-        insert into decision_rounds (id, workspace, playbook, by, conditions, last, people)
-        select %s, %s, %s, %s, %s, coalesce(max(id), 0), count(*) from graph_profiles where workspace = %s and person = id and shared = ''
+        insert into decision_rounds (id, workspace, playbook, by, conditions, by_workers, last, people)
+        select %s, %s, %s, %s, %s, %s, coalesce(max(id), 0), count(*) from graph_profiles where workspace = %s and person = id and shared = ''
         on conflict do nothing
     """
-    values = (uuid4(), store.workspace, playbook, who, list(only), store.workspace)
+    values = (uuid4(), store.workspace, playbook, who, list(only), by_workers, store.workspace)
     async with store.pool.connection() as connection:
         made = await connection.execute(query, values)
         select = (
