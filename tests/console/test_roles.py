@@ -194,7 +194,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/policy/edit"): "policy:write",
     ("POST", "/policy/edit"): "policy:write",
 }
-ENDLESS = {("GET", "/inbox/live"), ("GET", "/runs/{run}/live")}  # streams: asked only by who may not
+# Streams: asked only by who may not
+ENDLESS = {("GET", "/inbox/live"), ("GET", "/runs/{run}/live"), ("GET", "/people/live/stream")}
 
 
 def routes(server: FastAPI) -> set[tuple[str, str]]:
