@@ -25,7 +25,6 @@ from tests.protocol.judge import Violation, ends
 from tests.protocol.world import Scene, World
 
 DEEPEST = 120  # steps
-WORLDS = 100  # schedules after which what is left of their worlds is let go
 
 
 @dataclass
@@ -127,9 +126,7 @@ def simulated(broken: Mapping[str, Any] | None = None) -> Iterator[None]:
             held.enter_context(patch(where, what))
         gc.collect()
         gc.freeze()  # what was imported need not be looked through again and again
-        gc.disable()  # nor every world that is begun: some at a time are let go
         held.callback(gc.unfreeze)
-        held.callback(gc.enable)
         logging.disable(logging.WARNING)
         held.callback(logging.disable, logging.NOTSET)
         yield
@@ -181,8 +178,6 @@ def explore(
             if world is None:
                 world = World(scene)
                 report.schedules += 1
-                if report.schedules % WORLDS == 0:
-                    gc.collect()
                 for label in path:
                     world.do(label, again=True)
             label = nodes[-1].left.pop()
