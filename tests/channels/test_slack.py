@@ -22,6 +22,7 @@ from remit.connections.kept import connection_of, linked_of, set_connection
 from remit.connections.trial import try_out
 from remit.console.server import make_server
 from remit.console.session import Door
+from remit.graph.ingest import take
 from remit.journal.events import Person, Started
 from remit.journal.state import State
 from remit.settings import Settings
@@ -142,6 +143,25 @@ async def test_a_channel_that_the_goal_does_not_name_is_asked_about(app: App, te
     state = await run(app, call("slack_post", channel="C9", text="Hello"))
     assert [one.kind for one in state.waits.values()] == ["approval"]
     assert team.posts == []
+
+
+async def test_a_post_to_one_person_passes_the_rules_of_contact_and_one_to_a_channel_none(
+    app: App, team: Team
+) -> None:
+    row = {
+        "id": "1",
+        "at": "2026-05-01T10:00:00Z",
+        "kind": "consent_withdrawn",
+        "channel": "slack",
+        "handle": "slack:U7",
+    }
+    assert (await take(app.store, [(1, row)], "test")).new == 1
+    posts = [call("slack_post", channel=one, text="Hello") for one in ("U7", "C1")]
+    state = await run(app, *posts, goal="Tell U7 and C1 Hello")
+    acted = state.calls["1.1"].acted
+    assert acted is not None
+    assert "not sent, to nobody" in acted.result
+    assert [one["channel"] for one in team.posts] == ["C1"]
 
 
 async def test_a_post_whose_answer_was_lost_is_found_where_it_stands_and_not_repeated(

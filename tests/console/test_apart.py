@@ -125,6 +125,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
             .replace("{person}", f"{CANARY}@x.example")
             .replace("{number}", "77777" if acme is None else "1")
             .replace("{path:path}", "x.txt")
+            .replace("{what}", "sessions")
         )
         one = (
             one.replace("{call}", "1.1").replace("{completion}", f"chatcmpl-{run.hex}").replace("{seq}", "1")

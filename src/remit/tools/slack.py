@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
@@ -19,10 +20,11 @@ from remit.tools.addresses import reachable
 from remit.tools.decorate import tool
 from remit.tools.http import bare_client, once
 from remit.tools.mend import unknown
-from remit.tools.tool import Json, Settle, ToolContext
+from remit.tools.tool import Json, Reach, Reaches, Settle, ToolContext
 
 BACK = timedelta(days=30)  # for which a post is looked for
 MOST = 200  # messages that are looked at
+PERSON = re.compile(r"[UW][A-Z0-9]+")  # the id of somebody, to whom Slack opens a conversation
 EVENT = "remit_call"
 
 
@@ -50,7 +52,19 @@ async def _posted(context: ToolContext, args: Mapping[str, Json]) -> Json | None
 FOUND = Settle("lookup", _posted, 3.0)
 
 
-@tool(effect="egress", sinks={"channel": "id:channel", "text": "text"}, settle=FOUND, integrity="system")
+async def _one_person(context: ToolContext, args: Mapping[str, Json]) -> Reach:
+    """Whom a post reaches: one person by their own id; what is said in a channel reaches nobody in particular."""
+    channel = str(args["channel"])
+    return Reach([f"slack:{channel}"] if PERSON.fullmatch(channel) else [], "service", channel)
+
+
+@tool(
+    effect="egress",
+    sinks={"channel": "id:channel", "text": "text"},
+    reaches=Reaches(channel="slack", kind="handle", find=_one_person),
+    settle=FOUND,
+    integrity="system",
+)
 async def slack_post(context: ToolContext, channel: str, text: str, team: str = "") -> Json:
     """Post a message to a channel of Slack, or to one person.
 
