@@ -129,6 +129,8 @@ OURS = {
     "SegmentOut": results.Segment, "SizeOut": results.SegmentSize, "PlaybookOut": results.Playbook, "QualityOut": results.Quality,
     "RoundOut": results.Round, "DecisionOut": results.Decision, "OptionOut": results.Option, "BarredOut": results.RuledOut,
     "IntervalOut": results.Interval, "CandidateOut": results.Candidate, "RailOut": results.Guardrail,
+    "ContactOut": results.Contact, "AgainstOut": results.Against, "WayOut": results.Way, "SuppressionOut": results.Suppression,
+    "OutlookOut": results.Outlook, "ContactRulesOut": results.ContactRules,
 }  # fmt: skip
 OF_THE_JOURNAL = {"Checked": {"type", "v", "big"}}  # how the event is kept, which says nothing of the check
 # Pages of lists, answers of which a client hands on one field, and those that another here has all of

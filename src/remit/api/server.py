@@ -18,6 +18,7 @@ from remit.api import (
     budgets,
     catalog,
     connections,
+    contacts,
     decided,
     events,
     files,
@@ -68,6 +69,7 @@ TAGS = {
     "knowledge": "What agents may look up: sources of documents.",
     "people": "The conversation graph: what happened on every channel, to whom, and who is one person.",
     "decisions": "The next best action: playbooks, what was chosen for whom and why, and what it brings.",
+    "contacts": "Who is reached, by which rules, and who is left alone.",
     "keys": "Keys of model providers that the workspace has: written, and never read.",
     "catalog": "What there is to work with: tools, models.",
 }
@@ -88,6 +90,7 @@ PARTS = (
     interactions,
     intakes,
     people,
+    contacts,
     segments,
     decided,
     playbooks,

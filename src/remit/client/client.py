@@ -10,6 +10,7 @@ from remit.client.agents import Agents
 from remit.client.asks import Asks
 from remit.client.budgets import Budgets
 from remit.client.connections import Connections
+from remit.client.contacts import Contacts
 from remit.client.intakes import Intakes
 from remit.client.keys import Keys
 from remit.client.knowledge import Knowledge
@@ -38,6 +39,7 @@ class Whole(Part[W]):
         self.retention, self.knowledge, self.keys = Retentions(wire), Knowledge(wire), Keys(wire)
         self.people, self.intakes, self.connections = People(wire), Intakes(wire), Connections(wire)
         self.segments, self.playbooks = Segments(wire), Playbooks(wire)
+        self.contacts = Contacts(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

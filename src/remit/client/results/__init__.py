@@ -4,6 +4,7 @@ attributes."""
 from remit.client.results.agents import Agent, Draft, Mistake, Model, ModelKey, Tool, Version
 from remit.client.results.budgets import Budget
 from remit.client.results.connections import Connection, ConnectionKind, Trial
+from remit.client.results.contacts import Against, Contact, ContactRules, Outlook, Suppression, Way
 from remit.client.results.intakes import Intake
 from remit.client.results.knowledge import (
     Confidentiality,
@@ -57,6 +58,7 @@ from remit.client.results.webhooks import Delivery, Webhook
 
 __all__ = [
     "OPEN",
+    "Against",
     "Agent",
     "Ask",
     "Budget",
@@ -70,6 +72,8 @@ __all__ = [
     "Connection",
     "ConnectionKind",
     "Consent",
+    "Contact",
+    "ContactRules",
     "Decision",
     "Delivery",
     "DocumentText",
@@ -96,6 +100,7 @@ __all__ = [
     "ModelKey",
     "Option",
     "Origin",
+    "Outlook",
     "Parting",
     "Passage",
     "Period",
@@ -120,6 +125,7 @@ __all__ = [
     "SegmentSize",
     "SetAside",
     "Status",
+    "Suppression",
     "Taken",
     "Tool",
     "Totals",
@@ -127,6 +133,7 @@ __all__ = [
     "Trigger",
     "Value",
     "Version",
+    "Way",
     "Webhook",
     "Why",
 ]
