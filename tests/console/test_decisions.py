@@ -86,6 +86,7 @@ async def test_what_decisions_brought_is_told_beside_those_held_out(
     assert low > 0
     assert "it may be nothing" not in page
     assert "ramp version 2, 20 % of people" in words(await browser.get("/decisions"))
+    assert "Of too few decisions" in words(await browser.get("/decisions/winback/candidates"))
     changed = words(await browser.get("/decisions/winback/versions/2"))
     assert "What changed since version 1" in changed
     assert "count: 1, days: 7" in changed

@@ -183,6 +183,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/decisions/edit"): "agents:write",
     ("GET", "/decisions/{playbook}/edit"): "agents:write",
     ("GET", "/decisions/{playbook}"): "persons:read",
+    ("GET", "/decisions/{playbook}/candidates"): "persons:read",
     ("POST", "/decisions/{playbook}/stage"): "agents:write",
     ("GET", "/decisions/{playbook}/versions/{version}"): "persons:read",
     ("POST", "/secrets"): "connections:write",

@@ -83,6 +83,7 @@ NOT_PAGES = {
     "/agents/{name}/export": "a file",
     "/agents/{name}/tries/{run}/live": "a stream",
     "/people/live/stream": "a stream",
+    "/decisions/{playbook}/candidates": "a piece of a page",
     "/people/segments/{segment}/export": "a file",
     "/runs.csv": "a file",
     "/runs/newer": "a piece of a page",

@@ -18,7 +18,9 @@ DRAWN: LiteralString = """
         select first + floor(random() * span)::bigint as id
         from (select min(id) as first, max(id) - min(id) + 1 as span from graph_profiles where workspace = %(here)s) as all_of,
             generate_series(1, %(draws)s)
-    ) as drawn join graph_profiles b on b.id = drawn.id where b.workspace = %(here)s and b.id = b.person limit %(people)s
+    ) as drawn cross join lateral (
+        select id from graph_profiles where id = drawn.id and workspace = %(here)s and id = person offset 0
+    ) as b limit %(people)s
 """
 FEW: LiteralString = (
     "select id from graph_profiles where workspace = %(here)s and id = person limit %(people)s"
@@ -78,7 +80,7 @@ async def journeys(
     """`start`: ways begin with the first of this kind; empty: with whatever happened first."""
     asked: dict[str, Any] = {
         "here": store.workspace, "since": since, "until": until, "start": start, "steps": STEPS, "paths": PATHS,
-        "draws": 20 * PEOPLE,
+        "draws": 6 * PEOPLE,
     }  # fmt: skip
     people, sampled = await _people(store, asked, segment)
     asked["people"] = people

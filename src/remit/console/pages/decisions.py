@@ -16,6 +16,7 @@ from remit.console.show import here, needs, page
 from remit.console.whiskers import whiskers
 from remit.decisions.kept import Version, list_playbooks, put, version_of, versions
 from remit.decisions.overview import DAYS, LATEST, Overview, overview_of
+from remit.decisions.quality import candidates
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import STAGES, Stage, broken, obstacle
 from remit.errors import UserError
@@ -71,6 +72,15 @@ async def version(request: Request, playbook: str, version: int) -> HTMLResponse
     this = await version_of(here(request).store, playbook, version)
     before = next((one for one in found if one.version < version), None)
     return page(request, "playbook_version.html", one=this, before=before, lines=_diff(before, this))
+
+
+@router.get("/decisions/{playbook}/candidates")
+async def others(request: Request, playbook: str) -> HTMLResponse:
+    """What each version that stands would have brought, estimated from the log: a piece of the playbook's page that takes a while."""
+    store = here(request).store
+    kept = await versions(store, playbook)
+    standing = [one for one in kept if one.stage != "off"] or kept[:1]
+    return page(request, "playbook_candidates.html", candidates=await candidates(store, standing))
 
 
 def _diff(before: Version | None, now: Version) -> list[str]:
