@@ -157,7 +157,10 @@ async def test_no_operation_over_http_shows_or_changes_anything_of_another_agent
                             await caller.request(method, where, json=body) for where in (nowhere, mine)
                         ]
                         assert other.status_code == one.status_code, (method, path, other.text)
-                        assert other.status_code >= 400 or path.endswith(".js"), (method, path)  # one file for all
+                        assert other.status_code >= 400 or path.endswith(".js"), (
+                            method,
+                            path,
+                        )  # one file for all
                         assert told(other) == told(one), (method, path)
         for body in ({"agent": CANARY, "goal": "x"}, {"agent": {"name": OWN, "model": "x"}, "goal": "x"}):
             assert (await caller.post("/api/v1/runs", json=body)).status_code in (400, 403, 422)
