@@ -91,7 +91,7 @@ async def test_it_is_the_same_of_what_was_asked_referred_to_changed_and_taken_ba
 
 async def test_only_what_may_matter_is_decoded(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = [call("look_up", order=f"W{n}") for n in range(1, 9)]
-    run = await begun(app, *turns, call("send", to="ann", text="W2"), finish(), rules=ALONE)
+    run = await begun(app, *turns, call("send", to="ann@a.example", text="W2"), finish(), rules=ALONE)
     await app.advance(run)
     read: list[int] = []
     fitting = whence.fitting
