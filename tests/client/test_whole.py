@@ -123,7 +123,7 @@ OURS = {
     "RuleOut": results.RetentionRule, "InstallationRule": results.InstallationRule, "DoneOut": results.Retained,
     "RetentionOut": results.Retention, "Foreseen": results.Foreseen, "SourceOut": results.KnowledgeSource, "ConnectionOut": results.Connection, "TrialOut": results.Trial,
     "DocumentOut": results.KnowledgeDocument, "DocumentText": results.DocumentText, "PassageOut": results.Passage,
-    "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
+    "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "ErasureOut": results.Erasure, "ErasureForeseen": results.ErasureForeseen, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
     "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,
     "RejectedOut": results.Rejected, "IntakeOut": results.Intake, "ConsentOut": results.Consent, "DoubtOut": results.Doubt,
     "SegmentOut": results.Segment, "SizeOut": results.SegmentSize, "PlaybookOut": results.Playbook, "QualityOut": results.Quality,

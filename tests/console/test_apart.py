@@ -25,11 +25,13 @@ from remit.budgets import set_budget
 from remit.catalogue.kept import save_draft
 from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
+from remit.graph.people import find
 from remit.graph.segment import Did, Segment
 from remit.graph.segments import save
 from remit.knowledge.kept import About, File, add_source, put
 from remit.knowledge.text import read
 from remit.models.keys import set_key
+from remit.privacy import erase
 from remit.remembered import list_remembered
 from remit.retention import set_rule
 from remit.rulebook import mark_of
@@ -56,6 +58,7 @@ class Acme:
     rules: int  # a version of its rules
     person: int
     webhook: UUID
+    erasure: UUID
 
 
 async def answers(_: Provider) -> None:
@@ -98,8 +101,11 @@ async def acme(app: App) -> Acme:
     rows = [row("e1", email=f"{CANARY}@x.example", customer=CANARY, name=CANARY), row("e2", emial=CANARY)]
     await taken(here.store, *rows, source=CANARY)
     await save(here.store, CANARY, Segment(conditions=(Did(kind="visit"),)), CANARY, "cleo")
+    erasure = await erase.begin(here.store, await find(here.store, f"{CANARY}@x.example"), "cleo", CANARY)
     hook = await add_webhook(here.store, f"https://{CANARY}.example/hook", ["run.finished"], [], "cleo")
-    return Acme(waiting, ended, kept.id, version.id, (await known(here.store, "cleo")).id, hook[0].id)
+    return Acme(
+        waiting, ended, kept.id, version.id, (await known(here.store, "cleo")).id, hook[0].id, erasure
+    )
 
 
 def filled(path: str, acme: Acme | None) -> list[str]:
@@ -114,6 +120,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         number = str(acme.person) if acme and "/people/" in path else number
         hook = acme.webhook if acme else NOWHERE
         one = one.replace("{workspace}", "acme" if acme else "none")
+        one = one.replace("{erasure}", str(acme.erasure if acme else NOWHERE))
         one = one.replace("{webhook}", str(hook)).replace("{delivery}", str(hook)).replace("{session}", "1")
         one = (
             one.replace("{id}", number)

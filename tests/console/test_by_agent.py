@@ -61,7 +61,7 @@ async def both(app: App) -> Both:
         await publish(here.store, name, "ann", made.rev, name)
     kept = {one.agent: one.id for one in await list_remembered(here.store)}
     person = (await known(here.store, "ann")).id
-    theirs = Acme(*runs[CANARY], kept[CANARY], 77777, person, NOWHERE)
+    theirs = Acme(*runs[CANARY], kept[CANARY], 77777, person, NOWHERE, NOWHERE)
     return Both(*runs[OWN], theirs)
 
 

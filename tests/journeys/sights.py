@@ -39,6 +39,8 @@ from remit.knowledge.kept import About, File, add_source, put
 from remit.knowledge.text import read
 from remit.models.keys import set_key
 from remit.models.model import Answer, ToolCall, Usage
+from remit.privacy.erase import begin, go_on
+from remit.privacy.holds import set_hold
 from remit.remembered import remember
 from remit.retention import set_rule
 from remit.rulebook import mark_of, text_of
@@ -85,6 +87,8 @@ NOT_PAGES = {
     "/people/live/stream": "a stream",
     "/decisions/{playbook}/candidates": "a piece of a page",
     "/people/segments/{segment}/export": "a file",
+    "/people/{person}/export": "a file",
+    "/people/erasures/{erasure}/receipt": "a file",
     "/runs.csv": "a file",
     "/runs/newer": "a piece of a page",
     "/runs/{prefix}/export": "a file",
@@ -241,6 +245,16 @@ SIGHTS = (
         "/people/bob@x.example",
         sent("Make them one", **{"They are also": "zoe@x.example"}),
     ),
+    Sight("somebody, before they are erased", "/people/{person}/erase", "/people/bob@x.example/erase"),
+    Sight(
+        "somebody, erased by a slip",
+        "/people/{person}/erase",
+        "/people/ann@x.example/erase",
+        sent("Erase for good", **{"Why, for the receipt": "asked", "Type": "zoe"}),
+    ),
+    Sight("erasures", "/people/erasures", "/people/erasures"),
+    Sight("erasures, none", "/people/erasures", "/people/erasures", empty=True),
+    Sight("an erasure", "/people/erasures/{erasure}", "/people/erasures/{erasure}"),
     Sight("segments", "/people/segments", "/people/segments"),
     Sight("segments, none", "/people/segments", "/people/segments", empty=True),
     Sight("a segment", "/people/segments/{segment}", "/people/segments/lately"),
@@ -485,6 +499,15 @@ async def seed(app: App) -> dict[str, str]:
     a, b = [(await find(app.store, who)).profiles[0].id for who in ("ann@x.example", "bob@x.example")]
     why = (Reason(f"same birthday {EVIL} {LONG}", 9.1), Reason("different phones", -2.3))
     await keep_pairs(app.store, 2, [Pair(str(a), str(b), 0.7, why)], "ann")
+    gone = row("h1", 3, email="gone@x.example", kind="purchase", value="9.90", currency="EUR")
+    await taken(
+        app.store, gone, row("h2", 3, email="bob@x.example", kind="message", text="As gone@x.example said")
+    )
+    await set_hold(app.store, "invoices", ["purchase"], "10y", f"§ 147 AO {EVIL}", "ann")
+    erasure = await begin(
+        app.store, await find(app.store, "gone@x.example"), "ann", f"asked {EVIL} {LONG[:400]}"
+    )
+    await go_on(app.store, erasure, app.cancel)
     lately = Segment(
         conditions=(Did(kind="visit"), segment.About(key="city", value=f"{EVIL} {LONG[:120]}", unless=True))
     )
@@ -506,6 +529,7 @@ async def seed(app: App) -> dict[str, str]:
         "hook": str(hook.id),
         "version": str(version.id),
         "yan": str(yan.id),
+        "erasure": str(erasure),
         "invitation": await invite(app.store, "ann", "yan"),
     }
     return {name: str(one) for name, one in runs.items()} | more

@@ -13,7 +13,8 @@ from psycopg.sql import SQL, Identifier
 
 from remit.access.audit import record
 from remit.brought import folder_of
-from remit.graph.intents import Example, teach
+from remit.graph.intent import Example
+from remit.graph.intents import teach
 from remit.journal.events import Acted, AnyBody, Finished, Person, Started
 from remit.journal.journal import Journal
 from remit.store.store import Store

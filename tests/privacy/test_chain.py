@@ -121,7 +121,8 @@ async def test_a_receipt_is_genuine_only_as_it_was_signed_and_by_whom(store: Sto
     assert done.receipt is not None
     key = signer(store.settings).name
     verify(done.receipt, key)
-    for changed in ({"by": "eve"}, {"erased": {}}, {"kept": [{"what": "x"}]}):
+    changes: tuple[dict[str, Json], ...] = ({"by": "eve"}, {"erased": {}}, {"kept": [{"what": "x"}]})
+    for changed in changes:
         with pytest.raises(NotGenuine, match="was changed"):
             verify({**done.receipt, **changed}, key)
     with pytest.raises(NotGenuine, match="another key"):

@@ -263,7 +263,7 @@ async def restore_link(app: Served, caller: Hears, number: Link) -> None:
 @router.get("/people/{person}", summary="Look at a person", **documented("persons:read", 404))
 async def get_person(app: Served, caller: Meets, person: Whom) -> PersonOut:
     """Who they are and why, and what everything heard of them comes to."""
-    return await _told(app, await _person(app, person))
+    return await _told(app, await person_in(app, person))
 
 
 async def _told(app: App, found: graph.Person) -> PersonOut:
@@ -301,7 +301,7 @@ async def list_interactions(
     limit: Listed = 50,
 ) -> InteractionPage:
     """On every channel, the last first."""
-    found = await graph.timeline(app.store, await _person(app, person), before=before, limit=limit)
+    found = await graph.timeline(app.store, await person_in(app, person), before=before, limit=limit)
     return InteractionPage(interactions=[InteractionOut.of(one) for one in found])
 
 
@@ -314,7 +314,7 @@ def _there() -> Iterator[None]:
         raise Refused(404, str(error)) from error
 
 
-async def _person(app: App, text: str) -> graph.Person:
+async def person_in(app: App, text: str) -> graph.Person:
     try:
         return await graph.find(app.store, text)
     except NoSuchPerson as error:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from remit.client.parts import Part, Several, W, Want, call, each, get, given, none, post, way
-from remit.client.results import Decision, Doubt, FoundPerson, Interaction, KnownPerson, Rejected, Taken
+from remit.client.parts import Held, Part, Several, W, Want, call, each, get, given, none, post, way
+from remit.client.results import (
+    Decision,
+    Doubt,
+    Erasure,
+    ErasureForeseen,
+    FoundPerson,
+    Interaction,
+    KnownPerson,
+    Rejected,
+    Taken,
+)
 from remit.client.steps import Send
 
 Json = Any
+Id = UUID | str
 
 
 class People(Part[W]):
@@ -105,3 +117,30 @@ class People(Part[W]):
     def drop(self, number: int) -> Want[None]:
         """Let a row go that was set aside."""
         return Want(Send("DELETE", way("interactions", "rejected", number), {}, harmless=True), none)
+
+    @call
+    def export(self, person: str) -> Held:
+        """All that is held of them, as the bytes of a ZIP; its `index.json` says what is what."""
+        return Held(Send("GET", way("people", person, "export"), harmless=True))
+
+    @call
+    def foresee_erasure(self, person: str) -> Want[ErasureForeseen]:
+        """What erasing them would come to now. Nothing is changed."""
+        return get(ErasureForeseen.of, "people", person, "erasure")
+
+    @call
+    def erase(self, person: str, *, because: str, called: str, never_again: bool = False) -> Want[Erasure]:
+        """Erase them everywhere, for good. `because` stands in the receipt; `called`: their name, so that it is meant. Where a run for
+        them has to end first, `why` says so, and a worker goes on."""
+        body = {"because": because, "called": called, "never_again": never_again}
+        return post(Erasure.of, "people", person, "erasure", body=body)
+
+    @call
+    def erasures(self) -> Want[Several[Erasure]]:
+        """Who asked for what to be erased, the latest first."""
+        return get(each(Erasure, "erasures"), "erasures")
+
+    @call
+    def erasure(self, erasure: Id) -> Want[Erasure]:
+        """How far one is; once it is done, with its receipt."""
+        return get(Erasure.of, "erasures", erasure)

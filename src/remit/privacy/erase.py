@@ -37,7 +37,7 @@ Json = Any
 Connection = AsyncConnection[Any]
 Cancel = Callable[[UUID, str, str], Awaitable[None]]
 LONGEST = 500  # characters of a reason
-RUNS, ARCHIVES = 1, 100  # in one transaction, of archives those that are looked through
+ARCHIVES = 200  # that are looked through in one transaction
 
 
 class Waits(RemitError):
@@ -312,19 +312,17 @@ async def _journals(work: Work) -> None:
 
 
 async def _archives(work: Work) -> None:
-    here, last = work.store.workspace, UUID(int=0)
-    while True:
+    here = work.store.workspace
+    last: UUID | None = UUID(int=0)
+    while last is not None:
         async with work.step() as connection:
-            found = await journals.archived(connection, here, last, ARCHIVES)
+            found, last = await journals.archived(connection, here, last, ARCHIVES, work.needles)
             for run in found:
                 rows, _ = await journals.whole(connection, run)
                 if await journals.clear_archive(connection, run, work.needles):
                     thing = await chain.run_thing(connection, run, work.id)
                     await chain.supersede(connection, here, rows, thing)
                     await work.tally(connection, {"archives": 1})
-        if not found:
-            break
-        last = found[-1]
     async with work.store.pool.connection() as connection:
         await journals.remove_files(connection, work.needles)
 
@@ -338,9 +336,10 @@ async def _files(work: Work) -> None:
 async def _finish(work: Work) -> None:
     """Look at the journals once more; then hand out the receipt, and forget whom it is of."""
     store, here = work.store, work.store.workspace
-    await chain.seal_all(store)
     async with store.pool.connection() as connection:
-        left = await journals.telling(connection, work.needles, here)
+        query = "select asked_at - interval '1 hour' from erasures where id = %s"
+        row = await (await connection.execute(query, (work.id,))).fetchone()
+        left = await journals.telling(connection, work.needles, here, row[0] if row else None)
         for run in left:
             rows, _ = await journals.whole(connection, run)
             if journals.rid(rows, work.needles):

@@ -79,6 +79,14 @@ OTHERS: Mapping[str, str] = {
     "blobs": "journals, which have their own way (journals.py)",
     "archives": "journals, which have their own way (journals.py)",
 }
+# Columns with words of a few, which are not searched either: what is read of a million rows takes time
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "graph_interactions": ("source", "channel", "direction", "kind", "currency"),
+    "graph_profiles": ("kind", "shared"),
+    "graph_links": ("source", "how", "held"),
+    "contacts": ("channel", "purpose", "state"),
+    "decisions": ("playbook", "stage", "action", "does"),
+}
 # Columns that say who of those who work here has done something
 STAFF = ("by", "who", "deputy", "caller")
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
@@ -14,7 +16,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from remit.journal.archive import Blobs, Row, fetch, pack, save
+from remit.journal.archive import GZIP, Blobs, Row, fetch, load, pack, save
 from remit.journal.journal import READ
 from remit.privacy.needles import Needles
 from remit.privacy.sweep import asked, condition
@@ -95,19 +97,23 @@ async def drop_blobs(connection: Connection, needles: Needles, workspace: str) -
     await connection.execute(query, (workspace, [bytes.fromhex(was) for was, _ in needles.exchanged]))
 
 
-async def telling(connection: Connection, needles: Needles, workspace: str) -> list[UUID]:
-    """Runs whose journals may tell of them."""
+async def telling(
+    connection: Connection, needles: Needles, workspace: str, since: datetime | None = None
+) -> list[UUID]:
+    """Runs whose journals may tell of them; `since`: in an event from then on."""
     query = SQL("""
         select distinct run from events join runs on runs.id = events.run
-        where runs.workspace = %(workspace)s and {}
+        where runs.workspace = %(workspace)s and events.at >= coalesce(%(since)s::timestamptz, '-infinity') and {}
     """).format(condition({"body": "json"}, needles))
-    rows = await (await connection.execute(query, {"workspace": workspace, **asked(needles)})).fetchall()
-    return [run for (run,) in rows]
+    values = {"workspace": workspace, "since": since, **asked(needles)}
+    return [run for (run,) in await (await connection.execute(query, values)).fetchall()]
 
 
 def rid(rows: Sequence[Row], needles: Needles) -> list[Row]:
     """Those events of a run that change, as they are then; none where none tells of them."""
-    if not any(needles.out_of_json(body, named=False) != body for *_, body in rows):
+    if not any(
+        needles.may_stand_in(body) and needles.out_of_json(body, named=False) != body for *_, body in rows
+    ):
         return []
     made = [(seq, at, kind, needles.out_of_json(body)) for seq, at, kind, body in rows]
     return [new for new, old in zip(made, rows, strict=True) if new != old]
@@ -140,13 +146,22 @@ async def _say_again(connection: Connection, run: UUID, needles: Needles, change
     await connection.execute(query, (goal, run, goal))
 
 
-async def archived(connection: Connection, workspace: str, after: UUID, limit: int) -> list[UUID]:
+async def archived(
+    connection: Connection, workspace: str, after: UUID, limit: int, needles: Needles
+) -> tuple[list[UUID], UUID | None]:
+    """Of the next archives those that may tell of them, and the last that was looked at; None where there was none."""
     query = """
-        select a.run from archives a join runs r on r.id = a.run
+        select a.run, a.body, a.path from archives a join runs r on r.id = a.run
         where r.workspace = %s and a.run > %s order by a.run limit %s
     """
     rows = await (await connection.execute(query, (workspace, after, limit))).fetchall()
-    return [run for (run,) in rows]
+
+    def may_tell(run: UUID, body: bytes | None, path: str | None) -> bool:
+        packed = load(run, path or "") if body is None else body
+        return needles.may_stand_in(zlib.decompress(packed, GZIP).decode("utf-8", "replace"))
+
+    found = await asyncio.to_thread(lambda: [row[0] for row in rows if may_tell(*row)])
+    return found, rows[-1][0] if rows else None
 
 
 async def clear_archive(connection: Connection, run: UUID, needles: Needles) -> bool:

@@ -20,6 +20,9 @@ DIGITS = 8  # of a telephone number, from its end, by which it is found however 
 BEGINS = r"(?:(?<![\w.+-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrtbf]))"
 ENDS = r"(?![\w-]|[.@]\w)"
 LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')  # a text in JSON
+LIKE = re.compile(r"([%_\\])")  # what means something in a pattern of LIKE
+BEFORE = r"\\\1"
+PLAIN = re.compile(r"[a-z0-9]+")
 BETWEEN = r"[\s()/.\-]{0,3}"
 
 
@@ -39,19 +42,40 @@ class Needles:
 
     @cached_property
     def rough(self) -> list[str]:
-        """What stands in any text, in small letters, that has one of them: for the database, that then gives it out."""
+        """Patterns of LIKE that any text in small letters fits which has one of them, however it is written there: all but plain letters
+        and digits may be anything. For the database, that gives out what may tell of them, and little else."""
         found = {
-            form.lower()
+            like
             for kind, value in self.identifiers
             if kind != "phone"
-            for form in _forms(kind, value)
+            for like in _likes("" if alone(kind, value) else kind, value)
         }
-        return sorted(found | {was for was, _ in self.exchanged})
+        return sorted(found | {f"%{was}%" for was, _ in self.exchanged})
 
     @cached_property
     def digits(self) -> list[str]:
         """The ends of telephone numbers, which stand in any text without blanks and signs that has one of them."""
-        return sorted({end for kind, value in self.identifiers if kind == "phone" for end in _ends(value)})
+        return sorted({_end(value) for kind, value in self.identifiers if kind == "phone"})
+
+    def may_stand_in(self, text: str) -> bool:
+        """The same of a text at hand: no means no."""
+        small = text.lower()
+        return any(one in small for one in self._tokens) or any(one.search(small) for one in self._dialled)
+
+    @cached_property
+    def _tokens(self) -> list[str]:
+        """Of each the longest part that stands in every spelling."""
+        found = {
+            one
+            for kind, value in self.identifiers
+            if kind != "phone"
+            for one in ([_part(value)] if _part(value) else _forms(value))
+        }
+        return sorted({one.lower() for one in found} | {was for was, _ in self.exchanged})
+
+    @cached_property
+    def _dialled(self) -> list[re.Pattern[str]]:
+        return [re.compile(BETWEEN.join(one)) for one in self.digits]
 
     @cached_property
     def _sure(self) -> re.Pattern[str]:
@@ -76,7 +100,7 @@ class Needles:
         )
 
     def stand_in(self, text: str) -> bool:
-        return any(one.search(text) for one in (self._sure, *self._beside))
+        return self.may_stand_in(text) and any(one.search(text) for one in (self._sure, *self._beside))
 
     def out_of(self, text: str, named: bool = True) -> str:
         """The text without them. `named`: it is known to be about them, so that their name goes as well."""
@@ -116,28 +140,31 @@ def alone(kind: str, value: str) -> bool:
     return kind in ("email", "phone") or len(value) >= TELLS
 
 
-def _forms(kind: str, value: str) -> Sequence[str]:
+def _part(value: str) -> str:
+    """The longest part that stands in every spelling; empty where there is none to speak of, as in other alphabets."""
+    longest = max(PLAIN.findall(value.lower()) or [""], key=len)
+    return longest if len(longest) > 1 or longest == value.lower() else ""
+
+
+def _likes(kind: str, value: str) -> list[str]:
+    if _part(value):
+        return ["%".join(("", *PLAIN.findall(kind), *PLAIN.findall(value.lower()), ""))]
+    return [f"%{LIKE.sub(BEFORE, form.lower())}%" for form in _forms(value)]
+
+
+def _forms(value: str) -> Sequence[str]:
     """As it stands in plain text, in JSON in JSON, and in addresses."""
-    if not alone(kind, value):
-        return [
-            f"{kind}:{value}",
-            f'"{kind}": "{value}"',
-            f'"{kind}":"{value}"',
-            f'"{kind}": {value}',
-            f'"{kind}":{value}',
-        ]
     return list(dict.fromkeys((value, json.dumps(value)[1:-1], quote(value, safe=""))))
 
 
 def _pattern(kind: str, value: str) -> str:
     if kind == "phone":
-        return "|".join(_spelled(end) for end in _ends(value))
-    return BEGINS + f"(?:{'|'.join(re.escape(form) for form in _forms(kind, value))})" + ENDS
+        return _spelled(_end(value))
+    return BEGINS + f"(?:{'|'.join(re.escape(form) for form in _forms(value))})" + ENDS
 
 
-def _ends(value: str) -> list[str]:
-    digits = re.sub(r"\D", "", value)
-    return [digits[-DIGITS:]] if len(digits) >= DIGITS else [digits]
+def _end(value: str) -> str:
+    return re.sub(r"\D", "", value)[-DIGITS:]
 
 
 def _spelled(end: str) -> str:

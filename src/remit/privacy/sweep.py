@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
-from remit.privacy.held import OTHERS, THEIRS, WHOLE, says_who
+from remit.privacy.held import OTHERS, THEIRS, WHOLE, WORDS, says_who
 from remit.privacy.needles import Needles
 
 Connection = AsyncConnection[Any]
@@ -65,30 +65,34 @@ def _table(name: str, columns: Mapping[str, str]) -> Table:
         if kind in (*LETTERS, "json", "jsonb", "bytea", "_text")
         and column != "workspace"
         and not says_who(column)
+        and column not in WORDS.get(name, ())
     }
     return Table(name, text, by)
 
 
 def condition(columns: Mapping[str, str], needles: Needles) -> Composed:
-    """What is true of every row that may tell of them, and of few others. `%(rough)s` and `%(digits)s` are `asked`."""
-    texts = SQL(", ").join(_as_text(column, kind) for column, kind in columns.items())
-    whole = SQL("concat_ws({}, {})").format(APART, texts)
-    collate = SQL(' collate "C"') if all(one.isascii() for one in needles.rough) else SQL("")
+    """What is true of every row that may tell of them, and of few others. `%(rough)s` and the like are `asked`."""
+    whole = SQL("concat_ws({}, {})").format(
+        APART, SQL(", ").join(_as_text(column, kind) for column, kind in columns.items())
+    )
     parts = []
     if needles.rough:
-        parts.append(SQL("lower({}{}) like any(%(rough)s)").format(whole, collate))
-    if needles.digits:
-        parts.append(SQL("translate({}, ' -/().', '') like any(%(digits)s)").format(whole))
-    return SQL("({})").format(SQL(" or ").join(parts)) if parts else SQL("({})").format(SQL("false"))
+        parts.append(SQL('lower({} collate "C") like any(%(rough)s)').format(whole))
+    if needles.digits:  # what has not these digits in this order need not be rid of all between them
+        parts.append(
+            SQL("({} like any(%(scattered)s) and translate({}, ' -/().', '') like any(%(digits)s))").format(
+                whole, whole
+            )
+        )
+    return SQL("({})").format(SQL(" or ").join(parts)) if parts else SQL("(false)").format()
 
 
 def asked(needles: Needles) -> dict[str, list[str]]:
-    def like(text: str) -> str:
-        return (
-            f"%{text.replace(chr(92), chr(92) * 2).replace('%', chr(92) + '%').replace('_', chr(92) + '_')}%"
-        )
-
-    return {"rough": [like(one) for one in needles.rough], "digits": [like(one) for one in needles.digits]}
+    return {
+        "rough": needles.rough,
+        "digits": [f"%{one}%" for one in needles.digits],
+        "scattered": [f"%{'%'.join(one)}%" for one in needles.digits],
+    }
 
 
 def _as_text(column: str, kind: str) -> Composed:
@@ -102,27 +106,31 @@ def _as_text(column: str, kind: str) -> Composed:
 async def hits(
     connection: Connection, table: Table, needles: Needles, workspace: str, lock: bool = False
 ) -> list[Hit]:
-    """The rows of a table that tell of them; `lock`: until the transaction ends."""
+    """The rows of a table that tell of them; `lock`: until the transaction ends, looked for once more where one of them was changed
+    meanwhile. They are found without locks, by several processes of the database at once."""
     if not table.columns:
         return []
+    values = {"workspace": workspace, **asked(needles)}
+    rough = SQL("{} and {}").format(table.mine, condition(table.columns, needles))
+    query = SQL("select ctid::text from {} where {}").format(Identifier(table.name), rough)
+    while True:
+        places = [place for (place,) in await (await connection.execute(query, values)).fetchall()]
+        rows = await _rows(connection, table, places, lock) if places else []
+        if len(rows) == len(places) or not lock:
+            break
+    made = ((place, changed(table.columns, row, needles)) for place, *row in rows)
+    return [Hit(place, one) for place, one in made if one]
+
+
+async def _rows(connection: Connection, table: Table, places: list[str], lock: bool) -> list[Any]:
     chosen = SQL(", ").join(
         SQL("{}::text").format(Identifier(column)) if kind in ("json", "jsonb") else Identifier(column)
         for column, kind in table.columns.items()
     )
-    query = SQL("select ctid::text, {} from {} where {} and {} {}").format(
-        chosen,
-        Identifier(table.name),
-        table.mine,
-        condition(table.columns, needles),
-        SQL("for update" if lock else ""),
+    query = SQL("select ctid::text, {} from {} where ctid = any(%s::tid[]) {}").format(
+        chosen, Identifier(table.name), SQL("for update" if lock else "")
     )
-    rows = await (await connection.execute(query, {"workspace": workspace, **asked(needles)})).fetchall()
-    found = []
-    for place, *values in rows:
-        made = changed(table.columns, values, needles)
-        if made:
-            found.append(Hit(place, made))
-    return found
+    return await (await connection.execute(query, (places,))).fetchall()
 
 
 def changed(columns: Mapping[str, str], values: Sequence[Any], needles: Needles) -> dict[str, Value]:

@@ -17,6 +17,8 @@ from remit.client.results.looking import Change, Comparison, Origin, Parting, Ro
 from remit.client.results.people import (
     Consent,
     Doubt,
+    Erasure,
+    ErasureForeseen,
     FoundPerson,
     Interaction,
     KnownPerson,
@@ -80,6 +82,8 @@ __all__ = [
     "Doubt",
     "Draft",
     "Effect",
+    "Erasure",
+    "ErasureForeseen",
     "Event",
     "Firing",
     "Foreseen",

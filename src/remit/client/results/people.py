@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
+from uuid import UUID
 
 from remit.client.results.result import Result
 
@@ -153,3 +154,28 @@ class Rejected(Result):
     why: str
     row: str
     at: datetime
+
+
+class ErasureForeseen(Result):
+    """What erasing somebody would come to now, by table; `held`: what stays without them, `set_up`: what is to be changed by hand."""
+
+    rows: dict[str, int]
+    runs: int
+    journals: int
+    searched: dict[str, int]
+    held: dict[str, int]
+    set_up: dict[str, int]
+
+
+class Erasure(Result):
+    """How far an erasure is. `why`: what it waits for; `receipt`: once it is done."""
+
+    id: UUID
+    by: str
+    because: str
+    asked_at: datetime
+    step: str
+    counts: dict[str, int]
+    why: str
+    done_at: datetime | None
+    receipt: dict[str, Any] | None
