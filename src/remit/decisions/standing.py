@@ -22,7 +22,7 @@ Call = tuple[UUID | None, str]  # a run, and a call of it
 
 PROFILES: LiteralString = """
     select of.who, p.id, p.about -> 'timezone', p.about -> 'country' from unnest(%s::bigint[]) as of (who)
-    cross join lateral (select id, about from graph_profiles where person = of.who and workspace = %s offset 0) as p
+    cross join lateral (select id, about, workspace from graph_profiles where person = of.who offset 0) as p where p.workspace = %s
 """
 WORDS: LiteralString = """
     select i.profile, i.at, i.kind, i.channel, i.properties, i.source from unnest(%s::bigint[]) as of (who)
