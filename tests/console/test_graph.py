@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from remit.app import App
+from remit.graph.behaviour import Pattern
+from remit.graph.behaviours import save
 from remit.graph.history import grouped
 from remit.graph.intent import Example
 from remit.graph.intents import teach
@@ -212,3 +214,20 @@ def test_a_conversation_is_one_thing_and_so_is_a_visit_to_some_pages() -> None:
         made(5, 95, "message", "t1"), made(4, 99, "login"),
     ]  # fmt: skip
     assert [[one.id for one in group.events] for group in grouped(events)] == [[9, 5], [8, 7], [6], [4]]
+
+
+async def test_what_somebody_wants_by_what_they_do_is_shown_with_its_pattern(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    def at(days: int) -> str:
+        return (datetime.now(UTC) - timedelta(days=days)).isoformat()
+
+    pattern = {"intent": "buying", "when": [{"kind": "page_view", "least": 2, "days": 7}]}
+    await save(app.store, [Pattern.model_validate(pattern)], "ann")
+    await taken(
+        app.store, *(row(f"p{n}", n, kind="page_view", email="ann@x.example", at=at(n)) for n in (1, 2))
+    )
+    shown = words(await browser.get("/people/ann@x.example"))
+    assert "buying" in shown
+    assert "by what they do" in shown
+    assert "page view 2 times within 7 days" in shown

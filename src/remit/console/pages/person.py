@@ -25,6 +25,7 @@ from remit.graph.identity import WHY
 from remit.graph.intents import correct, list_intents
 from remit.graph.merging import restore, say, withdraw
 from remit.graph.people import Event, Person, consent_of, find, keys_of, profile_of
+from remit.graph.wants import intents_of
 from remit.graph.words import IN, because, days, happened, money, pace, stated
 
 router = APIRouter(dependencies=[needs("persons:read")])
@@ -159,6 +160,7 @@ async def _page(
         figures=_figures(stands, at),
         weeks=_chart(starts, counts),
         wants=await wanted(store, person, at),
+        shows=[one for one in await intents_of(store, person, at) if one.by == "behaviour"],
         intents=[one.name for one in await list_intents(store)] if may else [],
         consent=consent.standing,
         because=IN,
