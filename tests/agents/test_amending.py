@@ -262,7 +262,10 @@ async def test_a_question_is_no_call_that_could_be_changed(app: App) -> None:
         await answer_changed(app, run, "olga", {"question": "what?"})
 
 
-async def test_a_reference_may_give_way_to_a_value_and_the_others_stay(app: App) -> None:
+async def test_a_reference_may_give_way_to_a_value_and_the_others_stay(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(world.ORDERS["W1"], "owner", "ann@shop.example")
     first, second = (
         call("look_up", order="W1"),
         call("send", to={"$ref": "1.1#/owner"}, text={"$ref": "1.1#/status"}),

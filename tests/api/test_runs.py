@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from remit.app import App
 from remit.errors import Busy
 from remit.journal.events import Started
 from remit.journal.journal import Journal
+from remit.steering import Steering
 from remit.testing import ScriptedModel
 from tests.agents import world
 from tests.agents.test_loop import agent, call, finish
@@ -142,12 +144,18 @@ async def test_what_waits_is_listed_by_page_the_oldest_first(app: App, client: C
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "?cursor")
 
 
-async def test_a_yes_that_comes_too_late_is_a_conflict(app: App, client: Client) -> None:
+async def test_a_yes_that_comes_too_late_is_a_conflict(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def later(steering: Steering) -> datetime:
+        return datetime.now(UTC) + timedelta(hours=2)
+
     ann = await client()
-    rules = [{"tool": "send", "ask": "true", "expires": 0.001}]
+    rules = [{"tool": "send", "ask": "true", "expires": "1h"}]
     made = await begun(app, ann, agent=SPEC | {"rules": rules})
     await app.advance(UUID(made["id"]))
     (ask,) = (await ann.get(f"/runs/{made['id']}")).json()["asks"]
+    monkeypatch.setattr(Steering, "now", later)
     late = await ann.post(f"/runs/{made['id']}/asks/{ask['id']}/approve", json={"digest": ask["digest"]})
     assert (late.status_code, "expired" in late.json()["detail"]) == (409, True)
     assert world.done == []

@@ -14,7 +14,7 @@ def test_files_are_checked_without_a_database_and_those_at_hand_are_listed(
     tmp_path: Path, here: object
 ) -> None:
     assert [agent["name"] for agent in data("agents", spec(tmp_path))] == ["shop"]
-    assert [agent["name"] for agent in data("agents")] == ["airline", "assistant", "support"]
+    assert [agent["name"] for agent in data("agents")] == ["airline", "assistant", "support", "writer"]
     assert "Answers customers' e-mails" in remit("agents").stdout
     wrong = remit("agents", spec(tmp_path, tools=["tests.agents.world:chrage"]))
     assert wrong.exit_code == 2

@@ -285,7 +285,11 @@ async def test_nothing_that_a_model_wrote_in_a_try_is_taken_for_markup(
     app: App, browser: httpx.AsyncClient
 ) -> None:
     page = await drafted(app, browser)
-    scripted(app, [call("send", to=EVIL, text=EVIL), call(EVIL, x=EVIL)], [finish(EVIL)])
+    scripted(
+        app,
+        [call("send", to="bo@shop.example", text=EVIL), call("send", to=EVIL), call(EVIL, x=EVIL)],
+        [finish(EVIL)],
+    )
     first = await tried(browser, page, goal=EVIL)
     run = await last(app)
     await app.advance(run)

@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -83,7 +84,7 @@ async def at_a_glance(live: Live, call: CallState, tool: Tool) -> Acted | None:
     return acted(call, tool, "ok", found) if found is not None else None
 
 
-def not_used_up(state: State, body: Intended) -> None:
+def not_used_up(state: State, body: Intended, at: datetime) -> None:
     """A yes holds for ever."""
     if call := state.calls.get(body.call_id):
         call.intended = body

@@ -34,7 +34,10 @@ Whom = list[tuple[Identifier, Reaches, Reach]]
 
 async def refused_now(live: Live, call: CallState, tool: Tool) -> list[AnyBody]:
     """What is to be written of a call that people would be asked about, where the rules of contact are against it whatever they say."""
-    wanted = await _wanted(live, call, tool, known=True)
+    try:
+        wanted = await _wanted(live, call, tool, known=True)
+    except Mend as error:
+        return [_acted(call, tool, "mend", str(error))]
     found = await judge(_store(live), list(wanted), live.leases.now()) if wanted else []
     against = [one for one in found if not one.passes]
     return [*_denied(call, tool, against, wanted)] if against else []

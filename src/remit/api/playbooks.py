@@ -162,7 +162,7 @@ async def list_all(app: Served, caller: Meets) -> PlaybookPage:
 
 
 @router.get("/{name}", summary="List versions", **documented("persons:read", 404))
-async def list_versions(app: Served, caller: Meets, name: Named) -> PlaybookPage:
+async def list_playbook_versions(app: Served, caller: Meets, name: Named) -> PlaybookPage:
     """The newest first."""
     with _there():
         return PlaybookPage(playbooks=[PlaybookOut.of(one) for one in await versions(app.store, name)])
