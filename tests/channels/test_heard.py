@@ -52,7 +52,9 @@ def complaint(about: str) -> bytes:
 
 
 async def kinds(app: App, address: str = "ann@a.example") -> list[str]:
-    return [one.kind for one in await timeline(app.store, await find(app.store, address))][::-1]
+    """In the order in which they came in: a host tells whole seconds."""
+    events = await timeline(app.store, await find(app.store, address))
+    return [one.kind for one in sorted(events, key=lambda one: one.id)]
 
 
 async def test_an_answer_stands_in_the_conversation_that_it_answers(app: App, host: Host) -> None:
@@ -63,7 +65,7 @@ async def test_an_answer_stands_in_the_conversation_that_it_answers(app: App, ho
         await receiving.look(app)
     events = await timeline(app.store, await find(app.store, "ann@a.example"))
     assert {one.conversation for one in events} == {sent}
-    assert [(one.kind, one.direction, one.body) for one in events][::-1] == [
+    assert [(one.kind, one.direction, one.body) for one in sorted(events, key=lambda one: one.id)] == [
         ("message", "out", "Hello"),
         ("reply", "in", "Yes please"),
     ]
