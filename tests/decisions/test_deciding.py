@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from remit.acting.mind import decide_on
 from remit.decisions.action import Cap, Rules, together
 from remit.decisions.deciding import decide_heard, look, take
 from remit.decisions.featured import columns, known
 from remit.decisions.log import decisions_of
-from remit.decisions.rounds import begin, drop, go_on, have_gone
+from remit.decisions.rounds import begin, begin_due, drop, go_on
 from remit.decisions.ruled import set_rules
 from remit.decisions.stage import in_ramp
 from remit.decisions.standing import rules_of
@@ -198,12 +199,16 @@ async def test_rounds_are_gone_through_as_often_as_the_playbook_says(store: Stor
     await people(store, 3)
     one = await playbook(store, text=TEXT + "rounds: 1\nevery: 0.5\n")
     now = datetime.now(UTC)
-    assert await have_gone(store, one.playbook, now)
-    assert not await have_gone(store, one.playbook, now + timedelta(hours=20))
+    assert await begin_due(store, one.playbook, now)
+    assert not await begin_due(store, one.playbook, now + timedelta(days=2))  # it is not over
+    while await decide_on(store):
+        pass
+    assert await rows(store, "select looked_at, by_workers from decision_rounds") == [(3, True)]
+    assert not await begin_due(store, one.playbook, now + timedelta(hours=20))
     await begin(store, one.playbook, "ann")
-    assert not await have_gone(store, one.playbook, now + timedelta(days=2))  # that one is hers
+    assert not await begin_due(store, one.playbook, now + timedelta(days=2))  # that one is hers
     assert await drop(store, one.playbook)
-    assert await have_gone(store, one.playbook, now + timedelta(days=2))
+    assert await begin_due(store, one.playbook, now + timedelta(days=2))
 
 
 def test_an_intent_is_asked_of_all_that_somebody_wants() -> None:

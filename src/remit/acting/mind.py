@@ -14,7 +14,7 @@ from remit.decisions.credited import credit
 from remit.decisions.deciding import decide_heard
 from remit.decisions.kept import standing_of, take_back
 from remit.decisions.learned import learn
-from remit.decisions.rounds import go_on, have_gone
+from remit.decisions.rounds import begin_due, go_on
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import broken
 from remit.errors import RemitError
@@ -84,4 +84,4 @@ async def mind(store: Store, playbook: str, now: datetime) -> None:
             )
     while await decide_heard(store, playbook, now):
         pass
-    await have_gone(store, playbook, now)
+    await begin_due(store, playbook, now)

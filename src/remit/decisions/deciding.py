@@ -7,7 +7,7 @@ them. All of it is read and written in one transaction.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -97,8 +97,7 @@ async def _look(store: Store, connection: Connection, by: Round, person: int) ->
 async def take(store: Store, playbook: str, person: int, now: datetime) -> list[int]:
     """Decide for a person and keep it, where no choice holds for them: the numbers of the decisions. Raises UnknownName."""
     async with store.pool.connection() as connection, connection.transaction():
-        lock = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
-        await connection.execute(lock, (f"decide {store.workspace} {playbook}",))
+        await alone(connection, store.workspace, playbook)
         by = await begun(store, connection, playbook, now)
         made = [
             one
@@ -114,25 +113,46 @@ async def decide_heard(store: Store, playbook: str, now: datetime) -> int:
     async with store.pool.connection() as connection, connection.transaction():
         lock = "select looked from playbooks where workspace = %s and name = %s for update skip locked"
         row = await (await connection.execute(lock, (store.workspace, playbook))).fetchone()
-        by = await begun(store, connection, playbook, now)
-        versions = [one for one in by.versions.values() if one.book.at_once]
-        if row is None or not versions:
+        if row is None or not any(one.book.at_once for one in (await standing_of(store, playbook)).values()):
             return 0
         rows = await (await connection.execute(HEARD, (store.workspace, row[0], MANY))).fetchall()
         if not rows:
             return 0
+        await alone(connection, store.workspace, playbook)
+        by = await begun(store, connection, playbook, now)
+        versions = [one for one in by.versions.values() if one.book.at_once]
         persons = list(dict.fromkeys(person for _, person in rows if person is not None))
-        seen = await read(store, connection, persons, now)
         made: list[Made] = []
-        for one in versions:
-            wanted = [person for person in persons if seen.fit(person, one.book.whom)]
-            mine = await free(connection, store.workspace, by, one, wanted)
-            left = left_of(one.book, await used(connection, store.workspace, one, now))
+        async for one, mine, seen, left in turns(store, connection, by, versions, persons):
             made += decide(by, one, mine, seen, left, chance_of(UUID(int=0), rows[-1][0], one.version))
         await write(connection, store.workspace, made)
         update = "update playbooks set looked = %s where workspace = %s and name = %s"
         await connection.execute(update, (rows[-1][0], store.workspace, playbook))
     return len(rows)
+
+
+async def alone(connection: Connection, workspace: str, playbook: str) -> None:
+    """Wait until nobody else decides by this playbook, for as long as the transaction lasts: of two who saw that no choice holds for
+    somebody, both would make one."""
+    lock = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
+    await connection.execute(lock, (f"decide {workspace} {playbook}",))
+
+
+async def turns(
+    store: Store,
+    connection: Connection,
+    by: Round,
+    versions: Iterable[Version],
+    persons: Sequence[int],
+    only: Sequence[str] = (),
+) -> AsyncGenerator[tuple[Version, list[int], Seen, Left]]:
+    """Of each version: for whom of these people it is to decide now, as they are seen, and what is left of what is short. `only`: more
+    conditions than its own."""
+    seen = await read(store, connection, persons, by.now)
+    for one in versions:
+        wanted = [person for person in persons if seen.fit(person, (*only, *one.book.whom))]
+        mine = await free(connection, store.workspace, by, one, wanted)
+        yield one, mine, seen, left_of(one.book, await used(connection, store.workspace, one, by.now))
 
 
 async def read(store: Store, connection: Connection, persons: Sequence[int], now: datetime) -> Seen:

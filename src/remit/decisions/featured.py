@@ -16,7 +16,8 @@ from psycopg.rows import dict_row
 
 from remit.decisions.logged import Column
 from remit.decisions.whom import NAMES, NUMBERS, WORDS, Known
-from remit.graph.state import AWAY, DORMANT, Terms
+from remit.graph.people import terms_within
+from remit.graph.state import AWAY, DORMANT
 
 Connection = AsyncConnection[Any]
 VERSION = 1
@@ -57,7 +58,7 @@ async def known_of(
     """Of each person, in the order of NAMES; of one of whom nothing was heard too. `wants`: what each of them wants, what is surest first."""
     asked = list(persons)
     values: dict[str, Any] = {"persons": asked, "here": workspace, "now": now}
-    terms = await _terms(connection, workspace)
+    terms = await terms_within(connection, workspace)
     values |= {"brief": terms.brief, "long": terms.lasting}
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = {row["person"]: row for row in await (await cursor.execute(STATE, values)).fetchall()}
@@ -103,12 +104,6 @@ def columns(rows: Sequence[Known]) -> tuple[Column, ...]:
             )
         )
     return (*numbers, *words)
-
-
-async def _terms(connection: Connection, workspace: str) -> Terms:
-    query = "select brief, lasting from graph_terms where workspace = %s"
-    row = await (await connection.execute(query, (workspace,))).fetchone()
-    return Terms(*row) if row else Terms()
 
 
 def _days(then: datetime | None, now: datetime) -> float | None:

@@ -17,10 +17,10 @@ import numpy as np
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from remit.decisions.choose import Left, left_of
-from remit.decisions.deciding import Round, begun, chance_of, decide, free, read
+from remit.decisions.choose import Left
+from remit.decisions.deciding import alone, begun, chance_of, decide, turns
 from remit.decisions.kept import SELF, Version, standing_of
-from remit.decisions.log import Made, used, write
+from remit.decisions.log import Made, write
 from remit.decisions.whom import meant
 from remit.errors import UserError
 from remit.store.store import Store
@@ -84,8 +84,9 @@ async def begin(
     return found
 
 
-async def have_gone(store: Store, playbook: str, now: datetime) -> bool:
-    """Go through the round that is due by what the versions that stand say, where there is one. One that a person began is theirs to end."""
+async def begin_due(store: Store, playbook: str, now: datetime) -> bool:
+    """Begin the round that is due by what the versions that stand say, for workers to go on with; whether there was one. While one is open
+    none is due."""
     often = [one.book.rounds for one in (await standing_of(store, playbook)).values() if one.book.rounds]
     if not often:
         return False
@@ -95,13 +96,9 @@ async def have_gone(store: Store, playbook: str, now: datetime) -> bool:
         connection.cursor(row_factory=class_row(Going)) as cursor,
     ):
         last = await (await cursor.execute(query.encode(), (store.workspace, playbook))).fetchone()
-    if last is not None and last.done_at is None and last.by != SELF:
+    if last is not None and (last.done_at is None or now < last.begun_at + timedelta(days=min(often))):
         return False
-    if last is not None and last.done_at is not None and now < last.begun_at + timedelta(days=min(often)):
-        return False
-    one = await begin(store, playbook, SELF)
-    while one.done_at is None:
-        one = await go_on(store, one.id, now)
+    await begin(store, playbook, SELF, by_workers=True)
     return True
 
 
@@ -122,8 +119,14 @@ async def go_on(store: Store, round: UUID, now: datetime | None = None, many: in
             return one
         rows = await (await connection.execute(NEXT, (one.upto, one.last, store.workspace, many))).fetchall()
         persons = [person for (person,) in rows]
+        await alone(connection, store.workspace, one.playbook)
         by = await begun(store, connection, one.playbook, now)
-        made = await _made(store, connection, by, one, persons)
+        made: list[Made] = []
+        every = turns(store, connection, by, by.versions.values(), persons, one.conditions)
+        async for version, mine, seen, left in every:
+            chance = chance_of(one.id, one.upto, version.version)
+            part = shared(left, version, one, len(persons), chance)
+            made += decide(by, version, mine, seen, part, chance)
         await write(connection, store.workspace, made)
         spent = sum(each.action.cost for each in made if each.of.acts)
         update = f"""
@@ -142,22 +145,6 @@ async def go_on(store: Store, round: UUID, now: datetime | None = None, many: in
             round,
         )
         return await _one(connection, update.encode(), values)
-
-
-async def _made(
-    store: Store, connection: Connection, by: Round, one: Going, persons: Sequence[int]
-) -> list[Made]:
-    seen = await read(store, connection, persons, by.now)
-    asked = [person for person in persons if seen.fit(person, one.conditions)]
-    made: list[Made] = []
-    for version in by.versions.values():
-        wanted = [person for person in asked if seen.fit(person, version.book.whom)]
-        mine = await free(connection, store.workspace, by, version, wanted)
-        chance = chance_of(one.id, one.upto, version.version)
-        all_left = left_of(version.book, await used(connection, store.workspace, version, by.now))
-        left = shared(all_left, version, one, len(persons), chance)
-        made += decide(by, version, mine, seen, left, chance)
-    return made
 
 
 def shared(left: Left, version: Version, one: Going, people: int, chance: np.random.Generator) -> Left:

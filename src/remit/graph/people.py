@@ -248,10 +248,10 @@ async def timeline(
 
 async def terms_of(store: Store) -> Terms:
     async with store.pool.connection() as connection:
-        return await _terms(connection, store.workspace)
+        return await terms_within(connection, store.workspace)
 
 
-async def _terms(connection: Connection, workspace: str) -> Terms:
+async def terms_within(connection: Connection, workspace: str) -> Terms:
     query = "select brief, lasting from graph_terms where workspace = %s"
     row = await (await connection.execute(query, (workspace,))).fetchone()
     return Terms(*row) if row else Terms()
@@ -289,7 +289,7 @@ async def read_of(store: Store, person: Person, now: datetime) -> Reading | None
         ) as i
     """
     async with store.pool.connection() as connection:
-        terms = await _terms(connection, store.workspace)
+        terms = await terms_within(connection, store.workspace)
         states = await _states(connection, person.ids)
         rows = await (await connection.execute(query, (person.ids, LATEST))).fetchall()
     latest = sorted((at for (at,) in rows), reverse=True)[:LATEST]
