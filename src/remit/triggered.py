@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
 from uuid import UUID
 
 import psycopg
 
+from remit.agents.triggers import Trigger
 from remit.app import App
 from remit.catalogue.find import find_named
 from remit.chatting import SOON, turn_of
@@ -16,6 +18,7 @@ from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError, 
 from remit.journal.events import Began
 from remit.journal.state import fold
 from remit.receiving import earlier_of, read_mailboxes, unwanted
+from remit.store.store import Store
 from remit.triggers.chain import chain_of, told_of, unfollowed
 from remit.triggers.firing import Firing, begun, claim, decide, failed, later, skipped, sweep, tick
 from remit.triggers.given import given
@@ -25,6 +28,8 @@ EVERY = 1.0  # seconds between looks for what has come
 AT_ONCE = 20  # runs that a process begins
 SWEEP = 3600.0  # seconds between two looks for what is old
 HandOn = Callable[[UUID], Awaitable[None]]  # to whoever advances runs
+Said = Mapping[str, Any]
+Came = tuple[Said, Began]
 
 
 async def begin_triggered(
@@ -73,66 +78,92 @@ async def begin(app: App, hand_on: HandOn, claimed: Firing) -> bool:
     if trigger is None:
         return False
     here = app.within(claimed.workspace)
-    said, began = claimed.said, Began(trigger=trigger.name, kind=trigger.kind, at=claimed.at, by=claimed.by)
+    began = Began(trigger=trigger.name, kind=trigger.kind, at=claimed.at, by=claimed.by)
     try:
-        if trigger.kind == "after":
-            ended = fold(await here.journal.read(UUID(said["run"])))
-            if why := unfollowed(ended, claimed.agent):
-                await skipped(store, claimed, why)
-                return False
-            said = told_of(ended, said)
-            began = began.model_copy(update={"chain": chain_of(ended), "run": ended.run})
-        if trigger.kind == "mail":
-            earlier = await earlier_of(here, said, claimed.key)
-            if earlier is not None and earlier.told:
-                await hand_on(earlier.run)
-            if why := unwanted(said, earlier):
-                await skipped(store, claimed, why)
-                return False
-            said = said | {"earlier": earlier.words if earlier else ""}
-        if trigger.kind == "chat":
-            turn = await turn_of(here, said, claimed.run)
-            if turn.busy is not None:
-                await later(store, claimed, SOON, f"run {turn.busy} is at it")
-                return False
-            if turn.said is None:
-                if turn.told is not None:
-                    await hand_on(turn.told)
-                await skipped(store, claimed, f"run {turn.told or turn.read} has it")
-                return False
-            said = dict(turn.said)
-        found = await find_named(here.store, claimed.agent)
-        told = given(trigger, said, claimed.by)
-        await here.start(
-            found.agent,
-            told.goal,
-            person=told.person,
-            inputs=told.inputs,
-            quoted=told.quoted,
-            run=claimed.run,
-            version=found.version,
-            began=began,
-        )
+        came = await COMES.get(trigger.kind, _as_it_came)(here, hand_on, claimed, began)
+        if came is None:
+            return False
+        await _start(here, claimed, trigger, *came)
     except StaleWriter:
         LOG.debug("run %s has begun before; whoever began it died, or was slow", claimed.run)
-    except Busy as error:
-        await later(store, claimed, error.retry_after, str(error))
-        return False
-    except ModelError as error:
-        if error.retryable:
-            await later(store, claimed, error.retry_after or 30.0, str(error))
-        else:
-            await failed(store, claimed, str(error))
-        return False
-    except UserError as error:
-        await failed(store, claimed, str(error))
-        return False
-    except StoreError:
-        raise
     except RemitError as error:
-        LOG.error("trigger %s: %s", claimed.called, error)
-        await failed(store, claimed, str(error))
+        await _not_begun(store, claimed, error)
         return False
     await hand_on(claimed.run)
     await begun(store, claimed)
     return True
+
+
+async def _start(here: App, claimed: Firing, trigger: Trigger, said: Said, began: Began) -> None:
+    found = await find_named(here.store, claimed.agent)
+    told = given(trigger, said, claimed.by)
+    await here.start(
+        found.agent,
+        told.goal,
+        person=told.person,
+        inputs=told.inputs,
+        quoted=told.quoted,
+        run=claimed.run,
+        version=found.version,
+        began=began,
+    )
+
+
+async def _not_begun(store: Store, claimed: Firing, error: RemitError) -> None:
+    """Try it again where that may help, else keep why it failed. Raises what is the database's."""
+    match error:
+        case Busy():
+            await later(store, claimed, error.retry_after, str(error))
+        case ModelError(retryable=True):
+            await later(store, claimed, error.retry_after or 30.0, str(error))
+        case ModelError() | UserError():
+            await failed(store, claimed, str(error))
+        case StoreError():
+            raise error
+        case _:
+            LOG.error("trigger %s: %s", claimed.called, error)
+            await failed(store, claimed, str(error))
+
+
+async def _as_it_came(here: App, hand_on: HandOn, claimed: Firing, began: Began) -> Came:
+    return claimed.said, began
+
+
+async def _after_a_run(here: App, hand_on: HandOn, claimed: Firing, began: Began) -> Came | None:
+    ended = fold(await here.journal.read(UUID(claimed.said["run"])))
+    if why := unfollowed(ended, claimed.agent):
+        await skipped(here.store, claimed, why)
+        return None
+    return told_of(ended, claimed.said), began.model_copy(update={"chain": chain_of(ended), "run": ended.run})
+
+
+async def _by_mail(here: App, hand_on: HandOn, claimed: Firing, began: Began) -> Came | None:
+    """An answer goes to the run that waits for it; else a run begins, and knows what was said before."""
+    earlier = await earlier_of(here, claimed.said, claimed.key)
+    if earlier is not None and earlier.told:
+        await hand_on(earlier.run)
+    if why := unwanted(claimed.said, earlier):
+        await skipped(here.store, claimed, why)
+        return None
+    return {**claimed.said, "earlier": earlier.words if earlier else ""}, began
+
+
+async def _in_a_chat(here: App, hand_on: HandOn, claimed: Firing, began: Began) -> Came | None:
+    """One run of a chat at a time: what is said meanwhile is for it, or for the next."""
+    turn = await turn_of(here, claimed.said, claimed.run)
+    if turn.busy is not None:
+        await later(here.store, claimed, SOON, f"run {turn.busy} is at it")
+        return None
+    if turn.said is None:
+        if turn.told is not None:
+            await hand_on(turn.told)
+        await skipped(here.store, claimed, f"run {turn.told or turn.read} has it")
+        return None
+    return turn.said, began
+
+
+COMES: Mapping[str, Callable[[App, HandOn, Firing, Began], Awaitable[Came | None]]] = {
+    "after": _after_a_run,
+    "mail": _by_mail,
+    "chat": _in_a_chat,
+}  # by kind of trigger, what its run is told; None: none is to begin now, and it is written down why
