@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from remit.access.audit import entries
 from remit.acting.begin import look
 from remit.acting.given import filled, reached
-from remit.acting.mind import mind
+from remit.acting.mind import decide_on, mind, mind_all
 from remit.agents.spec import Agent
 from remit.app import App
 from remit.decisions.choose import Decision, Option, actions_of
 from remit.decisions.kept import Version, put, standing_of
 from remit.decisions.log import Made, decisions_of, write
+from remit.decisions.rounds import begin
 from remit.decisions.stage import Shown
 from remit.errors import ModelError, UserError
 from remit.graph.consent import Consent, Word
@@ -236,6 +237,28 @@ async def test_a_version_that_breaks_a_guardrail_is_taken_back_by_itself(app: Ap
     assert await standing_of(app.store, "winback") == {}
     (told,) = await entries(app.store, what="playbook.taken_back")
     assert "complaints followed" in told.detail["why"]
+
+
+async def test_a_playbook_that_cannot_be_read_keeps_no_other_from_being_minded(
+    app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("first", "second"):
+        one = await playbook(app.store, text=TEXT + "rounds: 1\n", name=name)
+        await begin(app.store, one.playbook, "ann", by_workers=True)
+    async with app.store.pool.connection() as connection:
+        update = """update playbook_versions set spec = spec || '{"newer": true}' where playbook = 'first'"""
+        await connection.execute(update)
+    await ann(app)
+    while await decide_on(app.store):
+        pass
+    await mind_all(app.store, datetime.now(UTC) + timedelta(days=2))
+    begun = await rows(
+        app.store,
+        "select playbook, count(*), bool_and(by = 'ann') from decision_rounds group by 1 order by 1",
+    )
+    assert begun == [("first", 1, True), ("second", 2, False)]
+    assert "version 1 of the playbook first was saved by another Remit" in caplog.text
+    assert "a round of first in default cannot go on, and is ended" in caplog.text
 
 
 names = st.text(alphabet="abc", min_size=1, max_size=3)

@@ -14,10 +14,10 @@ from remit.decisions.credited import credit
 from remit.decisions.deciding import decide_heard
 from remit.decisions.kept import standing_of, take_back
 from remit.decisions.learned import learn
-from remit.decisions.rounds import begin_due, go_on
+from remit.decisions.rounds import begin_due, drop, go_on
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import broken
-from remit.errors import RemitError
+from remit.errors import RemitError, StoreError, UserError
 from remit.store.store import Store
 
 LOG = logging.getLogger(__name__)
@@ -49,23 +49,33 @@ async def see_to_decisions(app: App, hand_on: HandOn, stop: asyncio.Event) -> No
 async def decide_on(store: Store) -> bool:
     """Go on with a round that somebody has left to workers, by some people; whether there was one. For the owner of the tables."""
     query = """
-        select workspace, id from decision_rounds where done_at is null and by_workers order by begun_at limit 1 for update skip locked
+        select workspace, id, playbook from decision_rounds where done_at is null and by_workers order by begun_at limit 1 for update skip locked
     """
     async with store.pool.connection() as connection:
         row = await (await connection.execute(query)).fetchone()
     if row is None:
         return False
-    await go_on(store.as_owner(row[0]), row[1], many=SOME)
+    here = store.as_owner(row[0])
+    try:
+        await go_on(here, row[1], many=SOME)
+    except UserError as error:
+        LOG.warning("a round of %s in %s cannot go on, and is ended: %s", row[2], row[0], error)
+        await drop(here, row[2])
     return True
 
 
 async def mind_all(store: Store, now: datetime | None = None) -> None:
-    """Once, of all workspaces. For the owner of the tables."""
+    """Once, of all workspaces; one that cannot be minded keeps no other from it. For the owner of the tables."""
     query = "select distinct workspace, playbook from playbook_versions where stage <> 'off' order by 1, 2"
     async with store.pool.connection() as connection:
         found = await (await connection.execute(query)).fetchall()
     for workspace, playbook in found:
-        await mind(store.as_owner(workspace), playbook, now or datetime.now(UTC))
+        try:
+            await mind(store.as_owner(workspace), playbook, now or datetime.now(UTC))
+        except StoreError:
+            raise
+        except RemitError as error:
+            LOG.warning("the playbook %s of %s cannot be minded now: %s", playbook, workspace, error)
 
 
 async def mind(store: Store, playbook: str, now: datetime) -> None:

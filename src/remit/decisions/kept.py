@@ -15,6 +15,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
 from remit.access.audit import record
 from remit.decisions.action import Playbook
@@ -47,7 +48,15 @@ class Version:
 
     @property
     def book(self) -> Playbook:
-        return _book(self.spec)
+        """Raises UserError where it was saved by another Remit and says what this one does not know."""
+        try:
+            return _book(self.spec)
+        except ValidationError as error:
+            what = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise UserError(
+                f"version {self.version} of the playbook {self.playbook} was saved by another Remit, which said what this one does not"
+                f" know ({what}): save it anew"
+            ) from error
 
     @property
     def acts(self) -> bool:
