@@ -25,6 +25,9 @@ from remit.budgets import set_budget
 from remit.catalogue.kept import save_draft
 from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
+from remit.graph import behaviours, intents
+from remit.graph.behaviour import Pattern
+from remit.graph.intent import Example
 from remit.graph.people import find
 from remit.graph.segment import Did, Segment
 from remit.graph.segments import save
@@ -101,6 +104,9 @@ async def acme(app: App) -> Acme:
     rows = [row("e1", email=f"{CANARY}@x.example", customer=CANARY, name=CANARY), row("e2", emial=CANARY)]
     await taken(here.store, *rows, source=CANARY)
     await save(here.store, CANARY, Segment(conditions=(Did(kind="visit"),)), CANARY, "cleo")
+    await intents.teach(here.store, [Example(CANARY, CANARY)], "cleo")
+    pattern = {"intent": CANARY, "when": [{"kind": "visit", "properties": {"page": CANARY}}]}
+    await behaviours.save(here.store, [Pattern.model_validate(pattern)], "cleo")
     erasure = await erase.begin(here.store, await find(here.store, f"{CANARY}@x.example"), "cleo", CANARY)
     hook = await add_webhook(here.store, f"https://{CANARY}.example/hook", ["run.finished"], [], "cleo")
     return Acme(
@@ -139,7 +145,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         ).replace("{response}", f"resp_{run.hex}")
         found.append(
             re.sub(
-                r"\{(name|agent|trigger|model|playbook|segment|version|word)\}",
+                r"\{(name|agent|trigger|model|playbook|segment|version|word|flow)\}",
                 lambda m: "1" if m[1] == "version" else CANARY,
                 one,
             )

@@ -171,6 +171,20 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/people/segments"): "persons:write",
     ("POST", "/people/segments/size"): "persons:write",
     ("POST", "/people/segments/{segment}/remove"): "persons:write",
+    ("GET", "/people/intents"): "persons:read",
+    ("POST", "/people/intents"): "persons:write",
+    ("POST", "/people/intents/try"): "persons:write",
+    ("POST", "/people/intents/infer"): "persons:write",
+    ("POST", "/people/intents/messages/{number}"): "persons:write",
+    ("GET", "/people/intents/taught/{name}"): "persons:read",
+    ("POST", "/people/intents/taught/{name}/forget"): "persons:write",
+    ("POST", "/people/intents/taught/{name}/examples/{number}/remove"): "persons:write",
+    ("GET", "/people/intents/behaviours/new"): "persons:write",
+    ("GET", "/people/intents/behaviours/{name}"): "persons:write",
+    ("POST", "/people/intents/behaviours"): "persons:write",
+    ("POST", "/people/intents/behaviours/tried"): "persons:write",
+    ("POST", "/people/intents/behaviours/count"): "persons:write",
+    ("POST", "/people/intents/behaviours/{name}/forget"): "persons:write",
     ("GET", "/people/{person}"): "persons:read",
     ("GET", "/people/erasures"): "settings:read",
     ("GET", "/people/erasures/{erasure}"): "settings:read",
@@ -184,6 +198,9 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/people/{person}/suppress"): "persons:write",
     ("GET", "/decisions"): "persons:read",
     ("GET", "/decisions/new"): "agents:write",
+    ("GET", "/decisions/flows"): "agents:write",
+    ("GET", "/decisions/flows/{flow}"): "agents:write",
+    ("POST", "/decisions/flows/{flow}"): "agents:write",
     ("GET", "/decisions/rules"): "agents:write",
     ("POST", "/decisions/rules"): "agents:write",
     ("POST", "/decisions/edit"): "agents:write",
@@ -223,7 +240,7 @@ async def ask(browser: httpx.AsyncClient, method: str, path: str) -> httpx.Respo
     for name in ("run", "prefix", "webhook", "delivery"):
         path = path.replace(f"{{{name}}}", NOWHERE)
     path = path.replace("{id}", "999999").replace("{session}", "999999").replace("{number}", "999999")
-    for name in ("ask", "deed", "step", "name", "version", "person"):
+    for name in ("ask", "deed", "step", "name", "version", "person", "flow"):
         path = path.replace(f"{{{name}}}", "1")
     return await browser.request(method, path)
 

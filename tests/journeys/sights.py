@@ -28,6 +28,10 @@ from remit.catalogue import work
 from remit.connections.kept import Linked, linked_of, set_connection
 from remit.gate.remembered import Bound
 from remit.graph import segment
+from remit.graph.behaviour import Pattern
+from remit.graph.behaviours import save as save_patterns
+from remit.graph.intent import NONE, Example
+from remit.graph.intents import teach
 from remit.graph.match import Pair, Reason
 from remit.graph.matching import keep as keep_pairs
 from remit.graph.people import find
@@ -45,6 +49,7 @@ from remit.remembered import remember
 from remit.retention import set_rule
 from remit.rulebook import mark_of, text_of
 from remit.store.secrets import set_secret
+from remit.store.store import Store
 from remit.testing import ScriptedModel
 from remit.webhooks.deliver import try_out
 from remit.webhooks.kept import add_webhook
@@ -265,6 +270,25 @@ SIGHTS = (
         "/people/segments/lately/edit",
         sent("Add it"),
     ),
+    Sight("intents", "/people/intents", "/people/intents"),
+    Sight("intents, none", "/people/intents", "/people/intents", sent("Teach it", Intent="?"), empty=True),
+    Sight("intents, seen by who may not change them", "/people/intents", "/people/intents", who="zoe"),
+    Sight("an intent", "/people/intents/taught/{name}", "/people/intents/taught/refund"),
+    Sight("a new behaviour", "/people/intents/behaviours/new", "/people/intents/behaviours/new"),
+    Sight(
+        "a behaviour, with a mistake",
+        "/people/intents/behaviours/{name}",
+        "/people/intents/behaviours/coming-back",
+        sent("Check", **{"Within so many days, row 1": "soon"}),
+    ),
+    Sight("ready flows", "/decisions/flows", "/decisions/flows"),
+    Sight("a ready flow", "/decisions/flows/{flow}", "/decisions/flows/coming-back", opened("main details")),
+    Sight(
+        "a ready flow, with nothing to send by",
+        "/decisions/flows/{flow}",
+        "/decisions/flows/churn-rescue",
+        empty=True,
+    ),
     Sight("journeys", "/people/journeys", "/people/journeys"),
     Sight("journeys, none", "/people/journeys", "/people/journeys?start=nothing", empty=True),
     Sight("what goes on, paused", "/people/live", "/people/live?paused=1"),
@@ -430,6 +454,24 @@ def heard() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+async def keep_intents(store: Store) -> None:
+    """Two that are taught, a message that is either, and a behaviour that is shown."""
+    taught = [
+        Example(f"I want my money back {EVIL}", "refund"),
+        Example(LONG, "refund"),
+        Example("hello", NONE),
+    ]
+    await teach(store, taught, f"ann {EVIL}")
+    when = [{"kind": "page_view", "properties": {"page": f"/{'x' * 60}*"}}, {"kind": "page_view"}]
+    coming = {"intent": "coming-back", "when": when[1:], "without": when[:1], "outcome": {"kind": "purchase"}}
+    await save_patterns(store, [Pattern.model_validate(coming)], "ann")
+    async with store.pool.connection() as connection:
+        await connection.execute(
+            "insert into graph_inferred (workspace, interaction, intent, probability, alike, others) "
+            "select workspace, id, 'refund', 0.41, '[]', '[]' from graph_interactions where event = 'e4'"
+        )
+
+
 async def answers(_: Provider) -> None:
     """It is not asked before it is kept."""
 
@@ -498,6 +540,7 @@ async def seed(app: App) -> dict[str, str]:
     await decided(app.store, 300)
     a, b = [(await find(app.store, who)).profiles[0].id for who in ("ann@x.example", "bob@x.example")]
     why = (Reason(f"same birthday {EVIL} {LONG}", 9.1), Reason("different phones", -2.3))
+    await keep_intents(app.store)
     await keep_pairs(app.store, 2, [Pair(str(a), str(b), 0.7, why)], "ann")
     gone = row("h1", 3, email="gone@x.example", kind="purchase", value="9.90", currency="EUR")
     await taken(

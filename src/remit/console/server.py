@@ -21,10 +21,12 @@ from remit.api.routes import routes_of
 from remit.api.server import make_api
 from remit.app import App
 from remit.console.guard import guard
+from remit.console.meaning import Meaning
 from remit.console.pages import (
     account,
     agents,
     audit,
+    behaviours,
     budgets,
     builder,
     compare,
@@ -37,9 +39,11 @@ from remit.console.pages import (
     erasing,
     export,
     files,
+    flows,
     fork,
     house,
     inbox,
+    intents,
     journeys,
     knowledge,
     leave,
@@ -117,8 +121,11 @@ PAGES = (
     people,
     segments,
     journeys,
+    behaviours,
+    intents,
     erasing,
     person,
+    flows,
     playbook_edit,
     decisions,
     house,
@@ -140,6 +147,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.state.secure = public_url.startswith("https://")
     server.state.watches = dict[Sight, Watch]()
     server.state.lately = Lately()
+    server.state.meaning = Meaning()
     server.state.issuers = Issuers()  # what providers say of themselves
     server.state.models = {}  # that can be chosen, by whose keys are there
     local = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
@@ -172,6 +180,7 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
 
 async def close(server: FastAPI) -> None:
     """Before it stops: send away whoever waits for a run, which goes on."""
+    await server.state.meaning.close()
     await server.state.mcp.close()
     await server.state.a2a.close()
 

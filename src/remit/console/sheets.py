@@ -10,10 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from remit.agents.yaml import plain
 
 Json = Any
+WORDS: Mapping[str, str] = {  # instead of what pydantic says
+    "float_parsing": "write a number, as 7 or 0.5",
+    "float_type": "write a number, as 7 or 0.5",
+    "int_parsing": "write a whole number, as 7",
+    "int_from_float": "write a whole number, as 7",
+    "int_type": "write a whole number, as 7",
+    "missing": "this is needed",
+    "too_short": "fill in a row at least",
+}
 SPARE = 1  # empty rows at the end of a table, for what is to be added
 
 
@@ -106,10 +116,16 @@ def mistakes(model: type[BaseModel], data: Json, sheets: Sequence[Sheet]) -> dic
     try:
         model.model_validate(plain(data))
     except ValidationError as error:
-        return {
-            _field([*one["loc"]], sheets): one["msg"].removeprefix("Value error, ") for one in error.errors()
-        }
+        return {_field([*one["loc"]], sheets): in_words(one) for one in error.errors()}
     return {}
+
+
+def in_words(one: ErrorDetails) -> str:
+    """What is wrong with a field, as somebody reads it who typed it."""
+    if one["type"] == "string_pattern_mismatch":
+        capitals = "A-Z" in str(one.get("ctx", {}).get("pattern"))
+        return "capital letters, as EUR" if capitals else "small letters, digits and - or _, and no blanks"
+    return WORDS.get(one["type"]) or one["msg"].removeprefix("Value error, ")
 
 
 def _field(loc: Sequence[int | str], sheets: Sequence[Sheet]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ from pydantic_core import to_json
 
 from remit.access.audit import record
 from remit.errors import UnknownName
-from remit.graph.behaviour import Heard, Pattern, shown, sureness, times
+from remit.graph.behaviour import Heard, Pattern, Shown, shown, sureness, times
 from remit.store.store import Store
 
 LATEST = 500  # interactions of each identifier that are looked at
 BATCH = 1_000  # people at once
+LATELY = 100_000  # interactions in which people are looked for on whom a pattern is tried
+TRIED = 2_000  # of them, at most
 EVERY: TypeAdapter[Pattern] = TypeAdapter(Pattern)
 
 
@@ -44,6 +47,16 @@ class Count:
 class Inferred:
     people: int = 0  # who were looked at
     of_each: Mapping[str, Count] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A pattern tried on people of late: `looked` did something that it takes, `now` show it, by person; `count` is the past."""
+
+    looked: int
+    now: Mapping[int, Shown]
+    count: Count
+    whole: bool  # everybody of late was looked at
 
 
 async def behaviours_of(store: Store) -> list[Behaviour]:
@@ -97,6 +110,43 @@ async def heard_of(store: Store, persons: Iterable[int], now: datetime) -> dict[
         for person, *one in await (await connection.execute(query, values)).fetchall():
             found[person].append(Heard(*one))
     return found
+
+
+async def behaviour_of(store: Store, intent: str) -> Behaviour:
+    """Raises UnknownName."""
+    known = {one.pattern.intent: one for one in await behaviours_of(store)}
+    if intent not in known:
+        raise UnknownName("behaviour", intent, list(known))
+    return known[intent]
+
+
+async def try_on(store: Store, pattern: Pattern, now: datetime | None = None) -> Tried:
+    """Who would show it now, and what followed before, among those who lately did what it takes. Nothing is kept."""
+    now = now or datetime.now(UTC)
+    query = """
+        select p.person, max(i.id) as last from (
+            select id, profile, kind, direction from graph_interactions where workspace = %(here)s order by id desc limit %(lately)s
+        ) as i join graph_profiles p on p.id = i.profile
+        where i.direction = 'in' and (i.kind = any(%(kinds)s) or '' = any(%(kinds)s)) group by p.person order by last desc limit %(most)s
+    """
+    kinds = [one.kind for one in pattern.when]
+    values = {"here": store.workspace, "lately": LATELY, "kinds": kinds, "most": TRIED}
+    async with store.pool.connection() as connection:
+        persons = [one for one, _ in await (await connection.execute(query, values)).fetchall()]
+    count, found = Count(), dict[int, Shown]()
+    for start in range(0, len(persons), BATCH):
+        heard = await heard_of(store, persons[start : start + BATCH], now)
+        found |= await asyncio.to_thread(_shown_by, pattern, heard, now, count)
+    return Tried(len(persons), found, count, len(persons) < TRIED)
+
+
+def _shown_by(
+    pattern: Pattern, heard: Mapping[int, Sequence[Heard]], now: datetime, count: Count
+) -> dict[int, Shown]:
+    """Who shows it, by person; the count goes on."""
+    for one in heard.values():
+        _count((pattern,), one, now, {pattern.intent: count})
+    return {person: made for person, one in heard.items() if (made := shown(pattern, one, now))}
 
 
 async def infer(store: Store, now: datetime | None = None) -> Inferred:

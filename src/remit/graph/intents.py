@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -41,6 +42,16 @@ class Intent:
     examples: int
     inferred: int
     wrong: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An example as it was taught."""
+
+    id: int
+    text: str
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,30 @@ async def forget(store: Store, name: str, who: str) -> int:
     if not gone:
         raise UnknownName("intent", name, [one.name for one in await list_intents(store)])
     return gone
+
+
+async def examples_of(store: Store, name: str, limit: int = 200) -> list[Kept]:
+    """What was taught of an intent, the last first. Raises UnknownName."""
+    query = """
+        select id, text, by, at from graph_examples where workspace = %s and intent = %s order by id desc limit %s
+    """
+    async with (
+        store.pool.connection() as connection,
+        connection.cursor(row_factory=class_row(Kept)) as cursor,
+    ):
+        found = await (await cursor.execute(query, (store.workspace, name, limit))).fetchall()
+    if not found:
+        raise UnknownName("intent", name, [one.name for one in await list_intents(store)])
+    return found
+
+
+async def unteach(store: Store, name: str, example: int, who: str) -> None:
+    """Take one example back. Raises UserError."""
+    query = "delete from graph_examples where workspace = %s and intent = %s and id = %s"
+    async with store.pool.connection() as connection, connection.transaction():
+        if not (await connection.execute(query, (store.workspace, name, example))).rowcount:
+            raise UserError(f"there is no such example of {name or 'nothing'} any more")
+        await record(connection, who, "intents.forgotten", name, {"examples": 1})
 
 
 async def list_intents(store: Store) -> list[Intent]:

@@ -24,6 +24,7 @@ from remit.errors import SpecError, UserError
 router = APIRouter(dependencies=[needs("agents:write")])
 Json = Any
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+TAKEN = ("new", "rules", "edit", "flows")  # what addresses below /decisions mean otherwise
 DOES = ("send", "call", "route", "start", "offer", "escalate", "wait", "nothing")
 CHANNELS = Column("channels", "On channels, all if empty", "list")
 CAPS = (
@@ -154,11 +155,11 @@ async def change(request: Request) -> Response:
     draft, do = await _given(request, BOOK)
     name = str((await request.form()).get("name", "")).strip()
     if do == "save" and not draft.wrong:
-        if NAME.fullmatch(name) and name not in ("new", "rules", "edit"):
+        if NAME.fullmatch(name) and name not in TAKEN:
             book = checked(Playbook, read(draft.text, "the playbook"), "the playbook")
             await save(here(request).store, name, draft.text, book, draft.note, request.state.who)
             return RedirectResponse(f"/decisions/{name}", 303)
-        wrong = {"name": "a small letter, then letters, digits, - or _; and not new, rules or edit"}
+        wrong = {"name": f"a small letter, then letters, digits, - or _; and not {', '.join(TAKEN)}"}
         draft = _drawn(BOOK, draft.text, draft.note, "", draft.as_text, wrong)
     return _shown(request, BOOK, name, draft, 422 if draft.wrong else 200)
 

@@ -14,6 +14,7 @@ from starlette.datastructures import FormData
 
 from remit.console.cells import row
 from remit.console.pages.today import Table
+from remit.console.sheets import in_words
 from remit.console.show import here, needs, page
 from remit.errors import UserError
 from remit.gate.unseen import shown
@@ -223,7 +224,7 @@ def _checked(draft: Draft) -> Draft:
     try:
         segment = Segment.model_validate(spec)
     except ValidationError as error:
-        wrong = {_place(one["loc"]): one["msg"] for one in error.errors()}
+        wrong = {_place(one["loc"]): in_words(one) for one in error.errors()}
         return Draft(draft.name, draft.note, draft.match, draft.conditions, wrong)
     return Draft(draft.name, draft.note, draft.match, draft.conditions, {}, segment)
 
