@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from remit.access.audit import entries
 from remit.acting.begin import look
-from remit.acting.given import filled, reached
 from remit.acting.mind import decide_on, mind, mind_all
+from remit.acting.sending import filled, reached
 from remit.agents.spec import Agent
 from remit.app import App
 from remit.decisions.choose import Decision, Option, actions_of

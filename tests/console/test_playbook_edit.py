@@ -19,6 +19,7 @@ from tests.console.test_inbox import words
 from tests.decisions.weeks import WINBACK
 
 FIELD = re.compile(r'<(?:input|textarea)[^>]*name="([^"]+)"[^>]*?(?:value="([^"]*)"[^>]*)?>')
+AREA = re.compile(r'<textarea name="([^"]+)"[^>]*>\n(.*?)</textarea>', re.S)
 SELECT = re.compile(r'<select name="([^"]+)".*?</select>', re.S)
 
 
@@ -26,6 +27,7 @@ def form_of(page: str) -> dict[str, str]:
     """What a browser would send back of the form, were nothing changed."""
     inside = page.partition('class="sheets"')[2].partition("</form>")[0]
     form = {name: html.unescape(value or "") for name, value in FIELD.findall(inside)}
+    form |= {name: html.unescape(value) for name, value in AREA.findall(inside)}
     for found in SELECT.finditer(inside):
         chosen = re.search(r"<option selected>([^<]*)", found[0]) or re.search(r"<option>([^<]*)", found[0])
         form[found[1]] = chosen[1] if chosen else ""
@@ -69,6 +71,31 @@ async def test_an_action_is_changed_added_and_taken_away_in_a_form(
     assert new.book.actions[0].cool_down == 14
     assert new.book.goals["loyalty"].weight == 2
     assert (new.stage, new.note, new.book.holdout) == ("shadow", "no calls", 0.1)
+
+
+async def test_templates_and_what_they_go_by_are_edited_in_a_form_which_says_what_they_will_cost(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    await kept(app)
+    form = form_of((await browser.get("/decisions/winback/edit")).text)
+    form |= {
+        "actions.3.name": "text", "actions.3.does": "send", "actions.3.channel": "sms", "actions.3.what": "short",
+        "templates.0.name": "short", "templates.0.text": "Hello {first_name|you},\r\n\r\nour “prices” are new and here: have a look.",
+        "through.0.channel": "sms", "through.0.connection": "line",
+    }  # fmt: skip
+    checked = await browser.post("/decisions/edit", data=form | {"do": "check"})
+    assert "charged as 2 messages, as '“' is not in the alphabet of SMS" in words(checked)
+    assert (await browser.post("/decisions/edit", data=form | {"do": "save"})).status_code == 303
+    book = (await version_of(app.store, "winback")).book
+    assert book.templates["short"].text.startswith("Hello {first_name|you},\n\nour")
+    assert book.through == {"sms": "line"}
+    again = form_of((await browser.get("/decisions/winback/edit")).text)
+    assert again["templates.0.text"] == book.templates["short"].text
+    assert "charged as 2 messages" in words(await browser.get("/decisions/winback"))
+    wrong = again | {"templates.0.approved": "spring", "through.0.channel": "", "do": "save"}
+    answer = await browser.post("/decisions/edit", data=wrong)
+    assert answer.status_code == 422
+    assert re.search(r'name="templates.0.approved"[^>]*aria-invalid="true"', answer.text)
 
 
 @pytest.mark.parametrize(

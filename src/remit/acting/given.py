@@ -7,23 +7,20 @@ their team.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from remit.acting.sending import Sending, reached, sending
 from remit.agents.spec import Agent, Budget, Connection, RemitSpec, Rule
 from remit.decisions.action import Action, Playbook
 from remit.decisions.log import Kept
 from remit.errors import UserError
-from remit.graph.consent import MARKETING, Consent
-from remit.graph.people import Person, Profile
+from remit.graph.consent import Consent
+from remit.graph.people import Person
 from remit.journal.events import Person as Whom
 from remit.models.steps import NAME as STEPS
 
 Json = Any
-PLACE = re.compile(r"\{([a-z][a-z0-9_]{0,39})(?:\|([^{}]*))?\}")
-LONGEST = 200  # characters of what stands in a place
 BY_PEOPLE = ("call", "route", "escalate")
 NAMED = {
     "email": "email",
@@ -52,8 +49,11 @@ def given(book: Playbook, action: Action, one: Kept, person: Person, consent: Co
     inputs: dict[str, Json] = {"decision": told, "person": {"id": str(person.id), "called": person.called}}
     inputs |= {"follows": one.after} if one.after is not None else {}
     if action.what in book.templates:
+        sends = sending(action, book.templates[action.what], person, consent)
+        if sends.way.kind != "email":  # which the run knows its person by
+            inputs["person"][sends.way.kind] = sends.to
         return Given(
-            _sending(book, action, person, whom),
+            _sending(book, action, sends),
             f"Send {action.what} to {person.called}.",
             whom,
             inputs,
@@ -78,61 +78,15 @@ def whom_of(person: Person, consent: Consent) -> Whom:
     )
 
 
-def reached(person: Person, consent: Consent, kind: str) -> Profile | None:
-    """Their own identifier of a kind at which nothing has bounced: one that a source has checked, where there is one."""
-    dead = {word.profile for word in consent.dead}
-    own = [one for one in person.profiles if one.kind == kind and not one.shared and one.id not in dead]
-    return min(own, key=lambda one: (not one.verified, one.id), default=None)
-
-
-def filled(text: str, known: Mapping[str, str], whose: str) -> str:
-    """A template with what is known of somebody. Raises UserError for what is not, and has nothing in its place."""
-
-    def put(found: re.Match[str]) -> str:
-        value = " ".join(known.get(found[1], "").split())[:LONGEST]
-        if not value and found[2] is None:
-            raise UserError(
-                f"nothing is known of {whose} by the name {found[1]!r}, and the template says nothing instead"
-            )
-        return value or found[2]
-
-    return PLACE.sub(put, text)
-
-
-def known_of(person: Person) -> dict[str, str]:
-    """What may stand in a template."""
-    said = {
-        key: str(value[0]) for key, value in person.about.items() if isinstance(value[0], str | int | float)
-    }
-    first = person.name.split()[0] if person.name.split() else ""
-    return {"first_name": first, **said, "name": person.name}
-
-
-def _sending(book: Playbook, action: Action, person: Person, whom: Whom) -> Agent:
-    template, known = book.templates[action.what], known_of(person)
-    if action.channel != "email":
-        raise UserError(
-            f"{action.name}: templates go by e-mail; have an agent send by {action.channel}, named in `what`"
-        )
-    if not whom.email:
-        raise UserError(f"{person.called} has no address that is their own and has not bounced")
-    args = {
-        "to": [whom.email],
-        "subject": filled(template.subject, known, person.called) or action.name,
-        "text": filled(template.text, known, person.called),
-        "marketing": action.purpose == MARKETING,
-    }
+def _sending(book: Playbook, action: Action, sends: Sending) -> Agent:
+    way = sends.way
     return _steps(
         action,
-        [{"tool": "mail_send", "args": args}],
-        tools=("mail_send",),
-        connections={"mail": Connection(use=book.through[action.channel])},
+        [{"tool": way.tool, "args": sends.args}],
+        tools=(way.tool,),
+        connections={way.connection: Connection(use=book.through[action.channel])},
         rules=(
-            Rule(
-                tool="mail_send",
-                allow='evidence.to in ["person", "grant"]',
-                because="it goes to whom it is for, and to nobody else",
-            ),
+            Rule(tool=way.tool, allow=sends.rule, because="it goes to whom it is for, and to nobody else"),
         ),
     )
 

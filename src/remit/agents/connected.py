@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from remit.agents.spec import Agent, Connection
 from remit.errors import Mend, SpecError, ToolFault, UnknownName, UserError
 from remit.tools.call import Outcome
+from remit.tools.linked import WAYS
 from remit.tools.mcp.definition import Definition, changed
 from remit.tools.mcp.offer import name_of, offer, where_of
 from remit.tools.mcp.session import ServerError
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("remit.tools")
 SQL = frozenset({"sql_query", "sql_execute", "sql_schema"})
 HTTP = frozenset({"http_get", "http_request"})
-MAIL = frozenset({"mail_send", "mail_reply", "mail_search", "mail_read", "mail_wait"})
-SLACK = frozenset({"slack_post", "slack_reply", "slack_read"})
-SMS = frozenset({"sms_send", "sms_reply", "whatsapp_send", "whatsapp_reply", "sms_read", "sms_wait"})
 DENIED = re.compile(r"it refuses with (401|403|407)\b")
 
 
@@ -97,9 +95,8 @@ def _is_of(live: Live, name: str, one: Connection, tool: Tool, args: Mapping[str
     if one.sql:
         given = args.get("database") or one.sql  # left out where there is only one
         return tool.name in SQL and given == one.sql
-    if one.mail or one.slack or one.twilio:
-        called, tools = ("mailbox", MAIL) if one.mail else ("team", SLACK) if one.slack else ("line", SMS)
-        return tool.name in tools and (args.get(called) or name) == name  # left out where there is only one
+    if way := next((way for kind, way in WAYS.items() if getattr(one, kind)), None):
+        return tool.name in way.tools and (args.get(way.argument) or name) == name
     return (
         tool.name in HTTP
         and bool(one.http)

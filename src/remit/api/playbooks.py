@@ -70,6 +70,9 @@ class PlaybookOut(BaseModel):
     staged_at: datetime
     why: str = Field(description="It stands where it stands.")
     before: int | None = Field(description="The version that was live before it.")
+    warnings: list[str] = Field(
+        description="What is to be known of its templates: what does not fit, and what it costs."
+    )
 
     @classmethod
     def of(cls, one: Version) -> Self:

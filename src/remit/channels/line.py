@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+LONGEST = 1_600  # characters of a message, as Twilio has it
 API = "https://api.twilio.com"
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")  # a messaging service, which chooses among numbers
@@ -22,6 +23,8 @@ class Line(BaseModel):
     number: str = Field("", max_length=40)  # for SMS, or a messaging service; empty: no SMS
     whatsapp: str = Field("", max_length=40)  # the sender for WhatsApp; empty: no WhatsApp
     api: str = Field(API, pattern=r"^https?://[^/?#@\s]+/?$")
+    # How readers of marketing by SMS end it, put below the words that do not say it; {link}: to their own page, where there is one
+    leave: str = Field("Reply STOP to end this.", max_length=160)
     # Where Twilio tells this server what comes in and what arrived, as it was told; empty: by REMIT_PUBLIC_URL
     callback: str = Field("", max_length=300, pattern=r"^$|^https?://[^?#@\s]+$")
 

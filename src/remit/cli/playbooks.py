@@ -61,6 +61,8 @@ async def _save(file: Path, name: str, note: str, as_json: bool) -> None:
         console.print(
             f"{name}, version {saved.version}: {saved.stage}, {len(book.actions)} actions", markup=False
         )
+        for warning in saved.warnings:
+            console.print(f"! {warning}", markup=False, style="yellow")
 
 
 @decisions.command("playbooks", short_help="The playbooks, and which version stands where.")
@@ -179,4 +181,4 @@ def staged(one: Version) -> str:
 
 
 def _told(one: Version) -> dict[str, Any]:
-    return {key: value for key, value in asdict(one).items() if key != "spec"}
+    return {key: value for key, value in asdict(one).items() if key != "spec"} | {"warnings": one.warnings}

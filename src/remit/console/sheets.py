@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -29,7 +29,7 @@ SPARE = 1  # empty rows at the end of a table, for what is to be added
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`name` may go inside, as `capacity.count`. `kind`: text, number, or a list with commas."""
+    """`name` may go inside, as `capacity.count`. `kind`: text, words of several lines, number, or a list with commas."""
 
     name: str
     label: str
@@ -39,13 +39,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A list of mappings in a document, by the way to it. The first column says whether a row is one."""
+    """A list of mappings in a document, by the way to it; where it is `keyed`, a mapping by what the first column has, of mappings, or of what
+    stands in the second. The first column says whether a row is one."""
 
     key: str
     title: str
     path: tuple[str, ...]
     columns: tuple[Column, ...]
     note: str = ""
+    keyed: Literal["", "mappings", "values"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,21 @@ def filled(data: Json, sheet: Sheet) -> Filled:
     """As the document has it, and a row to spare."""
     rows = [
         {column.name: _text(_at(one, column.name.split("."))) for column in sheet.columns}
-        for one in _at(data, sheet.path) or []
+        for one in _listed(data, sheet)
     ]
     return Filled(sheet, [*rows, *({} for _ in range(SPARE))])
+
+
+def _listed(data: Json, sheet: Sheet) -> list[Json]:
+    """What the document has there, as a list whose items have what the columns name."""
+    found = _at(data, sheet.path) or []
+    if not sheet.keyed or not isinstance(found, dict):
+        return list(found)
+    first, second = (column.name for column in sheet.columns[:2])
+    return [
+        {first: key} | (one if sheet.keyed == "mappings" and isinstance(one, dict) else {second: one})
+        for key, one in found.items()
+    ]
 
 
 def typed(form: Mapping[str, str], sheet: Sheet) -> Filled:
@@ -80,7 +94,7 @@ def typed(form: Mapping[str, str], sheet: Sheet) -> Filled:
 def lay(data: Json, given: Filled) -> None:
     """Have the document say what a sheet does. A row that was there by its first field keeps what the sheet has no column for."""
     sheet, first = given.sheet, given.sheet.columns[0].name
-    before = {_text(_at(one, (first,))): one for one in _at(data, sheet.path) or []}
+    before = {_text(_at(one, (first,))): one for one in _listed(data, sheet)}
     rows = []
     for row in given.rows:
         if not row.get(first):
@@ -89,7 +103,12 @@ def lay(data: Json, given: Filled) -> None:
         for column in sheet.columns:
             put(one, column.name.split("."), _value(row.get(column.name, ""), column))
         rows.append(one)
-    put(data, sheet.path, rows or None)
+    if not sheet.keyed:
+        put(data, sheet.path, rows or None)
+        return
+    second = sheet.columns[1].name
+    named = {one.pop(first): one if sheet.keyed == "mappings" else one.get(second, "") for one in rows}
+    put(data, sheet.path, named or None)
 
 
 def put(data: Json, path: Sequence[str], value: Json) -> None:
@@ -116,7 +135,7 @@ def mistakes(model: type[BaseModel], data: Json, sheets: Sequence[Sheet]) -> dic
     try:
         model.model_validate(plain(data))
     except ValidationError as error:
-        return {_field([*one["loc"]], sheets): in_words(one) for one in error.errors()}
+        return {_field([*one["loc"]], sheets, data): in_words(one) for one in error.errors()}
     return {}
 
 
@@ -128,7 +147,7 @@ def in_words(one: ErrorDetails) -> str:
     return WORDS.get(one["type"]) or one["msg"].removeprefix("Value error, ")
 
 
-def _field(loc: Sequence[int | str], sheets: Sequence[Sheet]) -> str:
+def _field(loc: Sequence[int | str], sheets: Sequence[Sheet], data: Json) -> str:
     for sheet in sheets:
         depth = len(sheet.path)
         if tuple(loc[:depth]) == sheet.path and len(loc) > depth:
@@ -138,7 +157,8 @@ def _field(loc: Sequence[int | str], sheets: Sequence[Sheet]) -> str:
                 (one for one in names if one == ".".join(rest) or one.split(".")[0] == "".join(rest[:1])),
                 names[0],
             )
-            return f"{sheet.key}.{loc[depth]}.{name}"
+            row = list(_at(data, sheet.path)).index(loc[depth]) if sheet.keyed else loc[depth]
+            return f"{sheet.key}.{row}.{name}"
     return ".".join(map(str, loc))
 
 

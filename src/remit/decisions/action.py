@@ -15,6 +15,7 @@ from remit.graph.consent import MARKETING
 
 Needs = Literal["yes", "not no"]
 SERVICE, REPLY = "service", "reply"  # what somebody must be told; an answer to somebody who wrote
+WRITTEN = ("email", "sms", "whatsapp", "slack")  # channels by which a template goes
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Days = Annotated[float, Field(gt=0, le=3660)]
@@ -180,6 +181,10 @@ class Playbook(Said):
                         f"{' is followed up by '.join([*passed, at.name])}: that would never end"
                     )
                 passed.append(at.name)
+            if action.what in self.templates and action.channel not in WRITTEN:
+                raise ValueError(
+                    f"{action.name}: templates go by {', '.join(WRITTEN)}; have an agent send by {action.channel}, named in `what`"
+                )
             if action.what in self.templates and action.channel not in self.through:
                 raise ValueError(
                     f"{action.name} sends a template: say by which connection, as through: {{{action.channel}: desk}}"

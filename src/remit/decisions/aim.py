@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Amount = Annotated[float, Field(allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -71,9 +71,26 @@ class FollowUp(Said):
     then: str
 
 
+def _approved(value: str) -> str:
+    if value and not re.fullmatch(r"HX[0-9a-fA-F]{32}", value):
+        raise ValueError("an approved template is named by its id: HX and 32 digits")
+    return value
+
+
 class Template(Said):
     """What is written to people. `{first_name|there}` stands for what is known of them by that name, and for what follows the bar where nothing is;
-    without a bar nothing is sent to who has none."""
+    without a bar nothing is sent to who has none. `approved`: by WhatsApp, the template that goes to whoever has not written for 24 hours, with what stands
+    for its `variables`; the `text` goes to all others."""
 
     subject: str = Field("", max_length=300)
-    text: str = Field(min_length=1, max_length=20_000)
+    text: str = Field("", max_length=20_000)
+    approved: Annotated[str, AfterValidator(_approved)] = ""
+    variables: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")], str] = Field({}, max_length=50)
+
+    @model_validator(mode="after")
+    def _says(self) -> Template:
+        if not self.text.strip() and not self.approved:
+            raise ValueError("a template says something: text, or for WhatsApp approved, by its id")
+        if self.variables and not self.approved:
+            raise ValueError("variables are those of an approved template: say which, as approved: HX…")
+        return self

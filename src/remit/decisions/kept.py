@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from remit.access.audit import record
 from remit.decisions.action import Playbook
 from remit.decisions.stage import STAGES, Shown, Stage, broken, obstacle
+from remit.decisions.worded import warnings_of
 from remit.errors import UnknownName, UserError
 from remit.store.store import Store
 
@@ -57,6 +58,11 @@ class Version:
                 f"version {self.version} of the playbook {self.playbook} was saved by another Remit, which said what this one does not"
                 f" know ({what}): save it anew"
             ) from error
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be known of its templates before anybody gets them."""
+        return warnings_of(self.book)
 
     @property
     def acts(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
+import hmac
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from remit.decisions.standing import standings
 from remit.graph.identifiers import Identifier
 from remit.graph.ingest import take
 from remit.graph.met import met
+from remit.store.secrets import derived
 from remit.store.store import Store
 
 READER = "a reader"  # who is on record for it
@@ -35,9 +37,11 @@ async def link_for(store: Store, who: Identifier, channel: str, purpose: str) ->
     public = (store.settings.public_url or "").rstrip("/")
     if not public:
         return ""
-    word = secrets.token_urlsafe(24)
     profile = (await met(store, [who]))[who.key]
-    query = "insert into leaving (digest, workspace, profile, channel, purpose) values (%s, %s, %s, %s, %s)"
+    word = _word(store, profile, channel, purpose)
+    query = """
+        insert into leaving (digest, workspace, profile, channel, purpose) values (%s, %s, %s, %s, %s) on conflict do nothing
+    """
     async with store.pool.connection() as connection:
         await connection.execute(query, (_digest(word), store.workspace, profile, channel, purpose))
     return f"{public}/u/{word}"
@@ -74,6 +78,14 @@ async def leave(root: Store, word: str) -> Leaving | None:
         told = {"channel": found.channel, "purpose": found.purpose}
         await record(connection, READER, "contact.left", str(found.profile), told)
     return await leaving_of(root, word)
+
+
+def _word(store: Store, profile: int, channel: str, purpose: str) -> str:
+    """The same for the same person, channel and purpose, so that words which have it are found again after a crash; nobody says it who has
+    not the key of this machine."""
+    told = "\0".join((store.workspace, str(profile), channel, purpose))
+    mark = hmac.new(derived(store.settings, "leaving"), told.encode(), hashlib.sha256)
+    return urlsafe_b64encode(mark.digest()[:24]).decode()
 
 
 def _digest(word: str) -> bytes:

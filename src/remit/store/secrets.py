@@ -10,6 +10,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import hmac
 import os
 import re
 import stat
@@ -155,6 +156,11 @@ def key_of(settings: Settings, make: bool = False) -> bytes:
     if sys.platform != "win32" and stat.S_IMODE(mode) & 0o077:
         raise UserError(f"{path} can be read by others than its owner: chmod 600 {path}")
     return _decoded(text, str(path))
+
+
+def derived(settings: Settings, use: str) -> bytes:
+    """A key for another use than sealing, from the same: the same on every machine that has it. Raises UserError."""
+    return hmac.new(key_of(settings, make=True), f"remit {use}".encode(), hashlib.sha256).digest()
 
 
 def _decoded(text: str, where: str) -> bytes:

@@ -22,8 +22,8 @@ from remit.errors import CannotTell, Later, Mend, UserError
 from remit.tools import folder
 from remit.tools.addresses import addresses_of, reachable
 from remit.tools.decorate import tool
+from remit.tools.linked import only
 from remit.tools.marketing import advertises, leave_of
-from remit.tools.mend import unknown
 from remit.tools.result import text_of
 from remit.tools.thread import in_thread
 from remit.tools.tool import Json, Labelled, Reach, Reaches, Settle, ToolContext
@@ -249,15 +249,8 @@ def told(came: Incoming) -> dict[str, Json]:
 
 def mailbox_of(context: ToolContext, name: str) -> tuple[str, Mailbox]:
     """One of the agent's mailboxes; the only one where none is named. Raises Mend, UserError."""
-    known = {key: one["mail"] for key, one in context.connections.items() if one.get("mail")}
-    if not known:
-        raise UserError("this agent has no mailbox: connect it to one, as connections: {desk: {use: desk}}")
-    if name and name not in known:
-        raise Mend(unknown("mailbox", name, known))
-    if not name and len(known) > 1:
-        raise Mend(f"mailbox: say which one: {', '.join(known)}")
-    chosen = name or next(iter(known))
-    return chosen, Mailbox.model_validate(known[chosen])
+    chosen, one = only(context.connections, "mail", name)
+    return chosen, Mailbox.model_validate(one["mail"])
 
 
 async def reading(context: ToolContext, mailbox: Mailbox, work: Callable[[IMAPClient], T]) -> T:

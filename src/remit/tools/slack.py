@@ -19,7 +19,7 @@ from remit.errors import CannotTell, Mend, UserError
 from remit.tools.addresses import reachable
 from remit.tools.decorate import tool
 from remit.tools.http import bare_client, once
-from remit.tools.mend import unknown
+from remit.tools.linked import only
 from remit.tools.tool import Json, Reach, Reaches, Settle, ToolContext
 
 BACK = timedelta(days=30)  # for which a post is looked for
@@ -138,7 +138,7 @@ async def call(context: ToolContext, team: str, method: str, args: Mapping[str, 
     """What Slack answers. Raises Mend where it says no, ConnectionError where nobody knows what became of it."""
     import httpx
 
-    one = _connection(context, team)
+    _, one = only(context.connections, "slack", team)
     url = f"{one['slack'].rstrip('/')}/{method}"
     headers = {"content-type": "application/x-www-form-urlencoded"}
     headers |= {
@@ -171,17 +171,6 @@ async def _post(context: ToolContext, team: str, args: dict[str, str]) -> Json:
 
 def _mark(context: ToolContext) -> str:
     return hashlib.sha256(context.key.encode()).hexdigest()[:32]
-
-
-def _connection(context: ToolContext, name: str) -> Mapping[str, Any]:
-    known = {key: one for key, one in context.connections.items() if one.get("slack")}
-    if not known:
-        raise UserError("this agent is connected to no Slack: connections: {chat: {use: chat}}")
-    if name and name not in known:
-        raise Mend(unknown("team", name, known))
-    if not name and len(known) > 1:
-        raise Mend(f"team: say which one: {', '.join(known)}")
-    return known[name or next(iter(known))]
 
 
 TOOLS = (slack_post, slack_reply, slack_read)

@@ -16,17 +16,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from remit.channels.line import NUMBER, SERVICE, Line
+from remit.channels.line import LONGEST, NUMBER, SERVICE, Line
 from remit.channels.twilio import PREFIX, SID, Channel, bare
 from remit.errors import CannotTell, Later, Mend, UserError
 from remit.tools.addresses import reachable
 from remit.tools.decorate import tool
 from remit.tools.http import bare_client, once
-from remit.tools.mend import unknown
+from remit.tools.linked import only
+from remit.tools.marketing import advertises, ended
 from remit.tools.result import text_of
 from remit.tools.tool import Json, Labelled, Reach, Reaches, Settle, ToolContext
 
-LONGEST = 1_600  # characters of a message, as Twilio has it
 PAGE = 100  # messages that are looked at
 SKEW = timedelta(minutes=2)  # that Twilio's clock may differ from ours
 WINDOW = timedelta(hours=24)  # after what somebody wrote, in which WhatsApp takes any words
@@ -55,14 +55,16 @@ async def _sent(context: ToolContext, channel: Channel, args: Mapping[str, Json]
         line = line_of(context, str(args.get("line", "")))
         came = await _message(context, line, str(args["message"])) if "message" in args else None
         to = bare(came["from"]) if came is not None else str(args["to"])
+        text = str(args.get("text", ""))
+        text = text if came else await _worded(context, line, to, text, args.get("marketing") is True)
         found = await _list(context, line, {"To": _addressed(channel, to)})
     except (Mend, UserError, OSError) as error:
         raise CannotTell(f"what was sent cannot be read: {error}") from error
     since = (context.begun or context.now()) - SKEW
     lately = [one for one in found.messages if _time(one) >= since and one["direction"] != "inbound"]
-    if args.get("template") and lately:
+    same = [one for one in lately if text and _same(one, text)]
+    if args.get("template") and lately and not same:
         raise CannotTell("something went to them since, and what a template says is not known here")
-    same = [one for one in lately if _same(one, str(args.get("text", "")))]
     if len(same) > 1:
         raise CannotTell("the same words went to them more than once since; which of them is this one?")
     if same:
@@ -126,7 +128,8 @@ async def sms_send(
         marketing: Whether it is advertising.
         line: By which connection; may be left out where there is only one.
     """
-    return await _send(context, line_of(context, line), "sms", to, {"Body": text})
+    one = line_of(context, line)
+    return await _send(context, one, "sms", to, {"Body": await _worded(context, one, to, text, marketing)})
 
 
 @tool(
@@ -168,20 +171,22 @@ async def whatsapp_send(
 
     Args:
         to: The number with its country, as +4915112345678.
-        text: What it says, within the 24 hours.
-        template: Otherwise: an approved template's id, HX and 32 digits.
+        text: What it says, within the 24 hours; may be left out.
+        template: Otherwise: an approved template's id, HX and 32 digits. Where both are said, whichever may go is sent.
         variables: What stands for the template's places, as {"1": "Ann"}.
         marketing: Whether it is advertising.
         line: By which connection; may be left out where there is only one.
     """
     one = line_of(context, line)
-    if bool(text) == bool(template):
-        raise Mend("say a text, or a template, and not both")
-    if template:
-        fields = {"ContentSid": template, "ContentVariables": json.dumps(variables)}
-        return await _send(context, one, "whatsapp", to, fields)
-    await _require_open(context, one, to)
-    return await _send(context, one, "whatsapp", to, {"Body": text})
+    if not text and not template:
+        raise Mend("say a text, or a template, or both")
+    if text and await _is_open(context, one, to):
+        text = await _worded(context, one, to, text, marketing)
+        return await _send(context, one, "whatsapp", to, {"Body": text})
+    if not template:
+        raise Mend(f"{SAYS[OUTSIDE]}: whatsapp_send with a template")
+    fields = {"ContentSid": template, "ContentVariables": json.dumps(variables)}
+    return await _send(context, one, "whatsapp", to, fields)
 
 
 @tool(
@@ -252,14 +257,7 @@ async def sms_wait(
 
 def line_of(context: ToolContext, name: str) -> Line:
     """One of the agent's numbers; the only one where none is named. Raises Mend, UserError."""
-    known = {key: one["twilio"] for key, one in context.connections.items() if one.get("twilio")}
-    if not known:
-        raise UserError("this agent has no number: connect it to one, as connections: {line: {use: line}}")
-    if name and name not in known:
-        raise Mend(unknown("line", name, known))
-    if not name and len(known) > 1:
-        raise Mend(f"line: say which one: {', '.join(known)}")
-    return Line.model_validate(known[name or next(iter(known))])
+    return Line.model_validate(only(context.connections, "twilio", name)[1]["twilio"])
 
 
 async def call(context: ToolContext, line: Line, method: str, path: str, form: Mapping[str, str]) -> Any:
@@ -299,8 +297,8 @@ async def _reply(context: ToolContext, channel: Channel, message: str, text: str
         raise Mend(
             f"message: it came by {_channel(came['from'])}: answer it by {_channel(came['from'])}_reply"
         )
-    if channel == "whatsapp":
-        await _require_open(context, one, bare(came["from"]))
+    if channel == "whatsapp" and not await _is_open(context, one, bare(came["from"])):
+        raise Mend(f"{SAYS[OUTSIDE]}: whatsapp_send with a template")
     return await _send(context, one, channel, bare(came["from"]), {"Body": text})
 
 
@@ -319,11 +317,15 @@ async def _send(
     return _answer(said["sid"], to, channel)
 
 
-async def _require_open(context: ToolContext, line: Line, to: str) -> None:
-    """Raises Mend where WhatsApp takes a template only."""
+async def _worded(context: ToolContext, line: Line, to: str, text: str, marketing: bool) -> str:
+    """As it is sent: what advertises says how it is ended. Raises Mend."""
+    return await ended(context, line, to, text) if text and (marketing or advertises(context)) else text
+
+
+async def _is_open(context: ToolContext, line: Line, to: str) -> bool:
+    """Whether they wrote so lately that WhatsApp takes any words."""
     theirs = await _list(context, line, {"From": _addressed("whatsapp", to)}, 5)
-    if not any(_time(one) > context.now() - WINDOW for one in theirs.messages):
-        raise Mend(f"{SAYS[OUTSIDE]}: whatsapp_send with a template")
+    return any(_time(one) > context.now() - WINDOW for one in theirs.messages)
 
 
 async def _message(context: ToolContext, line: Line, id: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ class Playbook(Result):
     staged_at: datetime
     why: str
     before: int | None
+    warnings: Sequence[str]
 
 
 class Interval(Result):

@@ -102,6 +102,7 @@ async def _page(request: Request, playbook: str, wrong: dict[str, str] | None = 
         422 if wrong else 200,
         playbook=playbook,
         kept=kept,
+        warnings=kept[0].warnings,
         standing=tried,
         quality=quality,
         latest=LATEST,

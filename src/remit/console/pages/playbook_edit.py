@@ -15,10 +15,11 @@ from remit.agents.yaml import checked, read, written
 from remit.console.sheets import Column, Filled, Sheet, filled, lay, mistakes, number, put, typed
 from remit.console.show import here, needs, page
 from remit.decisions import ruled
-from remit.decisions.action import Playbook, Rules
+from remit.decisions.action import WRITTEN, Playbook, Rules
 from remit.decisions.aim import Said
 from remit.decisions.kept import save, version_of
 from remit.decisions.standing import rules_of
+from remit.decisions.worded import warnings_of
 from remit.errors import SpecError, UserError
 
 router = APIRouter(dependencies=[needs("agents:write")])
@@ -48,8 +49,22 @@ GOALS = Sheet(
         Column("currency", "Its value in"), Column("worth", "Worth each", "number"), Column("weight", "Weight of the goal", "number"),
     ), "An interaction of this kind counts as so much; with a currency, its value does, so many times. A goal may have several rows.",
 )  # fmt: skip
+TEMPLATES = Sheet(
+    "templates", "Templates", ("templates",), (
+        Column("name", "Name"), Column("subject", "Subject of mail"), Column("text", "Text", "words"),
+        Column("approved", "Approved by WhatsApp, as HX…"),
+    ), "{first_name|dear customer} stands for what is known of a person, or for what follows the bar. WhatsApp takes the text within 24 hours of what somebody "
+    "wrote, and otherwise what it has approved.", "mappings",
+)  # fmt: skip
+THROUGH = Sheet(
+    "through", "What templates go by", ("through",), (
+        Column("channel", "Channel", choices=("", *WRITTEN)), Column("connection", "Connection"),
+    ), "By channel, the connection of the workspace.", "values",
+)  # fmt: skip
 OF_BOOK = (
     ACTIONS,
+    TEMPLATES,
+    THROUGH,
     Sheet(
         "caps",
         "At most so many contacts",
@@ -104,6 +119,7 @@ class Draft:
     scalars: Mapping[str, str] = field(default_factory=dict)
     wrong: Mapping[str, str] = field(default_factory=dict)
     said: str = ""
+    warned: Sequence[str] = ()
 
 
 @router.get("/decisions/new")
@@ -166,8 +182,8 @@ async def change(request: Request) -> Response:
 
 async def _given(request: Request, kind: Kind) -> tuple[Draft, str]:
     """What a form says, as text or as tables laid over the text that they came from; and what is to be done."""
-    form = {key: str(value) for key, value in (await request.form()).items()}
-    text, note = form.get("text", "").replace("\r\n", "\n"), form.get("note", "").strip()[:300]
+    form = {key: str(value).replace("\r\n", "\n") for key, value in (await request.form()).items()}
+    text, note = form.get("text", ""), form.get("note", "").strip()[:300]
     base, do, as_text = form.get("base", ""), form.get("do", "check"), form.get("as") == "text"
     if as_text:
         return _drawn(kind, text, note, base, do != "turn", said=_said(do)), do
@@ -186,7 +202,13 @@ async def _given(request: Request, kind: Kind) -> tuple[Draft, str]:
     laid = written(data) if data else ""
     if do == "turn":
         return _drawn(kind, laid, note, base, True), do
-    return Draft(laid, note, base, False, sheets, scalars, wrong, _said(do) if not wrong else ""), do
+    warned = _warned(kind, laid) if not wrong else ()
+    return Draft(laid, note, base, False, sheets, scalars, wrong, _said(do) if not wrong else "", warned), do
+
+
+def _warned(kind: Kind, text: str) -> Sequence[str]:
+    """What is to be known of a document in which nothing is wrong."""
+    return warnings_of(checked(Playbook, read(text, "line"), "line")) if kind is BOOK and text else ()
 
 
 def _said(do: str) -> str:
@@ -213,7 +235,8 @@ def _drawn(
     if kind is BOOK:
         sheets.insert(1, Filled(GOALS, [*goals_of(data), {}]))
     scalars = {way: _scalar(data, way) for way, *_ in SCALARS[kind.name]}
-    return Draft(text, note, base, as_text, sheets, scalars, wrong or {}, said)
+    warned = _warned(kind, text) if not wrong else ()
+    return Draft(text, note, base, as_text, sheets, scalars, wrong or {}, said, warned)
 
 
 def goals_of(data: Json) -> list[Mapping[str, str]]:
