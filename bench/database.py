@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import LiteralString
@@ -64,6 +64,22 @@ async def fresh(address: Address, name: str) -> str:
         await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} (FORCE)").format(sql.Identifier(name)))
         await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return address(name)
+
+
+async def copied(address: Address, name: str, make: Callable[[str], Awaitable[None]]) -> str:
+    """The URL of a copy of the database `name`, to be dropped; that one is made where it is missing, and kept."""
+    async with await psycopg.AsyncConnection.connect(address("postgres"), autocommit=True) as connection:
+        query = "SELECT 1 FROM pg_database WHERE datname = %s"
+        there = await (await connection.execute(query, (name,))).fetchone()
+        if there is None:
+            half, whole = sql.Identifier(f"{name}_half"), sql.Identifier(name)
+            await make(await fresh(address, f"{name}_half"))
+            await connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(half, whole))
+        await drop(address, f"{name}_copy")
+        query = "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy"
+        ours, theirs = sql.Identifier(f"{name}_copy"), sql.Identifier(name)
+        await connection.execute(sql.SQL(query).format(ours, theirs))
+    return address(f"{name}_copy")
 
 
 async def drop(address: Address, name: str) -> None:

@@ -3,8 +3,9 @@
     python -m bench.erase --persons 1000000 --runs 20000
 
 The people are made as in bench.graph; one message in four has words, one in a thousand of these names somebody else's address. Runs are
-ended ones of some thirty events, half of them archived, each for somebody. Then a few people are erased, each with all steps: what is theirs, everything that names them
-in any table, journals, archives, files, and the receipt. Beside the seconds stand those of processors, since a machine has other work.
+ended ones of some thirty events, half of them archived, each for somebody. Then a few people are erased, each with all steps: what is
+theirs, everything that names them in any table, journals, archives, files, and the receipt. Beside the seconds stand those of
+processors, since a machine has other work. With --keep what was made stays, and is copied the next time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from bench import figures
-from bench.database import drop, fresh, running
+from bench.database import copied, drop, running
 from bench.graph import database_seconds, people
 from remit.age import parse_age
 from remit.graph.people import find
@@ -33,22 +34,38 @@ EVENTS = 30  # of a run
 
 
 async def main(args: argparse.Namespace) -> None:
-    async with running(args.database) as address:
-        url = await fresh(address, "bench_erase")
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                async with open_store(Settings(database_url=url, data_dir=Path(folder))) as store:
+    name = f"bench_erase_{args.persons}_{args.runs}"
+    with tempfile.TemporaryDirectory() as folder:
+
+        def settings(url: str) -> Settings:
+            return Settings(database_url=url, data_dir=Path(folder))
+
+        async def made(url: str) -> None:
+            async with open_store(settings(url)) as store:
+                await town(store, args.persons, args.runs)
+
+        async with running(args.database) as address:
+            url = await copied(address, name, made)
+            try:
+                async with open_store(settings(url)) as store:
                     measured = await measure(store, args.persons, args.runs, args.erased)
-        finally:
-            await drop(address, "bench_erase")
+            finally:
+                await drop(address, f"{name}_copy")
+                if not args.keep:
+                    await drop(address, name)
     rows = [{"what": name, "measured": value} for name, value in measured.items()]
     figures.show(args.json, "erase", figures.machine(), rows)
 
 
-async def measure(store: Store, persons: int, runs: int, erased: int) -> dict[str, Any]:
+async def town(store: Store, persons: int, runs: int) -> None:
     await people(store, persons)
     await words(store, persons)
     await ran(store, persons, runs)
+    async with store.pool.connection() as connection:
+        await connection.execute("vacuum analyze")
+
+
+async def measure(store: Store, persons: int, runs: int, erased: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "persons": persons,
         "interactions": 2 * persons,
@@ -112,5 +129,6 @@ if __name__ == "__main__":
     parser.add_argument("--persons", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("--erased", type=int, default=3)
+    parser.add_argument("--keep", action="store_true", help="keep what was made, for the next time")
     parser.add_argument("--database", help="URL of a PostgreSQL server; the embedded one where not given")
     asyncio.run(main(parser.parse_args()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 from fnmatch import fnmatchcase
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.privacy.needles import Needles, needles
+from remit.privacy.needles import SMALL, Needles, needles
 
 ANN = (
     ("email", "ann@shop.example"),
@@ -41,6 +42,29 @@ def test_it_is_found_however_it_is_spelled(text: str) -> None:
     made = ann().out_of(text)
     assert MARK in made
     assert not ann().stand_in(made)
+
+
+@pytest.mark.parametrize(
+    "text", [r'"Ann@Shop.example\n', r"\u201cann@shop.example", r"\"crm\":\n 17", "C1042", "@Жанна", "@ЖАННА"]
+)
+def test_the_database_knows_no_capitals_but_plain_ones_and_finds_it_all_the_same(text: str) -> None:
+    small = text.translate(SMALL)
+    assert any(fnmatchcase(small, like.replace("%", "*")) for like in ann().rough)
+    assert re.search(ann().close, small, re.DOTALL)
+
+
+def test_the_database_gives_out_little_that_only_looks_like_it() -> None:
+    for text in (
+        "joann@shop.example",
+        "ann7@shop.example",
+        "ann@shop.examples",
+        "C10421",
+        "AC1042",
+        "crm:171",
+        "scrm:17",
+        "17",
+    ):
+        assert not re.search(ann().close, text.lower(), re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +110,8 @@ def test_the_database_is_asked_for_every_text_that_tells_of_somebody(
     for form in (f"{local}@{host}.example", quote(f"{local}@{host}.example", safe="")):
         text = f"{before} {form} {after}"
         assert looked.may_stand_in(text)
-        assert any(fnmatchcase(text.lower(), like.replace("%", "*")) for like in looked.rough)
+        for kept in (text, json.dumps(text), json.dumps(json.dumps({"a": text}))):  # as columns have it
+            assert any(fnmatchcase(kept.lower(), like.replace("%", "*")) for like in looked.rough)
+            assert re.search(looked.close, kept.lower(), re.DOTALL)
         assert not looked.may_stand_in("") or looked.rough
         assert json.loads(looked.out_of_json(json.dumps({"a": text}))) == {"a": looked.out_of(text)}

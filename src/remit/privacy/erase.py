@@ -37,7 +37,6 @@ Json = Any
 Connection = AsyncConnection[Any]
 Cancel = Callable[[UUID, str, str], Awaitable[None]]
 LONGEST = 500  # characters of a reason
-ARCHIVES = 200  # that are looked through in one transaction
 
 
 class Waits(RemitError):
@@ -125,8 +124,8 @@ async def foreseen(store: Store, person: Person) -> Foreseen:
     async with own.pool.connection() as connection:
         rows = await theirs.counted(connection, here, of)
         held = await theirs.held(connection, here, of)
-        found = await sweep.of_others(connection, needles, here, of.profiles)
-        telling = set(await journals.telling(connection, needles, here))
+    found = await sweep.of_others(own, needles, of.profiles)
+    telling = set(await journals.telling(own, needles))
     runs = {run for run, _ in await journals.about(own, of.called)}
     return Foreseen(
         rows, len(runs), len(telling - runs),
@@ -260,26 +259,28 @@ async def _because(connection: Connection, workspace: str, hold: str) -> str:
 
 
 async def _search(work: Work) -> None:
-    async with work.store.pool.connection() as connection:
-        found = await sweep.tables(connection)
     here = work.store.workspace
-    for table in found:
+    async with work.store.pool.connection() as connection:
+        there = await sweep.tables(connection)
+    found = await sweep.places(work.store, there, work.needles, here)
+    for table in (one for one in there if found.get(one.name)):
+        at = found[table.name]
         async with work.step() as connection:
             if table.name.startswith("graph_"):
                 await enter(connection, here)
             if table.name in SET_UP:
-                if count := len(await sweep.hits(connection, table, work.needles, here)):
+                if count := len(await sweep.hits(connection, table, work.needles, at)):
                     await work.keep(connection, table.name, count, "set up by people: change it by hand")
             elif table.name == "audit":
-                await work.tally(connection, {"audit": await _audit(work, connection, table)})
-            elif count := await sweep.clear(connection, table, work.needles, here):
+                await work.tally(connection, {"audit": await _audit(work, connection, table, at)})
+            elif count := await sweep.clear(connection, table, work.needles, here, at):
                 await work.tally(connection, {table.name: count})
 
 
-async def _audit(work: Work, connection: Connection, table: sweep.Table) -> int:
+async def _audit(work: Work, connection: Connection, table: sweep.Table, at: Sequence[str]) -> int:
     """The audit log keeps its entries, without the person, and its place in the chain."""
     here = work.store.workspace
-    found = await sweep.hits(connection, table, work.needles, here)
+    found = await sweep.locked(connection, table, work.needles, here, at)
     for hit in found:
         query = "select id, at, who, what, about, detail::text from audit where ctid = %s::tid"
         row = await (await connection.execute(query, (hit.place,))).fetchone()
@@ -297,10 +298,8 @@ async def _journals(work: Work) -> None:
     """Big values first, each beside itself; then the events that name them by their hash; then the old ones go."""
     here = work.store.workspace
     async with work.step() as connection:
-        needles = await journals.clear_blobs(connection, work.needles, here)
-    async with work.store.pool.connection() as connection:
-        found = await journals.telling(connection, needles, here)
-    for run in found:
+        needles = await journals.clear_blobs(work.store, connection, work.needles)
+    for run in await journals.telling(work.store, needles):
         async with work.step() as connection:
             rows, _ = await journals.whole(connection, run)
             if await journals.clear_run(connection, run, needles):
@@ -313,16 +312,13 @@ async def _journals(work: Work) -> None:
 
 async def _archives(work: Work) -> None:
     here = work.store.workspace
-    last: UUID | None = UUID(int=0)
-    while last is not None:
+    for run in await journals.archived(work.store, work.needles):
         async with work.step() as connection:
-            found, last = await journals.archived(connection, here, last, ARCHIVES, work.needles)
-            for run in found:
-                rows, _ = await journals.whole(connection, run)
-                if await journals.clear_archive(connection, run, work.needles):
-                    thing = await chain.run_thing(connection, run, work.id)
-                    await chain.supersede(connection, here, rows, thing)
-                    await work.tally(connection, {"archives": 1})
+            rows, _ = await journals.whole(connection, run)
+            if await journals.clear_archive(connection, run, work.needles):
+                thing = await chain.run_thing(connection, run, work.id)
+                await chain.supersede(connection, here, rows, thing)
+                await work.tally(connection, {"archives": 1})
     async with work.store.pool.connection() as connection:
         await journals.remove_files(connection, work.needles)
 
@@ -339,7 +335,8 @@ async def _finish(work: Work) -> None:
     async with store.pool.connection() as connection:
         query = "select asked_at - interval '1 hour' from erasures where id = %s"
         row = await (await connection.execute(query, (work.id,))).fetchone()
-        left = await journals.telling(connection, work.needles, here, row[0] if row else None)
+    left = await journals.telling(store, work.needles, row[0] if row else None)
+    async with store.pool.connection() as connection:
         for run in left:
             rows, _ = await journals.whole(connection, run)
             if journals.rid(rows, work.needles):

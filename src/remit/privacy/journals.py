@@ -18,11 +18,14 @@ from psycopg.sql import SQL, Identifier
 
 from remit.journal.archive import GZIP, Blobs, Row, fetch, load, pack, save
 from remit.journal.journal import READ
+from remit.privacy import scan
 from remit.privacy.needles import Needles
+from remit.privacy.scan import Look
 from remit.privacy.sweep import asked, condition
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
+ARCHIVES = 200  # that are fetched together
 # Runs for one of these, and what they have delegated
 ABOUT: LiteralString = """
     with recursive theirs (id) as (
@@ -73,21 +76,23 @@ OF_RUNS: LiteralString = """
 """
 
 
-async def clear_blobs(connection: Connection, needles: Needles, workspace: str) -> Needles:
+async def clear_blobs(store: Store, connection: Connection, needles: Needles) -> Needles:
     """Put each big value that tells of them beside itself, without them; with the hashes of both, by which the journals name them."""
-    query = SQL("select sha256, body from blobs where workspace = %(workspace)s and {}").format(
-        condition({"body": "bytea"}, needles)
-    )
-    found = await (await connection.execute(query, {"workspace": workspace, **asked(needles)})).fetchall()
+    here = store.workspace
+    where = SQL("workspace = %(workspace)s and {}").format(condition({"body": "bytea"}, needles))
+    values = {"workspace": here, **asked(needles)}
+    found = await scan.found(store, [Look("blobs", SQL("sha256"), where)], values)
     exchanged = []
-    for sha256, body in found:
-        text = bytes(body).decode()
+    for sha256 in found.get("blobs", []):
+        query = "select body from blobs where workspace = %s and sha256 = %s"
+        row = await (await connection.execute(query, (here, sha256))).fetchone()
+        text = bytes(row[0]).decode() if row else ""
         made = needles.out_of_json(text)
         if not needles.stand_in(text) and needles.out_of_json(text, named=False) == text:
             continue
         digest = hashlib.sha256(made.encode()).digest()
         put = "insert into blobs (sha256, body, workspace) values (%s, %s, %s) on conflict do nothing"
-        await connection.execute(put, (digest, made.encode(), workspace))
+        await connection.execute(put, (digest, made.encode(), here))
         exchanged.append((bytes(sha256).hex(), digest.hex()))
     return replace(needles, exchanged=tuple(exchanged))
 
@@ -97,16 +102,17 @@ async def drop_blobs(connection: Connection, needles: Needles, workspace: str) -
     await connection.execute(query, (workspace, [bytes.fromhex(was) for was, _ in needles.exchanged]))
 
 
-async def telling(
-    connection: Connection, needles: Needles, workspace: str, since: datetime | None = None
-) -> list[UUID]:
+async def telling(store: Store, needles: Needles, since: datetime | None = None) -> list[UUID]:
     """Runs whose journals may tell of them; `since`: in an event from then on."""
-    query = SQL("""
-        select distinct run from events join runs on runs.id = events.run
-        where runs.workspace = %(workspace)s and events.at >= coalesce(%(since)s::timestamptz, '-infinity') and {}
-    """).format(condition({"body": "json"}, needles))
-    values = {"workspace": workspace, "since": since, **asked(needles)}
-    return [run for (run,) in await (await connection.execute(query, values)).fetchall()]
+    where = SQL("at >= coalesce(%(since)s::timestamptz, '-infinity') and {}").format(
+        condition({"body": "json"}, needles)
+    )
+    values = {"since": since, **asked(needles)}
+    found = await scan.found(store, [Look("events", SQL("run"), where)], values)
+    query = "select id from runs where workspace = %s and id = any(%s)"
+    async with store.pool.connection() as connection:
+        runs = list(set(found.get("events", [])))
+        return [run for (run,) in await (await connection.execute(query, (store.workspace, runs))).fetchall()]
 
 
 def rid(rows: Sequence[Row], needles: Needles) -> list[Row]:
@@ -146,22 +152,34 @@ async def _say_again(connection: Connection, run: UUID, needles: Needles, change
     await connection.execute(query, (goal, run, goal))
 
 
-async def archived(
-    connection: Connection, workspace: str, after: UUID, limit: int, needles: Needles
-) -> tuple[list[UUID], UUID | None]:
-    """Of the next archives those that may tell of them, and the last that was looked at; None where there was none."""
+async def archived(store: Store, needles: Needles) -> list[UUID]:
+    """Runs whose archives may tell of them. While some are looked through, the next are fetched."""
     query = """
         select a.run, a.body, a.path from archives a join runs r on r.id = a.run
         where r.workspace = %s and a.run > %s order by a.run limit %s
     """
-    rows = await (await connection.execute(query, (workspace, after, limit))).fetchall()
+    found: list[UUID] = []
+    rows: list[Any] = []
+    last: UUID | None = UUID(int=0)
+    while last is not None:
+        looking = asyncio.create_task(asyncio.to_thread(_may_tell, rows, needles))
+        try:
+            async with store.pool.connection() as connection:
+                values = (store.workspace, last, ARCHIVES)
+                rows = await (await connection.execute(query, values)).fetchall()
+        finally:
+            found += await looking
+        last = rows[-1][0] if rows else None
+    return found
 
-    def may_tell(run: UUID, body: bytes | None, path: str | None) -> bool:
-        packed = load(run, path or "") if body is None else body
-        return needles.may_stand_in(zlib.decompress(packed, GZIP).decode("utf-8", "replace"))
 
-    found = await asyncio.to_thread(lambda: [row[0] for row in rows if may_tell(*row)])
-    return found, rows[-1][0] if rows else None
+def _may_tell(archives: Sequence[tuple[UUID, bytes | None, str | None]], needles: Needles) -> list[UUID]:
+    packed = ((run, load(run, path or "") if body is None else body) for run, body, path in archives)
+    return [
+        run
+        for run, body in packed
+        if needles.may_stand_in(zlib.decompress(body, GZIP).decode("utf-8", "replace"))
+    ]
 
 
 async def clear_archive(connection: Connection, run: UUID, needles: Needles) -> bool:

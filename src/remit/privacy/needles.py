@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from string import ascii_lowercase, ascii_uppercase
 from urllib.parse import quote
 
 TELLS = 5  # characters of a number of a system that is looked for by itself
@@ -23,6 +24,13 @@ LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')  # a text in JSON
 LIKE = re.compile(r"([%_\\])")  # what means something in a pattern of LIKE
 BEFORE = r"\\\1"
 PLAIN = re.compile(r"[a-z0-9]+")
+# The same in small letters, for what is still in JSON, and loosely: as Python and PostgreSQL read it alike
+BEGUN = r"(?:^|[^a-z0-9]|%[0-9a-f]{2}|\\[nrtbf]|\\u[0-9a-f]{4})"
+ENDED = r"(?:$|[^a-z0-9])"
+BESIDE = r"(?:[^a-z0-9]|\\[nrt])*"
+SPELLED = 14  # characters that one takes at most, as in JSON in JSON
+LONGEST = 255  # that a pattern of PostgreSQL counts to
+SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 BETWEEN = r"[\s()/.\-]{0,3}"
 
 
@@ -53,6 +61,19 @@ class Needles:
         return sorted(found | {f"%{was}%" for was, _ in self.exchanged})
 
     @cached_property
+    def close(self) -> str:
+        """A regular expression, PostgreSQL's as well, for those that fit `rough`: in small letters every text fits it which has one of them."""
+        found = [(BEGUN if begins else "") + form for begins, form in self._loosely]
+        return "|".join(found) or "(?!)"
+
+    @cached_property
+    def _loosely(self) -> list[tuple[bool, str]]:
+        """Each in any spelling, and whether it must begin where a value may."""
+        told = [one for one in self.identifiers if one[0] != "phone"]
+        found = {one for kind, value in told for one in _loose("" if alone(kind, value) else kind, value)}
+        return sorted(found | {(False, was) for was, _ in self.exchanged})
+
+    @cached_property
     def digits(self) -> list[str]:
         """The ends of telephone numbers, which stand in any text without blanks and signs that has one of them."""
         return sorted({_end(value) for kind, value in self.identifiers if kind == "phone"})
@@ -60,18 +81,12 @@ class Needles:
     def may_stand_in(self, text: str) -> bool:
         """The same of a text at hand: no means no."""
         small = text.lower()
-        return any(one in small for one in self._tokens) or any(one.search(small) for one in self._dialled)
+        return any(one.search(small) for one in (*self._near, *self._dialled))
 
     @cached_property
-    def _tokens(self) -> list[str]:
-        """Of each the longest part that stands in every spelling."""
-        found = {
-            one
-            for kind, value in self.identifiers
-            if kind != "phone"
-            for one in ([_part(value)] if _part(value) else _forms(value))
-        }
-        return sorted({one.lower() for one in found} | {was for was, _ in self.exchanged})
+    def _near(self) -> list[re.Pattern[str]]:
+        """Without their beginnings: what begins with plain letters is looked for much faster."""
+        return [re.compile(form, re.DOTALL) for _, form in self._loosely]
 
     @cached_property
     def _dialled(self) -> list[re.Pattern[str]]:
@@ -149,7 +164,23 @@ def _part(value: str) -> str:
 def _likes(kind: str, value: str) -> list[str]:
     if _part(value):
         return ["%".join(("", *PLAIN.findall(kind), *PLAIN.findall(value.lower()), ""))]
-    return [f"%{LIKE.sub(BEFORE, form.lower())}%" for form in _forms(value)]
+    return [f"%{LIKE.sub(BEFORE, form)}%" for form in _foreign(value)]
+
+
+def _loose(kind: str, value: str) -> list[tuple[bool, str]]:
+    if not _part(value):
+        return [(False, re.escape(form)) for form in _foreign(value)]
+    beside = BESIDE.join((*PLAIN.findall(kind), "")) if kind else ""
+    before, *parts, after = re.split(f"({PLAIN.pattern})", value.lower())
+    between = (f"[^a-z0-9].{{0,{min(LONGEST, SPELLED * len(gap) - 1)}}}" for gap in parts[1::2])
+    form = "".join(one for pair in zip(parts[::2], (*between, ""), strict=True) for one in pair)
+    return [(not before, beside + form + ("" if after else ENDED))]
+
+
+def _foreign(value: str) -> list[str]:
+    """In other alphabets, of which a database makes small letters or not: as names and as shouts as well."""
+    spelled = (form for one in (value, value.lower(), value.title(), value.upper()) for form in _forms(one))
+    return list(dict.fromkeys(form.translate(SMALL) for form in spelled))
 
 
 def _forms(value: str) -> Sequence[str]:

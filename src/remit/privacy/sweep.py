@@ -3,19 +3,23 @@ text, so that one made tomorrow is not forgotten. What a row says of them is rep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
+from remit.privacy import scan
 from remit.privacy.held import OTHERS, THEIRS, WHOLE, WORDS, says_who
 from remit.privacy.needles import Needles
+from remit.privacy.scan import Look
+from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
 Value = str | bytes | list[str] | None
 APART = "\x1f"  # between columns
+PLACE = SQL("ctid::text")
 LETTERS = "text", "varchar", "bpchar", "name"
 
 
@@ -77,7 +81,8 @@ def condition(columns: Mapping[str, str], needles: Needles) -> Composed:
     )
     parts = []
     if needles.rough:
-        parts.append(SQL('lower({} collate "C") like any(%(rough)s)').format(whole))
+        small = SQL('lower({} collate "C")').format(whole)
+        parts.append(SQL("({} like any(%(rough)s) and {} ~ %(close)s)").format(small, small))
     if needles.digits:  # what has not these digits in this order need not be rid of all between them
         parts.append(
             SQL("({} like any(%(scattered)s) and translate({}, ' -/().', '') like any(%(digits)s))").format(
@@ -87,9 +92,10 @@ def condition(columns: Mapping[str, str], needles: Needles) -> Composed:
     return SQL("({})").format(SQL(" or ").join(parts)) if parts else SQL("(false)").format()
 
 
-def asked(needles: Needles) -> dict[str, list[str]]:
+def asked(needles: Needles) -> dict[str, Any]:
     return {
         "rough": needles.rough,
+        "close": needles.close,
         "digits": [f"%{one}%" for one in needles.digits],
         "scattered": [f"%{'%'.join(one)}%" for one in needles.digits],
     }
@@ -103,26 +109,46 @@ def _as_text(column: str, kind: str) -> Composed:
     return SQL("{}::text").format(Identifier(column))
 
 
-async def hits(
-    connection: Connection, table: Table, needles: Needles, workspace: str, lock: bool = False
+async def places(
+    store: Store, found: Iterable[Table], needles: Needles, workspace: str
+) -> dict[str, list[str]]:
+    """By table, where rows lie that may tell of them."""
+    looks = [Look(table.name, PLACE, _mine(table, needles)) for table in found if table.columns]
+    return await scan.found(store, looks, {"workspace": workspace, **asked(needles)})
+
+
+def _mine(table: Table, needles: Needles) -> Composed:
+    return SQL("{} and {}").format(table.mine, condition(table.columns, needles))
+
+
+async def hits(connection: Connection, table: Table, needles: Needles, at: Sequence[str]) -> list[Hit]:
+    """Those of the rows at these places that tell of them."""
+    rows = await _rows(connection, table, at, lock=False)
+    return _hits(table, needles, rows)
+
+
+async def locked(
+    connection: Connection, table: Table, needles: Needles, workspace: str, at: Sequence[str]
 ) -> list[Hit]:
-    """The rows of a table that tell of them; `lock`: until the transaction ends, looked for once more where one of them was changed
-    meanwhile. They are found without locks, by several processes of the database at once."""
-    if not table.columns:
-        return []
+    """The same, for nobody else to change until the transaction ends. Where one of them was changed since it was found, all are looked
+    for once more."""
+    rows = await _rows(connection, table, at, lock=True)
+    query = Look(table.name, PLACE, _mine(table, needles)).query
     values = {"workspace": workspace, **asked(needles)}
-    rough = SQL("{} and {}").format(table.mine, condition(table.columns, needles))
-    query = SQL("select ctid::text from {} where {}").format(Identifier(table.name), rough)
-    while True:
-        places = [place for (place,) in await (await connection.execute(query, values)).fetchall()]
-        rows = await _rows(connection, table, places, lock) if places else []
-        if len(rows) == len(places) or not lock:
-            break
+    while len(rows) < len(at):
+        at = [place for (place,) in await (await connection.execute(query, values)).fetchall()]
+        rows = await _rows(connection, table, at, lock=True)
+    return _hits(table, needles, rows)
+
+
+def _hits(table: Table, needles: Needles, rows: Sequence[Any]) -> list[Hit]:
     made = ((place, changed(table.columns, row, needles)) for place, *row in rows)
     return [Hit(place, one) for place, one in made if one]
 
 
-async def _rows(connection: Connection, table: Table, places: list[str], lock: bool) -> list[Any]:
+async def _rows(connection: Connection, table: Table, at: Sequence[str], lock: bool) -> list[Any]:
+    if not at:
+        return []
     chosen = SQL(", ").join(
         SQL("{}::text").format(Identifier(column)) if kind in ("json", "jsonb") else Identifier(column)
         for column, kind in table.columns.items()
@@ -130,7 +156,7 @@ async def _rows(connection: Connection, table: Table, places: list[str], lock: b
     query = SQL("select ctid::text, {} from {} where ctid = any(%s::tid[]) {}").format(
         chosen, Identifier(table.name), SQL("for update" if lock else "")
     )
-    return await (await connection.execute(query, (places,))).fetchall()
+    return await (await connection.execute(query, (list(at),))).fetchall()
 
 
 def changed(columns: Mapping[str, str], values: Sequence[Any], needles: Needles) -> dict[str, Value]:
@@ -165,30 +191,35 @@ def _bytes_without(value: bytes, needles: Needles, named: bool) -> bytes:
     return made.encode()
 
 
-async def of_others(
-    connection: Connection, needles: Needles, workspace: str, ids: Sequence[int]
-) -> dict[str, int]:
+async def of_others(store: Store, needles: Needles, ids: Sequence[int]) -> dict[str, int]:
     """By table, how many rows that are not somebody's own tell of them. `ids`: of their profiles."""
     found = {}
-    for table in await tables(connection):
-        places = [hit.place for hit in await hits(connection, table, needles, workspace)]
-        if places and table.name in THEIRS:
-            own = SQL(" or ").join(
-                SQL("{} = any(%(ids)s)").format(Identifier(column)) for column in THEIRS[table.name]
-            )
-            query = SQL("select count(*) from {} where ctid = any(%(places)s::tid[]) and not ({})").format(
-                Identifier(table.name), own
-            )
-            row = await (await connection.execute(query, {"places": places, "ids": list(ids)})).fetchone()
-            found[table.name] = int(row[0]) if row else 0
-        else:
-            found[table.name] = len(places)
+    async with store.pool.connection() as connection:
+        there = await tables(connection)
+    at = await places(store, there, needles, store.workspace)
+    async with store.pool.connection() as connection:
+        for table in there:
+            telling = [hit.place for hit in await hits(connection, table, needles, at.get(table.name, ()))]
+            if telling and table.name in THEIRS:
+                own = SQL(" or ").join(
+                    SQL("{} = any(%(ids)s)").format(Identifier(column)) for column in THEIRS[table.name]
+                )
+                query = SQL("select count(*) from {} where ctid = any(%(at)s::tid[]) and not ({})").format(
+                    Identifier(table.name), own
+                )
+                row = await (await connection.execute(query, {"at": telling, "ids": list(ids)})).fetchone()
+                found[table.name] = int(row[0]) if row else 0
+            else:
+                found[table.name] = len(telling)
     return {name: count for name, count in found.items() if count}
 
 
-async def clear(connection: Connection, table: Table, needles: Needles, workspace: str) -> int:
-    """Rid a table of them, or of the rows that are copies of what came of them; how many rows that were. In a transaction."""
-    found = await hits(connection, table, needles, workspace, lock=True)
+async def clear(
+    connection: Connection, table: Table, needles: Needles, workspace: str, at: Sequence[str]
+) -> int:
+    """Rid a table of them, or of the rows that are copies of what came of them; how many rows that were. `at`: where such rows were
+    found. In a transaction."""
+    found = await locked(connection, table, needles, workspace, at)
     for hit in found:
         if table.name in WHOLE:
             query = SQL("delete from {} where ctid = %s::tid").format(Identifier(table.name))
