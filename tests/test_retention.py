@@ -11,7 +11,7 @@ import pytest
 
 from remit import retention as module
 from remit.access.audit import entries
-from remit.age import age_in_words, parse_age
+from remit.age import age_in_words, parse_age, read_age
 from remit.errors import FieldError, UnknownName
 from remit.journal import retain as retaining
 from remit.journal.due import Due, Policy
@@ -25,7 +25,6 @@ from remit.retention import (
     lately,
     list_rules,
     look,
-    read_age,
     remove_rule,
     set_rule,
 )

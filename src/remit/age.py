@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from remit.errors import UserError
+from remit.errors import FieldError, UserError
 
 # A year has 366 days here: what is to be kept for years is never let go a day early.
 UNITS = {"y": timedelta(days=366), "w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1)}
@@ -17,6 +17,19 @@ def parse_age(text: str) -> timedelta:
     if found is None or not int(found[1]):
         raise UserError(f"{text!r} is no age: write a number and h, d, w or y, as 90d or 7y")
     return int(found[1]) * UNITS[found[2]]
+
+
+NEVER = "never"  # how people write that nothing is done
+
+
+def read_age(field: str, text: str) -> timedelta | None:
+    """`90d`; None for what is empty or `never`. Raises FieldError."""
+    if text.strip().lower() in ("", NEVER):
+        return None
+    try:
+        return parse_age(text)
+    except UserError as error:
+        raise FieldError(field, f"{error}; or {NEVER}") from None
 
 
 def write_age(age: timedelta) -> str:

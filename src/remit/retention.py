@@ -13,11 +13,12 @@ import psycopg
 from psycopg.rows import class_row
 
 from remit.access.audit import record
-from remit.age import parse_age, write_age
+from remit.age import NEVER, write_age
 from remit.budgets import AGENT
-from remit.errors import FieldError, RemitError, UnknownName, UserError
+from remit.errors import FieldError, RemitError, UnknownName
 from remit.journal.due import LATELY, LONGEST, Due, Policy, due, policy_of
 from remit.journal.retain import Retained, retain
+from remit.keeping.work import look as look_at_data
 from remit.run_files import remove_folders
 from remit.settings import Settings
 from remit.store.store import Connection, Store
@@ -26,7 +27,6 @@ MOST = 1000  # rules of a workspace
 COUNTED = 10_000  # runs of an agent in what a rule would do; beyond, it is said that there are more
 HOUR = timedelta(hours=1)
 EVERY = 60.0  # seconds between looks for rules that are due
-NEVER = "never"  # how people write that nothing is done
 LOG = logging.getLogger(__name__)
 
 LOCK: LiteralString = "select pg_advisory_xact_lock(hashtext('remit_retention'), hashtext(%s))"
@@ -146,16 +146,6 @@ async def foreseen(
     return await due(store, policy)
 
 
-def read_age(field: str, text: str) -> timedelta | None:
-    """`90d`; None for what is empty or `never`. Raises FieldError."""
-    if text.strip().lower() in ("", NEVER):
-        return None
-    try:
-        return parse_age(text)
-    except UserError as error:
-        raise FieldError(field, f"{error}; or {NEVER}") from None
-
-
 def said(archive_after: timedelta | None, delete_after: timedelta | None) -> dict[str, Any]:
     """As people write it."""
     return {
@@ -179,6 +169,7 @@ async def keep(store: Store, settings: Settings, stop: asyncio.Event) -> None:
                     more, looked = True, clock() - HOUR.total_seconds()
             if await look(store):
                 more, swept = True, clock() - HOUR.total_seconds()
+            more = await look_at_data(store) or more
             if not more and clock() >= swept + HOUR.total_seconds():
                 swept = clock()
                 await remove_folders(settings.data_dir, store)

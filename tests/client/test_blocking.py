@@ -135,6 +135,11 @@ async def test_triggers_budgets_retention_and_models(remit: Client) -> None:
         assert remit.retention.get().rules == [rule]
         remit.retention.remove(agent="desk")
         assert remit.retention.get().rules == []
+        assert remit.retention.foreseen_data("words", "2y", kind="message").rows == 0
+        data = remit.retention.set_data("words", "2y", kind="message")
+        assert remit.retention.data() == [data]
+        remit.retention.remove_data("words", kind="message")
+        assert remit.retention.data() == []
         assert remit.keys.set("openai", "sk-canary-0123456789") == remit.keys.list()[0]
         remit.keys.remove("openai")
         assert remit.keys.list() == []

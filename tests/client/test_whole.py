@@ -121,7 +121,7 @@ OURS = {
     "VersionWhole": results.Version, "TriggerOut": results.Trigger, "FiringOut": results.Firing, "RefusalOut": results.Refusal,
     "WebhookMade": results.Webhook, "DeliveryOut": results.Delivery, "BudgetOut": results.Budget,
     "RuleOut": results.RetentionRule, "InstallationRule": results.InstallationRule, "DoneOut": results.Retained,
-    "RetentionOut": results.Retention, "Foreseen": results.Foreseen, "SourceOut": results.KnowledgeSource, "ConnectionOut": results.Connection, "TrialOut": results.Trial,
+    "KeepingOut": results.Keeping, "TakenAway": results.TakenAway, "RetentionOut": results.Retention, "Foreseen": results.Foreseen, "SourceOut": results.KnowledgeSource, "ConnectionOut": results.Connection, "TrialOut": results.Trial,
     "DocumentOut": results.KnowledgeDocument, "DocumentText": results.DocumentText, "PassageOut": results.Passage,
     "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "ErasureOut": results.Erasure, "ErasureForeseen": results.ErasureForeseen, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
     "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,

@@ -31,6 +31,7 @@ from remit.graph.intent import Example
 from remit.graph.people import find
 from remit.graph.segment import Did, Segment
 from remit.graph.segments import save
+from remit.keeping.rules import set_rule as keep_for
 from remit.knowledge.kept import About, File, add_source, put
 from remit.knowledge.text import read
 from remit.models.keys import set_key
@@ -99,6 +100,7 @@ async def acme(app: App) -> Acme:
     await set_key(here.store, "mistral", CANARY, f"cleo of {CANARY}")
     await set_budget(here.store, CANARY, "month", Decimal(7), None, "cleo")
     await set_rule(here.store, CANARY, timedelta(days=9), None, f"cleo of {CANARY}")
+    await keep_for(here.store, "aside", timedelta(days=9), f"cleo of {CANARY}")
     provider = Provider("acme", CANARY, CANARY, f"https://{CANARY}.example", CANARY)
     await keep(here.store, "cleo", provider, CANARY, ask=answers)
     rows = [row("e1", email=f"{CANARY}@x.example", customer=CANARY, name=CANARY), row("e2", emial=CANARY)]

@@ -39,6 +39,7 @@ from remit.graph.segment import Did, Segment
 from remit.graph.segments import measure, save
 from remit.journal.events import Person
 from remit.journal.search import descendants
+from remit.keeping.rules import set_rule as keep_for
 from remit.knowledge.kept import About, File, add_source, put
 from remit.knowledge.text import read
 from remit.models.keys import set_key
@@ -358,6 +359,14 @@ SIGHTS = (
         sent("See what it takes away", **{"Archive after": "1", "Delete after": "2"}),
     ),
     Sight("retention, none", "/settings/retention", "/settings/retention", empty=True),
+    Sight("retention of people", "/settings/retention/data", "/settings/retention/data"),
+    Sight(
+        "retention of people, what a rule takes away",
+        "/settings/retention/data",
+        "/settings/retention/data",
+        sent("See what it takes away", **{"Kept for": "1"}),
+    ),
+    Sight("retention of people, none", "/settings/retention/data", "/settings/retention/data", empty=True),
     Sight("webhooks", "/settings/webhooks", "/settings/webhooks"),
     Sight("webhooks, none", "/settings/webhooks", "/settings/webhooks", empty=True),
     Sight("a webhook, tried", "/settings/webhooks/{webhook}", "/settings/webhooks/{hook}"),
@@ -564,6 +573,8 @@ async def seed(app: App) -> dict[str, str]:
         await put(app.store, "handbook", [File(one, returns, read(one, returns))], "ann")
     await set_key(app.store, "mistral", "a-key-that-nobody-knows", f"ann {EVIL}")
     await set_rule(app.store, "", timedelta(days=90), timedelta(days=366), f"ann {EVIL}")
+    for what, kind in (("words", "message"), ("interactions", ""), ("people", "")):
+        await keep_for(app.store, what, timedelta(days=732), f"ann {EVIL}", kind)
     await set_budget(app.store, "", "month", Decimal(50), None, "ann")
     await set_budget(app.store, "desk", "day", Decimal("0.5"), 2_000_000, f"ann {EVIL}")
     hook, _ = await add_webhook(app.store, f"https://crm.example/{LONG}", ["run.finished"], ["desk"], "ann")

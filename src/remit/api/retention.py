@@ -9,13 +9,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from remit import retention as kept
-from remit.age import write_age
+from remit.age import read_age, write_age
 from remit.api.budgets import Agent
 from remit.api.guard import Served, Settles, Surveys, documented
 from remit.api.problems import Refused, at
 from remit.api.schemas import Sent
 from remit.errors import FieldError, UnknownName
-from remit.retention import Rule, read_age
+from remit.retention import Rule
 
 router = APIRouter(prefix="/retention", tags=["retention"])
 AGE = r"^[0-9]{1,6}[hdwy]$"

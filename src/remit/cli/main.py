@@ -76,7 +76,10 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "flows": ("remit.cli.flows:flows", "Ready flows: win back, rescue, route leads"),
         "budgets": ("remit.cli.budgets:budgets", "What the workspace and its agents may spend"),
         "audit": ("remit.cli.audit:audit", "Who changed what, and that nothing of it was changed since"),
-        "retention": ("remit.cli.retention:retention", "How long ended runs are kept"),
+        "retention": (
+            "remit.cli.retention:retention",
+            "How long ended runs are kept, and what is known of people",
+        ),
         "keys": ("remit.cli.keys:keys", "Keys of model providers"),
         "secrets": ("remit.cli.secrets:secrets", "What tools need and nobody else sees"),
         "up": ("remit.cli.up:up", "The console in the browser, and a worker"),

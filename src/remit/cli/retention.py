@@ -8,16 +8,19 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from remit.age import read_age
 from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
+from remit.cli.keeping import keeping
 from remit.journal.due import Due
-from remit.retention import COUNTED, Rule, foreseen, list_rules, read_age, remove_rule, said, set_rule
+from remit.retention import COUNTED, Rule, foreseen, list_rules, remove_rule, said, set_rule
 
 retention = group(
     help="How long ended runs of the workspace, or of one of its agents, are kept. Workers do what is set, from an hour after it "
-    "was; `remit retain` archives and deletes at once. Each prints JSON with --json.\n\n"
+    "was; `remit retain` archives and deletes at once. `remit retention data` is of what is known of people. Each prints JSON with --json.\n\n"
     "Example: remit retention set --archive-after 90d --delete-after 7y",
 )
+retention.add_typer(keeping, name="data")
 Agent = Annotated[
     str, typer.Option(help="Of this agent's runs; left out: of all that have no rule of their own.")
 ]

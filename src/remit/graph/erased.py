@@ -25,12 +25,20 @@ def digest_of(key: bytes, workspace: str, who: Key) -> bytes:
     return hmac.digest(own, "\0".join((workspace, *who)).encode(), "sha256")
 
 
-async def remember(connection: Connection, workspace: str, digests: Iterable[bytes], never: bool) -> None:
+async def remember(
+    connection: Connection,
+    workspace: str,
+    digests: Iterable[bytes],
+    never: bool,
+    until: datetime | None = None,
+) -> None:
+    """`until`: what happened by then is not taken in again; now, where it is not said."""
     query = """
-        insert into erased as e (workspace, digest, never) select %s, d, %s from unnest(%s::bytea[]) as d
-        on conflict (workspace, digest) do update set at = excluded.at, never = e.never or excluded.never
+        insert into erased as e (workspace, digest, at, never)
+        select %s, d, coalesce(%s, clock_timestamp()), %s from unnest(%s::bytea[]) as d
+        on conflict (workspace, digest) do update set at = greatest(e.at, excluded.at), never = e.never or excluded.never
     """
-    await connection.execute(query, (workspace, never, list(digests)))
+    await connection.execute(query, (workspace, until, never, list(digests)))
 
 
 async def without_erased(

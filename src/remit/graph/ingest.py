@@ -18,6 +18,7 @@ from pydantic_core import to_json
 
 from remit.graph.append import append, written
 from remit.graph.erased import without_erased
+from remit.graph.horizon import within
 from remit.graph.rows import Interaction, Wrong, read
 from remit.graph.state import Terms
 from remit.store.store import Store
@@ -44,7 +45,7 @@ class Taken:
 
     new: int = 0
     known: int = 0  # that were there before, or twice among them; or are late, of somebody who was erased
-    set_aside: tuple[SetAside, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()  # what is older than what is kept is told here as well, and not kept
 
     def __add__(self, other: Taken) -> Taken:
         return Taken(self.new + other.new, self.known + other.known, self.set_aside + other.set_aside)
@@ -57,6 +58,7 @@ class Batch:
     source: str
     rows: int
     good: Mapping[tuple[str, str], Interaction]
+    lines: Mapping[tuple[str, str], int]
     aside: tuple[SetAside, ...]
 
 
@@ -95,14 +97,17 @@ async def take_all(
 
 def read_in(rows: Sequence[tuple[int, Json]], source: str, verified: frozenset[str], now: datetime) -> Batch:
     good: dict[tuple[str, str], Interaction] = {}
+    lines: dict[tuple[str, str], int] = {}
     aside: list[SetAside] = []
     for line, row in rows:
         made = row if isinstance(row, Wrong) else read(row, source, now, verified)
         if isinstance(made, Wrong):
             aside.append(SetAside(line, made.field, made.why, _written(row)))
         else:
-            good.setdefault((made.source, made.event), made)
-    return Batch(source, len(rows), good, tuple(aside))
+            key = made.source, made.event
+            if key not in good:
+                good[key], lines[key] = made, line
+    return Batch(source, len(rows), good, lines, tuple(aside))
 
 
 async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = True) -> Taken:
@@ -111,11 +116,13 @@ async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = Tr
         terms = await enter(connection, store.workspace)
         fresh = await _unknown(connection, store.workspace, batch.good)
         fresh = await without_erased(connection, store.settings, store.workspace, fresh)
+        fresh, older = await within(connection, store.workspace, fresh, received)
         if fresh:
             await append(connection, store.workspace, fresh, terms, received)
         if keep and batch.aside:
             await _set_aside(connection, store.workspace, batch.source, batch.aside)
-    return Taken(len(fresh), batch.rows - len(batch.aside) - len(fresh), batch.aside)
+    aside = (*batch.aside, *(SetAside(batch.lines[one.source, one.event], "at", why) for one, why in older))
+    return Taken(len(fresh), batch.rows - len(aside) - len(fresh), aside)
 
 
 async def enter(connection: Connection, workspace: str) -> Terms:

@@ -62,6 +62,8 @@ OTHERS: Mapping[str, str] = {
     "erased": "keyed hashes",
     "chain": "salted hashes",
     "holds": "rules",
+    "keeping": "rules",
+    "graph_gone": "kinds and times",
     "graph_terms": "two numbers",
     "graph_state": "figures by kind and channel",
     "rates": "how often callers may try",

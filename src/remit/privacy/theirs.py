@@ -4,7 +4,7 @@ under a number that is nobody's."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -41,8 +41,10 @@ async def held(connection: Connection, workspace: str, of: Whom) -> dict[str, in
     return dict(await (await connection.execute(query, (workspace, list(of.profiles)))).fetchall())
 
 
-async def forget(connection: Connection, workspace: str, of: Whom, tag: str) -> dict[str, int]:
-    """Delete them; how many of each table. The caller holds the graph (`ingest.enter`)."""
+async def forget(
+    connection: Connection, workspace: str, of: Whom, tag: str, but: Collection[str] = ()
+) -> dict[str, int]:
+    """Delete them, `but` of some tables; how many of each. The caller holds the graph (`ingest.enter`)."""
     ids = list(of.profiles)
     gone: dict[str, int] = {}
     gone["graph_examples"] = await _examples(connection, workspace, ids)
@@ -56,6 +58,8 @@ async def forget(connection: Connection, workspace: str, of: Whom, tag: str) -> 
     asked = "update graph_links set ask_a = null, ask_b = null where ask_a = any(%s) or ask_b = any(%s)"
     await connection.execute(asked, (ids, ids))
     for table, columns in THEIRS.items():
+        if table in but:
+            continue
         query = SQL("delete from {} t where t.workspace = %(here)s and ({})").format(
             Identifier(table), _mine(columns, "t")
         )

@@ -41,7 +41,15 @@ from remit.client.results.playbooks import (
     RuledOut,
 )
 from remit.client.results.result import OPEN, Happened, Integrity, Period, Result, Status
-from remit.client.results.retention import Foreseen, InstallationRule, Retained, Retention, RetentionRule
+from remit.client.results.retention import (
+    Foreseen,
+    InstallationRule,
+    Keeping,
+    Retained,
+    Retention,
+    RetentionRule,
+    TakenAway,
+)
 from remit.client.results.runs import (
     Ask,
     Changed,
@@ -95,6 +103,7 @@ __all__ = [
     "Integrity",
     "Interaction",
     "Interval",
+    "Keeping",
     "KnowledgeDocument",
     "KnowledgeSource",
     "KnownPerson",
@@ -131,6 +140,7 @@ __all__ = [
     "Status",
     "Suppression",
     "Taken",
+    "TakenAway",
     "Tool",
     "Totals",
     "Trial",

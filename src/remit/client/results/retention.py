@@ -48,6 +48,29 @@ class Retention(Result):
     done: list[Retained]
 
 
+class Keeping(Result):
+    """How long something known of people is kept: of no `kind` or `channel`, all that have no rule of their own. `lasts` as `2y`; None: for
+    ever. `why`: what stopped it the last time, or kept more than it says."""
+
+    what: str
+    kind: str
+    channel: str
+    lasts: str | None
+    by: str
+    set_at: datetime
+    next_at: datetime
+    applied_at: datetime | None
+    why: str
+
+
+class TakenAway(Result):
+    """What such a rule would take away now. `more`: there may be more than were counted; `oldest`: when the oldest of it happened."""
+
+    rows: int
+    more: bool
+    oldest: datetime | None
+
+
 class Foreseen(Result):
     """What a rule would do now, in runs; of each agent some are counted at the most."""
 

@@ -39,7 +39,7 @@ async def retention(request: Request, agent: str = "") -> HTMLResponse:
     typed = Fields()
     for one in await list_rules(here(request).store):
         if one.agent == agent and "agent" in request.query_params:
-            typed = Fields(agent, *_split(one.archive_after, "d"), *_split(one.delete_after, "y"))
+            typed = Fields(agent, *split(one.archive_after, "d"), *split(one.delete_after, "y"))
     return await _page(request, typed, {})
 
 
@@ -63,7 +63,7 @@ async def change(
         ("delete_after", typed.delete_after, typed.delete_unit),
     ):
         try:
-            ages.append(_age(field, number, unit))
+            ages.append(age_of(field, number, unit))
         except FieldError as error:
             wrong[field] = str(error)
     store = here(request).store
@@ -87,7 +87,7 @@ async def remove(request: Request, agent: Typed = "") -> Response:
     return RedirectResponse("/settings/retention", 303)
 
 
-def _age(field: str, number: str, unit: str) -> timedelta | None:
+def age_of(field: str, number: str, unit: str) -> timedelta | None:
     """None for nothing: it is never done. Raises FieldError."""
     if not number:
         return None
@@ -99,7 +99,7 @@ def _age(field: str, number: str, unit: str) -> timedelta | None:
         raise FieldError(field, f"{number!r} is no number of {WORDS[unit]}: write 90, or nothing.") from None
 
 
-def _split(age: timedelta | None, unit: str) -> tuple[str, str]:
+def split(age: timedelta | None, unit: str) -> tuple[str, str]:
     if age is None:
         return "", unit
     written = write_age(age)
