@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remit.gate import addresses, parts, unseen, wording
-from remit.gate.accounts import ibans_in
+from remit.gate.accounts import account, ibans_in, scattered_in
 from remit.gate.evidence import Witness
 from remit.gate.judge import vouch
 from remit.gate.known import _ADDRESS, Known, _values, _written
-from remit.gate.numbers import digits
+from remit.gate.masked import unmasked
+from remit.gate.numbers import digits, phone, phones_in
 from remit.gate.proposal import Facts, Proposal
 from remit.gate.read import LONG
 from remit.gate.rules import Rule, compile_rules
@@ -31,7 +32,7 @@ PIECES = (
     "a", "Dora", "x.example", "www.shop.com", "dora@x.example", "@", "://", "https", ":", "//", "/", ".", "-", "_", " ", "\n", ".com",
     "shop.com.They", "a.b.c", "x." * 9, "l" * 64, "tel:", "+49 30 1234567", "0x" + "a1" * 20, "4111 1111 1111 1111", "DE89370400440532013000",
     "account 12345", "1", "50,00", "$", "\u200b", "\x00", "\x7f", "\t", "\uff20", "\uff0e", "\uff1a", "\u0130", "ß", "ü", "é", "\u0301", "\u0958",
-    "\ud800", "<", ">", '"', "'", "(", ")", "mailto:", "javascript:", "data:", "https://localhost", "http:\u200b//a", "?q=1", "#", "\\", "K", "ı", "²", "１",
+    "\ud800", " dot ", "[at]", "(.)", "&#46;", "%2e", "\u3002", "D E", "call 030 ", "DE89.3704/0044-0532 0130 00", "1.2.3.4/", "<", ">", '"', "'", "(", ")", "mailto:", "javascript:", "data:", "https://localhost", "http:\u200b//a", "?q=1", "#", "\\", "K", "ı", "²", "１",
 )  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=14).map("".join)
 long = texts.map(lambda text: text * 9)
@@ -120,16 +121,32 @@ def test_unseen_characters_are_seen_as_by_looking_at_each(text: str) -> None:
     assert unseen.has_unseen(text) == (unseen._UNSEEN.search(text) is not None)
 
 
+def leading(seen: str) -> list[tuple[str, str]]:
+    every = [("url", link) for link in (*addresses.urls_in(seen), *parts._without_host(seen))]
+    every += [("url", one[0]) for one in parts._SHARE.finditer(seen)]
+    every += [("email", one) for one in addresses_letter_by_letter(seen) if "." in one.partition("@")[2]]
+    every += [("email", one[0]) for one in parts._QUOTED_MAIL.finditer(seen)]
+    ibans = [one for one in ibans_in(seen) if parts._FOUR_DIGITS.search(seen)]
+    every += [("account", one) for one in ibans]
+    every += [("account", one[0]) for one in parts._CARD.finditer(seen) if parts._luhn(one[0])]
+    every += [("account", one[1]) for one in parts._NAMED.finditer(seen)]
+    every += [("account", one) for one in scattered_in(seen) if one not in map(account, ibans)]
+    every += [("account", one[0]) for one in parts._WALLET.finditer(seen) if len(one[0]) > 24]
+    every += [
+        ("phone", one) for one in phones_in(seen) if len(form := phone(one) or "") > 7 and form[0] == "+"
+    ]
+    every += [("phone", one[1]) for one in parts._CALLED.finditer(seen)]
+    return every + [("url", one[0]) for one in parts._NUMBERED.finditer(seen)]
+
+
 @MANY
 @given(texts)
 def test_what_leads_somewhere_is_found_without_looking_for_signs_of_it_first(text: str) -> None:
     seen = digits(unseen._UNSEEN.sub("", text))
-    every = [("url", link) for link in (*addresses.urls_in(seen), *parts._without_host(seen))]
-    every += [("email", one) for one in addresses_letter_by_letter(seen) if "." in one.partition("@")[2]]
-    every += [("account", one) for one in ibans_in(seen) if parts._FOUR_DIGITS.search(seen)]
-    every += [("account", one[0]) for one in parts._CARD.finditer(seen) if parts._luhn(one[0])]
-    every += [("account", one[1]) for one in parts._NAMED.finditer(seen)]
-    every += [("account", one[0]) for one in parts._WALLET.finditer(seen) if len(one[0]) > 24]
+    every = leading(seen)
+    for value in sorted((value for _, value in every), key=len, reverse=True):
+        seen = seen.replace(value, " ")
+    every += leading(unmasked(seen)) if unmasked(seen) != seen else []
     every += [("hidden", mark) for mark in unseen.hidden(text)]
     assert parts.parts_of(text) == list(dict.fromkeys(every))
 

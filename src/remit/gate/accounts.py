@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from remit.gate.numbers import LONGEST, digits
 from remit.gate.unseen import has_unseen
 
+FEWEST = 10  # digits that an IBAN has, where it is looked for among other words
 _SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _IBAN = re.compile(r"(?<!\w)[A-Za-z]{2}[0-9]{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
 _RUN = re.compile(r"(?<![\w@])[0-9](?:[ \u00a0-]?[0-9]){3,33}(?!\w)(?![ -][0-9])")
 _TOKEN = re.compile(r"(?<![\w@-])[A-Za-z0-9]{1,64}(?:-[A-Za-z0-9]{1,64}){0,8}(?![\w@]|-\w)")
+_AFTER_COUNTRY = re.compile(r"[0-9](?<=[A-Za-z]{2}[0-9])[0-9]")
+_BETWEEN = "[^0-9A-Za-z]{0,3}"  # what may stand between the letters and digits of an IBAN that stand apart
+_NO_DIGITS = bytes(code for code in range(256) if not 48 <= code < 58)
+_NO_LETTERS = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isalnum())
 _COUNTRIES = """
     AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29
     ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20
@@ -68,6 +73,22 @@ def ibans_in(text: str) -> Iterator[str]:
             yield text[match.start() : end]
         elif len(first) >= 15 and sum(c.isdigit() for c in first) >= 10:
             yield first
+
+
+def scattered_in(text: str) -> Iterator[str]:
+    """IBANs whose check digits are right, written so that no form would take them and a person would: `DE89.3704/0044 …`."""
+    told = text.encode(errors="replace")
+    if len(told.translate(None, _NO_DIGITS)) < FEWEST:
+        return
+    close = told.translate(None, _NO_LETTERS).decode()
+    for match in _AFTER_COUNTRY.finditer(close):
+        first = match.start() - 2
+        country = close[first : first + 2].upper()
+        plain = close[first : first + _LENGTHS.get(country, 0)].upper()
+        if sum(c.isdigit() for c in plain) >= FEWEST and is_iban(plain):
+            apart = rf"(?<![0-9A-Za-z]){_BETWEEN.join(plain)}(?![0-9A-Za-z])"
+            if re.search(apart, text, re.IGNORECASE):
+                yield plain
 
 
 def _end(match: re.Match[str], text: str) -> int | None:

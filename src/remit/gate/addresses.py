@@ -10,6 +10,7 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import idna
@@ -28,7 +29,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20})://([^/?#]*)([^?#]*)(\?[^#]
 _SCHEME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
 _ENDS_URL = re.compile(r"[\s<>\"`{}|^]")
 _BARE = re.compile(
-    r"(?:(?<![\w@.\-/\\])|(?<=//))(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w@-])(?::\d{1,5})?(?:[/?#][^\s<>\"`{}|^]*)?"
+    r"(?:(?<![\w@.\-/\\])|(?<=[/\\][/\\])|(?<=:[/\\]))(?:[\w-]{1,63}\.){1,8}(?:xn--[a-z0-9-]{1,59}|[^\W\d_]{2,24})(?![\w@-])"
+    r"(?::\d{1,5})?(?:[/?#][^\s<>\"`{}|^]*)?"
 )
 _LONGEST = 8 * 64 + 1  # characters before its last dot, and one more
 _DOT = re.compile(r"\.[^\W\d_]{2}")  # stands in each of them
@@ -44,8 +46,10 @@ _WORDS = """
     club live pro name mobi blog news email top example test invalid onion
 """
 _GENERIC = frozenset(_WORDS.split())
-_ENDINGS = "py md sh rs pl ps so cc ml tf pm js ts go do in is it to am at me my no us"  # of files, and words
+_ENDINGS = "py md sh rs pl ps so cc ml tf pm js ts go do in is it to am at me my no us zip mov cab"  # of files, and words
 _FILES = frozenset(_ENDINGS.split())
+# The top-level domains of more than two letters that there are (IANA, 3 October 2026)
+_TOP = frozenset(Path(__file__).with_name("tlds.txt").read_text(encoding="ascii").split()) - _FILES
 
 
 def host(text: str) -> str | None:
@@ -64,7 +68,7 @@ def host(text: str) -> str | None:
         except UnicodeError:
             return None
     name = name.lower()
-    if not _LABELS.fullmatch(name):
+    if not _LABELS.fullmatch(name) or ("xn--" in name and not _international(name)):
         return None
     last = name.rpartition(".")[2]
     if last.isdigit() or last.startswith("0x"):  # 127.1, 0x7f.1 and 017700000001 are read in several ways
@@ -73,6 +77,14 @@ def host(text: str) -> str | None:
         except ValueError:
             return None
     return name
+
+
+def _international(name: str) -> bool:
+    """Whether all programs read the same name in the ASCII of an international one."""
+    try:
+        return idna.encode(idna.decode(name)).decode() == name
+    except UnicodeError:
+        return False
 
 
 def email(text: str) -> str | None:
@@ -208,7 +220,7 @@ def _bare(text: str) -> Iterator[re.Match[str]]:
 def _links(bare: str) -> bool:
     name = re.split(r"[:/?#]", bare, maxsplit=1)[0].lower()
     last = name.rpartition(".")[2]
-    if name.startswith("www.") or last in _GENERIC:
+    if name.startswith("www.") or last in _GENERIC or last in _TOP or last.startswith("xn--"):
         return True
     return len(bare) > len(name) + 1 or (len(last) == 2 and last not in _FILES) or not last.isascii()
 
