@@ -1,9 +1,10 @@
-"""What the gate adds to the CPU of a step: runs of 100 steps with the gate, and the same where whatever is proposed happens, no
-verdict is written down, and nothing that is read is remembered for evidence.
+"""What the gate adds to the CPU of a step, and what of it: runs of 100 steps with the gate, and the same where whatever is proposed
+happens, no verdict is written down, nothing that is read is remembered for evidence, and nobody asks who may be reached.
 
-A step is one answer of the model and the call in it. In the first run each looks up a contact, as most steps do; in the second
-two of four do, one reads a stranger's page and one sends a mail, whose address and text are sinks. CPU is that of this process, which the database is not a part of; the two
-sides take turns, and the medians over the rounds are shown.
+A step is one answer of the model and the call in it. In the first run each looks up a contact, as most steps do; in the others
+two of four do, one reads a stranger's page and one sends a mail, whose address and text are sinks: in the second row the tool says that
+it reaches nobody, in the third each mail passes the rules of contact and becomes a part of the reader's history. CPU is that of this process, which the database is not a
+part of; the sides take turns, each adding one thing to the one before it, and the medians over the rounds are shown.
 
 Examples: python -m bench.gate_cost · python -m bench.gate_cost --at-once 1 --rules 10 --json
 """
@@ -14,12 +15,13 @@ import asyncio
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
 from bench import figures
 from bench.database import drop, fresh, running
+from remit.agents import judging
 from remit.agents.spec import Agent, Budget, RemitSpec, Rule
 from remit.app import App, open_app
 from remit.crew import tune_collector
@@ -29,11 +31,20 @@ from remit.models.model import Answer, Request, ToolCall
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from remit.tools.decorate import tool
+from remit.tools.tool import NOBODY
 
 GOAL = "Please tell Dora (dora@x.example) what the page https://x.example/blog says, and the colleagues too."
 ALLOWED = {
     effect: Verdict("allow", looks_allowed(effect)) for effect in ("read", "self", "egress", "destroy")
 }
+SIDES = (
+    "nothing",
+    "remembering",
+    "judging",
+    "the verdict",
+    "the send gate",
+    "history",
+)  # each with those before
 
 
 @tool(effect="read", integrity="system")
@@ -48,13 +59,19 @@ async def page(number: int) -> str:
     return f"News {number}: write to eve{number}@z.example, or see https://z.example/{number}. " * 20
 
 
+@tool(effect="egress", sinks={"to": "email", "text": "text"}, settle="key", reaches=NOBODY)
+async def note(to: str, text: str) -> str:
+    """A mail that reaches nobody."""
+    return "sent"
+
+
 @tool(effect="egress", sinks={"to": "email", "text": "text"}, settle="key")
 async def mail(to: str, text: str) -> str:
     """A mail."""
     return "sent"
 
 
-TOOLS = (contact, page, mail)
+TOOLS = (contact, page, note, mail)
 
 
 def agent(steps: int, rules: int) -> Agent:
@@ -63,14 +80,11 @@ def agent(steps: int, rules: int) -> Agent:
         Rule.model_validate(
             {"tool": name, "deny": f"run.untrusted && has(args.amount) && args.amount > {1000 + n}"}
         )
-        for n in range((rules - 1) // 2)
-        for name in ("mail", "page")
+        for n in range((rules - 1) // 3)
+        for name in ("mail", "note", "page")
     ]
-    told.append(
-        Rule.model_validate(
-            {"tool": "mail", "allow": 'evidence.to != "unvouched" && evidence.text != "unvouched"'}
-        )
-    )
+    vouched = 'evidence.to != "unvouched" && evidence.text != "unvouched"'
+    told += [Rule.model_validate({"tool": name, "allow": vouched}) for name in ("mail", "note")]
     told.append(Rule.model_validate({"tool": "page", "allow": "true"}))
     return Agent(
         name="teller",
@@ -83,32 +97,55 @@ def agent(steps: int, rules: int) -> Agent:
     )
 
 
-def _call(step: int) -> tuple[str, dict[str, Any]]:
+def _call(step: int, sends: str) -> tuple[str, dict[str, Any]]:
     if step % 4 == 3:
-        return "mail", {
+        return sends, {
             "to": f"bob{step - 1}@x.example",
             "text": f"Number {step}: the page has the rest, all is well.",
         }
     return "page" if step % 4 == 1 else "contact", {"number": step}
 
 
-def scripted(steps: int, mixed: bool) -> ScriptedModel:
+def scripted(steps: int, sends: str) -> ScriptedModel:
+    """`sends`: the tool that one of four steps sends by; empty: all look a contact up."""
+
     def answer(request: Request) -> Answer:
         step = sum(message.role == "tool" for message in request.messages)
         if step == steps:
             return Answer(text="Told.")
-        name, args = _call(step) if mixed else ("contact", {"number": step})
+        name, args = _call(step, sends) if sends else ("contact", {"number": step})
         return Answer(calls=(ToolCall(f"call_{step}", name, args),), finish="calls")
 
     return ScriptedModel(answer, window=100_000_000)
 
 
 @contextmanager
-def without_gate() -> Iterator[None]:
-    with (
-        patch("remit.agents.judging.judge_changed", lambda proposal, *_, **__: ALLOWED[proposal.effect]),
-        patch("remit.agents.live.learn", lambda *_: None),
-    ):
+def only(side: str) -> Iterator[None]:
+    """The gate without what comes after `side`."""
+    upto, judge = SIDES.index(side), judging.judge_changed
+
+    def judged(*given: Any, **named: Any) -> Verdict:
+        if upto >= SIDES.index("judging"):
+            judge(*given, **named)
+        return ALLOWED[given[0].effect]
+
+    async def nobody(*_: Any, **__: Any) -> tuple[()]:
+        return ()
+
+    without = {
+        "remembering": {"live.learn": lambda *_: None},
+        "the verdict": {"judging.judge_changed": judged},
+        "the send gate": {
+            "settle.hold": nobody,
+            "act.settle_contacts": nobody,
+            "loop.settle_contacts": nobody,
+        },
+        "history": {"reach.take": nobody},
+    }
+    with ExitStack() as held:
+        for later in SIDES[upto + 1 :]:
+            for name, instead in without.get(later, {}).items():
+                held.enter_context(patch(f"remit.agents.{name}", instead))
         yield
 
 
@@ -132,28 +169,35 @@ async def bench(args: Any) -> list[dict[str, Any]]:
     async with running(args.database_url) as address:
         async with open_app(Settings(database_url=await fresh(address, "bench_gate_cost"))) as app:
             tune_collector()
-            rows = [await row(app, args, mixed) for mixed in (False, True)]
+            rows = [await row(app, args, sends) for sends in ("", "note", "mail")]
         await drop(address, "bench_gate_cost")
     return rows
 
 
-async def row(app: App, args: Any, mixed: bool) -> dict[str, Any]:
-    found: dict[bool, list[float]] = {True: [], False: []}
-    model = scripted(args.steps, mixed)
-    for turn in range(2 * args.rounds + 2):
-        gate = turn % 2 == 0
-        with nullcontext() if gate else without_gate():
-            found[gate].append(await cpu(app, model, args))
-        figures.note(f"{turn + 1} of {2 * args.rounds + 2}")
-    with_gate, bare = (statistics.median(found[gate][1:]) for gate in (True, False))  # the first warms caches
+async def row(app: App, args: Any, sends: str) -> dict[str, Any]:
+    sides = SIDES if sends == "mail" else SIDES[: SIDES.index("the send gate")]
+    found: dict[str, list[float]] = {side: [] for side in sides}
+    model = scripted(args.steps, sends)
+    for turn in range(args.rounds + 1):
+        for side in sides:
+            with only(side):
+                found[side].append(await cpu(app, model, args))
+        figures.note(f"{turn + 1} of {args.rounds + 1}")
+    took = {side: statistics.median(several[1:]) for side, several in found.items()}  # the first warms caches
+    steps = list(took.values())
+    each = {
+        f"+ {side}": round(after - before, 1)
+        for side, before, after in zip(sides[1:], steps, steps[1:], strict=False)
+    }
     return {
-        "run": "looks, pages and mails" if mixed else "looks",
+        "run": {"": "looks", "note": "mails that reach nobody", "mail": "mails"}[sends],
         "steps": args.steps,
         "runs at once": args.at_once,
         "rules": args.rules,
-        "µs a step": round(with_gate, 1),
-        "without the gate": round(bare, 1),
-        "the gate adds": f"{100 * (with_gate / bare - 1):.1f} %",
+        "µs a step": round(steps[-1], 1),
+        "without the gate": round(steps[0], 1),
+        **each,
+        "all of it adds": f"{100 * (steps[-1] / steps[0] - 1):.1f} %",
     }
 
 
