@@ -21,10 +21,10 @@ from unittest.mock import patch
 
 from bench import figures
 from bench.database import drop, fresh, running
-from remit.agents import judging
 from remit.agents.spec import Agent, Budget, RemitSpec, Rule
 from remit.app import App, open_app
 from remit.crew import tune_collector
+from remit.gate.changed import judge_changed
 from remit.gate.judge import looks_allowed
 from remit.gate.proposal import Verdict
 from remit.models.model import Answer, Request, ToolCall
@@ -122,7 +122,7 @@ def scripted(steps: int, sends: str) -> ScriptedModel:
 @contextmanager
 def only(side: str) -> Iterator[None]:
     """The gate without what comes after `side`."""
-    upto, judge = SIDES.index(side), judging.judge_changed
+    upto, judge = SIDES.index(side), judge_changed
 
     def judged(*given: Any, **named: Any) -> Verdict:
         if upto >= SIDES.index("judging"):
@@ -132,20 +132,20 @@ def only(side: str) -> Iterator[None]:
     async def nobody(*_: Any, **__: Any) -> tuple[()]:
         return ()
 
-    without = {
-        "remembering": {"live.learn": lambda *_: None},
-        "the verdict": {"judging.judge_changed": judged},
+    without: dict[str, dict[str, Any]] = {
+        "remembering": {"agents.live.learn": lambda *_: None},
+        "the verdict": {"agents.judging.judge_changed": judged},
         "the send gate": {
-            "settle.hold": nobody,
-            "act.settle_contacts": nobody,
-            "loop.settle_contacts": nobody,
+            "agents.settle.hold": nobody,
+            "agents.act.settle_contacts": nobody,
+            "agents.loop.settle_contacts": nobody,
         },
-        "history": {"reach.take": nobody},
+        "history": {"decisions.desk.take": nobody},
     }
     with ExitStack() as held:
         for later in SIDES[upto + 1 :]:
             for name, instead in without.get(later, {}).items():
-                held.enter_context(patch(f"remit.agents.{name}", instead))
+                held.enter_context(patch(f"remit.{name}", instead))
         yield
 
 

@@ -24,6 +24,7 @@ from remit.arriving import Arrival, Arrivals
 from remit.brought import Batch, again, copy_folder, elsewhere, folder_of
 from remit.chat.room import Room
 from remit.connections.used import Uses
+from remit.decisions.desk import Desk
 from remit.errors import LeaseLost, NoSuchRun, StaleWriter, UserError
 from remit.feed import Feeds
 from remit.fit import fitted
@@ -76,6 +77,7 @@ class App(Steering):
     lives: dict[UUID, Live] = field(default_factory=dict)  # what this process advances now
     sessions: Sessions = field(default_factory=Sessions)  # with MCP servers
     turns: Turns = field(init=False)
+    desk: Desk = field(init=False)  # at which calls reserve whom they reach
     openings: Openings = field(init=False)
     purse: Purse = field(init=False)
     keys: Keys = field(init=False)  # of model providers, that workspaces have
@@ -93,9 +95,11 @@ class App(Steering):
         self.tails = Tails(self.store, self.gists)
         if self.host is not None:
             self.turns, self.openings, self.purse = self.host.turns, self.host.openings, self.host.purse
+            self.desk = self.host.desk
             self.rulebook, self.keys, self.uses = self.host.rulebook, self.host.keys, self.host.uses
             return
         self.turns, self.keys, self.uses = Turns(self.store, self.leases), Keys(self.store), Uses(self.store)
+        self.desk = Desk(self.store)
         self.purse, self.rulebook = Purse(self.store), Rulebook(self.store, self.settings)
         self.openings = Openings(self.store, self.settings.max_open_runs)
         self.leases.interrupt = self._interrupt
@@ -354,6 +358,7 @@ class App(Steering):
             journal=self.journal,
             leases=self.leases,
             turns=self.turns,
+            desk=self.desk,
             guardian=guardian,
             airlock=airlock,
             recall=partial(list_remembered, store),
@@ -396,6 +401,7 @@ async def open_app(
             await app.arrivals.close()
             await app.sessions.close()
             await app.uses.settled()
+            await app.desk.close()
             for one in (*app._guests.values(), app):
                 await one.journal.close()
             await app.leases.close()

@@ -27,13 +27,17 @@ async def test_rules_are_set_by_who_may_and_hold_for_the_next_contact(app: App, 
     )
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/rules/caps/0/count")
     person = (await api.get("/contacts/people/ann@x.example")).json()
-    ann = person["person"]
     assert {one["purpose"]: len(one["against"]) for one in person["ways"]} == {
         "service": 0,
         "marketing": 1,
         "reply": 0,
     }
-    assert await reserve(app.store, [Wanted(ann, "email", "service", "desk")], datetime.now(UTC)) == []
+    assert (
+        await reserve(
+            app.store, [Wanted(("email", "ann@x.example"), "email", "service", "desk")], datetime.now(UTC)
+        )
+        == []
+    )
     person = (await api.get("/contacts/people/ann@x.example")).json()
     against = next(one["against"] for one in person["ways"] if one["purpose"] == "service")
     assert [one["rule"] for one in against] == ["cap week"]

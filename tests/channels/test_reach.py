@@ -198,8 +198,7 @@ def test_of_our_own_tools_each_that_reaches_people_says_how() -> None:
 async def test_a_place_that_a_dead_process_has_reserved_is_its_successors(app: App, host: Host) -> None:
     await set_rules(app.store, Rules(caps=(Cap(name="day", count=1, days=1),)), "", "olga")
     state: State = await run(app, mail(), spec={"rules": [{"tool": "mail_send", "ask": "true"}]})
-    who = identifier("email", "ann@a.example")
-    ann = (await met(app.store, [who]))[who.key]
+    ann = ("email", "ann@a.example")
     mine = Wanted(ann, "email", "service", "desk", run=state.run, call="1.1")
     assert await reserve(app.store, [mine], datetime.now(UTC)) == []
     assert await reserve(app.store, [Wanted(ann, "email", "service", "other")], datetime.now(UTC)) != []

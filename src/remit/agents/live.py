@@ -14,6 +14,7 @@ from remit.agents.reading import learn
 from remit.agents.spec import Agent
 from remit.agents.veil import veil_of
 from remit.chat.room import Room
+from remit.decisions.desk import Desk
 from remit.decisions.leaving import link_for
 from remit.gate.known import Known
 from remit.gate.remembered import Remembered
@@ -55,6 +56,7 @@ class Live:
     journal: Journal
     leases: Leases
     turns: Turns
+    desk: Desk  # at which is reserved whom its calls reach
     root: Path  # the run's folder
     resources: Mapping[str, Any]
     secrets: Secrets | None = None  # that the spec names; None: it names none

@@ -15,7 +15,7 @@ from remit.agents.finish import conclude
 from remit.agents.grant import freeze, needed
 from remit.agents.live import Live
 from remit.agents.progress import nudge, stalled
-from remit.agents.reach import settle_contacts
+from remit.agents.reach import contacts_settled, settle_contacts
 from remit.agents.settle import wind_up
 from remit.agents.spend import paid, rest, room_again
 from remit.agents.sums import settle_sums
@@ -38,6 +38,7 @@ async def advance(live: Live) -> None:
     except ModelError as error:
         live.write(_model_failed(live, error))
     await live.settled()
+    await contacts_settled(live)
     await rest(live)
 
 

@@ -3,6 +3,7 @@ An agent whose tools reach nobody asks the database nothing."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -12,19 +13,17 @@ import psycopg
 
 from remit.agents.live import Live
 from remit.agents.recheck import RECORDING
-from remit.decisions.contacts import Held, Refused, Wanted, held_of, judge, reserve, settle
+from remit.decisions.contacts import Came, Held, Refused, Wanted, held_of, judge
 from remit.errors import Mend, StoreError
 from remit.graph.consent import MARKETING
 from remit.graph.identifiers import Identifier, identifier
-from remit.graph.ingest import take
-from remit.graph.met import met
 from remit.journal.events import Acted, AnyBody, Json, Judged, Slept
 from remit.journal.refs import given
 from remit.journal.state import CallState
 from remit.store.store import Store
 from remit.tools.tool import Reach, Reaches, Tool
 
-HELD, REACHING = "contacts", "reaches people"  # in the memory of an advance
+HELD, REACHING, SETTLING = "contacts", "reaches people", "contacts to settle"  # in the memory of an advance
 CONTACT = "contact"  # what a call sleeps for whose hour has not come
 PATIENCE = timedelta(days=4)  # that a call waits for the hour: over a night, a weekend, a holiday
 TEXT = 20_000  # characters of what was said that the graph keeps
@@ -35,12 +34,12 @@ Whom = list[tuple[Identifier, Reaches, Reach]]
 async def refused_now(live: Live, call: CallState, tool: Tool) -> list[AnyBody]:
     """What is to be written of a call that people would be asked about, where the rules of contact are against it whatever they say."""
     try:
-        wanted = await _wanted(live, call, tool, known=True)
+        wanted = await _wanted(live, call, tool)
     except Mend as error:
         return [_acted(call, tool, "mend", str(error))]
-    found = await judge(_store(live), list(wanted), live.leases.now()) if wanted else []
+    found = await judge(_store(live), wanted, live.leases.now()) if wanted else []
     against = [one for one in found if not one.passes]
-    return [*_denied(call, tool, against, wanted)] if against else []
+    return [*_denied(call, tool, against)] if against else []
 
 
 async def hold(live: Live, call: CallState, tool: Tool, begun: bool) -> list[AnyBody]:
@@ -49,42 +48,68 @@ async def hold(live: Live, call: CallState, tool: Tool, begun: bool) -> list[Any
     if call.undoes is not None:
         return []
     try:
-        wanted = await _wanted(live, call, tool)
-        found = await reserve(_store(live), list(wanted), live.leases.now(), begun) if wanted else []
+        if not (wanted := await _wanted(live, call, tool)):
+            return []
+        await _all_held(live)
+        found, held = await live.desk.reserve(live.workspace, wanted, live.leases.now(), begun)
     except Mend as error:
         return [_acted(call, tool, "mend", str(error))]
     except (psycopg.Error, OSError) as error:
         words = str(error).strip() or type(error).__name__
         raise StoreError(f"who may be reached could not be read: {words}") from error
     if not found:
-        if wanted:
-            live.memory.pop(HELD, None)
+        others = [one for one in live.memory[HELD] if one.call != call.call.id]
+        live.memory[HELD] = [*others, *held]
         return []
     if begun:
-        return [_acted(call, tool, "unknown", UNSURE + _words(found, wanted))]
+        return [_acted(call, tool, "unknown", UNSURE + _words(found))]
     until = max((one.until for one in found if one.until is not None), default=None)
     if all(one.passes for one in found) and until is not None and until - live.leases.now() <= PATIENCE:
-        why = f"waits for the hour: {_words(found, wanted)}"
+        why = f"waits for the hour: {_words(found)}"
         return [Slept(until=until, why=why, call_id=call.call.id, limit=CONTACT)]
-    return _denied(call, tool, found, wanted)
+    return _denied(call, tool, found)
 
 
 async def settle_contacts(live: Live) -> None:
-    """Write down what came of whom the run was to reach; what was sent becomes a part of their history. Raises StoreError."""
+    """Say what came of whom the run was to reach; what was sent becomes a part of their history. That goes on beside the run, until it
+    rests (`contacts_settled`): what is reserved counts meanwhile. Raises StoreError."""
     if not _reaches(live):
         return
+    await _all_held(live)
+    held: list[Held] = live.memory[HELD]
+    for name in dict.fromkeys(one.call for one in held):
+        if (came := _came(live, name)) is not None:
+            await live.settled()  # nothing is said of an outcome that may yet be lost
+            mine = [one for one in held if one.call == name]
+            live.memory.setdefault(SETTLING, []).append(_settled(live, name, *came, mine))
+            held = live.memory[HELD] = [one for one in held if one.call != name]
+
+
+async def contacts_settled(live: Live) -> None:
+    """Wait until all that was said of whom the run has reached is kept. Raises StoreError."""
     try:
-        if HELD not in live.memory:
-            live.memory[HELD] = await held_of(_store(live), live.run)
-        held: list[Held] = live.memory[HELD]
-        for name in dict.fromkeys(one.call for one in held):
-            if (came := _came(live, name)) is not None:
-                await live.settled()  # nothing is said of an outcome that may yet be lost
-                await _settled(live, name, *came, [one for one in held if one.call == name])
-                live.memory.pop(HELD, None)
+        for done in live.memory.pop(SETTLING, ()):
+            await done
     except (psycopg.Error, OSError) as error:
         words = str(error).strip() or type(error).__name__
         raise StoreError(f"whom the run has reached could not be kept: {words}") from error
+
+
+async def _all_held(live: Live) -> None:
+    """Know what earlier advances have reserved and nobody has settled."""
+    if HELD in live.memory:
+        return
+    try:
+        live.memory[HELD] = await held_of(_store(live), live.run) if _has_reached(live) else []
+    except (psycopg.Error, OSError) as error:
+        words = str(error).strip() or type(error).__name__
+        raise StoreError(f"whom the run was to reach could not be read: {words}") from error
+
+
+def _has_reached(live: Live) -> bool:
+    """Whether the run may have reserved somebody: it wanted such a call."""
+    tools = (live.tools.get(call.call.tool) for call in live.state.calls.values())
+    return any(tool is None or tool.reaching for tool in tools)
 
 
 def _came(live: Live, name: str) -> tuple[Literal["sent", "failed"], str] | None:
@@ -104,19 +129,17 @@ def _came(live: Live, name: str) -> tuple[Literal["sent", "failed"], str] | None
     return "failed", str(call.acted.result)
 
 
-async def _settled(
+def _settled(
     live: Live, name: str, state: Literal["sent", "failed"], why: str, held: Sequence[Held]
-) -> None:
-    call, store = live.state.calls.get(name), _store(live)
+) -> asyncio.Future[None]:
+    call = live.state.calls.get(name)
     result = call.acted.result if call is not None and call.acted is not None else None
     refused = result.get("refused") if isinstance(result, dict) else None
     lost = [one for one in held if isinstance(refused, dict) and one.value in map(str.lower, refused)]
-    if lost:
-        await settle(store, live.run, name, "failed", "the server refuses it", [one.profile for one in lost])
-    if state == "sent" and not why and call is not None:
-        rows = [_row(live, call, one, result) for one in held if one not in lost]
-        await take(store, list(enumerate(rows, 1)), "remit", keep=False)
-    await settle(store, live.run, name, state, why)
+    came = [Came(live.run, name, "failed", "the server refuses it", one.profile) for one in lost]
+    told = state == "sent" and not why and call is not None
+    rows = [_row(live, call, one, result) for one in held if one not in lost] if told and call else []
+    return live.desk.settle(live.workspace, [*came, Came(live.run, name, state, why)], rows)
 
 
 def _row(live: Live, call: CallState, held: Held, result: Json) -> dict[str, Json]:
@@ -145,23 +168,22 @@ def _row(live: Live, call: CallState, held: Held, result: Json) -> dict[str, Jso
     }
 
 
-async def _wanted(live: Live, call: CallState, tool: Tool, known: bool = False) -> dict[Wanted, str]:
-    """Whom a call reaches, and their addresses; `known`: nobody is made known by it. Raises Mend for what is no address."""
+async def _wanted(live: Live, call: CallState, tool: Tool) -> list[Wanted]:
+    """Whom a call reaches, each once. Raises Mend for what is no address."""
     if not tool.reaching or RECORDING in live.resources:
-        return {}
+        return []
     written = given(live.state, call)
     args = tool.validate(written) if tool.validate else written
     whom = [one for reaches in tool.reaching for one in await _whom(live, call, reaches, args)]
-    profiles = await met(_store(live), [who for who, _, _ in whom], make=not known) if whom else {}
     action, floor = _decided(live)
     live.memory[f"conversation {call.call.id}"] = next((one.conversation for _, _, one in whom), "")
-    return {
+    wanted = (
         Wanted(
-            profiles.get(who.key, 0), reaches.channel, floor if floor == MARKETING else reach.purpose, live.spec.name,
-            action, live.run, call.call.id,
-        ): who.value
+            who.key, reaches.channel, floor if floor == MARKETING else reach.purpose, live.spec.name, action, live.run, call.call.id,
+        )
         for who, reaches, reach in whom
-    }  # fmt: skip
+    )  # fmt: skip
+    return list(dict.fromkeys(wanted))
 
 
 async def _whom(live: Live, call: CallState, reaches: Reaches, args: Mapping[str, Json]) -> Whom:
@@ -194,9 +216,7 @@ def _decided(live: Live) -> tuple[str, str]:
     return str(told.get("action") or ""), str(told.get("purpose") or "")
 
 
-def _denied(
-    call: CallState, tool: Tool, found: Sequence[Refused], wanted: Mapping[Wanted, str]
-) -> list[AnyBody]:
+def _denied(call: CallState, tool: Tool, found: Sequence[Refused]) -> list[AnyBody]:
     names = dict.fromkeys(rule.rule for one in found for rule in one.rules)
     judged = Judged(
         call_id=call.call.id,
@@ -204,13 +224,13 @@ def _denied(
         effect=tool.effect,
         decision="deny",
         rule=f"{CONTACT}: {', '.join(names)}",
-        reasons=[f"{wanted[one.wanted]}: {one.why}" for one in found],
+        reasons=[f"{one.wanted.who[1]}: {one.why}" for one in found],
     )
-    return [judged, _acted(call, tool, "denied", "not sent, to nobody: " + _words(found, wanted))]
+    return [judged, _acted(call, tool, "denied", "not sent, to nobody: " + _words(found))]
 
 
-def _words(found: Sequence[Refused], wanted: Mapping[Wanted, str]) -> str:
-    return ". ".join(f"{wanted[one.wanted]}: {one.why}" for one in found)
+def _words(found: Sequence[Refused]) -> str:
+    return ". ".join(f"{one.wanted.who[1]}: {one.why}" for one in found)
 
 
 def _acted(call: CallState, tool: Tool, status: str, result: str) -> Acted:

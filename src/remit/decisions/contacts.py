@@ -1,35 +1,39 @@
 """Reaching people: every contact passes here before it happens, whoever makes it, and is judged by what is true then.
 
 A contact is reserved in one transaction with its judgement, under a lock by person, so that of two who would use up the same cap one is
-refused. What is reserved counts until it is known that nothing came of it.
+refused. What is reserved counts until it is known that nothing came of it. `desk.py` has the calls of many runs reserve in one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
+from pydantic_core import from_json, to_json
 
-from remit.decisions.action import Action
-from remit.decisions.eligible import Refusal, Standing, ends, refusals
-from remit.decisions.standing import read, rules_within
+from remit.decisions.action import Action, Rules
+from remit.decisions.eligible import Contact, Refusal, ends, refusals
+from remit.decisions.standing import NONE, Call, Known, known_of
+from remit.graph.identifiers import Identifier
+from remit.graph.met import met
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
+Key = tuple[str, str]  # of an identifier: kind and value
 State = Literal["reserved", "sent", "failed", "refused"]
 ACTION = "contact"  # what the rules are asked of, where no playbook has a name for it
+RULED: dict[str, tuple[str, Rules]] = {}  # by workspace the rules as they were read last, with their digest
 
-LOCK: LiteralString = """
-    select pg_advisory_xact_lock(hashtextextended('contact ' || of.who, 0)) from unnest(%s::bigint[]) as of (who)
-"""
 KEEP: LiteralString = """
     insert into contacts (workspace, profile, at, channel, purpose, action, by, run, call, state, why, until)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    select %s, c.* from json_to_recordset(%s::json) as c (profile bigint, at timestamptz, channel text, purpose text, action text, by text,
+        run uuid, call text, state text, why text, until timestamptz)
     on conflict (run, call, profile) do update set at = excluded.at, channel = excluded.channel, purpose = excluded.purpose,
         state = excluded.state, why = excluded.why, until = excluded.until
         where contacts.state <> 'sent'
@@ -44,9 +48,9 @@ PAGE: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Somebody is to be reached. `profile`: at which identifier; `by`: which agent, playbook or colleague wants it."""
+    """Somebody is to be reached. `who`: at which identifier; `by`: which agent, playbook or colleague wants it."""
 
-    profile: int
+    who: Key
     channel: str
     purpose: str
     by: str
@@ -114,45 +118,78 @@ class Held:
     at: datetime
 
 
+@dataclass(slots=True)
+class Asked:
+    """A call that is to reach people: all of them or, where a rule is against one, none. `begun`: it may have been made before, so that what
+    was reserved for it stays so."""
+
+    wanted: Sequence[Wanted]
+    begun: bool = False
+    refused: list[Refused] = field(default_factory=list)  # empty: they may be reached now, and are reserved
+    held: list[Held] = field(default_factory=list)
+
+    @property
+    def call(self) -> Call:
+        first = self.wanted[0]
+        return (first.run, first.call) if first.run else NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of what a call had reserved; `profile`: of one whom it was to reach, None: of all of them."""
+
+    run: UUID
+    call: str
+    state: Literal["sent", "failed"]
+    why: str = ""
+    profile: int | None = None
+
+
 async def reserve(
     store: Store, wanted: Sequence[Wanted], now: datetime, begun: bool = False
 ) -> list[Refused]:
-    """Set contacts aside that are about to be made: all of them, or, where a rule is against one, none. Empty: they may be made now; who
-    makes them says afterwards what came of it (`settle`). All are of one call. `begun`: it may have been made before, so that what was
-    reserved for it stays so."""
-    async with store.pool.connection() as connection, connection.transaction():
-        persons = await _locked(connection, store.workspace, [one.profile for one in wanted])
-        found = await _judged(connection, store.workspace, wanted, persons, now)
-        for refused in found if not begun else ():
-            await _keep(connection, store.workspace, refused.wanted, now, refused)
-        for one in _once(wanted, persons) if not found else ():
-            await _keep(connection, store.workspace, one, now)
-    return found
+    """Set contacts aside that are about to be made: all of them or none. Empty: they may be made now; who makes them says afterwards what
+    came of it (`settle`). All are of one call."""
+    asked = Asked(wanted, begun)
+    await reserve_all(store, [asked], now)
+    return asked.refused
+
+
+async def reserve_all(store: Store, several: Sequence[Asked], now: datetime) -> None:
+    """The same for several calls, one after the other, in one transaction."""
+    every = [one for asked in several for one in asked.wanted]
+    while True:
+        async with store.pool.connection() as connection, connection.pipeline(), connection.transaction():
+            people = await _people(connection, store.workspace, every, now, hold=True)
+            if not (unheard := {one.who for one in every} - people.whom.keys()):
+                rows = [row for asked in several for row in people.reserve(asked, now)]
+                if rows:
+                    await connection.execute(KEEP, (store.workspace, to_json(rows).decode()))
+                return
+        await met(store, [Identifier(*who) for who in unheard])
 
 
 async def judge(store: Store, wanted: Sequence[Wanted], now: datetime) -> list[Refused]:
     """As `reserve`, only to know: nothing is set aside, and it may be otherwise a moment later."""
     async with store.pool.connection() as connection:
-        persons = await _persons(connection, store.workspace, [one.profile for one in wanted])
-        return await _judged(connection, store.workspace, wanted, persons, now)
+        people = await _people(connection, store.workspace, wanted, now, hold=False)
+    return people.against(Asked(wanted), now)
 
 
-async def settle(
-    store: Store,
-    run: UUID,
-    call: str,
-    state: Literal["sent", "failed"],
-    why: str = "",
-    profiles: Iterable[int] | None = None,
-) -> None:
-    """Say what came of what a call had reserved, for all whom it reaches or for some. What was sent stays so."""
+async def settle(store: Store, several: Sequence[Came]) -> None:
+    """Say what came of what calls had reserved. What was sent stays so."""
     query = """
-        update contacts set state = %s, why = %s where run = %s and call = %s and workspace = %s and state = 'reserved'
-            and (%s::bigint[] is null or profile = any(%s))
+        update contacts set state = c.state, why = c.why
+        from json_to_recordset(%s::json) as c (run uuid, call text, state text, why text, profile bigint)
+        where contacts.run = c.run and contacts.call = c.call and contacts.profile = coalesce(c.profile, contacts.profile)
+            and contacts.workspace = %s and contacts.state = 'reserved'
     """
-    some = None if profiles is None else list(profiles)
+    rows = [
+        {"run": one.run, "call": one.call, "state": one.state, "why": one.why[:1000], "profile": one.profile}
+        for one in several
+    ]
     async with store.pool.connection() as connection:
-        await connection.execute(query, (state, why[:1000], run, call, store.workspace, some, some))
+        await connection.execute(query, (to_json(rows).decode(), store.workspace))
 
 
 async def held_of(store: Store, run: UUID) -> list[Held]:
@@ -192,54 +229,71 @@ async def contacts_of(
         return await (await cursor.execute(PAGE, values)).fetchall()
 
 
-async def _locked(connection: Connection, workspace: str, profiles: Sequence[int]) -> dict[int, int]:
-    """Whose identifiers these are, with nobody else reserving for them until the transaction ends. Who turns out to be another person
-    meanwhile, is locked as that one too."""
-    held: set[int] = set()
-    while True:
-        persons = await _persons(connection, workspace, profiles)
-        if not (new := sorted(set(persons.values()) - held)):
-            return persons
-        await connection.execute(LOCK, (new,))
-        held.update(new)
+@dataclass(slots=True)
+class _People:
+    """Whom calls are to reach, as they stand in this moment: with what was reserved a moment ago."""
+
+    whom: Mapping[Key, tuple[int, int]]  # profile and person
+    known: dict[int, Known]  # by person
+    rules: Rules
+
+    def against(self, asked: Asked, now: datetime) -> list[Refused]:
+        """Whom of a call the rules are against."""
+        found = []
+        for one in asked.wanted:
+            profile, person = self.whom.get(one.who, (None, 0))
+            standing = self.known.get(person, Known()).standing(asked.call, profile)
+            if rules := refusals(_sending(one.channel, one.purpose), standing, self.rules, now):
+                found.append(Refused(one, rules))
+        return found
+
+    def reserve(self, asked: Asked, now: datetime) -> list[dict[str, Any]]:
+        """What is to be kept of a call, by profile; whoever is judged after it sees what it has reserved."""
+        asked.refused, asked.held = self.against(asked, now), []
+        if asked.refused:
+            return [] if asked.begun else self._rows((one.wanted, now, one) for one in asked.refused)
+        # One of each person, whatever number of their addresses it goes to
+        once = {(self.whom[one.who][1], one.channel): one for one in reversed(asked.wanted)}
+        for person in {person for person, _ in once}:
+            self.known.setdefault(person, Known()).without(asked.call)
+        for (person, channel), one in once.items():
+            made = Contact(now, one.action, channel, one.purpose, one.by)
+            self.known[person].contacts.append((made, asked.call))
+            profile, (kind, value) = self.whom[one.who][0], one.who
+            asked.held.append(
+                Held(one.call, profile, kind, value, channel, one.purpose, one.action, one.by, now)
+            )
+        return self._rows((one, now, None) for one in once.values())
+
+    def _rows(self, several: Iterable[tuple[Wanted, datetime, Refused | None]]) -> list[dict[str, Any]]:
+        """Of each identifier the last."""
+        return list({one.who: self._row(one, now, refused) for one, now, refused in several}.values())
+
+    def _row(self, one: Wanted, now: datetime, refused: Refused | None = None) -> dict[str, Any]:
+        return {
+            "profile": self.whom[one.who][0], "at": now, "channel": one.channel, "purpose": one.purpose, "action": one.action,
+            "by": one.by, "run": one.run, "call": one.call, "state": "refused" if refused else "reserved",
+            "why": refused.why[:1000] if refused else "", "until": refused.until if refused else None,
+        }  # fmt: skip
 
 
-async def _persons(connection: Connection, workspace: str, profiles: Sequence[int]) -> dict[int, int]:
-    query = "select id, person from graph_profiles where id = any(%s) and workspace = %s"
-    return dict(await (await connection.execute(query, (list(profiles), workspace))).fetchall())
+async def _people(
+    connection: Connection, workspace: str, wanted: Iterable[Wanted], now: datetime, hold: bool
+) -> _People:
+    """`hold`: nobody else reserves for them until the transaction ends."""
+    digest, rules = RULED.get(workspace, ("", Rules()))
+    whom = to_json(list(dict.fromkeys(one.who for one in wanted))).decode()
+    query = "select remit_reaching(%s, %s::json, %s, %s, %s)::text"
+    row = await (await connection.execute(query, (workspace, whom, now, digest, hold))).fetchone()
+    assert row is not None
+    told = from_json(row[0])
+    if told["digest"] != digest:
+        rules = Rules.model_validate(told["rules"] or {})
+        RULED[workspace] = told["digest"], rules
+    found = {(kind, value): (profile, person) for kind, value, profile, person in told["whom"]}
+    return _People(found, known_of(told["standing"]), rules)
 
 
-async def _judged(
-    connection: Connection,
-    workspace: str,
-    wanted: Sequence[Wanted],
-    persons: dict[int, int],
-    now: datetime,
-) -> list[Refused]:
-    rules = await rules_within(connection, workspace)
-    but = (wanted[0].run, wanted[0].call) if wanted else (None, "")
-    known = await read(connection, workspace, set(persons.values()), now, but)
-    found = []
-    for one in wanted:
-        standing = replace(known.get(persons.get(one.profile, 0), Standing()), profile=one.profile)
-        action = Action(name=ACTION, does="send", channel=one.channel, purpose=one.purpose)
-        if against := refusals(action, standing, rules, now):
-            found.append(Refused(one, against))
-    return found
-
-
-def _once(wanted: Sequence[Wanted], persons: dict[int, int]) -> list[Wanted]:
-    """One for each person, whatever number of their addresses it goes to."""
-    return list(
-        {(persons.get(one.profile, one.profile), one.channel): one for one in reversed(wanted)}.values()
-    )
-
-
-async def _keep(
-    connection: Connection, workspace: str, one: Wanted, now: datetime, refused: Refused | None = None
-) -> None:
-    state = "refused" if refused else "reserved"
-    why = refused.why if refused else ""
-    until = refused.until if refused else None
-    about = (one.channel, one.purpose, one.action, one.by, one.run, one.call)
-    await connection.execute(KEEP, (workspace, one.profile, now, *about, state, why[:1000], until))
+@lru_cache(maxsize=256)
+def _sending(channel: str, purpose: str) -> Action:
+    return Action(name=ACTION, does="send", channel=channel, purpose=purpose)

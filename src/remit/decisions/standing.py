@@ -5,54 +5,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, LiteralString
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
+from pydantic_core import from_json
 
 from remit.decisions.action import Rules
 from remit.decisions.eligible import Contact, Standing, Suppression
-from remit.graph.consent import Word, fold, word_of
+from remit.graph.consent import Consent, Word, fold, word_of
 from remit.store.store import Store
 
 Json = Any
 Connection = AsyncConnection[Any]
 Call = tuple[UUID | None, str]  # a run, and a call of it
-
-PROFILES: LiteralString = """
-    select of.who, p.id, p.about -> 'timezone', p.about -> 'country' from unnest(%s::bigint[]) as of (who)
-    cross join lateral (select id, about, workspace from graph_profiles where person = of.who offset 0) as p where p.workspace = %s
-"""
-WORDS: LiteralString = """
-    select i.profile, i.at, i.kind, i.channel, i.properties, i.source from unnest(%s::bigint[]) as of (who)
-    cross join lateral (
-        select * from graph_interactions where profile = of.who and at <= %s
-            and kind in ('consent_given', 'consent_withdrawn', 'unsubscribed', 'complained', 'bounced') offset 0
-    ) as i
-"""
-CONTACTS: LiteralString = """
-    select c.profile, c.at, c.action, c.channel, c.purpose, c.by from unnest(%s::bigint[]) as of (who)
-    cross join lateral (
-        select * from contacts where profile = of.who and state in ('reserved', 'sent')
-            and (run is null or run is distinct from %s or call <> %s) offset 0
-    ) as c
-"""
-SUPPRESSED: LiteralString = """
-    select s.profile, s.because, s.channel, s.until from unnest(%s::bigint[]) as of (who)
-    cross join lateral (
-        select * from suppressions where profile = of.who and lifted_at is null and coalesce(until, 'infinity') > %s offset 0
-    ) as s
-"""
+NONE: Call = (None, "")
 
 
 @dataclass
-class _Known:
+class Known:
     """What is read of one person."""
 
     about: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # key -> when, source, what
     words: list[Word] = field(default_factory=list)
-    contacts: list[Contact] = field(default_factory=list)
+    contacts: list[tuple[Contact, Call]] = field(default_factory=list)  # each with the call that made it
     suppressed: list[Suppression] = field(default_factory=list)
 
     def tell(self, key: str, said: Sequence[Json] | None) -> None:
@@ -63,6 +41,28 @@ class _Known:
     def says(self, key: str) -> str:
         return self.about.get(key, ("", "", ""))[2].strip()
 
+    @cached_property
+    def consent(self) -> Consent:
+        return fold(self.words)
+
+    def without(self, call: Call) -> None:
+        """What a call has reserved is to be reserved anew."""
+        if call != NONE:
+            self.contacts = [one for one in self.contacts if one[1] != call]
+
+    def standing(self, but: Call = NONE, profile: int | None = None) -> Standing:
+        """Without what a call has reserved itself; of who would be reached at this identifier."""
+        country = self.says("country").upper()
+        made = sorted((one for one, by in self.contacts if by == NONE or by != but), key=lambda one: one.at)
+        return Standing(
+            self.says("zone"),
+            country if len(country) == 2 and country.isalpha() else "",
+            self.consent,
+            tuple(made),
+            tuple(self.suppressed),
+            profile,
+        )
+
 
 async def standings(store: Store, persons: Iterable[int], now: datetime) -> dict[int, Standing]:
     """Of each person, by number; of one of whom nothing is known too. Everybody's contacts count, whoever made them."""
@@ -71,24 +71,33 @@ async def standings(store: Store, persons: Iterable[int], now: datetime) -> dict
 
 
 async def read(
-    connection: Connection, workspace: str, persons: Iterable[int], now: datetime, but: Call = (None, "")
+    connection: Connection, workspace: str, persons: Iterable[int], now: datetime
 ) -> dict[int, Standing]:
-    """As `standings`, within a transaction; without what a call has reserved itself."""
-    found = {person: _Known() for person in persons}
-    whose: dict[int, _Known] = {}
-    for person, profile, zone, country in await _rows(connection, PROFILES, list(found), workspace):
-        whose[profile] = found[person]
-        found[person].tell("zone", zone)
-        found[person].tell("country", country)
-    ids = list(whose)
-    for row in await _rows(connection, WORDS, ids, now):
-        if (word := word_of(*row)) is not None:
-            whose[word.profile].words.append(word)
-    for profile, *contact in await _rows(connection, CONTACTS, ids, *but):
-        whose[profile].contacts.append(Contact(*contact))
-    for profile, *suppression in await _rows(connection, SUPPRESSED, ids, now):
-        whose[profile].suppressed.append(Suppression(*suppression))
-    return {person: _standing(known) for person, known in found.items()}
+    """As `standings`, within a transaction."""
+    several = list(persons)
+    query = "select remit_standing(%s, %s, %s, '-infinity')::text"
+    row = await (await connection.execute(query, (workspace, several, now))).fetchone()
+    known = known_of(from_json(row[0])) if row else {}
+    return {person: known.get(person, Known()).standing() for person in several}
+
+
+def known_of(told: Json) -> dict[int, Known]:
+    """By person, what `remit_standing` tells."""
+    found: dict[int, Known] = {}
+    whose: dict[int, Known] = {}
+    for person, profile, zone, country in told["profiles"]:
+        known = whose[profile] = found.setdefault(person, Known())
+        known.tell("zone", zone)
+        known.tell("country", country)
+    for profile, at, *said in told["words"]:
+        if (word := word_of(profile, _moment(at), *said)) is not None:
+            whose[profile].words.append(word)
+    for profile, at, action, channel, purpose, by, run, call in told["contacts"]:
+        made = Contact(_moment(at), action, channel, purpose, by)
+        whose[profile].contacts.append((made, (UUID(run) if run else None, call if run else "")))
+    for profile, because, channel, until in told["suppressed"]:
+        whose[profile].suppressed.append(Suppression(because, channel, _moment(until) if until else None))
+    return found
 
 
 async def rules_of(store: Store) -> Rules:
@@ -103,16 +112,10 @@ async def rules_within(connection: Connection, workspace: str) -> Rules:
     return Rules.model_validate(row[0]) if row else Rules()
 
 
-async def _rows(connection: Connection, query: LiteralString, *values: object) -> list[Any]:
-    return await (await connection.execute(query, values)).fetchall()
-
-
-def _standing(known: _Known) -> Standing:
-    country = known.says("country").upper()
-    return Standing(
-        known.says("zone"),
-        country if len(country) == 2 and country.isalpha() else "",
-        fold(known.words),
-        tuple(sorted(known.contacts, key=lambda one: one.at)),
-        tuple(known.suppressed),
+def _moment(written: str) -> datetime:
+    """As JSON has it, or PostgreSQL for the end of time."""
+    return (
+        datetime.max.replace(tzinfo=UTC)
+        if written == "infinity"
+        else datetime.fromisoformat(written).astimezone(UTC)
     )
