@@ -156,6 +156,15 @@ class Mend(Exception):
     """What a tool raises when the model can mend the call: the message becomes the tool's result."""
 
 
+class Full(Mend):
+    """What a tool with an effect raises where the other side takes no more for now, and nothing has happened: the call is made again in so many
+    seconds, and all that goes by the same connection waits so long. `alone`: only this call does, as it is about its reader."""
+
+    def __init__(self, why: str, seconds: float, alone: bool = False) -> None:
+        super().__init__(f"{why}: try again in {seconds:.0f} s")
+        self.why, self.seconds, self.alone = why, seconds, alone
+
+
 class Later(Exception):
     """Call this tool again at `until` (with a time zone). For reads and tools of effect `self`: what they wait for is
     not here yet. Raises ValueError for a time without zone."""

@@ -196,7 +196,7 @@ async def test_trying_it_says_whose_account_it_is(app: App, twilio: Twilio) -> N
     assert (await try_out(app, "line", linked)).words == "it answers as The shop"
     twilio.busy = True
     trial = await try_out(app, "line", linked)
-    assert (trial.works, trial.words) == (False, "Twilio takes no more for now: try again in a minute")
+    assert (trial.works, trial.words) == (False, "Twilio takes no more for now: try again in 60 s")
     await set_secret(app.store, "TWILIO", "another-token-than-that", "ann")
     assert "it refuses with 401" in (await try_out(app, "line", linked)).words
 

@@ -12,11 +12,12 @@ from dataclasses import replace
 from remit.agents.connected import called
 from remit.agents.live import Live
 from remit.agents.reach import hold
+from remit.agents.turns import rest
 from remit.errors import CannotTell, StaleWriter
 from remit.gate.approval import endorsed_of, enough, terms_of
 from remit.gate.confidentiality import unscoped
 from remit.gate.fields import REST
-from remit.journal.events import Acted, Asked, Intended, Json, Judged, Person, Replied
+from remit.journal.events import Acted, Asked, Intended, Json, Judged, Person, Replied, Slept
 from remit.journal.refs import given
 from remit.journal.state import CallState, State
 from remit.tools.call import call as call_tool
@@ -28,8 +29,8 @@ PAUSE = 0.1  # seconds before an effect whose answer was lost is looked into, do
 TRIES = 5
 
 
-async def run(live: Live, call: CallState, key: str, again: bool = False) -> Acted:
-    """Call the tool for its effect; `again`: it may have happened before. Raises StaleWriter where a cancelled run broke it off: whether it happened is then
+async def run(live: Live, call: CallState, key: str, again: bool = False) -> Acted | Slept:
+    """Call the tool for its effect; `again`: it may have happened before. It sleeps where its connection takes no more for now. Raises StaleWriter where a cancelled run broke it off: whether it happened is then
     found out when the run is wound up."""
     tool = live.tools[call.call.tool]
     tool = undo_of(tool, call) if call.undoes is not None else tool
@@ -41,6 +42,8 @@ async def run(live: Live, call: CallState, key: str, again: bool = False) -> Act
             raise
         raise StaleWriter(f"run {live.run} was cancelled while {tool.name} was under way") from None
     called(live, tool, args, outcome)
+    if outcome.full is not None and not again and (slept := await rest(live, call, outcome.full)):
+        return slept
     return acted(call, tool, outcome.status, outcome.result, outcome.seconds, labels=outcome.labels)
 
 
@@ -101,7 +104,7 @@ async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:
     async with live.leases.effect(live.run):
         done = await run(live, call, key, again)
     if (
-        done.status == "unknown"
+        isinstance(done, Acted) and done.status == "unknown"
     ):  # its answer was lost: in doubt, as after a crash, and settled at the next step
         live.memory[f"lost {call.call.id}"] = done.result
         await asyncio.sleep(min(PAUSE * 2**attempt, 10))

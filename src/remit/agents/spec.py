@@ -204,12 +204,24 @@ class Check(Part):
     code: str | None = None
 
 
+def _rates(value: Json) -> Json:
+    """`60/m, 1000/d` as people write it; `none` is as fast as it goes."""
+    if not isinstance(value, str):
+        return value
+    return (
+        ()
+        if value.strip() == "none"
+        else tuple(one.strip() for one in value.split(",") if one.strip()) or None
+    )
+
+
 class Connection(Part):
     """An outside system of one kind, or by `use` one of the workspace's, by its name. `http`: an origin, whose requests get the `headers`. `mcp`: a server of tools, by
     its command, which gets `env` and runs behind walls that let through what it `needs`, or by its address, which gets `headers`. `openapi`: the address of an API's description, whose
     operations become tools. `sql`: the resource that is the database;
     statements run as `role`, and its policies are told that field of the person. `mail`: a mailbox. `twilio`: a number for SMS and WhatsApp. `slack`: where Slack's API
-    is, which gets the `headers`; it signs what it tells by the secret `signing`. Secrets are references."""
+    is, which gets the `headers`; it signs what it tells by the secret `signing`. `rate`: how fast these three send, as `60/m` or several; else as providers
+    of the kind have it. Secrets are references."""
 
     use: str = ""
     http: str = Field("", pattern=r"^$|^https?://[^/?#@\s]+/?$")
@@ -228,6 +240,7 @@ class Connection(Part):
     twilio: Line | None = None
     slack: str = Field("", pattern=r"^$|^https?://[^?#@\s]+$")
     signing: str = ""
+    rate: Annotated[tuple[Rate, ...] | None, BeforeValidator(_rates)] = Field(None, max_length=5)
 
     @model_validator(mode="before")
     @classmethod
@@ -251,6 +264,10 @@ class Connection(Part):
             raise ValueError(f"a connection has one of {kinds}; or use, the name of one of the workspace's")
         if self.declare and not (self.mcp or self.openapi or self.use):
             raise ValueError("declare is for the tools of an MCP server or of an API that describes itself")
+        if self.rate is not None and not (self.mail or self.slack or self.twilio):
+            raise ValueError(
+                "rate is for what sends: a mailbox, a number or Slack; another system's tools have limits"
+            )
         if self.signing and not self.slack:
             raise ValueError(
                 "signing is the secret by which Slack signs what it tells: say with slack where its API is"

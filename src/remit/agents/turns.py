@@ -14,13 +14,18 @@ from datetime import timedelta
 
 from remit.agents.live import Live, Named
 from remit.agents.spec import Agent
+from remit.channels.rates import senders_of
+from remit.errors import Full, Mend, UserError
 from remit.journal.events import Slept
-from remit.journal.limits import Place
+from remit.journal.limits import IN_TIME, Place, sender_name
 from remit.journal.state import CallState, State
-from remit.rate import Limit, parse_rate
+from remit.rate import Limit, Rate, parse_rate
 from remit.store.guest import DEFAULT
+from remit.tools.linked import WAYS, only
 from remit.tools.tool import Tool
 
+PATIENCE = timedelta(days=1)  # that a call waits for a provider that takes no more
+LONGEST = 3600.0  # seconds of a rest; then it is asked again
 MOMENT = 1.0  # seconds that a call waits here: a sleep in the journal is not worth it
 
 
@@ -44,8 +49,8 @@ def limits_of(
 @asynccontextmanager
 async def in_turn(live: Live, call: CallState) -> AsyncIterator[Slept | None]:
     """Around a call: None where it may happen now, and its slots are held; else the sleep to write down."""
-    limits = live.limits.get(call.call.tool)
-    if limits is None:
+    limits = (*live.limits.get(call.call.tool, ()), *sender_limits(live, call))
+    if not limits:
         yield None
         return
     held: list[Place] = []
@@ -67,17 +72,55 @@ async def _take(live: Live, call: CallState, limits: Named, held: list[Place]) -
                 live, call, pause, name, f"{limit.concurrent} of {limit.concurrent} calls are under way"
             )
         held.append(place)
-    for name, limit in limits:
-        if limit.rate is None:
-            continue
-        place = (f"{name} in time", live.run, call.call.id)
-        pause = await live.turns.turn(place, parse_rate(limit.rate))
-        if 0 < pause <= MOMENT:
-            await asyncio.sleep(pause)
-            pause = await live.turns.turn(place, parse_rate(limit.rate))
-        if pause:
-            return _sleep(live, call, pause, name, f"no more than {limit.rate}")
-    return None
+    if not (rates := _rates(limits)):
+        return None
+    turn = await live.turns.turns(live.run, call.call.id, rates)
+    if 0 < turn.seconds <= MOMENT:
+        await asyncio.sleep(turn.seconds)
+        turn = await live.turns.turns(live.run, call.call.id, rates)
+    if not turn.seconds:
+        return None
+    name = turn.slowest.removesuffix(IN_TIME)
+    most = next((limit.rate for one, limit in limits if one == name), "")
+    return _sleep(live, call, turn.seconds, name, turn.why or f"no more than {most}")
+
+
+async def rest(live: Live, call: CallState, full: Full) -> Slept | None:
+    """What is to be written where a call found that its connection takes no more for now: all that goes by it waits. None: it has waited long
+    enough."""
+    limits = sender_limits(live, call)
+    now = live.leases.now()
+    if not limits or (call.begun is not None and now - call.begun > PATIENCE):
+        return None
+    seconds = min(max(full.seconds, MOMENT), LONGEST)
+    if full.alone:
+        waited = (now - call.begun).total_seconds() if call.begun else 0.0
+        return _sleep(live, call, min(max(seconds, waited), LONGEST), limits[0][0], full.why)
+    await live.turns.rest(live.run, call.call.id, _rates(limits), seconds, full.why)
+    return _sleep(live, call, seconds, limits[0][0], full.why)
+
+
+def sender_limits(live: Live, call: CallState) -> Named:
+    """How fast what a call sends may go by its connection: a mailbox, a number or a Slack, whichever agent uses it."""
+    tool = call.call.tool
+    kind = next((kind for kind, way in WAYS.items() if tool in way.sends), None)
+    if kind is None:
+        return ()
+    try:
+        _, one = only(live.connections, kind, str(call.call.args.get(WAYS[kind].argument) or ""))
+    except (Mend, UserError):
+        return ()  # as the call will be told
+    sender = senders_of(one).get(
+        "whatsapp" if tool.startswith("whatsapp") else "sms" if kind == "twilio" else kind
+    )
+    if sender is None:
+        return ()
+    name, rates = sender
+    return tuple((sender_name(live.workspace, name, rate), Limit(rate=rate)) for rate in rates)
+
+
+def _rates(limits: Named) -> dict[str, Rate]:
+    return {f"{name}{IN_TIME}": parse_rate(limit.rate) for name, limit in limits if limit.rate}
 
 
 async def _slot(live: Live, place: Place, most: int) -> float:

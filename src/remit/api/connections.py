@@ -12,9 +12,11 @@ from pydantic import BaseModel, Field
 from remit.api.guard import Caller, Connects, Looks, Served, documented, require_whole
 from remit.api.problems import at
 from remit.api.schemas import Sent, Text
+from remit.app import App
 from remit.connections import kept
 from remit.connections.form import Form, keep
 from remit.connections.kept import Kind, Row
+from remit.connections.pace import paces_of
 from remit.connections.trial import try_out
 from remit.errors import FieldError
 
@@ -52,6 +54,16 @@ class NewConnection(Sent):
     callback: Word = Field(
         "", description="Of Twilio: where it tells this server what came in and what arrived."
     )
+    rate: Word = Field(
+        "",
+        description="Of what sends: how fast, several with commas; `none` is as fast as it goes.",
+        examples=["60/m, 1000/d"],
+    )
+    track: Word = Field(
+        "",
+        description="Of a mailbox: what is heard of marketing: `opens`, `clicks`; `service`: of all else too.",
+    )
+    leave: Word = Field("", description="Of Twilio: how marketing by SMS says that it ends.")
 
 
 class ConnectionOut(BaseModel):
@@ -72,6 +84,9 @@ class ConnectionOut(BaseModel):
     used_run: UUID | None
     used_at: datetime | None
     went: str = Field(description="What went wrong when a run last used it.")
+    pace: list[str] = Field(
+        description="How fast it may send, how many wait for that, and whether its provider takes no more for now."
+    )
 
 
 class ConnectionPage(BaseModel):
@@ -91,14 +106,16 @@ class TrialOut(BaseModel):
 async def list_connections(app: Served, caller: Looks) -> ConnectionPage:
     """What agents of the workspace may be connected to, and whether it works."""
     require_whole(caller)
-    return ConnectionPage(connections=[_out(row) for row in await kept.list_connections(app.store)])
+    return ConnectionPage(
+        connections=[await _out(app, row) for row in await kept.list_connections(app.store)]
+    )
 
 
 @router.get("/{name}", summary="See a connection", **documented("agents:read", 404))
 async def get_connection(app: Served, caller: Looks, name: Named) -> ConnectionOut:
     """Whether it works, and who used it last."""
     require_whole(caller)
-    return _out(await kept.connection_of(app.store, name))
+    return await _out(app, await kept.connection_of(app.store, name))
 
 
 @router.put("/{name}", summary="Set a connection", **documented("connections:write"))
@@ -110,7 +127,7 @@ async def set_connection(app: Served, caller: Connects, name: Named, wanted: New
         await keep(app.store, Form(name, **wanted.model_dump()), caller.who, _within(caller))
     except FieldError as error:
         raise at(f"/{error.field}", str(error)) from error
-    return _out(await kept.connection_of(app.store, name))
+    return await _out(app, await kept.connection_of(app.store, name))
 
 
 @router.post("/{name}/try", summary="Try a connection", **documented("connections:write", 404))
@@ -135,8 +152,9 @@ def _within(caller: Caller) -> bool:
     return "settings:write" in caller.scopes
 
 
-def _out(row: Row) -> ConnectionOut:
+async def _out(app: App, row: Row) -> ConnectionOut:
     linked = row.linked
     same = ("name", "by", "at", "healthy", "tried", "tried_at", "used_by", "used_run", "used_at", "went")
     told = {name: getattr(row, name) for name in same}
+    told["pace"] = [one.words for one in await paces_of(app.root.store, app.store.workspace, row)]
     return ConnectionOut(kind=linked.kind, where=linked.where, secrets=linked.names, **told)

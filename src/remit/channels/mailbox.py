@@ -30,6 +30,8 @@ class Mailbox(BaseModel):
     unsubscribe: str = Field(
         "", max_length=500
     )  # https, `{address}` in it stands for the reader; for marketing
+    # What is heard of marketing that goes out: who opened it, what they followed; `service`: also of what people must be told
+    track: tuple[Literal["opens", "clicks", "service"], ...] = ()
     plain: bool = False  # without TLS
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -12,9 +13,11 @@ from email.message import EmailMessage
 import aiosmtplib
 
 from remit.channels.mailbox import Mailbox, must_seal, place
-from remit.errors import Mend
+from remit.errors import Full, Mend
 
 SECONDS = 30.0
+SOMEBODY = re.compile(r"[^\s<>]+@[^\s<>]+")
+AGAIN = 60.0  # seconds after which a server that takes no more is asked again; it does not say
 
 
 async def send(
@@ -26,9 +29,12 @@ async def send(
         try:
             refused, _ = await server.send_message(message, sender=mailbox.bare, recipients=list(readers))
         except aiosmtplib.SMTPRecipientsRefused as error:
+            worst = max(error.recipients, key=lambda one: one.code)
+            _require_for_good(worst.code, worst.message, alone=True)
             told = "; ".join(f"{one.recipient}: {one.code} {one.message}" for one in error.recipients)
             raise Mend(f"the mail server takes it for none of its readers: {told[:1000]}") from error
         except aiosmtplib.SMTPResponseException as error:
+            _require_for_good(error.code, error.message)
             raise Mend(f"the mail server refuses it: {error.code} {error.message[:500]}") from error
     return {who: said.code for who, said in refused.items()}
 
@@ -53,8 +59,9 @@ async def signed_in(
         await server.connect()
         if mailbox.password:
             await server.login(mailbox.login, password)
-    except aiosmtplib.SMTPAuthenticationError as error:
+    except aiosmtplib.SMTPResponseException as error:
         server.close()
+        _require_for_good(error.code, error.message)
         raise Mend(f"it refuses with {error.code}: {error.message[:300]}") from error
     except (aiosmtplib.SMTPException, OSError) as error:
         server.close()
@@ -63,6 +70,13 @@ async def signed_in(
         yield server
     finally:
         server.close()
+
+
+def _require_for_good(code: int, message: str, alone: bool = False) -> None:
+    """Raises Full where the server says no for now (RFC 5321, 4yz): it has not taken the message. `alone`: of its reader, as by greylisting."""
+    if 400 <= code < 500:
+        said = SOMEBODY.sub("…", " ".join(message.split()))[:300]  # it is shown beside the connection, to whoever
+        raise Full(f"the mail server takes none for now: {code} {said}", AGAIN, alone)
 
 
 async def connected(addresses: Sequence[str], port: int) -> socket.socket:

@@ -20,6 +20,7 @@ from remit.connections.kept import (
     remove_connection,
     set_connection,
 )
+from remit.connections.pace import paces_of
 from remit.connections.trial import Trial, try_out
 from remit.gate.unseen import shown
 
@@ -85,6 +86,13 @@ def add(
         str, typer.Option(help="Of Twilio: where it tells this server what came, as it was told.")
     ] = "",
     twilio_api: Annotated[str, typer.Option(help="Of Twilio: where its API is.")] = API_OF_LINES,
+    leave: Annotated[str, typer.Option(help="Of Twilio: how marketing by SMS says that it ends.")] = "",
+    rate: Annotated[
+        str, typer.Option(help="Of what sends: how fast, as '60/m, 1000/d'; none: as fast as it goes.")
+    ] = "",
+    track: Annotated[
+        str, typer.Option(help="Of a mailbox: what is heard of marketing, as 'opens, clicks'.")
+    ] = "",
     person: Annotated[
         str, typer.Option(help="Of a database: `id` or `email`, whose rows its policies show.")
     ] = "",
@@ -115,7 +123,10 @@ def add(
     mailbox |= {"sent": "server" if server_keeps else "remit", "unsubscribe": unsubscribe, "plain": plain}
     ways = {"mail": mailbox if mail else None, "slack": slack_api if slack else "", "signing": signing}
     line = {"account": twilio, "token": token, "number": number, "whatsapp": whatsapp, "callback": callback}
+    line |= {"leave": leave} if leave else {}
+    mailbox |= {"track": [one.strip() for one in track.split(",") if one.strip()]}
     ways["twilio"] = {**line, "api": twilio_api} if twilio else None
+    ways["rate"] = rate
     given = {"mcp": mcp, "openapi": openapi, "http": http, "url": sql, "role": role, "person": person}
     needs = {"network": network, "read": read, "folder": folder} if network or read or folder else {}
     pairs = {"headers": _pairs(header), "env": _pairs(env)}
@@ -186,19 +197,21 @@ def _say(name: str, trial: Trial, as_json: bool) -> None:
 async def _list(as_json: bool) -> None:
     async with open_here() as app:
         found = await list_connections(app.store)
+        paces = {one.name: await paces_of(app.root.store, app.store.workspace, one) for one in found}
     if as_json:
-        print_json([_data(one) for one in found])
+        print_json([_data(one) | {"pace": [pace.words for pace in paces[one.name]]} for one in found])
         return
     if not found:
         console.print("There are no connections; `remit connections add` describes one.")
         return
-    table = listing("name", "what", "where", "works", "last used", whole=("name",))
+    table = listing("name", "what", "where", "works", "sends", "last used", whole=("name",))
     for one in found:
         words = ("a run got what it asked for" if one.worked else one.went) if one.by_run else one.tried
         works = "not tried" if one.healthy is None else f"{'✓' if one.healthy else '✗'} {shown(words)}"
         used = f"{one.used_at.astimezone():%d %b %H:%M} by {one.used_by}" if one.used_at else "never"
         where = Text(shown(one.linked.where))
-        table.add_row(one.name, CALLED[one.linked.kind], where, Text(works), Text(used))
+        sends = Text(shown("\n".join(pace.words for pace in paces[one.name])))
+        table.add_row(one.name, CALLED[one.linked.kind], where, Text(works), sends, Text(used))
     console.print(table)
 
 

@@ -43,6 +43,9 @@ class Connections(Part[W]):
         number: str = "",
         whatsapp: str = "",
         callback: str = "",
+        rate: str = "",
+        track: str = "",
+        leave: str = "",
     ) -> Want[Connection]:
         """In place of the one of that name. A secret that is left out stays, where the same servers get it."""
         body = {
@@ -56,6 +59,7 @@ class Connections(Part[W]):
         body |= {"smtp": smtp, "imap": imap, "user": user, "trusts": trusts, "sent": sent}
         body |= {"unsubscribe": unsubscribe, "signing": signing}
         body |= {"number": number, "whatsapp": whatsapp, "callback": callback}
+        body |= {"rate": rate, "track": track, "leave": leave}
         return Want(Send("PUT", way("connections", name), {}, body, harmless=True), Connection.of)
 
     @call

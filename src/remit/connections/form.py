@@ -21,10 +21,17 @@ from remit.connections.pinning import Seen
 from remit.errors import FieldError, UserError
 from remit.store.secrets import set_secret
 from remit.store.store import Store
+from remit.tools.linked import WAYS
 from remit.tools.mcp.definition import Declaration
 
 # What a connection to a number says of itself -> the field of the form
-PLACES = {"account": "user", "number": "number", "whatsapp": "whatsapp", "callback": "callback"}
+PLACES = {
+    "account": "user",
+    "number": "number",
+    "whatsapp": "whatsapp",
+    "callback": "callback",
+    "leave": "leave",
+}
 EFFECTS = {  # what a person says that a tool does, in words
     "destroy": "changes something there",
     "egress": "looks, at a system of somebody else",
@@ -53,6 +60,9 @@ class Form:
     number: str = ""
     whatsapp: str = ""
     callback: str = ""
+    rate: str = ""  # as `60/m, 1000/d`; "none": as fast as it goes; "": as its kind has it
+    track: str = ""  # as `opens, clicks`
+    leave: str = ""
 
 
 def form_of(name: str, linked: Linked) -> Form:
@@ -60,15 +70,22 @@ def form_of(name: str, linked: Linked) -> Form:
     one = linked.connection
     header = next(iter(one.headers), "Authorization")
     address = "" if linked.url.startswith("secret:") else linked.where
-    made = Form(name, linked.kind, address, header, "", one.role, one.person)
+    rate = "" if one.rate is None else ", ".join(one.rate) or "none"
+    made = Form(name, linked.kind, address, header, "", one.role, one.person, rate=rate)
     if one.twilio is not None:
         line = one.twilio
-        numbers = {"number": line.number, "whatsapp": line.whatsapp, "callback": line.callback}
+        numbers = {
+            "number": line.number,
+            "whatsapp": line.whatsapp,
+            "callback": line.callback,
+            "leave": line.leave,
+        }
         return replace(made, address=line.api, user=line.account, **numbers)
     if one.mail is None:
         return made
     names = ("address", "smtp", "imap", "user", "trusts", "sent", "unsubscribe")
-    return replace(made, **{name: getattr(one.mail, name) for name in names})
+    track = ", ".join(one.mail.track)
+    return replace(made, track=track, **{name: getattr(one.mail, name) for name in names})
 
 
 async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
@@ -82,10 +99,14 @@ async def keep(store: Store, form: Form, who: str, within: bool) -> Linked:
             "name", f"is the name of a connection of another kind already: {CALLED[before.kind]}"
         )
     data, given = _said(form, before)
+    if form.rate.strip() and form.kind in WAYS:
+        data["rate"] = form.rate
     try:
         linked = linked_of(form.name, data)
     except UserError as error:
+        whole = (one for one in ("rate", "mail.track") if str(error).startswith(one))
         field = next((one for one in PLACES if str(error).startswith(f"{form.kind}.{one}")), "address")
+        field = next(whole, field).removeprefix("mail.")
         field = PLACES.get(field, field)
         raise FieldError("name" if "no name for" in str(error) else field, str(error)) from error
     if not within:
@@ -157,6 +178,7 @@ def _mail(form: Form, before: Linked | None) -> tuple[dict[str, object], dict[st
     names = ("address", "smtp", "imap", "user", "trusts", "sent", "unsubscribe")
     said: dict[str, object] = {name: getattr(form, name) for name in names}
     said["password"] = f"secret:{secret_of(form.name, form.kind)}"
+    said["track"] = [one.strip() for one in form.track.split(",") if one.strip()]
     return {"mail": said}, {"key": form.key} if form.key else {}
 
 
@@ -175,6 +197,7 @@ def _line(form: Form, before: Linked | None) -> tuple[dict[str, object], dict[st
         )
     said: dict[str, object] = {"account": form.user, "api": api}
     said |= {"number": form.number, "whatsapp": form.whatsapp, "callback": form.callback}
+    said |= {"leave": form.leave} if form.leave.strip() else {}
     said["token"] = f"secret:{secret_of(form.name, form.kind)}"
     return {"twilio": said}, {"key": form.key} if form.key else {}
 

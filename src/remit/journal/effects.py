@@ -15,8 +15,8 @@ from remit.journal.state import CallState, State, fold
 from remit.store.store import Store
 
 Json = Any
-Outcome = Literal["in doubt", "ok", "undone", "failed", "mend", "rejected", "unknown"]
-# in doubt: intended, outcome not recorded (yet) · ok: it happened · undone: it happened and was taken back · failed: the
+Outcome = Literal["in doubt", "waits", "ok", "undone", "failed", "mend", "rejected", "unknown"]
+# in doubt: intended, outcome not recorded (yet) · waits: it has not happened, as its connection takes no more for now · ok: it happened · undone: it happened and was taken back · failed: the
 # tool says it did not work · mend: it did not happen, the model may correct the call · rejected: a person left it undone
 # after a crash · unknown: its run ended while it was under way, and nobody can say
 
@@ -24,9 +24,10 @@ NEWEST = """
     select run from events as intent
     where type = 'intended' and (select workspace from runs where runs.id = intent.run) = %(workspace)s and (not %(doubtful)s or not exists (
         select from events as outcome
-        where outcome.run = intent.run and outcome.seq > intent.seq and outcome.type = 'acted'
+        where outcome.run = intent.run and outcome.seq > intent.seq
           and remit_field(outcome.body, 'call_id') = remit_field(intent.body, 'call_id')
-          and remit_field(outcome.body, 'status') is distinct from 'unknown'
+          and (outcome.type = 'acted' and remit_field(outcome.body, 'status') is distinct from 'unknown'
+               or outcome.type = 'slept' and remit_field(outcome.body, 'limit') <> '')
     ))
     group by run order by max(at) desc limit %(limit)s
 """
@@ -58,13 +59,15 @@ def ledger(events: Iterable[Event]) -> list[Effect]:
     state = fold(events)
     first: dict[str, Event] = {}
     last: dict[str, Event] = {}
+    intents: dict[str, Intended] = {}
     for event in events:
         if isinstance(event.body, Intended):
             first.setdefault(event.body.call_id, event)
+            intents[event.body.call_id] = event.body
         elif isinstance(event.body, Acted):
             last[event.body.call_id] = event
     return [
-        _effect(state, state.calls[call_id], begun, last.get(call_id))
+        _effect(state, state.calls[call_id], intents[call_id], begun, last.get(call_id))
         for call_id, begun in first.items()
         if call_id in state.calls and _intent(begun).key.startswith(str(begun.run))
     ]
@@ -75,10 +78,9 @@ def _intent(event: Event) -> Intended:
     return event.body
 
 
-def _effect(state: State, call: CallState, begun: Event, ended: Event | None) -> Effect:
-    intended, acted = call.intended, call.acted
-    assert intended is not None
-    outcome: Any = "in doubt" if acted is None else "undone" if call.undone else acted.status
+def _effect(state: State, call: CallState, intended: Intended, begun: Event, ended: Event | None) -> Effect:
+    acted, open_ = call.acted, "in doubt" if call.doubtful else "waits"
+    outcome: Any = open_ if acted is None else "undone" if call.undone else acted.status
     return Effect(
         run=begun.run,
         call=call.call.id,

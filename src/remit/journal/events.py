@@ -295,7 +295,8 @@ class Slept(Body):
     until: datetime
     why: str = ""
     call_id: str = ""
-    limit: str = ""  # whose turn it waits for; the call is judged anew then
+    # Whose turn it waits for; the call is judged anew then. Of one that was intended: it has not happened
+    limit: str = ""
 
 
 class Woken(Body):

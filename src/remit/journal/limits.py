@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,7 +30,9 @@ RECOUNT = 2.0  # seconds that a count of open runs is believed
 EXACT = 1000  # up to so many are counted each time
 LOG = logging.getLogger(__name__)
 SLOT: LiteralString = "select remit_take_slot(%s, %s, %s, %s, %s, %s, %s)"
-TURN: LiteralString = "select remit_take_turn(%s, %s, %s, %s, %s, %s)"
+TURNS: LiteralString = "select * from remit_take_turns(%s, %s, %s, %s, %s, %s)"
+REST: LiteralString = "select remit_rest(%s, %s, %s, %s, %s, %s, %s)"
+IN_TIME = " in time"  # how the name of a rate ends
 LEAVE: LiteralString = """
     delete from slots using unnest(%s::text[], %s::uuid[], %s::text[], %s::uuid[]) as gone (name, run, call, worker)
     where slots.name = gone.name and slots.run = gone.run and slots.call = gone.call and slots.worker = gone.worker
@@ -40,6 +42,15 @@ NEXT: LiteralString = """
 """
 
 Place = tuple[str, UUID, str]  # the limit's name, the run, the call: "" is the run itself
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """In how many seconds a turn is; 0: now. `slowest`: the rate by whose name it waits; `why`: its provider takes no more for now."""
+
+    seconds: float
+    slowest: str = ""
+    why: str = ""
 
 
 @dataclass
@@ -72,11 +83,26 @@ class Turns:
 
     async def turn(self, place: Place, rate: Rate) -> float:
         """0 if it may go; else its turn is in so many seconds, and is set aside."""
-        values = (*place, rate.every, rate.burst, rate.late)
+        name, run, call = place
+        return (await self.turns(run, call, {name: rate})).seconds
+
+    async def turns(self, run: UUID, call: str, rates: Mapping[str, Rate]) -> Pause:
+        """A turn of all these rates, by name, or of none; where it has to wait one is set aside."""
+        given = rates.values()
+        some = (list(rates), run, call, [one.every for one in given], [one.burst for one in given])
         async with self.store.pool.connection() as connection:
-            row = await (await connection.execute(TURN, values, prepare=True)).fetchone()
+            row = await (
+                await connection.execute(TURNS, (*some, [one.late for one in given]), prepare=True)
+            ).fetchone()
         assert row is not None
-        return float(row[0])
+        return Pause(float(row[0]), row[1] or "", row[2] or "")
+
+    async def rest(self, run: UUID, call: str, rates: Mapping[str, Rate], seconds: float, why: str) -> None:
+        """Nobody has a turn of these for so long; the call that found that out is the first then."""
+        given = rates.values()
+        some = (list(rates), run, call, [one.every for one in given], [one.burst for one in given])
+        async with self.store.pool.connection() as connection:
+            await connection.execute(REST, (*some, seconds, why[:300]))
 
     async def leave(self, *places: Place) -> None:
         """Give slots back. Never fails: what cannot be said now is said with the next, or found with the lease."""
@@ -135,6 +161,40 @@ class Turns:
         await connection.execute(LEAVE, columns, prepare=True)
         for place in owed:
             self._owed.pop(place, None)
+
+
+def sender_name(workspace: str, sender: str, rate: str) -> str:
+    """What a rate of a mailbox, a number or a Slack is held under."""
+    return f"sender:{workspace}/{sender} {rate}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a sender stands with one of its rates: how many wait, when the last of them goes, and until when it rests and why."""
+
+    rate: str
+    waiting: int
+    until: datetime | None
+    rests_until: datetime | None
+    why: str
+
+
+async def standing_of(store: Store, sender: str, rates: Sequence[str]) -> list[Standing]:
+    """For the owner of the tables; of the store's workspace."""
+    query = """
+        select r.rests_until, r.why, count(s.run), max(s.due), clock_timestamp()
+        from rates r left join slots s on s.name = r.name and s.worker is null where r.name = %s group by r.name
+    """
+    found = []
+    async with store.pool.connection() as connection:
+        for rate in rates:
+            name = sender_name(store.workspace, sender, rate) + IN_TIME
+            row = await (await connection.execute(query, (name,))).fetchone()
+            rests, why, waiting, until, now = row or (None, "", 0, None, None)
+            if rests is not None and rests <= now:
+                rests, why = None, ""
+            found.append(Standing(rate, waiting, until, rests, why))
+    return found
 
 
 async def called(store: Store, agents: Collection[str], limit: int) -> list[UUID]:

@@ -233,6 +233,8 @@ def _waited(state: State, body: Slept | Woken | Delegated | Returned) -> None:
             state.timers[body.call_id] = body.until
             if call := state.calls.get(body.call_id):
                 call.slept = body
+                if body.limit and call.intended is not None:
+                    _not_begun(state, call)
             elif not body.call_id and body.limit:
                 state.short = body
         case Woken():
@@ -243,6 +245,13 @@ def _waited(state: State, body: Slept | Woken | Delegated | Returned) -> None:
                 call.delegated = body
         case Returned():
             _returned(state, body)
+
+
+def _not_begun(state: State, call: CallState) -> None:
+    """What was intended has not happened, as whoever was asked for it says: it waits its turn again, and a yes to it counts still."""
+    call.intended = None
+    if call.approved is not None:
+        call.asked, call.replied, call.approved = state.asked.get(call.approved.ask_id), call.approved, None
 
 
 def _as_a_whole(state: State, body: Started | Granted | Narrowed | Paused | Resumed | Finished) -> None:

@@ -27,7 +27,7 @@ from typing import Any, Literal
 import httpx
 import psycopg
 
-from remit.errors import Later, Mend, ToolFault
+from remit.errors import Full, Later, Mend, ToolFault
 from remit.tools.result import LIMIT, TooLarge, keep, safe, text_of
 from remit.tools.thread import in_thread
 from remit.tools.tool import Json, Labelled, Tool, ToolContext
@@ -41,13 +41,15 @@ _left: set[asyncio.Task[Any]] = set()  # tools that outlived their call; held so
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a call came to. `result` is a JSON value; for `mend` and `failed` it is the message. `later`: the tool wants
-    to be called again then; `unknown`: an effect that may have happened. `labels`: of a result that has some of its own."""
+    to be called again then; `unknown`: an effect that may have happened. `labels`: of a result that has some of its own. `full`: the other side
+    takes no more for now."""
 
     status: Literal["ok", "mend", "failed", "unknown"]
     result: Json
     seconds: float
     later: Later | None = None
     labels: Labelled | None = None
+    full: Full | None = None
 
 
 async def call(
@@ -114,7 +116,7 @@ async def _called(
             raise ToolFault(f"tool {tool.name!r} has an effect, so it cannot be called again later (Later)")
         return Outcome("ok", None, seconds, error)
     if isinstance(error, Mend):
-        return Outcome("mend", _message(error), seconds)
+        return Outcome("mend", _message(error), seconds, full=error if isinstance(error, Full) else None)
     _report(tool, context, error)
     lost = answer_lost(error) or (again and unreached(error))
     return Outcome("unknown" if acts and lost else "failed", _message(error), seconds)

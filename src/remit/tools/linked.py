@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from remit.errors import Mend, UserError
@@ -46,6 +48,17 @@ WAYS: Mapping[str, Way] = {  # by the field of a connection
         frozenset({"sms_read", "sms_wait"}),
     ),
 }
+
+
+def seconds_of(said: str | None, default: float) -> float:
+    """What `Retry-After` says: seconds, or a date (RFC 9110)."""
+    try:
+        if said and said.isascii() and said.isdigit():
+            return float(said[:6])
+        at = parsedate_to_datetime(said) if said else None
+    except ValueError:
+        return default
+    return (at - datetime.now(UTC)).total_seconds() if at is not None and at.tzinfo else default
 
 
 def only(connections: Mapping[str, Linked], kind: str, name: str = "") -> tuple[str, Linked]:

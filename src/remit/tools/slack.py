@@ -15,11 +15,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from remit.channels.slack import words
-from remit.errors import CannotTell, Mend, UserError
+from remit.errors import CannotTell, Full, Mend, UserError
 from remit.tools.addresses import reachable
 from remit.tools.decorate import tool
 from remit.tools.http import bare_client, once
-from remit.tools.linked import only
+from remit.tools.linked import only, seconds_of
 from remit.tools.tool import Json, Reach, Reaches, Settle, ToolContext
 
 BACK = timedelta(days=30)  # for which a post is looked for
@@ -150,7 +150,7 @@ async def call(context: ToolContext, team: str, method: str, args: Mapping[str, 
     async with bare_client() as client:
         got = await once(client, "POST", url, headers, str(form).encode(), allowed)
     if got.status == 429:
-        raise Mend(f"Slack takes no more for now: try again in {got.headers.get('retry-after', '30')} s")
+        raise Full("Slack takes no more for now", seconds_of(got.headers.get("retry-after"), 30.0))
     if got.status in (401, 403):
         raise Mend(f"it refuses with {got.status}")
     if got.status != 200:

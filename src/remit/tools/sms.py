@@ -18,11 +18,11 @@ from pydantic import Field
 
 from remit.channels.line import LONGEST, NUMBER, SERVICE, Line
 from remit.channels.twilio import PREFIX, SID, Channel, bare
-from remit.errors import CannotTell, Later, Mend, UserError
+from remit.errors import CannotTell, Full, Later, Mend, UserError
 from remit.tools.addresses import reachable
 from remit.tools.decorate import tool
 from remit.tools.http import bare_client, once
-from remit.tools.linked import only
+from remit.tools.linked import only, seconds_of
 from remit.tools.marketing import advertises, ended
 from remit.tools.result import text_of
 from remit.tools.tool import Json, Labelled, Reach, Reaches, Settle, ToolContext
@@ -276,7 +276,7 @@ async def call(context: ToolContext, line: Line, method: str, path: str, form: M
     async with bare_client() as client:
         got = await once(client, method, url, headers, content, allowed)
     if got.status == 429:
-        raise Mend("Twilio takes no more for now: try again in a minute")
+        raise Full("Twilio takes no more for now", seconds_of(got.headers.get("retry-after"), 60.0))
     if got.status in (401, 403):
         raise Mend(f"it refuses with {got.status}")
     if got.status >= 500:

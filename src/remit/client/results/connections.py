@@ -12,7 +12,8 @@ ConnectionKind = Literal["mcp", "openapi", "http", "sql", "mail", "slack", "twil
 
 
 class Connection(Result):
-    """An outside system, without its secrets. `healthy` None: nobody has tried; `went`: what went wrong when a run last used it."""
+    """An outside system, without its secrets. `healthy` None: nobody has tried; `went`: what went wrong when a run last used it;
+    `pace`: of each sender how fast it may send, and who waits for that."""
 
     name: str
     kind: ConnectionKind
@@ -27,6 +28,7 @@ class Connection(Result):
     used_run: UUID | None
     used_at: datetime | None
     went: str
+    pace: tuple[str, ...]
 
 
 class Trial(Result):

@@ -13,6 +13,7 @@ from remit.catalogue.kept import list_kept
 from remit.catalogue.text import data_of
 from remit.connections.form import EFFECTS, Form, form_of, keep, pin
 from remit.connections.kept import CALLED, Row, connection_of, list_connections, remove_connection
+from remit.connections.pace import paces_of
 from remit.connections.pinning import Seen
 from remit.connections.trial import Trial, try_out
 from remit.console.show import here, needs, page
@@ -28,10 +29,12 @@ Text = Annotated[str, FormField()]
 @router.get("/connections")
 async def connections(request: Request) -> HTMLResponse:
     app = here(request)
+    rows = await list_connections(app.store)
     return page(
         request,
         "connections.html",
-        rows=await list_connections(app.store),
+        rows=rows,
+        paces={row.name: await paces_of(app.root.store, app.store.workspace, row) for row in rows},
         users=await users(app.store),
         called=CALLED,
         secrets=await list_secrets(app.store),
@@ -197,6 +200,7 @@ async def one_page(
         linked=linked,
         called=CALLED,
         users=(await users(here(request).store)).get(row.name, []),
+        paces=await paces_of(here(request).root.store, here(request).store.workspace, row),
         seen=seen,
         changes={change.tool: change for change in seen.changes} if seen else {},
         effects=EFFECTS,
