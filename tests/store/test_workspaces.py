@@ -80,6 +80,12 @@ ROWS: dict[str, str] = {
     "graph_behaviours": "insert into graph_behaviours (workspace, intent, pattern, by) values (%(w)s, 'i' || %(n)s, '{}', 'ann')",
     "graph_inferred": "insert into graph_inferred (workspace, interaction, intent, probability, alike, others)"
     " values (%(w)s, %(n)s, 'i', 1, '[]', '[]')",
+    "graph_accounts": "insert into graph_accounts (id, workspace, kind, value, account)"
+    " values (1000 * ascii(%(w)s) + %(n)s, %(w)s, 'crm', 'a' || %(n)s, 1000 * ascii(%(w)s) + %(n)s)",
+    "graph_account_links": "insert into graph_account_links (workspace, a, b, how, source, event, at, last_at)"
+    " values (%(w)s, 1000 * ascii(%(w)s) + 1, 1000 * ascii(%(w)s) + 1 + %(n)s, 'seen', 's', 'e', now(), now())",
+    "graph_memberships": "insert into graph_memberships (workspace, profile, account, how, since, at)"
+    " values (%(w)s, 1, %(n)s, 'said', now(), now())",
     "segments": "insert into segments (workspace, name, spec, who) values (%(w)s, 's' || %(n)s, '{}', 'ann')",
     "segment_sizes": "insert into segment_sizes (workspace, segment, day, people, whole, exact)"
     " values (%(w)s, 's' || %(n)s, now(), 1, 1, true)",

@@ -13,6 +13,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from remit.cli.accounts import accounts
 from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json, read_text
 from remit.cli.here import open_here
 from remit.cli.intake import intake, sync_
@@ -20,6 +21,8 @@ from remit.cli.joined import Who, joined, person_data
 from remit.cli.privacy import privacy
 from remit.errors import UserError
 from remit.gate.unseen import shown
+from remit.graph.accounts.look import accounts_of
+from remit.graph.accounts.words import belonging
 from remit.graph.aside import aside_of, drop, list_aside, mend, object_in
 from remit.graph.files import Format, rows_in
 from remit.graph.identifiers import KIND
@@ -49,6 +52,7 @@ Number = Annotated[
     int, typer.Argument(min=1, max=2**63 - 1, help="The row's number, as `remit graph rejected` lists it.")
 ]
 graph.add_typer(joined)
+graph.add_typer(accounts)
 graph.add_typer(intake, name="intake")
 graph.command("sync")(sync_)
 graph.add_typer(privacy)
@@ -264,8 +268,10 @@ async def _person(who: str, as_json: bool) -> None:
         reading = await read_of(app.store, person, now)
         consent = await consent_of(app.store, person)
         wants = await intents_of(app.store, person, now)
+        belong = await accounts_of(app.store, person, now)
     if as_json:
-        print_json(person_data(person) | {"state": reading, "wants": wants, "consent": consent.words})
+        known = {"state": reading, "wants": wants, "consent": consent.words, "accounts": belong}
+        print_json(person_data(person) | known)
         return
     console.print(Text(f"{shown(person.called)}  (person {person.id})", "bold"))
     for line in stated(reading) if reading else ["Nothing has come from them."]:
@@ -274,6 +280,8 @@ async def _person(who: str, as_json: bool) -> None:
         console.print(Text(f"  Wants {one.intent} ({one.confidence:.0%}): {shown(one.because)}"))
     for says, of in consented(consent):
         console.print(Text(f"  {says.capitalize()} to {shown(of)}"))
+    for account in belong:
+        console.print(Text(f"  {shown(belonging(account))}"))
     for key, (value, at, source) in sorted(person.about.items()):
         console.print(
             Text(f"  {shown(key)}: {shown(str(value))}  ").append(f"{shown(source)}, {at[:10]}", "dim")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from psycopg import AsyncConnection, AsyncCursor
 from pydantic_core import to_json
 
-from remit.graph.identifiers import shared_by_name
+from remit.graph.identifiers import Identifier, shared_by_name
 from remit.graph.identity import CONFIDENCE, How, Link, Node, Standing
 from remit.graph.join import settle
 from remit.graph.newcomers import Decided, decide
@@ -25,7 +25,7 @@ Json = Any
 Connection = AsyncConnection[Any]
 Said = dict[str, list[Json]]  # of each field what, when and by which source
 JOINS = Standing()
-OURS = {"whom", "name", "attributes"}  # fields of an interaction that are kept elsewhere
+OURS = {"whom", "name", "attributes", "account"}  # fields of an interaction that are kept elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,25 @@ class Evidence:
 Met = Mapping[tuple[int, int, How], Evidence]
 
 
+class Together(Protocol):
+    """Identifiers that an event named together: of its person, or of the account of its person."""
+
+    @property
+    def whom(self) -> tuple[Identifier, ...]: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def event(self) -> str: ...
+
+
 async def append(
     connection: Connection, workspace: str, fresh: Sequence[Interaction], terms: Terms, now: datetime
-) -> None:
-    """`fresh`: of which none is there yet. The caller holds the graph (`ingest.enter`)."""
+) -> Mapping[tuple[str, str], int]:
+    """`fresh`: of which none is there yet; the numbers of whom they speak. The caller holds the graph (`ingest.enter`)."""
     whom = await _whom(connection, workspace, fresh)
-    met = _met(fresh, whom.ids)
+    met = came_together(fresh, whom.ids)
     links = [
         Link(n, a, b, how, one.at, one.source, one.event)
         for n, ((a, b, how), one) in enumerate(met.items())
@@ -75,6 +88,7 @@ async def append(
         new = await made.fetchall() if made else []
     touched = {end for a, b, how, new_ in new if new_ and (a, b, how) not in standing for end in (a, b)}
     await settle(connection, workspace, touched | whom.surer)
+    return whom.ids
 
 
 async def _whom(connection: Connection, workspace: str, fresh: Iterable[Interaction]) -> Whom:
@@ -222,7 +236,7 @@ def later(about: Said, said: Mapping[str, list[Json]]) -> Said:
     return about
 
 
-def _met(fresh: Iterable[Interaction], ids: Mapping[tuple[str, str], int]) -> Met:
+def came_together(fresh: Iterable[Together], ids: Mapping[tuple[str, str], int]) -> Met:
     """Who came together, by their numbers, the smaller first."""
     found: dict[tuple[int, int, How], Evidence] = {}
     for one in fresh:

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from pydantic_core import from_json
 
 from remit.errors import UserError
-from remit.graph.rows import SHORTHANDS, Row, Wrong, of_columns
+from remit.graph.rows import ACCOUNT, OWN, SHORTHANDS, Row, Wrong, of_columns
 
 Json = Any
 Format = Literal["jsonl", "csv"]
-INSIDE = ("properties.", "attributes.", "id.")
+INSIDE = (*OWN, ACCOUNT)
 
 
 def rows_in(lines: Iterable[bytes], how: Format) -> Iterator[tuple[int, Json]]:
@@ -68,7 +68,7 @@ def _check(names: list[str]) -> None:
         raise UserError(
             f"no column is called {unknown[0]!r}. There are {', '.join(Row.model_fields)}; what is your own is called "
             f"properties.{unknown[0] or 'x'}, an identifier of your own kind id.{unknown[0] or 'x'}, and what is said of the "
-            f"person attributes.{unknown[0] or 'x'}"
+            f"person attributes.{unknown[0] or 'x'}; what they belong to has account.crm, account.name, account.role"
         )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:

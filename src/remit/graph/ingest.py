@@ -16,6 +16,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from pydantic_core import to_json
 
+from remit.graph.accounts.kept import keep_accounts
 from remit.graph.append import append, written
 from remit.graph.erased import without_erased
 from remit.graph.horizon import within
@@ -118,7 +119,8 @@ async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = Tr
         fresh = await without_erased(connection, store.settings, store.workspace, fresh)
         fresh, older = await within(connection, store.workspace, fresh, received)
         if fresh:
-            await append(connection, store.workspace, fresh, terms, received)
+            ids = await append(connection, store.workspace, fresh, terms, received)
+            await keep_accounts(connection, store.workspace, fresh, ids)
         if keep and batch.aside:
             await _set_aside(connection, store.workspace, batch.source, batch.aside)
     aside = (*batch.aside, *(SetAside(batch.lines[one.source, one.event], "at", why) for one, why in older))

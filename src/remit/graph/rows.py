@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
+from remit.graph.accounts.said import Account, Belongs, account_of
 from remit.graph.identifiers import Identifier, identifier
 from remit.journal.body import unkept
 
@@ -36,6 +37,7 @@ SHORTHANDS = (
     "handle",
 )  # identifiers that are fields of their own
 OWN = ("properties.", "attributes.", "id.")  # how a table of columns says what an object has inside
+ACCOUNT = "account."  # and what the account has, which has such columns of its own
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)  # that a clock elsewhere may be ahead of ours
 LONGEST, ABOUT = 200_000, 50  # characters of a row as JSON; attributes
@@ -86,6 +88,7 @@ class Row(BaseModel):
     attributes: Annotated[dict[str, Json], Field(max_length=ABOUT)] = Field(
         default_factory=dict, description="What is said of the person: city, plan, birthday, …"
     )
+    account: Belongs | None = Field(None, description="To what they belong: a company, a household, a team.")
     conversation: Annotated[str, Field(max_length=300)] = Field("", description="Of which it is a part.")
     subject: Annotated[str, Field(max_length=1_000)] = ""
     text: str = ""
@@ -113,6 +116,7 @@ class Interaction:
     value: Decimal | None = None
     currency: str = ""
     properties: Mapping[str, Json] = field(default_factory=dict)
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,10 @@ def read(
         return _wrong(error)
     except ValueError as error:
         return Wrong("identifiers", str(error))
+    try:
+        account = account_of(told.account) if told.account is not None else None
+    except ValueError as error:
+        return Wrong("account", str(error))
     if not FIRST <= told.at <= now + AHEAD:
         return Wrong("at", f"{told.at.isoformat()} is before 1970, or has not happened yet")
     if (told.value is None) != (told.currency is None):
@@ -153,7 +161,7 @@ def read(
         )
     return Interaction(
         source, told.id, told.at.astimezone(UTC), told.channel, told.direction, told.kind, whom, told.name, told.attributes,
-        told.conversation, told.subject, told.text, told.value, told.currency or "", told.properties,
+        told.conversation, told.subject, told.text, told.value, told.currency or "", told.properties, account,
     )  # fmt: skip
 
 
@@ -175,8 +183,12 @@ def _unkept(row: Json) -> str:
 
 
 def of_columns(cells: Mapping[str, str]) -> dict[str, Json]:
-    """A row of a table as an object: empty cells are left out, and `properties.x`, `attributes.x` and `id.x` go inside."""
+    """A row of a table as an object: empty cells are left out, and `properties.x`, `attributes.x`, `id.x` and `account.x` go inside."""
     made: dict[str, Json] = {}
+    if ours := {name.removeprefix(ACCOUNT): cell for name, cell in cells.items() if name.startswith(ACCOUNT)}:
+        cells = {name: cell for name, cell in cells.items() if not name.startswith(ACCOUNT)}
+        if account := of_columns(ours):
+            made["account"] = account
     for column, cell in cells.items():
         if not cell.strip():
             continue
@@ -218,6 +230,8 @@ def _whom(told: Row, checked: frozenset[str]) -> tuple[Identifier, ...]:
 def _wrong(error: ValidationError) -> Wrong:
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("str", "int"))
+    if first["type"] == "extra_forbidden" and where.startswith(ACCOUNT):
+        return Wrong(where, "there is no such field: what is your own goes into account.attributes")
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where, Row.model_fields, n=1, cutoff=0.6)
         return Wrong(where, f"there is no such field; did you mean {near[0]}?" if near else

@@ -39,11 +39,14 @@ async def intents_of(store: Store, person: Person, now: datetime) -> list[Want]:
     return (await intents_of_all(store, [person.id], now)).get(person.id, [])
 
 
-async def intents_of_all(store: Store, persons: Iterable[int], now: datetime) -> dict[int, list[Want]]:
-    """Of many, by their numbers: each intent once, as it is surest; who wants nothing that is known is left out."""
+async def intents_of_all(
+    store: Store, persons: Iterable[int], now: datetime, *, done: bool = True
+) -> dict[int, list[Want]]:
+    """Of many, by their numbers: each intent once, as it is surest; who wants nothing that is known is left out. `done`: also in what
+    they do, and not only in what they wrote."""
     asked = list(dict.fromkeys(persons))
     found: dict[int, dict[str, Want]] = {}
-    for source in (await _written(store, asked, now), await _done(store, asked, now)):
+    for source in (await _written(store, asked, now), await _done(store, asked, now) if done else []):
         for person, one in source:
             theirs = found.setdefault(person, {})
             was = theirs.get(one.intent)

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from remit.intake.spec import Intake, Value
 
 Json = Any
-INSIDE = ("properties", "attributes", "identifiers")  # fields of a row that have fields of their own
+INSIDE = (
+    "properties",
+    "attributes",
+    "identifiers",
+    "account",
+)  # fields of a row that have fields of their own
 NOTHING = object()
 
 

@@ -15,6 +15,7 @@ THEIRS: Mapping[str, tuple[str, ...]] = {
     "graph_state": ("profile",),
     "graph_interactions": ("profile",),
     "graph_links": ("a", "b"),
+    "graph_memberships": ("profile",),
     "graph_profiles": ("id",),
 }
 # Rows that go with such a row: table -> by which column of theirs, of what
@@ -86,6 +87,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "graph_interactions": ("source", "channel", "direction", "kind", "currency"),
     "graph_profiles": ("kind", "shared"),
     "graph_links": ("source", "how", "held"),
+    "graph_accounts": ("kind", "shared"),
+    "graph_account_links": ("source", "how", "held"),
     "contacts": ("channel", "purpose", "state"),
     "decisions": ("playbook", "stage", "action", "does"),
 }

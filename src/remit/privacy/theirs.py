@@ -57,6 +57,8 @@ async def forget(
     await _keep(connection, workspace, ids, tag)
     asked = "update graph_links set ask_a = null, ask_b = null where ask_a = any(%s) or ask_b = any(%s)"
     await connection.execute(asked, (ids, ids))
+    belonged = "select a.account from graph_memberships m join graph_accounts a on a.id = m.account where m.profile = any(%s)"
+    accounts = [account for (account,) in await (await connection.execute(belonged, (ids,))).fetchall()]
     for table, columns in THEIRS.items():
         if table in but:
             continue
@@ -64,7 +66,31 @@ async def forget(
             Identifier(table), _mine(columns, "t")
         )
         gone[table] = (await connection.execute(query, values)).rowcount
+    gone["graph_accounts"] = await _accounts(connection, workspace, accounts, of)
     return {table: count for table, count in gone.items() if count}
+
+
+async def _accounts(connection: Connection, workspace: str, accounts: list[int], of: Whom) -> int:
+    """Accounts of theirs to which nobody belongs any more go, where they are called by their name or known by an identifier of theirs; any
+    other is a company, and stays."""
+    query = """
+        with empty as (
+            select account from graph_accounts where workspace = %(here)s and account = any(%(accounts)s)
+            group by account having not exists (
+                select from graph_memberships m join graph_accounts o on o.id = m.account where o.account = graph_accounts.account)
+            and bool_or(value = any(%(values)s) or exists (select from unnest(%(names)s::text[]) n where strpos(search, lower(n)) > 0))
+        ), gone as (
+            delete from graph_accounts a using empty where a.account = empty.account returning a.id
+        ), links as (
+            delete from graph_account_links l using gone where gone.id in (l.a, l.b)
+        )
+        select count(*) from gone
+    """
+    values = {
+        "here": workspace, "accounts": accounts, "values": [value for _, value in of.identifiers], "names": list(of.names),
+    }  # fmt: skip
+    row = await (await connection.execute(query, values)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _mine(columns: Sequence[str], table: str) -> Composed:

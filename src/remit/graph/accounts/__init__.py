@@ -1,0 +1,1 @@
+"""Accounts, to which several people belong: as rows say it, as it is kept, and what it comes to."""
