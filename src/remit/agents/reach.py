@@ -203,9 +203,9 @@ def _parts(name: str, value: Json) -> list[str]:
     if value is None:
         return []
     several = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str) for one in several):
+    if not all(isinstance(one, str | int) for one in several):
         raise Mend(f"{name}: write an address, or a list of them")
-    return [part.strip() for one in several for part in re.split(r"[,;\n]", one) if part.strip()]
+    return [part.strip() for one in several for part in re.split(r"[,;\n]", str(one)) if part.strip()]
 
 
 def _decided(live: Live) -> tuple[str, str]:

@@ -21,11 +21,12 @@ from remit.catalogue.differ import as_text, compared
 from remit.catalogue.find import find_named, of_library
 from remit.catalogue.kept import Kept, list_kept
 from remit.catalogue.text import split_pinned
-from remit.cli.common import Json, console, group, listing, me, perform, print_json
+from remit.cli.common import Json, console, errors, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.errors import UserError
 from remit.gate.unseen import shown
 from remit.outfit import outfit
+from remit.tools.unsaid import unsaid
 
 Name = Annotated[str, typer.Argument(help="The agent's name.")]
 Note = Annotated[str, typer.Option("--note", help="Why, for the record.")]
@@ -188,7 +189,8 @@ def restore(name: Name, as_json: Json = False) -> None:
 async def _files(files: list[Path], as_json: bool) -> None:
     specs = [load_agent(path) for path in files]
     for spec in specs:
-        outfit(spec)
+        for words in unsaid(outfit(spec).tools.values()):
+            errors.print(Text(f"Warning: agent {spec.name}: {shown(words)}", "yellow"))
     if as_json:
         print_json([spec.model_dump(mode="json", by_alias=True) for spec in specs])
         return

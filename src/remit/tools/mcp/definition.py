@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from remit.tools.openapi.operation import Operation
-from remit.tools.tool import Clearance, Effect, Integrity
+from remit.tools.tool import Clearance, Effect, Integrity, Reaches
 
 Json = Any
 
@@ -50,6 +50,23 @@ class Server(BaseModel):
         return f"{self.name or 'a server without a name'} {self.version or '(no version)'}"
 
 
+class Reached(BaseModel):
+    """Whom a tool's calls reach: the arguments that say whom, by which channel, and what for (docs/contact.md). `kind`: of the identifiers
+    in them, as `customer`, where the channel does not say; `advertises`: the argument that makes it marketing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    whom: str | tuple[str, ...]
+    channel: Annotated[str, Field(min_length=1)] = "email"
+    purpose: Annotated[str, Field(min_length=1)] = "service"
+    kind: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,39})?$")] = ""
+    advertises: str = ""
+
+    @property
+    def as_tools_say(self) -> Reaches:
+        return Reaches(self.whom, self.channel, self.purpose, self.kind, self.advertises)
+
+
 class Declaration(BaseModel):
     """What a person says of a tool. Undeclared: it destroys, nobody vouches for its result, and a person is asked after a
     crash. `key`: the argument that carries the idempotency key, which no model then writes."""
@@ -65,6 +82,7 @@ class Declaration(BaseModel):
     )
     settle: Literal["key", "ask", "repeat"] = "ask"
     key: str = ""
+    reaches: Reached | Literal["nobody"] | None = None  # None: as the addresses among its sinks say
     timeout: Annotated[float, Field(gt=0, le=600)] = 60.0
 
 

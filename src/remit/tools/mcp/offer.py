@@ -22,7 +22,7 @@ from remit.tools.mcp.schema import checkable
 from remit.tools.mcp.session import START, Where
 from remit.tools.openapi.call import caller
 from remit.tools.thread import in_thread
-from remit.tools.tool import Json, Settle, Tool, ToolContext
+from remit.tools.tool import NOBODY, Json, Reaches, Settle, Tool, ToolContext
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult
@@ -51,6 +51,7 @@ def offer(
         if argument not in checked["properties"]:
             known = ", ".join(checked["properties"]) or "none"
             raise ToolFault(f"tool {name!r}: {argument!r} is declared, and no argument (it has: {known})")
+    reaches = _reaches(name, says, checked["properties"])
     if pinned.operation is not None and says.key:
         raise ToolFault(f"tool {name!r}: an API is sent the key of a repetition in a header: leave `key` out")
     if pinned.operation is None and (says.settle == "key") != bool(says.key):
@@ -69,9 +70,26 @@ def offer(
         clearance=says.clearance,
         settle=Settle(says.settle),
         timeout=says.timeout + START,
+        reaches=reaches,
         validate=_validator(name, _without(says.key, checked)),
         definition=pinned.sha256,
     )
+
+
+def _reaches(name: str, says: Declaration, arguments: Mapping[str, Json]) -> Reaches | None:
+    """How its calls reach people, as somebody has declared it; None: nobody has. Raises ToolFault."""
+    if says.reaches is None or says.reaches == "nobody":
+        return NOBODY if says.reaches else None
+    reaches = says.reaches.as_tools_say
+    for one in (*reaches.arguments, *([reaches.advertises] if reaches.advertises else [])):
+        if one not in arguments or one == says.key:
+            known = ", ".join(arguments) or "none"
+            raise ToolFault(
+                f"tool {name!r}: it reaches whom {one!r} names, which is no argument (it has: {known})"
+            )
+    if says.effect in ("read", "self"):
+        raise ToolFault(f"tool {name!r}: effect {says.effect} reaches nobody: say `effect: egress`")
+    return reaches
 
 
 def where_of(connection: str, context: ToolContext) -> Where:
