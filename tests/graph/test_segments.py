@@ -88,7 +88,7 @@ async def test_every_condition_holds_of_whom_the_graph_says_so(store: Store) -> 
             known.keys() - set(right)
         )
         assert (await count(store, of(condition), NOW)).people == len(right)
-    assert {one["what"] for one, _ in asked} == KINDS.keys() - {"wants"}
+    assert {one["what"] for one, _ in asked} == KINDS.keys() - {"wants", "feels"}
 
 
 async def test_conditions_hold_together_or_any_of_them_and_members_are_read_on(store: Store) -> None:

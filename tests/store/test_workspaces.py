@@ -86,6 +86,8 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 1000 * ascii(%(w)s) + 1, 1000 * ascii(%(w)s) + 1 + %(n)s, 'seen', 's', 'e', now(), now())",
     "graph_memberships": "insert into graph_memberships (workspace, profile, account, how, since, at)"
     " values (%(w)s, 1, %(n)s, 'said', now(), now())",
+    "graph_felt": "insert into graph_felt (workspace, interaction, score) values (%(w)s, %(n)s, 0)",
+    "graph_read": "insert into graph_read (workspace, upto) values (%(w)s, 1) on conflict (workspace) do update set upto = 2",
     "segments": "insert into segments (workspace, name, spec, who) values (%(w)s, 's' || %(n)s, '{}', 'ann')",
     "segment_sizes": "insert into segment_sizes (workspace, segment, day, people, whole, exact)"
     " values (%(w)s, 's' || %(n)s, now(), 1, 1, true)",

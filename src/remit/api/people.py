@@ -19,6 +19,7 @@ from remit.errors import UserError
 from remit.graph import people as graph
 from remit.graph.merging import Said, questions, restore, say, withdraw
 from remit.graph.people import Event, NoSuchPerson
+from remit.graph.sentiment import feelings_of
 from remit.graph.state import Reading
 from remit.graph.wants import intents_of
 
@@ -137,6 +138,15 @@ class WantOut(BaseModel):
     because: str
 
 
+class FeelingOut(BaseModel):
+    """How what somebody wrote of late sounds, all in all."""
+
+    score: float = Field(description="-1 (angry) to 1 (delighted).")
+    says: str = Field(description="`unhappy`, `neutral` or `happy`.")
+    messages: int
+    last: datetime = Field(description="Of the last of them.")
+
+
 class PersonOut(BaseModel):
     """Who is one person, as far as is known."""
 
@@ -148,6 +158,9 @@ class PersonOut(BaseModel):
     profiles: list[ProfileOut]
     links: list[LinkOut]
     state: StateOut | None = Field(description="null: nothing has come from them.")
+    sentiment: FeelingOut | None = Field(
+        description="null: they have written nothing of late that was looked at."
+    )
     wants: list[WantOut] = Field(description="What is surest first.")
     consent: list[ConsentOut] = Field(
         description="What they said of being written to; of what is not here, nothing."
@@ -270,6 +283,7 @@ async def _told(app: App, found: graph.Person) -> PersonOut:
     consent = await graph.consent_of(app.store, found)
     now = datetime.now(UTC)
     reading = await graph.read_of(app.store, found, now)
+    feeling = (await feelings_of(app.store, [found.id], now)).get(found.id)
     return PersonOut(
         id=found.id,
         name=found.name,
@@ -283,6 +297,7 @@ async def _told(app: App, found: graph.Person) -> PersonOut:
         ],
         links=[LinkOut.model_validate(one, from_attributes=True) for one in found.evidence],
         state=StateOut.of(reading) if reading else None,
+        sentiment=FeelingOut.model_validate(feeling, from_attributes=True) if feeling else None,
         wants=[
             WantOut.model_validate(one, from_attributes=True)
             for one in await intents_of(app.store, found, now)

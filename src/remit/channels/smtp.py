@@ -75,7 +75,9 @@ async def signed_in(
 def _require_for_good(code: int, message: str, alone: bool = False) -> None:
     """Raises Full where the server says no for now (RFC 5321, 4yz): it has not taken the message. `alone`: of its reader, as by greylisting."""
     if 400 <= code < 500:
-        said = SOMEBODY.sub("…", " ".join(message.split()))[:300]  # it is shown beside the connection, to whoever
+        said = SOMEBODY.sub("…", " ".join(message.split()))[
+            :300
+        ]  # it is shown beside the connection, to whoever
         raise Full(f"the mail server takes none for now: {code} {said}", AGAIN, alone)
 
 

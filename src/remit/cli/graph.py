@@ -39,10 +39,11 @@ from remit.graph.people import (
     timeline,
 )
 from remit.graph.sample import town
+from remit.graph.sentiment import feelings_of
 from remit.graph.state import Terms
 from remit.graph.terms import set_terms
 from remit.graph.wants import intents_of
-from remit.graph.words import because, consented, happened, stated
+from remit.graph.words import because, consented, felt, happened, stated
 
 graph = group(
     help="The conversation graph: what was heard of people on every channel, and which of it is of one person. Each prints JSON "
@@ -268,14 +269,23 @@ async def _person(who: str, as_json: bool) -> None:
         reading = await read_of(app.store, person, now)
         consent = await consent_of(app.store, person)
         wants = await intents_of(app.store, person, now)
+        feeling = (await feelings_of(app.store, [person.id], now)).get(person.id)
         belong = await accounts_of(app.store, person, now)
     if as_json:
-        known = {"state": reading, "wants": wants, "consent": consent.words, "accounts": belong}
+        known = {
+            "state": reading,
+            "sentiment": feeling,
+            "wants": wants,
+            "consent": consent.words,
+            "accounts": belong,
+        }
         print_json(person_data(person) | known)
         return
     console.print(Text(f"{shown(person.called)}  (person {person.id})", "bold"))
     for line in stated(reading) if reading else ["Nothing has come from them."]:
         console.print(Text(f"  {shown(line)}"))
+    if feeling:
+        console.print(Text(f"  {felt(feeling)}"))
     for one in wants:
         console.print(Text(f"  Wants {one.intent} ({one.confidence:.0%}): {shown(one.because)}"))
     for says, of in consented(consent):

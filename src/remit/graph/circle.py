@@ -7,6 +7,7 @@ from datetime import datetime
 
 from remit.graph.consent import Consent
 from remit.graph.people import Event, Person, consent_of, find, read_of, timeline
+from remit.graph.sentiment import Feeling, feelings_of
 from remit.graph.similar import Likes, similar
 from remit.graph.state import Reading
 from remit.graph.wants import Want, intents_of
@@ -26,6 +27,9 @@ class Circle:
 
     async def wants(self, person: Person, now: datetime) -> list[Want]:
         return await intents_of(self.store, person, now)
+
+    async def feeling(self, person: Person, now: datetime) -> Feeling | None:
+        return (await feelings_of(self.store, [person.id], now)).get(person.id)
 
     async def similar(self, person: Person, now: datetime, limit: int) -> Likes:
         return await similar(self.store, person, now, limit)

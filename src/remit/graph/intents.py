@@ -181,7 +181,11 @@ async def _look(store: Store, embedder: Embedder, unseen: Sequence[tuple[int, st
 
 
 async def intent_of(by: Classifier, embedder: Embedder, texts: Sequence[str]) -> list[Inferred]:
-    vectors = await asyncio.to_thread(embedder.embed, [text[:LONGEST] for text in texts])
+    return inferred(by, await asyncio.to_thread(embedder.embed, [text[:LONGEST] for text in texts]))
+
+
+def inferred(by: Classifier, vectors: NDArray[np.float32]) -> list[Inferred]:
+    """Of texts, given as their vectors: [n, d]."""
     return infer(by, vectors.astype(np.float64))
 
 
@@ -205,12 +209,13 @@ async def infer_all(
         if not rows:
             return
         found = await intent_of(by, embedder, [text for _, text in rows])
-        await _keep(store, [id_ for id_, _ in rows], found)
+        await keep_inferred(store, [id_ for id_, _ in rows], found)
         after, done = rows[-1][0], done + len(rows)
         yield done
 
 
-async def _keep(store: Store, ids: Sequence[int], found: Sequence[Inferred]) -> None:
+async def keep_inferred(store: Store, ids: Sequence[int], found: Sequence[Inferred]) -> None:
+    """What a person has corrected stays as they said."""
     query = """
         insert into graph_inferred as f (workspace, interaction, intent, probability, alike, others)
         select %s, c.interaction, c.intent, c.probability, c.alike, c.others

@@ -5,12 +5,14 @@ Each condition asks the graph of one person, by its indices, so that many can be
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from remit.graph.consent import EVERY, MARKETING
+from remit.graph.sentiment import CLEAR, MEAN, RECENT, Says
 from remit.graph.state import AWAY, DORMANT
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -32,14 +34,14 @@ class Condition(BaseModel):
     unless: bool = Field(False, description="They are those of whom it is not true.")
 
     @property
+    @abstractmethod
     def words(self) -> str:
         """After `people who`."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def sql(self) -> Sql:
         """On `b.person`; `%(now)s` is the moment."""
-        raise NotImplementedError
 
 
 class IsAt(Condition):
@@ -191,6 +193,30 @@ class Wants(Condition):
         )
 
 
+class Feels(Condition):
+    """How what they wrote of late sounds, all in all."""
+
+    what: Literal["feels"] = "feels"
+    says: Says = "unhappy"
+
+    @property
+    def words(self) -> str:
+        return f"{'do not sound' if self.unless else 'sound'} {self.says}"
+
+    @property
+    def sql(self) -> Sql:
+        between = {
+            "unhappy": f"< -{CLEAR}",
+            "neutral": f"between -{CLEAR} and {CLEAR}",
+            "happy": f"> {CLEAR}",
+        }
+        return (
+            f"""(select {MEAN} from graph_interactions i join graph_felt f on f.workspace = i.workspace and f.interaction = i.id
+            where i.profile in ({OF}) and i.direction = 'in' and i.body <> '' and {RECENT}) {between[self.says]}""",
+            {},
+        )
+
+
 class MayBeReached(Condition):
     """What they said of being written to; of several identifiers the strictest."""
 
@@ -240,7 +266,7 @@ class KnownBy(Condition):
 
 
 One = Annotated[
-    IsAt | Did | Silent | Spent | About | Wants | MayBeReached | KnownBy, Field(discriminator="what")
+    IsAt | Did | Silent | Spent | About | Wants | Feels | MayBeReached | KnownBy, Field(discriminator="what")
 ]
 KINDS: Mapping[str, tuple[str, type[Condition]]] = {
     "stage": ("how they stand with us", IsAt),
@@ -249,6 +275,7 @@ KINDS: Mapping[str, tuple[str, type[Condition]]] = {
     "spent": ("what they spent", Spent),
     "about": ("what was said of them", About),
     "wants": ("what they want", Wants),
+    "feels": ("how what they write sounds", Feels),
     "consent": ("what they said of being written to", MayBeReached),
     "known": ("by what they are known", KnownBy),
 }

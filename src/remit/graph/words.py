@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from remit.graph.consent import Consent
 from remit.graph.people import Event, Evidence
+from remit.graph.sentiment import Feeling
 from remit.graph.state import Reading
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ def stated(reading: Reading) -> list[str]:
         f"Spent {money(amount)} {currency} in all." for currency, amount in sorted(reading.spent.items())
     ]
     return said
+
+
+def felt(feeling: Feeling) -> str:
+    """How what they write sounds: `What they wrote of late sounds unhappy (-0.31 on a scale from -1 to 1, of 5 messages).`"""
+    of = "one message" if feeling.messages == 1 else f"{feeling.messages:,} messages"
+    return f"What they wrote of late sounds {feeling.says} ({feeling.score:+.2f} on a scale from -1 to 1, of {of})."
 
 
 def consented(consent: Consent) -> list[tuple[str, str]]:

@@ -43,6 +43,7 @@ TAKE: LiteralString = f"""
     gone as (delete from graph_interactions i using due where i.workspace = %(here)s and i.id = due.id
         returning i.profile, i.at, i.direction, i.currency, i.value),
     inferred as (delete from graph_inferred f using due where f.workspace = %(here)s and f.interaction = due.id),
+    felt as (delete from graph_felt f using due where f.workspace = %(here)s and f.interaction = due.id),
     less as (
         select s.profile, s.direction, s.currency, count(*) as count, coalesce(sum(g.value), 0) as total,
             sum(remit_decay(g.at, s.last, %(brief)s)) as brief, sum(remit_decay(g.at, s.last, %(lasting)s)) as lasting,

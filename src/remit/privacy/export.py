@@ -40,9 +40,11 @@ WHAT: Mapping[str, str] = {
     "elsewhere.json": "where else they are named: rows of others, by table, which are not given out",
 }
 INTERACTIONS: LiteralString = f"""
-    select {EVENT}, f.intent, f.probability, f.corrected from graph_interactions i
+    select {EVENT}, f.intent, f.probability, f.corrected, s.score as sentiment from graph_interactions i
     left join lateral (select intent, probability::float8 as probability, corrected from graph_inferred f
                        where f.workspace = i.workspace and f.interaction = i.id) as f on true
+    left join lateral (select score::float8 as score from graph_felt s
+                       where s.workspace = i.workspace and s.interaction = i.id) as s on true
     where profile = any(%s) order by i.at, i.id
 """
 

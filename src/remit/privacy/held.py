@@ -25,6 +25,7 @@ ALONG: Mapping[str, tuple[str, str]] = {
     "decision_followed": ("decision", "decisions"),
     "chat_messages": ("session", "chat_sessions"),
     "graph_inferred": ("interaction", "graph_interactions"),
+    "graph_felt": ("interaction", "graph_interactions"),
 }
 # Rows that name somebody go whole, instead of being rid of the name: they are a copy of what came of that person.
 WHOLE = ("graph_rejected",)
@@ -67,6 +68,8 @@ OTHERS: Mapping[str, str] = {
     "graph_gone": "kinds and times",
     "graph_terms": "two numbers",
     "graph_state": "figures by kind and channel",
+    "graph_felt": "numbers of interactions and figures",
+    "graph_read": "a number of each workspace",
     "rates": "how often callers may try",
     "sweep_found": "hashes",
     "sweep_used": "hashes",

@@ -24,13 +24,13 @@ SHOWN = 4_000  # characters of a text
 @tool(effect="read")
 async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, max_length=320)]) -> Json:
     """Who somebody is, by any identifier: their checked addresses and numbers, what was said of them, how they stand with us
-    (`state`), what they want (`wants`, the surest first, as far as it was inferred), and whether they may be written to (`consent`; what
+    and how what they write sounds (`state`), what they want (`wants`, the surest first, as far as it was inferred), and whether they may be written to (`consent`; what
     is not named there, nobody has consented to).
 
     Args:
         who: An e-mail address, a telephone number, another identifier with its kind (customer:C1042), or a person's number.
     """
-    from remit.graph.words import consented, stated
+    from remit.graph.words import consented, felt, stated
 
     found = await _found(context, who)
     assert context.circle is not None
@@ -38,6 +38,8 @@ async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, m
     checked = _checked(found)
     value: dict[str, Json] = dict(checked)
     value["state"] = stated(reading) if reading else ["Nothing has come from them."]
+    if feeling := await context.circle.feeling(found, context.now()):
+        value["state"].append(felt(feeling))
     value["wants"] = [_want(one) for one in await context.circle.wants(found, context.now())]
     value["consent"] = [{"says": says, "of": of} for says, of in consented(consent)]
     value["said"] = {key: said[0] for key, said in found.about.items()}

@@ -103,6 +103,15 @@ class Want(Result):
     because: str
 
 
+class Feeling(Result):
+    """How what somebody wrote of late sounds: `score` from -1 to 1, of so many messages."""
+
+    score: float
+    says: str
+    messages: int
+    last: datetime
+
+
 class KnownPerson(Result):
     """Who is one person, as far as is known. `about`: of each attribute what was said last, when, and by which source."""
 
@@ -112,6 +121,7 @@ class KnownPerson(Result):
     profiles: list[Profile]
     links: list[Link]
     state: PersonState | None
+    sentiment: Feeling | None
     wants: list[Want]
     consent: list[Consent]
 

@@ -25,6 +25,7 @@ from remit.graph.identity import WHY
 from remit.graph.intents import correct, list_intents
 from remit.graph.merging import restore, say, withdraw
 from remit.graph.people import Event, Person, consent_of, find, keys_of, profile_of
+from remit.graph.sentiment import Feeling, feelings_of
 from remit.graph.wants import intents_of
 from remit.graph.words import IN, because, days, happened, money, pace, stated
 
@@ -147,6 +148,7 @@ async def _page(
     stands = await standing_at(store, person, at, asked.day is not None)
     consent = await consent_of(store, person, at)
     starts, counts = await weeks_of(store, person, at)
+    feeling = (await feelings_of(store, [person.id], at)).get(person.id)
     may = "persons:write" in request.state.rights
     return page(
         request,
@@ -157,7 +159,7 @@ async def _page(
         if stands.reading
         else ["Nothing had come from them." if asked.day else "Nothing has come from them."],
         reading=stands.reading,
-        figures=_figures(stands, at),
+        figures=[*_figures(stands, at), *_feels(feeling)],
         weeks=_chart(starts, counts),
         wants=await wanted(store, person, at),
         shows=[one for one in await intents_of(store, person, at) if one.by == "behaviour"],
@@ -233,6 +235,13 @@ def _figures(found: Standing, at: datetime) -> list[tuple[str, str, str]]:
         ("These days", pace(lately), f"{pace(usually)} over the long run"),
         ("Spent", spent or "nothing", f"{worth} of it lately" if worth else "no purchase is known"),
     ]
+
+
+def _feels(found: Feeling | None) -> list[tuple[str, str, str]]:
+    if found is None:
+        return []
+    of = "one message" if found.messages == 1 else f"{found.messages:,} messages"
+    return [("Sounds", found.says, f"{found.score:+.2f} of 1, by {of} of late")]
 
 
 def _chart(starts: list[datetime], counts: dict[str, list[int]]) -> Table:

@@ -62,6 +62,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
     "spent": (Field("currency", "Currency", first="EUR"), Field("least", "At least", "number", first="100")),
     "about": (Field("key", "What", first="plan"), Field("value", "Is, whatever if empty")),
     "wants": (Field("intent", "Intent", known="intents"), Field("days", "In the last days", "number", first="90")),
+    "feels": (Field("says", "They sound", choices=("unhappy", "neutral", "happy"), first="unhappy"),),
     "consent": (
         Field("channel", "By", first="email"), Field("purpose", "For", first="marketing"),
         Field("says", "They said", choices=("yes", "no", "unknown"), first="yes"),
