@@ -31,6 +31,9 @@ from remit.graph.intent import Example
 from remit.graph.people import find
 from remit.graph.segment import Did, Segment
 from remit.graph.segments import save
+from remit.intake import uploads
+from remit.intake.kept import put as put_intake
+from remit.intake.spec import intake_of
 from remit.keeping.rules import set_rule as keep_for
 from remit.knowledge.kept import About, File, add_source, put
 from remit.knowledge.text import read
@@ -63,6 +66,7 @@ class Acme:
     person: int
     webhook: UUID
     erasure: UUID
+    upload: UUID = NOWHERE
 
 
 async def answers(_: Provider) -> None:
@@ -106,13 +110,17 @@ async def acme(app: App) -> Acme:
     rows = [row("e1", email=f"{CANARY}@x.example", customer=CANARY, name=CANARY), row("e2", emial=CANARY)]
     await taken(here.store, *rows, source=CANARY)
     await save(here.store, CANARY, Segment(conditions=(Did(kind="visit"),)), CANARY, "cleo")
+    upload = await uploads.put(here.store, f"{CANARY}.csv", f"email\n{CANARY}@x.example\n".encode(), "cleo")
+    row_of = {"id": "/id", "at": "/at", "kind": "visit", "email": f"/{CANARY}"}
+    read_of = {"database": CANARY, "query": f"select '{CANARY}'", "cursor": "at", "row": row_of}
+    await put_intake(here.store, intake_of(CANARY, read_of), "cleo")
     await intents.teach(here.store, [Example(CANARY, CANARY)], "cleo")
     pattern = {"intent": CANARY, "when": [{"kind": "visit", "properties": {"page": CANARY}}]}
     await behaviours.save(here.store, [Pattern.model_validate(pattern)], "cleo")
     erasure = await erase.begin(here.store, await find(here.store, f"{CANARY}@x.example"), "cleo", CANARY)
     hook = await add_webhook(here.store, f"https://{CANARY}.example/hook", ["run.finished"], [], "cleo")
     return Acme(
-        waiting, ended, kept.id, version.id, (await known(here.store, "cleo")).id, hook[0].id, erasure
+        waiting, ended, kept.id, version.id, (await known(here.store, "cleo")).id, hook[0].id, erasure, upload
     )
 
 
@@ -128,6 +136,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         number = str(acme.person) if acme and "/people/" in path else number
         hook = acme.webhook if acme else NOWHERE
         one = one.replace("{workspace}", "acme" if acme else "none")
+        one = one.replace("{upload}", str(acme.upload if acme else NOWHERE))
         one = one.replace("{erasure}", str(acme.erasure if acme else NOWHERE))
         one = one.replace("{webhook}", str(hook)).replace("{delivery}", str(hook)).replace("{session}", "1")
         one = (

@@ -174,6 +174,16 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/people/segments"): "persons:write",
     ("POST", "/people/segments/size"): "persons:write",
     ("POST", "/people/segments/{segment}/remove"): "persons:write",
+    ("GET", "/people/sources"): "persons:write",
+    ("POST", "/people/sources/files"): "persons:write",
+    ("GET", "/people/sources/files/{upload}"): "persons:write",
+    ("POST", "/people/sources/files/{upload}"): "persons:write",
+    ("GET", "/people/sources/new"): "connections:write",
+    ("GET", "/people/sources/{name}"): "connections:write",
+    ("GET", "/people/sources/{name}/edit"): "connections:write",
+    ("POST", "/people/sources"): "connections:write",
+    ("POST", "/people/sources/{name}/secret"): "connections:write",
+    ("POST", "/people/sources/{name}/{deed}"): "connections:write",
     ("GET", "/people/intents"): "persons:read",
     ("POST", "/people/intents"): "persons:write",
     ("POST", "/people/intents/try"): "persons:write",
@@ -240,7 +250,7 @@ def routes(server: FastAPI) -> set[tuple[str, str]]:
 
 
 async def ask(browser: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
-    for name in ("run", "prefix", "webhook", "delivery"):
+    for name in ("run", "prefix", "webhook", "delivery", "upload"):
         path = path.replace(f"{{{name}}}", NOWHERE)
     path = path.replace("{id}", "999999").replace("{session}", "999999").replace("{number}", "999999")
     for name in ("ask", "deed", "step", "name", "version", "person", "flow"):

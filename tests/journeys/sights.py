@@ -30,6 +30,7 @@ from remit.gate.remembered import Bound
 from remit.graph import segment
 from remit.graph.behaviour import Pattern
 from remit.graph.behaviours import save as save_patterns
+from remit.graph.ingest import SetAside, Taken
 from remit.graph.intent import NONE, Example
 from remit.graph.intents import teach
 from remit.graph.match import Pair, Reason
@@ -37,6 +38,11 @@ from remit.graph.matching import keep as keep_pairs
 from remit.graph.people import find
 from remit.graph.segment import Did, Segment
 from remit.graph.segments import measure, save
+from remit.intake import uploads
+from remit.intake.kept import heard as heard_of
+from remit.intake.kept import make_secret, went_wrong
+from remit.intake.kept import put as put_intake
+from remit.intake.spec import intake_of
 from remit.journal.events import Person
 from remit.journal.search import descendants
 from remit.keeping.rules import set_rule as keep_for
@@ -68,6 +74,7 @@ rules:
   - {tool: send_mail, deny: "args.to == 'x'", because: finance looks}
   - {tool: refund, ask: args.amount > 100, by: "group:finance", because: much money}
 """
+EVENT = f'{{"type": "order.paid", "id": "e1", "customer": {{"email": "ann@x.example", "note": "{LONG}"}}}}'
 DESK = """\
 name: desk
 description: Pays money back, and says so.
@@ -271,6 +278,28 @@ SIGHTS = (
         "/people/segments/lately/edit",
         sent("Add it"),
     ),
+    Sight("sources", "/people/sources", "/people/sources"),
+    Sight("sources, none", "/people/sources", "/people/sources", empty=True),
+    Sight("a file, before it comes in", "/people/sources/files/{upload}", "/people/sources/files/{upload}"),
+    Sight("a webhook of the graph", "/people/sources/{name}", "/people/sources/orders", sent("New secret")),
+    Sight(
+        "a new webhook of the graph",
+        "/people/sources/new",
+        "/people/sources/new",
+        sent("Draw the mapping", **{"An example": EVENT}),
+    ),
+    Sight(
+        "a new database of the graph",
+        "/people/sources/new",
+        "/people/sources/new?kind=database",
+        sent("Take it in"),
+    ),
+    Sight(
+        "a webhook of the graph, changed",
+        "/people/sources/{name}/edit",
+        "/people/sources/orders/edit",
+        opened("main details"),
+    ),
     Sight("intents", "/people/intents", "/people/intents"),
     Sight("intents, none", "/people/intents", "/people/intents", sent("Teach it", Intent="?"), empty=True),
     Sight("intents, seen by who may not change them", "/people/intents", "/people/intents", who="zoe"),
@@ -463,6 +492,21 @@ def heard() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+async def keep_sources(store: Store) -> str:
+    """A webhook with deliveries, and a file that is looked at."""
+    spec = {
+        "webhook": "token",
+        "when": f"event.n > 1 && event.x != '{LONG[:80]}'",
+        "row": {"kind": "purchase", "email": f"/{LONG}"},
+    }
+    await put_intake(store, intake_of("orders", spec), "ann")
+    await make_secret(store, "orders", "ann")
+    await heard_of(store, "orders", Taken(3, 1, (SetAside(1, "at", "no time"),)))
+    await went_wrong(store, "orders", f"a delivery was refused: {EVIL} {LONG}")
+    table = f"E-Mail,Name,{LONG[:90]},Tel\nann@x.example,Ann,{LONG},+49 170 1234567\nno address,{EVIL},,\n"
+    return str(await uploads.put(store, f"{LONG[:60]}.csv", table.encode(), "ann"))
+
+
 async def keep_intents(store: Store) -> None:
     """Two that are taught, a message that is either, and a behaviour that is shown."""
     taught = [
@@ -550,6 +594,7 @@ async def seed(app: App) -> dict[str, str]:
     a, b = [(await find(app.store, who)).profiles[0].id for who in ("ann@x.example", "bob@x.example")]
     why = (Reason(f"same birthday {EVIL} {LONG}", 9.1), Reason("different phones", -2.3))
     await keep_intents(app.store)
+    upload = await keep_sources(app.store)
     await keep_pairs(app.store, 2, [Pair(str(a), str(b), 0.7, why)], "ann")
     gone = row("h1", 3, email="gone@x.example", kind="purchase", value="9.90", currency="EUR")
     await taken(
@@ -584,6 +629,7 @@ async def seed(app: App) -> dict[str, str]:
         "version": str(version.id),
         "yan": str(yan.id),
         "erasure": str(erasure),
+        "upload": upload,
         "invitation": await invite(app.store, "ann", "yan"),
     }
     return {name: str(one) for name, one in runs.items()} | more

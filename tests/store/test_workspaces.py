@@ -75,6 +75,7 @@ ROWS: dict[str, str] = {
     " on conflict (workspace) do update set brief = 8",
     "graph_rejected": "insert into graph_rejected (workspace, source, line, field, why, row, digest)"
     " values (%(w)s, 's', 1, '', 'why', 'x', sha256(convert_to(%(w)s || %(n)s, 'utf8')))",
+    "graph_uploads": "insert into graph_uploads (workspace, name, text, by) values (%(w)s, 'f', 'text of ' || %(w)s, 'ann')",
     "graph_examples": "insert into graph_examples (workspace, intent, text, digest, by)"
     " values (%(w)s, 'i', 'text', sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'ann')",
     "graph_behaviours": "insert into graph_behaviours (workspace, intent, pattern, by) values (%(w)s, 'i' || %(n)s, '{}', 'ann')",

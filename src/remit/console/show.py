@@ -98,6 +98,7 @@ ENVIRONMENT = Environment(
 )
 ENVIRONMENT.filters |= {
     "ago": ago,
+    "moment": datetime.fromisoformat,
     "exact": exact,
     "span": span,
     "age": age_in_words,

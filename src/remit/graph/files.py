@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic_core import from_json
@@ -16,9 +16,12 @@ Format = Literal["jsonl", "csv"]
 INSIDE = (*OWN, ACCOUNT)
 
 
-def rows_in(lines: Iterable[bytes], how: Format) -> Iterator[tuple[int, Json]]:
-    """Each row with its line. Raises UserError for a CSV whose names cannot be."""
-    return _objects(lines) if how == "jsonl" else _table(lines)
+def rows_in(
+    lines: Iterable[bytes], how: Format, into: Sequence[str] | None = None, delimiter: str = ","
+) -> Iterator[tuple[int, Json]]:
+    """Each row with its line. `into`: what the columns of a CSV are, in their order, where their names do not say it; empty for one that is
+    left out. Raises UserError for a CSV whose names cannot be."""
+    return _objects(lines) if how == "jsonl" else _table(lines, into, delimiter)
 
 
 def _objects(lines: Iterable[bytes]) -> Iterator[tuple[int, Json]]:
@@ -34,10 +37,14 @@ def _object(line: bytes) -> Json:
         return Wrong("", f"is no JSON: {error}", line.decode("utf-8", "replace"))
 
 
-def _table(lines: Iterable[bytes]) -> Iterator[tuple[int, Json]]:
-    reader = csv.reader(line.decode("utf-8", "surrogateescape") for line in lines)
+def _table(
+    lines: Iterable[bytes], into: Sequence[str] | None = None, delimiter: str = ","
+) -> Iterator[tuple[int, Json]]:
+    reader = csv.reader((line.decode("utf-8", "surrogateescape") for line in lines), delimiter=delimiter)
     names = [name.strip().removeprefix("\ufeff") for name in next(reader, [])]
-    _check(names)
+    if into is not None:
+        names = [*into]
+    _check([name for name in names if name] if into is not None else names)
     while True:
         try:
             cells = next(reader)
@@ -56,7 +63,7 @@ def _row(names: list[str], cells: list[str]) -> Json:
         return Wrong("", "is not in UTF-8", text.encode("utf-8", "replace").decode())
     if len(cells) != len(names):
         return Wrong("", f"has {len(cells)} cells, and there are {len(names)} names", text)
-    return of_columns(dict(zip(names, cells, strict=True)))
+    return of_columns({name: cell for name, cell in zip(names, cells, strict=True) if name})
 
 
 def _check(names: list[str]) -> None:

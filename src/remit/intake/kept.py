@@ -20,10 +20,17 @@ from remit.triggers.kept import BOTH, fresh_secret
 
 Json = Any
 LONGEST = 500  # characters of what went wrong
+LATELY = 12  # deliveries, or looks at a database, that are kept to be looked at
 SECRET = 1_000  # characters of a secret that a sender has given out
 FIELDS: LiteralString = """
-    workspace, name, spec, by, at, paused_at, secret_at, place, next_at, heard_at, taken, went, went_at,
+    workspace, name, spec, by, at, paused_at, secret_at, place, next_at, heard_at, taken, went, went_at, lately,
     (select count(*) from graph_rejected r where r.workspace = intakes.workspace and r.source = intakes.name and r.done_at is null) as aside
+"""
+
+_ADDED: LiteralString = """
+    (select coalesce(jsonb_agg(one order by n), '[]') from jsonb_array_elements(
+        jsonb_build_array(%(one)s::jsonb || jsonb_build_object('at', clock_timestamp())) || lately
+    ) with ordinality as them (one, n) where n <= %(most)s)
 """
 
 
@@ -44,6 +51,9 @@ class Kept:
     taken: int
     went: str
     went_at: datetime | None
+    lately: Sequence[
+        Mapping[str, Json]
+    ]  # the last first: at, and what was taken, known and set aside, or what went wrong
     aside: int  # rows that were set aside, and wait to be mended
 
     @property
@@ -178,19 +188,32 @@ async def keys(store: Store, name: str) -> list[str]:
 
 
 async def heard(store: Store, name: str, taken: Taken) -> None:
-    """Something came."""
-    query = """
-        update intakes set heard_at = clock_timestamp(), taken = taken + %s, went = '', went_at = null
-        where workspace = %s and name = %s
+    """Something came, or was looked for: a look that finds nothing is none that is kept."""
+    query: LiteralString = f"""
+        update intakes set heard_at = clock_timestamp(), taken = taken + %(new)s, went = '', went_at = null,
+            lately = case when %(came)s then {_ADDED} else lately end
+        where workspace = %(workspace)s and name = %(name)s
     """
+    told = {"taken": taken.new, "known": taken.known, "aside": len(taken.set_aside), "went": ""}
+    values = {"new": taken.new, "came": any(told.values()), "one": Jsonb(told)}
     async with store.pool.connection() as connection:
-        await connection.execute(query, (taken.new, store.workspace, name))
+        await connection.execute(query, values | {"workspace": store.workspace, "name": name, "most": LATELY})
 
 
 async def went_wrong(store: Store, name: str, why: str) -> None:
-    query = "update intakes set went = %s, went_at = clock_timestamp() where workspace = %s and name = %s"
+    query: LiteralString = f"""
+        update intakes set went = %(why)s, went_at = clock_timestamp(), lately = {_ADDED}
+        where workspace = %(workspace)s and name = %(name)s
+    """
+    said = why[:LONGEST].replace("\0", "�")
+    values = {
+        "why": said,
+        "one": Jsonb({"taken": 0, "known": 0, "aside": 0, "went": said}),
+        "workspace": store.workspace,
+        "name": name,
+    }
     async with store.pool.connection() as connection:
-        await connection.execute(query, (why[:LONGEST].replace("\0", "�"), store.workspace, name))
+        await connection.execute(query, values | {"most": LATELY})
 
 
 def _bound(workspace: str, name: str) -> str:

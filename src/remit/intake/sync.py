@@ -44,6 +44,7 @@ Json = Any
 Place = tuple[Any, Any]  # the cursor and the key of a row
 LOG = logging.getLogger(__name__)
 PAGE = 2_000  # rows that are read together
+TABLES, PEEKED = 500, 5  # that somebody is shown: of a database, and rows of a query
 EVERY = 5.0  # seconds between looks for databases whose time has come
 LEASE = timedelta(minutes=5)  # after which whoever reads counts as dead; each page renews it
 AT_ONCE = 2  # databases that a process reads
@@ -82,7 +83,7 @@ async def sync(app: App, one: Kept) -> AsyncIterator[Taken]:
     intake = one.intake
     if intake.kind != "database":
         raise UserError(f"intake {one.name} is a webhook: what it is told comes by itself")
-    url, standing = await _where(app.store, intake)
+    url, standing = await _where(app.store, intake.database)
     place, first = _read_place(one.place), True
     while True:
         asked = _back(place, intake.again) if first else place
@@ -140,21 +141,62 @@ async def _claim(store: Store) -> list[Kept]:
         return await (await cursor.execute(query, (LEASE, AT_ONCE))).fetchall()
 
 
-async def _where(store: Store, intake: Intake) -> tuple[str, Standing | None]:
+async def tables_of(app: App, database: str) -> list[str]:
+    """What a database has to be read, by name as its SQL writes it. Raises UserError, OSError."""
+    from sqlalchemy import inspect
+
+    from remit.tools.databases import reading
+
+    url, standing = await _where(app.store, database)
+
+    def names() -> list[str]:
+        with reading(database, url, standing) as connection:
+            found = inspect(connection)
+            quote = connection.dialect.identifier_preparer.quote
+            there = sorted([*found.get_table_names(), *found.get_view_names()])
+            return [quote(name) for name in there[:TABLES]]
+
+    return await in_thread(names)
+
+
+async def peek(app: App, database: str, query: str, zone: str = "UTC") -> list[dict[str, Json]]:
+    """The first rows of a query, as events. Raises UserError, OSError."""
+    from sqlalchemy import text
+    from sqlalchemy.exc import DBAPIError
+
+    from remit.tools.databases import reading
+
+    url, standing = await _where(app.store, database)
+
+    def rows() -> list[Mapping[str, Json]]:
+        with reading(database, url, standing) as connection:
+            whole = f"SELECT * FROM (\n{_plainly(query)}\n) AS remit_rows LIMIT {PEEKED}"
+            try:
+                return [dict(row) for row in connection.execute(text(whole)).mappings()]
+            except DBAPIError as error:
+                raise UserError(
+                    f"the query cannot be run: {' '.join(str(error.orig).split())[:300]}"
+                ) from error
+
+    place = ZoneInfo(zone)
+    return [{key: _plain(value, place) for key, value in row.items()} for row in await in_thread(rows)]
+
+
+async def _where(store: Store, database: str) -> tuple[str, Standing | None]:
     """The address of the database, and as whom it is read. Raises UserError."""
     from remit.tools.databases import Standing
 
-    linked: Linked = (await connection_of(store, intake.database)).linked
+    linked: Linked = (await connection_of(store, database)).linked
     if linked.kind != "sql":
-        raise UserError(f"the connection {intake.database!r} is no database")
+        raise UserError(f"the connection {database!r} is no database")
     if linked.connection.person:
         raise UserError(
-            f"the connection {intake.database!r} shows each run the rows of its person alone; make another one for the graph"
+            f"the connection {database!r} shows each run the rows of its person alone; make another one for the graph"
         )
     alone = Agent(
         name="intake",
-        connections={intake.database: linked.connection},
-        resources={intake.database: linked.url},
+        connections={database: linked.connection},
+        resources={database: linked.url},
     )
     secrets = await open_secrets(alone, {}, store)
     url = secrets.expand(linked.url) if secrets else linked.url
@@ -193,10 +235,15 @@ def _select(connection: Connection, intake: Intake, place: Place | None) -> Sequ
         if key and place[1] is not None:
             after = f"({after} OR ({cursor} = :cursor AND {key} > :key))"
             values["key"] = place[1]
-    query = intake.query.rstrip().rstrip(";").replace(":", "\\:")  # nothing in it stands for a value
+    query = _plainly(intake.query)
     order = f"{cursor}, {key}" if key else cursor
     whole = f"SELECT * FROM (\n{query}\n) AS remit_rows WHERE {after} ORDER BY {order} LIMIT {PAGE}"
     return connection.execute(text(whole), values).mappings().all()
+
+
+def _plainly(query: str) -> str:
+    """Nothing in it stands for a value."""
+    return query.rstrip().rstrip(";").replace(":", "\\:")
 
 
 def _rows(intake: Intake, page: Page) -> list[tuple[int, Json]]:

@@ -28,7 +28,7 @@ ALONG: Mapping[str, tuple[str, str]] = {
     "graph_felt": ("interaction", "graph_interactions"),
 }
 # Rows that name somebody go whole, instead of being rid of the name: they are a copy of what came of that person.
-WHOLE = ("graph_rejected",)
+WHOLE = ("graph_rejected", "graph_uploads")
 # What people have set up. Where somebody stands in it, that is told, and changed by hand: an agent must not find another address there.
 SET_UP = (
     "agents",
