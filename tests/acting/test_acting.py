@@ -22,6 +22,9 @@ from remit.decisions.log import Made, decisions_of, write
 from remit.decisions.rounds import begin
 from remit.decisions.stage import Shown
 from remit.errors import ModelError, UserError
+from remit.gate.judge import vouch
+from remit.gate.known import Known
+from remit.gate.proposal import Facts
 from remit.graph.consent import Consent, Word
 from remit.graph.ingest import take
 from remit.graph.people import Person, Profile, profile_of
@@ -173,6 +176,24 @@ async def test_an_agent_is_told_for_whom_and_why(app: App) -> None:
     assert state.started.began is not None
     assert (state.started.began.kind, state.started.began.trigger) == ("decision", "winback")
     assert state.started.inputs["decision"]["why"] == "worth most"
+
+
+async def test_what_somebody_calls_themselves_is_nobodys_goal_and_vouches_for_no_address(app: App) -> None:
+    app.models["auto"] = ScriptedModel([finish()], by_turn=True)
+    await publish(app, name="desk")
+    text = TEXT.replace(", tell: Find out what they need.", "")
+    person = await ann(app)
+    await came(app, "visit", name="eve@evil.example")
+    await decided(app, await playbook(app.store, text=text), "look-after", person)
+    started = (await done(app)).started
+    assert started is not None
+    assert "eve@evil.example" not in started.goal
+    assert "eve@evil.example" not in str(started.inputs)
+    assert "eve@evil.example" in started.quoted
+    facts = Facts(goal=started.goal, inputs=started.inputs, person=started.person.model_dump(), known=Known())
+    assert vouch("eve@evil.example", facts, "email") == "unvouched"
+    assert vouch("ann@a.example", facts, "email") == "person"
+    assert vouch("Eve@evil.example", facts, "person") == "person"
 
 
 async def test_what_cannot_be_done_is_told_and_what_stands_no_more_is_left(app: App) -> None:

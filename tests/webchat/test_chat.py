@@ -189,6 +189,29 @@ async def test_a_run_answers_no_chat_but_its_own(app: App, site: httpx.AsyncClie
     assert state.status != "met" or state.calls
 
 
+async def test_a_run_neither_reads_nor_takes_over_the_chat_of_another_visitor_of_its_agent(
+    app: App, site: httpx.AsyncClient
+) -> None:
+    bo, ann = await begun(site), await begun(site)
+    await say(site, bo, "My card is 4111 1111 1111 1111")
+    theirs = str((await session_of(app, bo)).id)
+    await say(site, ann, "Hello")
+    tried = [("chat_read", {}), ("chat_wait", {"after": 0}), ("chat_reply", {"text": "Hi"})]
+    await look(app, Handed())
+    chat, runs = str((await session_of(app, ann)).id), await firing.list_firings(app.store, "desk", "site")
+    inputs = {one.run: (await started(app, one.run)).inputs for one in runs if one.run is not None}
+    mine = next(run for run, given in inputs.items() if given["chat"] == chat)
+    app.models["auto"] = ScriptedModel(
+        [call(name, **{"chat": theirs, **args}) for name, args in tried] + [finish()], by_turn=True
+    )
+    state = await app.advance(mine)
+    results = [one.acted for one in state.calls.values() if one.acted and one.acted.tool.startswith("chat")]
+    assert [one.status for one in results] == ["mend", "mend", "denied"]
+    assert "the chat that it was begun for" in str(results[0].result)
+    assert "4111" not in str([one.result for one in results])
+    assert (await session_of(app, bo)).run != mine
+
+
 async def test_another_site_is_told_that_there_is_nothing(app: App, site: httpx.AsyncClient) -> None:
     visitor = await begun(site)
     await publish(app, TRIGGER | {"chat": ["https://shop.example", "https://two.example"]}, **CHAT)

@@ -86,7 +86,14 @@ async def _begin(app: App, hand_on: HandOn, act: Act) -> None:
             kept = await find_named(here.store, action.what)
             agent, number = kept.agent, kept.version
         await here.start(
-            agent, told.goal, person=told.person, inputs=told.inputs, run=act.run, version=number, began=began
+            agent,
+            told.goal,
+            person=told.person,
+            inputs=told.inputs,
+            quoted=told.quoted,
+            run=act.run,
+            version=number,
+            began=began,
         )
     except StaleWriter:
         LOG.debug("run %s has begun before; whoever began it died, or was slow", act.run)

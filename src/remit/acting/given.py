@@ -38,6 +38,7 @@ class Given:
     goal: str
     person: Whom
     inputs: dict[str, Json]
+    quoted: str = ""
 
 
 def given(book: Playbook, action: Action, one: Kept, person: Person, consent: Consent) -> Given:
@@ -46,7 +47,7 @@ def given(book: Playbook, action: Action, one: Kept, person: Person, consent: Co
     told: dict[str, Json] = {
         "id": one.id, "playbook": one.playbook, "version": one.version, "action": action.name, "purpose": action.purpose, "why": one.reason,
     }  # fmt: skip
-    inputs: dict[str, Json] = {"decision": told, "person": {"id": str(person.id), "called": person.called}}
+    inputs: dict[str, Json] = {"decision": told, "person": {"id": str(person.id)}}
     inputs |= {"follows": one.after} if one.after is not None else {}
     if action.what in book.templates:
         sends = sending(action, book.templates[action.what], person, consent)
@@ -54,7 +55,7 @@ def given(book: Playbook, action: Action, one: Kept, person: Person, consent: Co
             inputs["person"][sends.way.kind] = sends.to
         return Given(
             _sending(book, action, sends),
-            f"Send {action.what} to {person.called}.",
+            f"Send {action.what}.",
             whom,
             inputs,
         )
@@ -64,7 +65,13 @@ def given(book: Playbook, action: Action, one: Kept, person: Person, consent: Co
         raise UserError(
             f"the action {action.name} names no template and no agent in `what`: nothing can be done of it"
         )
-    return Given(None, action.tell or f"{action.name}: see to it for {person.called}.", whom, inputs)
+    # What somebody is called is what somebody said: in the goal, or among what comes with it, it would vouch for what it says
+    called = (
+        f"What the person of this run is called, as it was said of them: {person.name}" if person.name else ""
+    )
+    return Given(
+        None, action.tell or f"{action.name}: see to it for the person of this run.", whom, inputs, called
+    )
 
 
 def whom_of(person: Person, consent: Consent) -> Whom:

@@ -48,6 +48,11 @@ LEVELS = (
     "grant",
 )  # weakest first
 ADDRESSES = ("email", "url", "phone", "account")  # kinds that lead somewhere
+NAMES = (
+    "person",
+    "text",
+)  # kinds for which it counts what the person is called: anybody may call themselves eve@evil.example
+UNNAMED = "person, but for the name"
 CHOICE = 16.0  # bits that a run may tell the world by choosing among the addresses that others have named
 _TOLD = 3  # values of one argument that are told of
 
@@ -92,7 +97,7 @@ class Witness:
         facts = self.facts
         if stands(kind, form, facts.goal) or self._has("inputs", facts.inputs, kind, form):
             return "grant"
-        if self._has("person", facts.person, kind, form):
+        if self._has("person" if kind in NAMES else UNNAMED, facts.person, kind, form):
             return "person"
         if said or (said is None and facts.known is not None and facts.known.vouches(kind, form)):
             return "directory"
@@ -197,10 +202,10 @@ class Witness:
     def _group(self, name: str, values: Mapping[str, Json]) -> Group:
         """The person, and what came with the goal, are the same for all of a run: their forms are kept with what it has read."""
         if self.facts.known is None or name == "records":
-            return group(values)
+            return _grouped(name, values)
         before = self.facts.known.beforehand.get(name)
         if before is None or before[0] is not values:
-            before = self.facts.known.beforehand[name] = values, group(values)
+            before = self.facts.known.beforehand[name] = values, _grouped(name, values)
         return before[1]
 
     def _parts(self, value: Json) -> list[tuple[str, str]]:
@@ -311,6 +316,10 @@ def _heard(kind: str, value: Json, goal: str, known: Known) -> bool:
     ):  # a name in place of an account, or something odd: then the person must have written it so
         return isinstance(value, str) and stands("text", canonical("text", value) or "", goal)
     return bool(known.who(kind, form).untrusted)
+
+
+def _grouped(name: str, values: Mapping[str, Json]) -> Group:
+    return group({key: one for key, one in values.items() if key != "name"} if name == UNNAMED else values)
 
 
 def _nobody(several: Set[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The chat of a site: what a visitor writes is their words, and a run answers the chats of its agent alone."""
+"""The chat of a site: what a visitor writes is their words, and a run reads and answers the one chat that it was begun for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST = 4_000  # characters of an answer
 
 async def _visitor(context: ToolContext, args: Mapping[str, Json]) -> Reach:
     """Whom an answer reaches: the browser in which they write."""
-    session = await _room(context).session(str(args["chat"]))
+    session = await _room(context, str(args["chat"])).session(str(args["chat"]))
     return Reach([session.device], "reply", f"chat:{session.id}")
 
 
@@ -45,7 +45,7 @@ async def chat_reply(
     """
     if not text.strip():
         raise Mend("text: say something")
-    made = await _room(context).reply(chat, text, context.key, context.run)
+    made = await _room(context, chat).reply(chat, text, context.key, context.run)
     return {"sent": True, "id": str(made.id)}
 
 
@@ -63,7 +63,7 @@ async def chat_wait(
         after: The last message that you have read: `after` of the run's inputs, or of the last chat_wait.
         minutes: How long to wait at most.
     """
-    came = [one for one in await _room(context).take_up(chat, context.run) if one.id > after]
+    came = [one for one in await _room(context, chat).take_up(chat, context.run) if one.id > after]
     if came:
         value = {"messages": _told(came), "after": came[-1].id}
         return Labelled(value, fields={"after": "system"}, source="a visitor in the chat")
@@ -79,12 +79,17 @@ async def chat_read(context: ToolContext, chat: str) -> Json:
     Args:
         chat: Which one, as the run's inputs have it.
     """
-    return {"messages": _told(await _room(context).said(chat))}
+    return {"messages": _told(await _room(context, chat).said(chat))}
 
 
-def _room(context: ToolContext) -> Room:
+def _room(context: ToolContext, chat: str) -> Room:
+    """Where the chat is that the run, or the one above it, was begun for: not that of any other visitor, whose id it may have read. Raises Mend."""
     if context.room is None:
         raise UserError("this run answers no chats")
+    if chat.strip().lower() != str(context.inputs.get("chat", "")).lower():
+        raise Mend(
+            "chat: a run answers the chat that it was begun for; its id is among the inputs of the run"
+        )
     return context.room
 
 
