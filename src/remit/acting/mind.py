@@ -17,6 +17,7 @@ from remit.decisions.learned import learn
 from remit.decisions.rounds import begin_due, drop, go_on
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import broken
+from remit.decisions.tracked import tell
 from remit.errors import RemitError, StoreError, UserError
 from remit.store.store import Store
 
@@ -37,6 +38,7 @@ async def see_to_decisions(app: App, hand_on: HandOn, stop: asyncio.Event) -> No
                     return
             if clock() >= minded + MINDED:
                 minded = clock()
+                await tell(app.root.store)
                 await mind_all(app.root.store)
         except (RemitError, psycopg.Error, OSError) as error:
             LOG.debug("decisions cannot be seen to now: %s", error)

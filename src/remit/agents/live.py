@@ -13,9 +13,11 @@ from remit.agents.context import Transcript, instructions
 from remit.agents.reading import learn
 from remit.agents.spec import Agent
 from remit.agents.veil import veil_of
+from remit.channels.tracked import Tracked
 from remit.chat.room import Room
 from remit.decisions.desk import Desk
 from remit.decisions.leaving import link_for
+from remit.decisions.tracked import track
 from remit.gate.known import Known
 from remit.gate.remembered import Remembered
 from remit.gate.rules import Rules
@@ -194,6 +196,15 @@ class Live:
             woken=call.woken if call else False,
             now=self.leases.now,
             leave=self._leave,
+            track=self._track,
+        )
+
+    async def _track(
+        self, call: str, address: str, message: str, wanted: Mapping[str, bool]
+    ) -> Tracked | None:
+        store = self.journal.store.as_owner(self.workspace)
+        return await track(
+            store, identifier("email", address), self.run, call, message, wanted, self.leases.now()
         )
 
     async def _leave(self, address: str, channel: str, purpose: str) -> str:

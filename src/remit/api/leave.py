@@ -45,19 +45,22 @@ def make_leave(app: App) -> FastAPI:
 
 async def _answer(app: App, request: Request, found: Leaving | None) -> HTMLResponse:
     if found is None:
-        try:
-            await try_word(app.root.store, request.client.host if request.client else "")
-        except Busy as error:
-            return _page(
-                "Not now", "<p>Too many links that are none came from here.</p>", 429, error.retry_after
-            )
-        return _page(
-            "Nothing here", "<p>This link was cut off or changed. Copy all of it from the message.</p>", 404
-        )
+        return await nowhere(app, request)
     what = f"{html.escape(found.purpose)} by {html.escape(found.channel)} to <b>{html.escape(masked(found.value))}</b>"
     if found.gone:
         return _page("Unsubscribed", f"<p>There will be no more {what}.</p>")
     return _page("Unsubscribe?", f"<p>No more {what}.</p>{BUTTON}")
+
+
+async def nowhere(app: App, request: Request) -> HTMLResponse:
+    """What somebody sees who comes with a link that is none; they may not guess for ever."""
+    try:
+        await try_word(app.root.store, request.client.host if request.client else "")
+    except Busy as error:
+        return _page("Not now", "<p>Too many links that are none came from here.</p>", 429, error.retry_after)
+    return _page(
+        "Nothing here", "<p>This link was cut off or changed. Copy all of it from the message.</p>", 404
+    )
 
 
 def _page(title: str, body: str, status: int = 200, wait: float = 0.0) -> HTMLResponse:

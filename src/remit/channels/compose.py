@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -33,6 +33,10 @@ class Letter:
     answers: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
     leave: str = ""  # of marketing: where its reader says that they want no more of it
+    leads: Callable[[str], str] = (
+        str  # where a link in the HTML leads, by the address that it shows; the leave link as it stands
+    )
+    picture: str = ""  # by which it is heard that it was opened
 
 
 def id_of(run: UUID, call: str, domain: str) -> str:
@@ -70,24 +74,27 @@ def compose(mailbox: Mailbox, letter: Letter, id: str, now: datetime) -> EmailMe
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         text = f"{text.rstrip()}\n\n{NO_MORE}\n{letter.leave}"
     message.set_content(text)
-    message.add_alternative(in_html(text), subtype="html")
+    shown = in_html(text, lambda link: link if link == letter.leave else letter.leads(link), letter.picture)
+    message.add_alternative(shown, subtype="html")
     for file in letter.files:
         main, _, sub = file.type.partition("/")
         message.add_attachment(file.data, maintype=main, subtype=sub or "octet-stream", filename=file.name)
     return message
 
 
-def in_html(text: str) -> str:
+def in_html(text: str, leads: Callable[[str], str] = str, picture: str = "") -> str:
     """The same words in HTML, a paragraph each, what leads somewhere as a link: no other thing than was judged is sent."""
     paragraphs = re.split(r"\n\s*\n", text.strip())
-    body = "\n".join(f"<p>{_linked(one).replace(chr(10), '<br>')}</p>" for one in paragraphs)
+    body = "\n".join(f"<p>{_linked(one, leads).replace(chr(10), '<br>')}</p>" for one in paragraphs)
+    body += f'\n<img src="{html.escape(picture)}" width="1" height="1" alt="">' if picture else ""
     return f'<!doctype html><html><head><meta charset="utf-8"></head><body>\n{body}\n</body></html>\n'
 
 
-def _linked(text: str) -> str:
+def _linked(text: str, leads: Callable[[str], str]) -> str:
     made, at = [], 0
     for found in _LINK.finditer(text):
         link = html.escape(found[0])
-        made += [html.escape(text[at : found.start()]), f'<a href="{link}">{link}</a>']
+        to = html.escape(leads(found[0]))
+        made += [html.escape(text[at : found.start()]), f'<a href="{to}">{link}</a>']
         at = found.end()
     return "".join([*made, html.escape(text[at:])])

@@ -27,6 +27,8 @@ API = (
     "/ag-ui/",
     "/hooks/",
     "/u/",
+    "/c/",
+    "/o/",
     "/chat/",
 )  # have guards of their own, that know tokens as well
 OPEN = (

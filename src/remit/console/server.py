@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from remit.access.oidc import Issuers
 from remit.api.chat import make_chat
+from remit.api.follow import make_follow, make_opened
 from remit.api.hooks import make_hooks
 from remit.api.leave import make_leave
 from remit.api.problems import missing
@@ -169,6 +170,8 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.mount("/ag-ui", make_agui(app))
     server.mount("/hooks", make_hooks(app))
     server.mount("/u", make_leave(app))
+    server.mount("/c", make_follow(app))
+    server.mount("/o", make_opened(app))
     server.mount("/chat", make_chat(app))
     server.state.mcp = McpDoor(app)
     server.router.routes.append(Route("/mcp", server.state.mcp))

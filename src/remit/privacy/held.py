@@ -10,6 +10,7 @@ THEIRS: Mapping[str, tuple[str, ...]] = {
     "contacts": ("profile",),
     "suppressions": ("profile",),
     "leaving": ("profile",),
+    "tracked": ("profile",),
     "decisions": ("person",),
     "chat_sessions": ("profile",),
     "graph_state": ("profile",),
@@ -24,6 +25,7 @@ ALONG: Mapping[str, tuple[str, str]] = {
     "decision_credits": ("decision", "decisions"),
     "decision_followed": ("decision", "decisions"),
     "chat_messages": ("session", "chat_sessions"),
+    "tracked_hits": ("tracked", "tracked"),
     "graph_inferred": ("interaction", "graph_interactions"),
     "graph_felt": ("interaction", "graph_interactions"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -96,6 +97,8 @@ async def mail_send(
     _, mine = mailbox_of(context, mailbox)
     leave = await leave_of(context, mine, [*to, *cc, *bcc]) if marketing or advertises(context) else ""
     made = Letter(tuple(to), subject, text, tuple(cc), tuple(bcc), (), await _files(context, files), leave)
+    if leave or "service" in mine.track:
+        made = await _heard_of(context, mine, made)
     return await _send(context, mine, made)
 
 
@@ -307,6 +310,19 @@ async def _send(context: ToolContext, mailbox: Mailbox, letter: Letter) -> Json:
     if mailbox.imap and mailbox.sent == "remit" and not await _keep(context, mailbox, message.as_bytes()):
         answer["note"] = "it was sent, and could not be put into the folder of sent mail"
     return answer
+
+
+async def _heard_of(context: ToolContext, mailbox: Mailbox, letter: Letter) -> Letter:
+    """With links that tell who follows them, where the mailbox wants to hear that and its one reader has not refused."""
+    readers = [*letter.to, *letter.copied, *letter.hidden]
+    wanted = {name: name in mailbox.track for name in ("opens", "clicks")}
+    if context.track is None or len(readers) != 1 or not any(wanted.values()):
+        return letter
+    if not ADDRESS.fullmatch(readers[0]):
+        return letter  # as it will be told
+    id = id_of(context.run, context.call_id, mailbox.domain)
+    tracked = await context.track(context.call_id, readers[0], id, wanted)
+    return replace(letter, leads=tracked.link, picture=tracked.picture) if tracked else letter
 
 
 async def _keep(context: ToolContext, mailbox: Mailbox, data: bytes) -> bool:

@@ -18,6 +18,7 @@ from remit.rate import Limit
 from remit.tools.secrets import Secrets
 
 if TYPE_CHECKING:  # heavy, and needed by no list of tools
+    from remit.channels.tracked import Tracked
     from remit.chat.room import Room
     from remit.graph.circle import Circle
     from remit.knowledge.search import Shelf
@@ -57,6 +58,8 @@ class ToolContext:
     circle: Circle | None = None  # the people whom it may look at; None: nobody
     # Where an e-mail address or a telephone number says that it wants no more, by channel and purpose; empty: nowhere
     leave: Callable[[str, str, str], Awaitable[str]] | None = None
+    # How it is heard what becomes of a mail: by its reader, its id, and what is wanted of `opens` and `clicks`; None: it is not
+    track: Callable[[str, str, str, Mapping[str, bool]], Awaitable[Tracked | None]] | None = None
     room: Room | None = None  # the chats that it may answer; None: none
     # What the agent is connected to, by name: where, and the headers or variables that go along, secrets as references
     connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
