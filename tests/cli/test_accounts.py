@@ -44,11 +44,29 @@ def test_an_account_is_looked_at_with_its_people_and_people_say_who_belongs_to_i
     assert len(data("graph", "account", "crm:A1")["names"]) == 1
 
 
+def test_people_are_proposed_by_their_address_and_related_by_a_word(tmp_path: Path) -> None:
+    file = tmp_path / "crm.csv"
+    file.write_text(CSV + "o3,2026-05-03T10:00:00Z,visit,cy@acme.example,,,,,\n")
+    assert data("graph", "ingest", str(file))["new"] == 3
+    data("graph", "belongs", "ann@acme.example", "acme.example")
+    assert "2 new proposals" in remit("graph", "propose").stdout
+    told = " ".join(remit("graph", "account", "acme.example").stdout.split())
+    assert "cy@acme.example" in told
+    assert "may belong to it, by their address" in told
+    said = data(
+        "graph", "relate", "ann@acme.example", "reports_to", "bo@acme.example", "--since", "2026-01-01"
+    )
+    assert [(one["way"], one["called"]) for one in said["relations"]] == [("to", "bo@acme.example")]
+    assert "ann@acme.example reports to them" in remit("graph", "person", "bo@acme.example").stdout
+    assert "counts for nothing" in remit("graph", "unrelate", str(said["statement"])).stdout
+
+
 def test_what_is_no_account_is_said_with_what_to_do() -> None:
     for words, why in (
         (("account", "acme"), "crm:A-77"),
         (("account", "crm:A9"), "no account is known by the crm"),
         (("unsay", "7"), "there is no statement 7"),
+        (("unrelate", "7"), "there is no statement 7"),
         (("account-link", "7"), "there is no link 7"),
     ):
         result = remit("graph", *words)

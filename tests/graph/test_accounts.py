@@ -17,8 +17,10 @@ from remit.graph.accounts.look import (
     accounts_of,
     find_account,
     members,
+    proposed,
     search_accounts,
 )
+from remit.graph.accounts.propose import propose
 from remit.graph.accounts.sums import sums_of
 from remit.graph.accounts.word import belongs, found_or_made, hold_link, say_accounts, take_back
 from remit.graph.files import rows_in
@@ -203,6 +205,30 @@ async def test_a_persons_word_says_who_belongs_and_who_does_not_until_it_is_take
     assert await belonging(store, "ann@acme.example", 300) == {"42": "mother"}
     with pytest.raises(UserError, match="mailboxes of everybody"):
         await found_or_made(store, "gmail.com")
+
+
+async def test_an_address_proposes_an_account_and_counts_for_nothing_until_somebody_says_so(
+    store: Store,
+) -> None:
+    await taken(
+        store,
+        row("e1", 3, email="ann@acme.example", account=ACME),
+        row("e2", 2, email="bo@acme.example"),
+        row("e3", 2, email="cy@other.example"),
+        row("e4", 2, email="info@acme.example"),
+    )
+    assert (await propose(store, "olga"), await propose(store, "olga")) == (1, 0)
+    acme = await find_account(store, "crm:A1")
+    assert [one.called for one in await proposed(store, acme)] == ["bo@acme.example"]
+    assert await belonging(store, "bo@acme.example") == {}
+    number = await belongs(store, await find(store, "bo@acme.example"), acme, "olga", no=True)
+    assert await proposed(store, acme) == []
+    await take_back(store, number, "olga")
+    await belongs(
+        store, await find(store, "bo@acme.example"), acme, "olga", role="boss", since=NOW - timedelta(days=1)
+    )
+    assert await belonging(store, "bo@acme.example") == {"ACME GmbH": "boss"}
+    assert await propose(store, "olga") == 0
 
 
 async def test_an_account_comes_to_what_its_people_come_to(store: Store) -> None:

@@ -89,6 +89,8 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 1, %(n)s, 'said', now(), now())",
     "graph_felt": "insert into graph_felt (workspace, interaction, score) values (%(w)s, %(n)s, 0)",
     "graph_read": "insert into graph_read (workspace, upto) values (%(w)s, 1) on conflict (workspace) do update set upto = 2",
+    "graph_relations": "insert into graph_relations (workspace, a, b, kind, how, since, at)"
+    " values (%(w)s, 1, %(n)s, 'reports_to', 'said', now(), now())",
     "segments": "insert into segments (workspace, name, spec, who) values (%(w)s, 's' || %(n)s, '{}', 'ann')",
     "segment_sizes": "insert into segment_sizes (workspace, segment, day, people, whole, exact)"
     " values (%(w)s, 's' || %(n)s, now(), 1, 1, true)",

@@ -1,4 +1,4 @@
-"""`remit graph`, as far as it is of accounts: what people belong to, and who belongs to it."""
+"""`remit graph`, as far as it is of accounts: what people belong to, and how they stand to each other."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from remit.cli.here import open_here
 from remit.cli.joined import Who
 from remit.errors import UserError
 from remit.gate.unseen import shown
-from remit.graph.accounts.look import Account, accounts_of, find_account, members, search_accounts
+from remit.graph.accounts.look import Account, accounts_of, find_account, members, proposed, search_accounts
+from remit.graph.accounts.propose import propose
+from remit.graph.accounts.relations import relate, relations_of, unrelate
 from remit.graph.accounts.sums import sums_of
 from remit.graph.accounts.word import belongs, found_or_made, hold_link, say_accounts, take_back
-from remit.graph.accounts.words import because, belonging, summed
+from remit.graph.accounts.words import because, belonging, related, summed
 from remit.graph.people import PAGE, find
 
 accounts = group(help="What people belong to.")
 Which = Annotated[str, typer.Argument(help="A domain, kind:value (crm:A-77), or an account's number.")]
 Day = Annotated[datetime | None, typer.Option(help="Only as of that time: 2026-05-01.")]
+Since = Annotated[datetime | None, typer.Option(help="From when on: 2026-05-01; left out: from now on.")]
+Until = Annotated[datetime | None, typer.Option(help="Until when.")]
 Number = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="Its number, as --json shows it.")]
 
 
@@ -59,10 +63,8 @@ def belongs_(
     who: Who,
     account: Which,
     role: Annotated[str, typer.Option(help="As what: buyer, owner, child.")] = "",
-    since: Annotated[
-        datetime | None, typer.Option(help="From when on: 2026-05-01; left out: from now on.")
-    ] = None,
-    until: Annotated[datetime | None, typer.Option(help="Until when.")] = None,
+    since: Since = None,
+    until: Until = None,
     no: Annotated[bool, typer.Option("--not", help="They do not, whatever comes in.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -109,15 +111,99 @@ def account_link(
     perform(_link(number, restore, as_json))
 
 
+@accounts.command("propose")
+def propose_(as_json: Json = False) -> None:
+    """Propose to the accounts that have a domain whoever has an address of it. That counts for nothing until somebody says
+    `remit graph belongs`; with --not it is not proposed again.
+
+    Example: remit graph propose
+    """
+    perform(_propose(as_json))
+
+
+@accounts.command("relate")
+def relate_(
+    who: Who,
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="How: reports_to, household, referred_by, buys_for, or a small word of your own."
+        ),
+    ],
+    other: Who,
+    since: Since = None,
+    until: Until = None,
+    no: Annotated[bool, typer.Option("--not", help="They do not, whatever comes in.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say how somebody stands to somebody else. It is your word, with your name, and `remit graph unrelate` takes it back.
+
+    Example: remit graph relate ann@acme.example reports_to bo@acme.example
+    """
+    perform(_relate(who, kind, other, since, until, no, as_json))
+
+
+@accounts.command("unrelate")
+def unrelate_(number: Number, as_json: Json = False) -> None:
+    """Let a statement of how two stand to each other count for nothing, whoever made it.
+
+    Example: remit graph unrelate 42
+    """
+    perform(_unrelate(number, as_json))
+
+
+async def _propose(as_json: bool) -> None:
+    async with open_here() as app:
+        made = await propose(app.store, me())
+    if as_json:
+        print_json({"proposed": made})
+    else:
+        console.print(f"{made:,} new proposals; `remit graph account A` has those of one.")
+
+
+async def _relate(
+    who: str, kind: str, other: str, since: datetime | None, until: datetime | None, no: bool, as_json: bool
+) -> None:
+    async with open_here() as app:
+        person, second = await find(app.store, who), await find(app.store, other)
+        number = await relate(
+            app.store,
+            person,
+            kind,
+            second,
+            me(),
+            no=no,
+            since=since and since.astimezone(UTC),
+            until=until and until.astimezone(UTC),
+        )
+        found = await relations_of(app.store, person, datetime.now(UTC))
+    if as_json:
+        print_json({"statement": number, "person": person.id, "relations": found})
+        return
+    console.print(Text(f"{shown(person.called)}: statement {number}"))
+    for one in found:
+        console.print(Text(f"  {shown(related(one))}"))
+
+
+async def _unrelate(number: int, as_json: bool) -> None:
+    async with open_here() as app:
+        await unrelate(app.store, number, me())
+    if as_json:
+        print_json({"statement": number, "withdrawn": True})
+    else:
+        console.print(f"statement {number} counts for nothing")
+
+
 async def _account(text: str, at: datetime | None, limit: int, as_json: bool) -> None:
     now = datetime.now(UTC)
     moment = at.astimezone(UTC) if at else now
     async with open_here() as app:
         found = await find_account(app.store, text)
         people = await members(app.store, found, moment, limit=limit)
+        may = await proposed(app.store, found)
         sums = None if at else await sums_of(app.store, found, now)
     if as_json:
-        print_json(account_data(found) | {"state": sums, "members": people})
+        print_json(account_data(found) | {"state": sums, "members": people, "proposed": may})
         return
     console.print(Text(f"{shown(found.called)}  (account {found.id})", "bold"))
     for line in summed(sums, now) if sums else []:
@@ -137,6 +223,8 @@ async def _account(text: str, at: datetime | None, limit: int, as_json: bool) ->
                 )
             )
     _tell_members(people)
+    for each in may:
+        console.print(Text(f"  {shown(each.called)} ({each.id}) may belong to it, by their address", "dim"))
 
 
 def _tell_members(people: list[Any]) -> None:

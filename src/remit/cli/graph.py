@@ -22,7 +22,8 @@ from remit.cli.privacy import privacy
 from remit.errors import UserError
 from remit.gate.unseen import shown
 from remit.graph.accounts.look import accounts_of
-from remit.graph.accounts.words import belonging
+from remit.graph.accounts.relations import relations_of
+from remit.graph.accounts.words import belonging, related
 from remit.graph.aside import aside_of, drop, list_aside, mend, object_in
 from remit.graph.files import Format, rows_in
 from remit.graph.identifiers import KIND
@@ -271,6 +272,7 @@ async def _person(who: str, as_json: bool) -> None:
         wants = await intents_of(app.store, person, now)
         feeling = (await feelings_of(app.store, [person.id], now)).get(person.id)
         belong = await accounts_of(app.store, person, now)
+        others = await relations_of(app.store, person, now)
     if as_json:
         known = {
             "state": reading,
@@ -278,6 +280,7 @@ async def _person(who: str, as_json: bool) -> None:
             "wants": wants,
             "consent": consent.words,
             "accounts": belong,
+            "relations": others,
         }
         print_json(person_data(person) | known)
         return
@@ -292,6 +295,8 @@ async def _person(who: str, as_json: bool) -> None:
         console.print(Text(f"  {says.capitalize()} to {shown(of)}"))
     for account in belong:
         console.print(Text(f"  {shown(belonging(account))}"))
+    for other in others:
+        console.print(Text(f"  {shown(related(other))}"))
     for key, (value, at, source) in sorted(person.about.items()):
         console.print(
             Text(f"  {shown(key)}: {shown(str(value))}  ").append(f"{shown(source)}, {at[:10]}", "dim")

@@ -25,7 +25,13 @@ Json = Any
 Connection = AsyncConnection[Any]
 Said = dict[str, list[Json]]  # of each field what, when and by which source
 JOINS = Standing()
-OURS = {"whom", "name", "attributes", "account"}  # fields of an interaction that are kept elsewhere
+OURS = {
+    "whom",
+    "name",
+    "attributes",
+    "account",
+    "relations",
+}  # fields of an interaction that are kept elsewhere
 
 
 @dataclass(frozen=True, slots=True)

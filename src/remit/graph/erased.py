@@ -6,11 +6,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 
+from remit.graph.identifiers import Identifier
 from remit.graph.rows import Interaction
 from remit.settings import Settings
 from remit.store.secrets import key_of
@@ -45,20 +47,27 @@ async def without_erased(
     connection: Connection, settings: Settings, workspace: str, came: Sequence[Interaction]
 ) -> list[Interaction]:
     """What may be taken in: nothing that had happened before somebody whom it names was erased, and nothing at all of those who are
-    never to be taken in again. Where nobody was erased, this costs one look."""
+    never to be taken in again; and of the others not how they stood to these. Where nobody was erased, this costs one look."""
     query = "select exists (select from erased where workspace = %s)"
     if not came or await (await connection.execute(query, (workspace,))).fetchone() == (False,):
         return list(came)
     key = key_of(settings)
-    digests = {
-        who.key: digest_of(key, workspace, who.key) for one in came for who in one.whom if not who.rank[0]
-    }
+    named = (who for one in came for who in (*one.whom, *(each.to for each in one.relations)))
+    digests = {who.key: digest_of(key, workspace, who.key) for who in named if not who.rank[0]}
     query = "select digest, at, never from erased where workspace = %s and digest = any(%s)"
     rows = await (await connection.execute(query, (workspace, list(digests.values())))).fetchall()
     gone: dict[bytes, tuple[datetime, bool]] = {bytes(digest): (at, never) for digest, at, never in rows}
 
-    def may_come(one: Interaction) -> bool:
-        known = (gone[digests[who.key]] for who in one.whom if digests.get(who.key) in gone)
-        return not any(never or one.at <= at for at, never in known)
+    def is_gone(who: Identifier, one: Interaction) -> bool:
+        at, never = gone.get(digests.get(who.key, b""), (None, False))
+        return never or (at is not None and one.at <= at)
 
-    return [one for one in came if may_come(one)] if gone else list(came)
+    def without(one: Interaction) -> Interaction:
+        kept = tuple(each for each in one.relations if not is_gone(each.to, one))
+        return one if kept == one.relations else replace(one, relations=kept)
+
+    return (
+        [without(one) for one in came if not any(is_gone(who, one) for who in one.whom)]
+        if gone
+        else list(came)
+    )

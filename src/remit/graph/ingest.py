@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from pydantic_core import to_json
 
 from remit.graph.accounts.kept import keep_accounts
+from remit.graph.accounts.relations import keep_relations
 from remit.graph.append import append, written
 from remit.graph.erased import without_erased
 from remit.graph.horizon import within
@@ -121,6 +122,7 @@ async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = Tr
         if fresh:
             ids = await append(connection, store.workspace, fresh, terms, received)
             await keep_accounts(connection, store.workspace, fresh, ids)
+            await keep_relations(connection, store.workspace, fresh, ids)
         if keep and batch.aside:
             await _set_aside(connection, store.workspace, batch.source, batch.aside)
     aside = (*batch.aside, *(SetAside(batch.lines[one.source, one.event], "at", why) for one, why in older))

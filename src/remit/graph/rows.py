@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
-from remit.graph.accounts.said import Account, Belongs, account_of
+from remit.graph.accounts.said import Account, Belongs, Relation, Stands, account_of, relations_of
 from remit.graph.identifiers import Identifier, identifier
 from remit.journal.body import unkept
 
@@ -36,7 +36,12 @@ SHORTHANDS = (
     "crm",
     "handle",
 )  # identifiers that are fields of their own
-OWN = ("properties.", "attributes.", "id.")  # how a table of columns says what an object has inside
+OWN = (
+    "properties.",
+    "attributes.",
+    "id.",
+    "relations.",
+)  # how a table of columns says what an object has inside
 ACCOUNT = "account."  # and what the account has, which has such columns of its own
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)  # that a clock elsewhere may be ahead of ours
@@ -89,6 +94,10 @@ class Row(BaseModel):
         default_factory=dict, description="What is said of the person: city, plan, birthday, …"
     )
     account: Belongs | None = Field(None, description="To what they belong: a company, a household, a team.")
+    relations: dict[str, str] | Annotated[list[Stands], Field(max_length=ABOUT)] = Field(
+        default_factory=dict,
+        description="To whom they stand how: reports_to, household, referred_by, buys_for, …",
+    )
     conversation: Annotated[str, Field(max_length=300)] = Field("", description="Of which it is a part.")
     subject: Annotated[str, Field(max_length=1_000)] = ""
     text: str = ""
@@ -117,6 +126,7 @@ class Interaction:
     currency: str = ""
     properties: Mapping[str, Json] = field(default_factory=dict)
     account: Account | None = None
+    relations: tuple[Relation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,10 @@ def read(
         account = account_of(told.account) if told.account is not None else None
     except ValueError as error:
         return Wrong("account", str(error))
+    try:
+        relations = relations_of(told.relations, whom) if told.relations else ()
+    except ValueError as error:
+        return Wrong("relations", str(error))
     if not FIRST <= told.at <= now + AHEAD:
         return Wrong("at", f"{told.at.isoformat()} is before 1970, or has not happened yet")
     if (told.value is None) != (told.currency is None):
@@ -161,7 +175,7 @@ def read(
         )
     return Interaction(
         source, told.id, told.at.astimezone(UTC), told.channel, told.direction, told.kind, whom, told.name, told.attributes,
-        told.conversation, told.subject, told.text, told.value, told.currency or "", told.properties, account,
+        told.conversation, told.subject, told.text, told.value, told.currency or "", told.properties, account, relations,
     )  # fmt: skip
 
 
@@ -183,7 +197,7 @@ def _unkept(row: Json) -> str:
 
 
 def of_columns(cells: Mapping[str, str]) -> dict[str, Json]:
-    """A row of a table as an object: empty cells are left out, and `properties.x`, `attributes.x`, `id.x` and `account.x` go inside."""
+    """A row of a table as an object: empty cells are left out, and `properties.x`, `attributes.x`, `id.x`, `relations.x` and `account.x` go inside."""
     made: dict[str, Json] = {}
     if ours := {name.removeprefix(ACCOUNT): cell for name, cell in cells.items() if name.startswith(ACCOUNT)}:
         cells = {name: cell for name, cell in cells.items() if not name.startswith(ACCOUNT)}

@@ -24,6 +24,7 @@ from pydantic_core import to_json
 from remit.access.audit import record
 from remit.brought import folder_of
 from remit.graph.accounts.look import accounts_of
+from remit.graph.accounts.relations import relations_of
 from remit.graph.people import EVENT, Person, consent_of, keys_of, read_of
 from remit.journal.journal import Journal
 from remit.privacy import erase, files, journals
@@ -34,7 +35,7 @@ from remit.tools.thread import in_thread
 Json = Any
 FORMAT = 1
 WHAT: Mapping[str, str] = {
-    "person.json": "who they are: identifiers, what was said of them, why these are one person, to what they belong, consent, and what it all comes to",
+    "person.json": "who they are: identifiers, what was said of them, why these are one person, to what they belong, how they stand to others, consent, and what it all comes to",
     "interactions.jsonl": "what happened, one a line, each with the source that it came from, when, and what was inferred of it",
     "runs/": "journals of the runs that acted for them, an event a line, and the files of those runs on this machine",
     "elsewhere.json": "where else they are named: rows of others, by table, which are not given out",
@@ -80,6 +81,7 @@ async def _person(store: Store, person: Person) -> dict[str, Json]:
     reading = await read_of(store, person, datetime.now(UTC))
     consent = await consent_of(store, person)
     belong = await accounts_of(store, person, datetime.now(UTC))
+    related = await relations_of(store, person, datetime.now(UTC))
     ends = {end for one in person.evidence for end in (one.a, one.b)} - set(person.ids)
     return {
         "id": person.id, "name": person.name, "about": person.about,
@@ -88,7 +90,10 @@ async def _person(store: Store, person: Person) -> dict[str, Json]:
         "evidence": [
             {**asdict(one), "other": bool({one.a, one.b} & ends)} for one in person.evidence
         ],
-        "consent": consent, "comes_to": reading, "accounts": [asdict(one) for one in belong],
+        "consent": consent, "comes_to": reading,
+        "accounts": [asdict(one) for one in belong],
+        # As above: how they stand to somebody, and not to whom
+        "relations": [{"kind": one.kind, "way": one.way, "tie": one.tie, "said": one.said} for one in related],
     }  # fmt: skip
 
 

