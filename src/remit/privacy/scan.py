@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from remit.store.store import Store
 Connection = AsyncConnection[Any]
 PAGES = 2_048  # of a slice
 MOST = 4  # connections at once
+SOON = 1.0  # seconds in which one is to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,14 @@ async def found(store: Store, looks: Sequence[Look], values: Mapping[str, Any]) 
                 rows[look.table] += [one for (one,) in part]
 
         async def beside() -> None:
-            async with store.pool.connection() as another, another.transaction():
+            """Helps, where a connection is to be had soon: whoever holds the others may be waiting for this."""
+            async with AsyncExitStack() as held:
+                try:
+                    async with asyncio.timeout(SOON):
+                        another = await held.enter_async_context(store.pool.connection())
+                except TimeoutError:
+                    return
+                await held.enter_async_context(another.transaction())
                 await another.execute("set transaction isolation level repeatable read, read only")
                 await another.execute(
                     SQL("set transaction snapshot {}").format(Literal(moment[0] if moment else ""))
