@@ -190,7 +190,7 @@ def crowd(rows: int, seed: int) -> People:
         )
         for zone, row in zip(zones, ages.tolist(), strict=True)
     ]
-    return People([f"{seed}-{row}" for row in range(rows)], log.columns, standings, np.ones(rows))
+    return People([f"{seed}-{row}" for row in range(rows)], log.columns, standings)
 
 
 def population(people: int) -> list[dict[str, Any]]:

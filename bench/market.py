@@ -119,7 +119,6 @@ def lived(market: Market, learner: Learner | None, days: int, a_day: int, best: 
             [str(row) for row in rows],
             [one.at(rows) for one in market.columns],
             [market.standing(row, now) for row in rows.tolist()],
-            np.ones(a_day),
         )
         true = market.chances(rows, day, days)
         made = choose(BOOK, learner.policy if learner else even, some, now, Left(), chance)

@@ -127,7 +127,7 @@ OURS = {
     "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,
     "RejectedOut": results.Rejected, "IntakeOut": results.Intake, "ConsentOut": results.Consent, "DoubtOut": results.Doubt,
     "SegmentOut": results.Segment, "SizeOut": results.SegmentSize, "PlaybookOut": results.Playbook, "QualityOut": results.Quality,
-    "RoundOut": results.Round, "DecisionOut": results.Decision, "OptionOut": results.Option, "BarredOut": results.RuledOut,
+    "RoundOut": results.Round, "DecisionOut": results.Decision, "OptionOut": results.Option, "BarredOut": results.RuledOut, "UrgencyOut": results.Urgent,
     "IntervalOut": results.Interval, "CandidateOut": results.Candidate, "RailOut": results.Guardrail,
     "ContactOut": results.Contact, "AgainstOut": results.Against, "WayOut": results.Way, "SuppressionOut": results.Suppression,
     "OutlookOut": results.Outlook, "ContactRulesOut": results.ContactRules,

@@ -15,6 +15,7 @@ from remit.decisions.attribute import Outcome, Taken, Window, changes, closed, c
 from remit.decisions.choose import Left, People, choose, held_out, left_of
 from remit.decisions.eligible import Contact, Standing, refusals
 from remit.decisions.learn import Learner, Policy
+from remit.decisions.urgency import Pressing
 from tests.decisions.logs import log
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -41,7 +42,7 @@ def policy() -> Policy:
 
 def people(rows: int, seed: int = 1, standing: Standing = UNKNOWN) -> People:
     logged, _ = log(rows, pays=True, seed=seed)
-    return People([f"p{row}" for row in range(rows)], logged.columns, [standing] * rows, np.ones(rows))
+    return People([f"p{row}" for row in range(rows)], logged.columns, [standing] * rows)
 
 
 @given(seed=st.integers(0, 999), rows=st.integers(1, 40), calls=st.integers(0, 6), budget=st.floats(0, 0.3))
@@ -80,17 +81,19 @@ def test_who_stands_to_gain_most_has_the_calls_that_there_are(policy: Policy) ->
 def test_urgency_can_make_an_action_worth_its_cost(policy: Policy) -> None:
     dear = dataclasses.replace(policy, costs=np.array([0.5, 0.5, 0.0]), floor=0.0)
     some = people(100)
+    pressed = {name: Pressing(9.0, "their contract ends") for name in ("call", "mail")}
+    urgent = dataclasses.replace(some, pressing=[pressed] * 100)
     calm = choose(BOOK, dear, some, NOW, Left(), np.random.default_rng(0))
-    hurry = choose(
-        BOOK,
-        dear,
-        dataclasses.replace(some, urgency=np.full(100, 9.0)),
-        NOW,
-        Left(),
-        np.random.default_rng(0),
-    )
+    hurry = choose(BOOK, dear, urgent, NOW, Left(), np.random.default_rng(0))
     assert sum(one.action != "nothing" for one in calm) == 0
-    assert sum(one.action != "nothing" for one in hurry) > 50
+    assert sum(one.action != "nothing" for one in hurry) > 30
+    assert all(
+        "9 times as urgent: their contract ends" in one.reason
+        for one in hurry
+        if one.action != "nothing" and not one.tried
+    )
+    for before, after in zip(calm, hurry, strict=True):
+        assert [one.expected for one in before.options] == [one.expected for one in after.options]
 
 
 def test_a_goal_that_counts_nothing_is_not_served(policy: Policy) -> None:

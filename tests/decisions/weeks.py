@@ -45,8 +45,8 @@ async def decided(store: Store, times: int, name: str = "winback") -> None:
             share = {"pricing-mail": 0.7, "sales-call": 0.2, "nothing": 0.1}[action]
             query = """
                 insert into decisions (workspace, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost,
-                    reason, options, ruled_out, features)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true, 0, 'it is worth most for people like them', %s, '[]', '[]') returning id
+                    reason, options, ruled_out, features, tried)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true, 0, 'it is worth most for people like them', %s, '[]', '[]', %s) returning id
             """
             version = first if number % 5 else second
             at = now - timedelta(days=1 + number * 40 / times)
@@ -60,7 +60,11 @@ async def decided(store: Store, times: int, name: str = "winback") -> None:
                 action,
                 does,
             )
-            row = await (await connection.execute(query, (*values, share, held, Jsonb(options)))).fetchone()
+            row = await (
+                await connection.execute(
+                    query, (*values, share, held, Jsonb(options), action == "sales-call")
+                )
+            ).fetchone()
             assert row is not None
             mean = {"nothing": 1, "pricing-mail": 3, "sales-call": 5}[action]
             credit = (

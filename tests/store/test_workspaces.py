@@ -108,6 +108,10 @@ ROWS: dict[str, str] = {
     "decision_followed": "insert into decision_followed (workspace, decision, guardrail, interaction, at)"
     " values (%(w)s, %(n)s, 'x', 1, now())",
     "decision_acts": "insert into decision_acts (workspace, playbook, decision) values (%(w)s, 'p1', %(n)s)",
+    "decision_keys": "insert into decision_keys (workspace, profile, key, at) values (%(w)s, %(n)s, 1, now())",
+    # in the place of what decisions and what came of them have written there
+    "decision_sums": "with own as (delete from decision_sums where workspace = %(w)s) insert into decision_sums (workspace, playbook, version, day, stage, action, does, holdout, chosen, chance, times,"
+    " likely, tried, spent, closed, total, squares) values (%(w)s, 'p1', %(n)s, now(), 'live', 'x', 'send', false, true, 7, 1, 1, 0, 0, 0, 0, 0)",
     "playbook_learned": "insert into playbook_learned (workspace, playbook, version) values (%(w)s, 'p1', %(n)s)",
     "decision_rounds": "insert into decision_rounds (id, workspace, playbook, by, last)"
     " values (md5(%(w)s || %(n)s)::uuid, %(w)s, 'p' || %(n)s, 'ann', 1)",

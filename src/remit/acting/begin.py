@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
+
+from psycopg import AsyncConnection
 
 from remit.acting.due import MOST, Act, answered, claim, decision_of, follow, later, settle
 from remit.acting.given import given
@@ -14,15 +17,18 @@ from remit.catalogue.find import find_named
 from remit.decisions import standing
 from remit.decisions.action import Action, Playbook, together
 from remit.decisions.choose import Decision, Option
+from remit.decisions.deciding import alone
 from remit.decisions.eligible import refusals
 from remit.decisions.kept import Version, version_of
-from remit.decisions.log import Kept, Made, write
+from remit.decisions.log import Kept, Made, used, write
 from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError
 from remit.graph.people import Person, consent_of, person_of
 from remit.journal.events import Began
 
 LOG = logging.getLogger(__name__)
+FULL = 900.0  # seconds after which it is looked again whether a team has time
 AT_ONCE = 20  # that a process takes up
+Connection = AsyncConnection[Any]
 HandOn = Callable[[UUID], Awaitable[None]]  # to whoever advances runs
 
 
@@ -123,9 +129,20 @@ async def _follow_up(app: App, act: Act, now: datetime | None = None) -> None:
                 connection, act, "skipped", "; ".join(f"{rule.rule}: {rule.because}" for rule in out)
             )
             return
+        await alone(connection, act.workspace, one.playbook)
+        if await _full(connection, act, version, then, now):
+            await later(app.root.store, act, FULL, f"all that can be done of {then.name} is done for now")
+            return
         if await settle(connection, act, "done"):
             made = _following(one, version, person, action, then, now)
             await write(connection, act.workspace, [made])
+
+
+async def _full(connection: Connection, act: Act, version: Version, then: Action, now: datetime) -> bool:
+    """Whether a team has done all that it can of it; `alone` with this playbook."""
+    if then.capacity is None:
+        return False
+    return (await used(connection, act.workspace, version, now))[then.name] >= then.capacity.count
 
 
 def _following(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
@@ -41,6 +42,14 @@ class BarredOut(BaseModel):
     until: datetime | None = Field(description="When it ends by itself; null: it does not.")
 
 
+class UrgencyOut(BaseModel):
+    """Why an action could not wait."""
+
+    action: str
+    times: float = Field(description="How many times as much its gain counted as it would have.")
+    because: str
+
+
 class DecisionOut(BaseModel):
     """A choice, with all that was weighed."""
 
@@ -57,19 +66,21 @@ class DecisionOut(BaseModel):
     reason: str
     options: list[OptionOut]
     ruled_out: list[BarredOut]
+    urgency: list[UrgencyOut]
     known: dict[str, Any] = Field(description="What was known of the person.")
     after: int | None = Field(description="The decision that this one follows up.")
 
     @classmethod
     def of(cls, one: Kept) -> Self:
         told = {name: getattr(one, name) for name in ("id", *_PLAIN)}
-        return cls.model_validate(told | _weighed(one.options, one.ruled_out, one.features[1:]))
+        return cls.model_validate(told | _weighed(one.options, one.ruled_out, one.features[1:], one.urgency))
 
     @classmethod
     def shown(cls, one: Made) -> Self:
         row = one.row
         told = {name: row[name] for name in _PLAIN} | {"id": None}
-        return cls.model_validate(told | _weighed(row["options"], row["ruled_out"], list(one.known)))
+        weighed = _weighed(row["options"], row["ruled_out"], list(one.known), row["urgency"])
+        return cls.model_validate(told | weighed)
 
 
 _PLAIN = (
@@ -145,12 +156,15 @@ async def list_decisions(
     return DecisionPage(decisions=[DecisionOut.of(one) for one in made])
 
 
-def _weighed(options: list[Any], ruled_out: list[Any], known: list[Any]) -> dict[str, Any]:
+def _weighed(
+    options: list[Any], ruled_out: list[Any], known: list[Any], urgency: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "options": [dict(zip(("action", "expected", "chance"), one, strict=True)) for one in options],
         "ruled_out": [
             {"action": name, "rule": rule, "because": because, "until": until} for name, rules in ruled_out for rule, because, until in rules
         ],
+        "urgency": [{"action": name, "times": times, "because": because} for name, (times, because) in urgency.items()],
         "known": dict(zip(NAMES, known, strict=False)),
     }  # fmt: skip
 

@@ -87,6 +87,10 @@ def as_data(one: Made) -> dict[str, Any]:
         }
         for name, rules in row["ruled_out"]
     ]
+    row["urgency"] = [
+        dict(zip(("action", "times", "because"), (name, *why), strict=True))
+        for name, why in row["urgency"].items()
+    ]
     row["features"] = dict(zip(NAMES, one.known, strict=True))
     return row
 
@@ -107,6 +111,9 @@ def _show(person: Person, name: str, some: list[Made]) -> None:
                 f"{option.chance:.1%}",
                 "chosen" if option.action == found.action else "",
             )
+        for action, why in found.pressing.items():
+            said = f"{why.times:.2g} times as urgent: {why.because}"
+            table.add_row(action, "", "", escape(said), style="dim")
         for action, rules in found.ruled_out:
             for rule in rules:
                 until = f" until {rule.until:%Y-%m-%d %H:%M %Z}" if rule.until else ""
@@ -121,7 +128,7 @@ def run_(
         list[str] | None,
         typer.Option(
             "--only",
-            help=f"NAME=WORD, NAME!=WORD, NAME<NUMBER or NAME>NUMBER of {', '.join(NAMES)}. Repeatable.",
+            help=f"NAME=WORD, NAME!=WORD, NAME<NUMBER or NAME>NUMBER of {', '.join(NAMES)}; or segment=NAME. Repeatable.",
         ),
     ] = None,
     again: Annotated[

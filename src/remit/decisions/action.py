@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, model_validator
 
 from remit.decisions.aim import GUARDRAILS, Aim, Amount, FollowUp, Guardrail, Said, Template
-from remit.decisions.whom import meant
+from remit.decisions.urgency import Urgency
+from remit.decisions.whom import meant, segments_in
 from remit.errors import UserError
 from remit.graph.consent import MARKETING
 
@@ -46,7 +47,7 @@ class Capacity(Said):
 
 class Action(Said):
     """One thing that may be done. Without a channel it reaches nobody (wait, nothing, a task for a colleague), so that no rule of contact holds
-    for it. `worth`: of one unit of reward; `urgency`: what its value is multiplied by where there is a reason to hurry."""
+    for it. `worth`: of one unit of reward."""
 
     name: Name
     does: Literal["send", "call", "route", "start", "offer", "escalate", "wait", "nothing"]
@@ -132,15 +133,17 @@ class Rules(Said):
 
 
 class Playbook(Said):
-    """`goals`: what counts, and how much a unit of each goal's value does; `budget`: what all actions of one round may cost together;
-    `holdout`: the share of people for whom nothing is done, to know what doing brings; `window`: days after a decision in which outcomes
+    """`goals`: what counts, and how much a unit of each goal's value does; `urgency`: why somebody cannot wait; `budget`: what all actions may
+    cost together in so many days, today among them (`budget_days`; where they are not said: in one round, and in a day of what is decided as it comes); `holdout`: the share of people for whom nothing is done, to know what doing brings; `window`: days after a decision in which outcomes
     are due to it; `every`: days for which a choice holds before the next is made for the same person, so that what follows is one choice's
     (as long as the window, where nothing else is said)."""
 
     actions: tuple[Action, ...] = Field(min_length=1, max_length=200)
     rules: Rules = Rules()
     goals: dict[str, Aim] = Field({})
+    urgency: tuple[Urgency, ...] = Field((), max_length=20)
     budget: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    budget_days: Annotated[int, Field(ge=1, le=3660)] | None = None
     holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     window: Days = 14
     half_life: Days | None = None
@@ -163,6 +166,18 @@ class Playbook(Said):
             raise ValueError(f"the action {min(twice)!r} is there twice")
         if unknown := {action.goal for action in self.actions if action.goal} - set(self.goals):
             raise ValueError(f"the goal {min(unknown)!r} of an action is not among the goals")
+        return self
+
+    @model_validator(mode="after")
+    def _pressing(self) -> Playbook:
+        names = {action.name for action in self.actions}
+        for reason in self.urgency:
+            if unknown := set(reason.actions) - names:
+                raise ValueError(f"urgency: {min(unknown)!r} is no action here")
+            if unknown := set(reason.goals) - set(self.goals):
+                raise ValueError(f"urgency: {min(unknown)!r} is no goal here")
+        if self.budget_days is not None and self.budget is None:
+            raise ValueError("budget_days says for how long a budget is, and there is no budget")
         return self
 
     @model_validator(mode="after")
@@ -207,6 +222,11 @@ class Playbook(Said):
     def counted(self) -> bool:
         """Whether the goals say what counts. Then all of them count for every decision, and rewards are in their unit."""
         return any(goal.counts for goal in self.goals.values())
+
+    @property
+    def segments(self) -> set[str]:
+        """Of whom it is, as far as segments say so."""
+        return segments_in(self.whom)
 
     @property
     def rests(self) -> timedelta:

@@ -1,9 +1,9 @@
 """Which action, for whom, now: the most that can be had under what is allowed, what a team can do and what may be spent.
 
-The value of an action is what is expected of it × worth × the weight of its goal × the person's urgency, less its cost; doing nothing is one of
-the actions, so that what would have happened anyway counts for none of them. Where capacity or budget is short, whoever stands to gain most comes
-first (most for its cost, where there is a budget), and whoever comes later chooses among what is left. The propensity is the one under
-exactly what was left, so what is logged stays good for estimates.
+The score of an action is what it is expected to gain over doing nothing × worth × the weight of its goal × how urgent it is, less its cost. Where
+capacity or budget is short, whoever loses most without what is short comes first (most for its cost, where there is a budget), and whoever
+comes later chooses among what is left. The propensity is the one under exactly what was left and was urgent, and what is logged as
+expected is what is expected: so estimates from the log stay right.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from remit.decisions.arrays import Bools, Floats, Ints
 from remit.decisions.eligible import Refusal, Standing, refusals
 from remit.decisions.learn import Policy
 from remit.decisions.logged import Column
+from remit.decisions.score import Press
+from remit.decisions.urgency import Pressing
 
 NOTHING = Action(name="nothing", does="nothing")
 
@@ -45,16 +47,30 @@ class Decision:
     ruled_out: tuple[tuple[str, tuple[Refusal, ...]], ...]
     reason: str
     holdout: bool = False
+    tried: bool = False  # something else had the highest score
+    pressing: Mapping[str, Pressing] = field(default_factory=dict)  # by action, where something does
 
 
 @dataclass(frozen=True)
 class People:
-    """Whom a round is about: n names, what is known of them, how the rules see them, and how urgent it is (n,)."""
+    """Whom a round is about: n names, what is known of them, how the rules see them, what presses by action, and by which keys they are
+    in a holdout. Without `pressing` nothing is urgent, without `keys` names are keys."""
 
     names: Sequence[str]
     columns: Sequence[Column]
     standings: Sequence[Standing]
-    urgency: Floats
+    pressing: Sequence[Mapping[str, Pressing]] = ()
+    keys: Sequence[str] = ()
+
+    def press(self, among: Sequence[Action]) -> Press | None:
+        if not any(self.pressing):
+            return None
+        times = np.ones((len(self.names), len(among)))
+        for row, some in enumerate(self.pressing):
+            for place, action in enumerate(among):
+                if action.name in some:
+                    times[row, place] = some[action.name].times
+        return Press(times, idle_of(among))
 
 
 @dataclass
@@ -67,6 +83,10 @@ class Left:
     def covers(self, action: Action) -> bool:
         affordable = self.budget is None or action.cost <= max(self.budget, 0)
         return self.counts.get(action.name, 1) > 0 and (affordable or action.cost <= 0)
+
+    def short(self, action: Action) -> bool:
+        """Whether it may run out."""
+        return action.name in self.counts or (self.budget is not None and action.cost > 0)
 
     def take(self, action: Action) -> None:
         if action.name in self.counts:
@@ -81,10 +101,11 @@ def actions_of(playbook: Playbook) -> tuple[Action, ...]:
     return playbook.actions if has else (*playbook.actions, NOTHING)
 
 
-def left_of(playbook: Playbook, used: Mapping[str, int] = {}) -> Left:
-    """What is left at the beginning of a round, when so much of it was used within the window of each capacity."""
+def left_of(playbook: Playbook, used: Mapping[str, int] = {}, spent: float = 0.0) -> Left:
+    """What is left, when so much of it was used within the window of each capacity, and spent within that of the budget."""
     limits = {one.name: one.capacity.count for one in playbook.actions if one.capacity}
-    return Left({name: max(count - used.get(name, 0), 0) for name, count in limits.items()}, playbook.budget)
+    counts = {name: max(count - used.get(name, 0), 0) for name, count in limits.items()}
+    return Left(counts, None if playbook.budget is None else max(playbook.budget - spent, 0.0))
 
 
 def held_out(person: str, share: float, salt: str = "") -> bool:
@@ -93,27 +114,49 @@ def held_out(person: str, share: float, salt: str = "") -> bool:
     return int.from_bytes(drawn, "big") < share * 2**64
 
 
+def idle_of(among: Sequence[Action]) -> int:
+    """The place of doing nothing."""
+    return next(place for place, action in enumerate(among) if action.does == "nothing")
+
+
 def choose(
     playbook: Playbook, policy: Policy, people: People, now: datetime, left: Left, chance: np.random.Generator
 ) -> list[Decision]:
     """A decision for each of them, in their order. `left` is counted down. The policy's K actions are those of `actions_of`."""
-    among = actions_of(playbook)
+    among, rows = actions_of(playbook), len(people.names)
     ruled = [_ruled(among, standing, playbook, now) for standing in people.standings]
     allowed = np.array([[action.name not in out for action in among] for out in ruled])
-    aims = np.array([playbook.aim(action) for action in among])
-    base, personal, expected = policy.parts(
-        people.columns, len(people.names), np.outer(people.urgency, aims), allowed
-    )
-    chances = policy.mixed(base, personal, allowed)
+    press, scale = people.press(among), np.array([[playbook.aim(action) for action in among]])
+    gone = np.array([not left.covers(action) for action in among])
+    chances, expected = _odds(policy, people.columns, scale, allowed & ~gone, press)
+    score = expected if press is None else press.on(expected + policy.costs) - policy.costs
     found: dict[int, Decision] = {}
-    drawn = chance.uniform(size=len(ruled))
-    for row in _turns(among, expected, allowed, playbook).tolist():
-        view = (people.names[row], now, among, expected[row].tolist(), ruled[row])
-        if held_out(people.names[row], playbook.holdout):
-            found[row] = _nothing(*view)
+    drawn, order = chance.uniform(size=rows), _turns(among, score, allowed & ~gone, left)
+    for turn, row in enumerate(order.tolist()):
+        over = np.array([not left.covers(action) for action in among])
+        if (over != gone).any():  # those who are yet to come choose among what is left
+            gone, rest = over, order[turn:]
+            columns = [column.at(rest) for column in people.columns]
+            later = None if press is None else press.at(rest)
+            chances[rest], _ = _odds(policy, columns, scale, allowed[rest] & ~gone, later)
+        pressing = people.pressing[row] if people.pressing else {}
+        one = _One(
+            people.names[row], now, among, expected[row].tolist(), score[row].tolist(), ruled[row], pressing
+        )
+        if held_out(people.keys[row] if people.keys else people.names[row], playbook.holdout):
+            found[row] = _nothing(one)
         else:
-            found[row] = _drawn(*view, chances[row].tolist(), left, float(drawn[row]))
-    return [found[row] for row in range(len(ruled))]
+            found[row] = _drawn(one, chances[row].tolist(), left, float(drawn[row]))
+    return [found[row] for row in range(rows)]
+
+
+def _odds(
+    policy: Policy, columns: Sequence[Column], scale: Floats, open_: Bools, press: Press | None
+) -> tuple[Floats, Floats]:
+    """(n, K) each: how likely each action is, and what is expected of it."""
+    rows = len(open_)
+    base, personal, expected = policy.parts(columns, rows, np.repeat(scale, rows, axis=0), open_, press)
+    return policy.mixed(base, personal, open_), expected
 
 
 def _ruled(
@@ -127,53 +170,42 @@ def _ruled(
     return {name: why for name, why in found.items() if why}
 
 
-def _turns(among: Sequence[Action], expected: Floats, allowed: Bools, playbook: Playbook) -> Ints:
-    """Who comes first. It depends on what is expected and on no chance."""
-    idle = next(place for place, action in enumerate(among) if action.does == "nothing")
-    value = np.where(allowed, expected, -np.inf)
+def _turns(among: Sequence[Action], score: Floats, allowed: Bools, left: Left) -> Ints:
+    """Who comes first: whoever loses most where what is short is gone. It depends on what is expected and urgent, and on no chance."""
+    short = np.array([left.short(action) for action in among])
+    value = np.where(allowed, score, -np.inf)
     best = value.argmax(axis=1)
-    gains = value[np.arange(len(value)), best] - expected[:, idle]
-    if playbook.budget is not None:
-        gains = gains / np.maximum(np.array([action.cost for action in among])[best], 1e-9)
-    return np.argsort(-gains, kind="stable")
+    loses = value[np.arange(len(value)), best] - np.where(short, -np.inf, value).max(axis=1)
+    if left.budget is not None:
+        loses = loses / np.maximum(np.array([action.cost for action in among])[best], 1e-9)
+    return np.argsort(-loses, kind="stable")
 
 
-def _nothing(
-    person: str,
-    now: datetime,
-    among: Sequence[Action],
-    expected: Sequence[float],
-    ruled: dict[str, tuple[Refusal, ...]],
-) -> Decision:
-    place = next(place for place, action in enumerate(among) if action.does == "nothing")
-    only = (Option(among[place].name, expected[place], 1.0),)
-    return Decision(
-        person,
-        now,
-        among[place].name,
-        1.0,
-        only,
-        tuple(ruled.items()),
-        "held out, to know what doing brings",
-        True,
-    )
+@dataclass(frozen=True, slots=True)
+class _One:
+    """A person as they are chosen for: what is expected of each action, its score, and what rules it out."""
+
+    person: str
+    now: datetime
+    among: Sequence[Action]
+    expected: Sequence[float]
+    score: Sequence[float]
+    ruled: dict[str, tuple[Refusal, ...]]
+    pressing: Mapping[str, Pressing]
 
 
-def _drawn(
-    person: str,
-    now: datetime,
-    among: Sequence[Action],
-    expected: Sequence[float],
-    ruled: dict[str, tuple[Refusal, ...]],
-    chances: Sequence[float],
-    left: Left,
-    at: float,
-) -> Decision:
+def _nothing(one: _One) -> Decision:
+    place = idle_of(one.among)
+    name = one.among[place].name
+    only = (Option(name, one.expected[place], 1.0),)
+    why = "held out, to know what doing brings"
+    return Decision(one.person, one.now, name, 1.0, only, tuple(one.ruled.items()), why, True)
+
+
+def _drawn(one: _One, chances: Sequence[float], left: Left, at: float) -> Decision:
     """`at`: where in the row of probabilities, 0 to 1, the choice falls."""
-    open_to = {
-        place: chances[place] for place, one in enumerate(among) if one.name not in ruled and left.covers(one)
-    }
-    short = [one.name for place, one in enumerate(among) if one.name not in ruled and place not in open_to]
+    may = [place for place, action in enumerate(one.among) if action.name not in one.ruled]
+    open_to = {place: chances[place] for place in may if left.covers(one.among[place])}
     whole = sum(open_to.values())
     at, pick = at * whole, next(iter(open_to))
     for place, likely in open_to.items():
@@ -181,18 +213,36 @@ def _drawn(
         at -= likely
         if at < 0:
             break
-    left.take(among[pick])
+    left.take(one.among[pick])
     options = tuple(
-        Option(among[place].name, expected[place], likely / whole) for place, likely in open_to.items()
+        Option(one.among[place].name, one.expected[place], likely / whole)
+        for place, likely in open_to.items()
     )
-    out = (
-        *ruled.items(),
-        *((name, (Refusal("capacity", "none of it, or of the budget, is left"),)) for name in short),
+    gone = Refusal("capacity", "none of it, or of the budget, is left")
+    out = (*one.ruled.items(), *((one.among[place].name, (gone,)) for place in may if place not in open_to))
+    best = max(open_to, key=lambda place: one.score[place])
+    tried = one.score[pick] < one.score[best]
+    pressing = {
+        option.action: one.pressing[option.action] for option in options if option.action in one.pressing
+    }
+    return Decision(
+        one.person,
+        one.now,
+        one.among[pick].name,
+        open_to[pick] / whole,
+        options,
+        out,
+        _reason(one, pick, best if tried else pick),
+        False,
+        tried,
+        pressing,
     )
-    best = max(open_to, key=lambda place: expected[place])
-    reason = (
-        f"worth most of what was possible: {expected[pick]:.4g}"
-        if pick == best
-        else f"tried: expected {expected[pick]:.4g}, {among[best].name} {expected[best]:.4g}"
-    )
-    return Decision(person, now, among[pick].name, open_to[pick] / whole, options, out, reason)
+
+
+def _reason(one: _One, pick: int, best: int) -> str:
+    said = one.pressing.get(one.among[best].name)
+    urgent = f"; {said.times:.2g} times as urgent: {said.because}" if said else ""
+    if pick == best:
+        return f"worth most of what was possible: {one.expected[pick]:.4g}{urgent}"
+    name = one.among[best].name
+    return f"tried: expected {one.expected[pick]:.4g}, {name} {one.expected[best]:.4g}{urgent}"

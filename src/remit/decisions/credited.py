@@ -151,11 +151,13 @@ async def _followed(
     connection: Connection, workspace: str, known: Mapping[int, Version], decision: Of, came: Came
 ) -> None:
     query = """
-        insert into decision_followed (workspace, decision, guardrail, interaction, at) values (%s, %s, %s, %s, %s) on conflict do nothing
+        insert into decision_followed (workspace, decision, guardrail, interaction, at, playbook, version) values (%s, %s, %s, %s, %s, %s, %s)
+        on conflict do nothing
     """
     for rail in known[decision.version].book.guardrails:
         if came.kind in rail.kinds:
-            await connection.execute(query, (workspace, decision.id, rail.name, came.id, came.at))
+            of = (known[decision.version].playbook, decision.version)
+            await connection.execute(query, (workspace, decision.id, rail.name, came.id, came.at, *of))
 
 
 async def _settle(

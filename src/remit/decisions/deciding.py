@@ -19,14 +19,14 @@ from psycopg import AsyncConnection
 from remit.decisions import featured, standing
 from remit.decisions.action import Playbook, Rules, together
 from remit.decisions.choose import Left, People, actions_of, choose, left_of
-from remit.decisions.eligible import Standing
 from remit.decisions.kept import Version, standing_of
 from remit.decisions.learn import Policy
 from remit.decisions.learned import policy_of
 from remit.decisions.log import Made, held, used, write
+from remit.decisions.seen import Asks, Seen, read
 from remit.decisions.stage import Stage, in_ramp
-from remit.decisions.whom import Known, fits
-from remit.graph.wants import intents_of_all
+from remit.decisions.totals import spent_since
+from remit.decisions.urgency import pressing
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
@@ -48,25 +48,16 @@ class Round:
     rules: Rules
     now: datetime
 
-    def of(self, person: int) -> Version | None:
-        """The version whose word counts for them; None: nothing stands."""
+    def of(self, key: int) -> Version | None:
+        """The version whose word counts for who has this key; None: nothing stands."""
         ramp = self.versions.get("ramp")
-        if ramp is not None and in_ramp(str(person), self.book, ramp.share):
+        if ramp is not None and in_ramp(str(key), self.book, ramp.share):
             return ramp
         return self.versions.get("live")
 
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """People as they are seen when something is decided for them."""
-
-    stands: Mapping[int, Standing]
-    known: Mapping[int, Known]
-    wants: Mapping[int, Sequence[str]]
-
-    def fit(self, person: int, conditions: Sequence[str]) -> bool:
-        known, wants = self.known[person], self.wants.get(person, ())
-        return all(fits(known, one, wants) for one in conditions)
+    def asks(self, only: Sequence[str] = ()) -> Asks:
+        """What its versions must know of people."""
+        return Asks.of([one.book for one in self.versions.values()], only)
 
 
 async def begun(store: Store, connection: Connection, playbook: str, now: datetime) -> Round:
@@ -84,13 +75,12 @@ async def look(store: Store, playbook: str, person: int, now: datetime) -> list[
 
 
 async def _look(store: Store, connection: Connection, by: Round, person: int) -> list[Made]:
-    seen = await read(store, connection, [person], by.now)
+    seen = await read(store, connection, [person], by.now, by.asks())
     made: list[Made] = []
-    for one in (by.of(person), by.versions.get("shadow")):
+    for one in (by.of(seen.keys[person]), by.versions.get("shadow")):
         if one is not None and seen.fit(person, one.book.whom):
-            left = left_of(one.book, await used(connection, store.workspace, one, by.now))
             chance = _chance(by.book, one.version, person, by.now.date())
-            made += decide(by, one, [person], seen, left, chance)
+            made += decide(by, one, [person], seen, await left(connection, store.workspace, by, one), chance)
     return made
 
 
@@ -122,10 +112,10 @@ async def decide_heard(store: Store, playbook: str, now: datetime) -> int:
         by = await begun(store, connection, playbook, now)
         versions = [one for one in by.versions.values() if one.book.at_once]
         persons = list(dict.fromkeys(person for _, person in rows if person is not None))
-        made: list[Made] = []
-        async for one, mine, seen, left in turns(store, connection, by, versions, persons):
-            made += decide(by, one, mine, seen, left, chance_of(UUID(int=0), rows[-1][0], one.version))
-        await write(connection, store.workspace, made)
+        async for one, mine, seen in turns(store, connection, by, versions, persons):
+            chance = chance_of(UUID(int=0), rows[-1][0], one.version)
+            open_ = await left(connection, store.workspace, by, one)
+            await write(connection, store.workspace, decide(by, one, mine, seen, open_, chance))
         update = "update playbooks set looked = %s where workspace = %s and name = %s"
         await connection.execute(update, (rows[-1][0], store.workspace, playbook))
     return len(rows)
@@ -145,23 +135,26 @@ async def turns(
     versions: Iterable[Version],
     persons: Sequence[int],
     only: Sequence[str] = (),
-) -> AsyncGenerator[tuple[Version, list[int], Seen, Left]]:
-    """Of each version: for whom of these people it is to decide now, as they are seen, and what is left of what is short. `only`: more
-    conditions than its own."""
-    seen = await read(store, connection, persons, by.now)
+) -> AsyncGenerator[tuple[Version, list[int], Seen]]:
+    """Of each version: for whom of these people it is to decide now, as they are seen. `only`: more conditions than its own. What is decided by one is
+    to be written before the next has its turn, which shares what a team can do and what may be spent."""
+    seen = await read(store, connection, persons, by.now, by.asks(only))
     for one in versions:
         wanted = [person for person in persons if seen.fit(person, (*only, *one.book.whom))]
-        mine = await free(connection, store.workspace, by, one, wanted)
-        yield one, mine, seen, left_of(one.book, await used(connection, store.workspace, one, by.now))
+        mine = wanted if one.stage == "shadow" else [each for each in wanted if by.of(seen.keys[each]) is one]
+        yield one, await free(connection, store.workspace, by, one, mine), seen
 
 
-async def read(store: Store, connection: Connection, persons: Sequence[int], now: datetime) -> Seen:
-    if not persons:
-        return Seen({}, {}, {})
-    found = await intents_of_all(store, persons, now)
-    wants = {person: [one.intent for one in some] for person, some in found.items()}
-    known = await featured.known_of(connection, store.workspace, persons, now, wants)
-    return Seen(await standing.read(connection, store.workspace, persons, now), known, wants)
+async def left(
+    connection: Connection, workspace: str, by: Round, one: Version, spent: float | None = None
+) -> Left:
+    """What a team can still do and what may still be spent. `spent`: where another counts it."""
+    book = one.book
+    if spent is None or book.budget_days is not None:
+        days = book.budget_days or 1
+        known = book.budget is not None
+        spent = await spent_since(connection, workspace, by.book, days, by.now) if known else 0.0
+    return left_of(book, await used(connection, workspace, one, by.now), spent)
 
 
 def decide(
@@ -169,32 +162,38 @@ def decide(
     one: Version,
     persons: Sequence[int],
     seen: Seen,
-    left: Left,
+    open_: Left,
     chance: np.random.Generator,
 ) -> list[Made]:
-    """What a version does for these people. `left` is counted down."""
+    """What a version does for these people. `open_` is counted down."""
     if not persons:
         return []
     book: Playbook = one.book.model_copy(update={"rules": together(by.rules, one.book.rules)})
+    among = actions_of(book)
+    goals = [(action.name, action.goal) for action in among if action.does != "nothing"]
+    hurries = (
+        [pressing(book.urgency, goals, seen.facts(each), by.now) for each in persons] if book.urgency else []
+    )
     some = People(
         [str(person) for person in persons],
         featured.columns([seen.known[person] for person in persons]),
         [seen.stands[person] for person in persons],
-        np.ones(len(persons)),
+        hurries,
+        [str(seen.keys[person]) for person in persons],
     )
-    named = {action.name: action for action in actions_of(book)}
-    found = choose(book, by.policies[one.version], some, by.now, left, chance)
-    return [Made(one, named[each.action], each, seen.known[int(each.person)]) for each in found]
+    named = {action.name: action for action in among}
+    found = choose(book, by.policies[one.version], some, by.now, open_, chance)
+    whose = zip(found, persons, strict=True)
+    return [Made(one, named[each.action], each, seen.known[who], None, seen.keys[who]) for each, who in whose]
 
 
 async def free(
     connection: Connection, workspace: str, by: Round, one: Version, persons: Sequence[int]
 ) -> list[int]:
-    """Those of whom it is this version's turn to decide: no choice holds for them."""
-    shadow = one.stage == "shadow"
-    mine = list(persons) if shadow else [each for each in persons if by.of(each) is one]
-    holding = await held(connection, workspace, one.playbook, mine, by.now - one.book.rests, shadow)
-    return [each for each in mine if each not in holding]
+    """Those for whom no choice holds."""
+    since, shadow = by.now - one.book.rests, one.stage == "shadow"
+    holding = await held(connection, workspace, one.playbook, persons, since, shadow)
+    return [each for each in persons if each not in holding]
 
 
 def chance_of(round: UUID, after: int, version: int) -> np.random.Generator:

@@ -22,6 +22,7 @@ from remit.decisions.action import Playbook
 from remit.decisions.stage import STAGES, Shown, Stage, broken, obstacle
 from remit.decisions.worded import warnings_of
 from remit.errors import UnknownName, UserError
+from remit.graph.segments import named
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
@@ -76,7 +77,8 @@ def _book(spec: str) -> Playbook:
 
 async def save(store: Store, name: str, text: str, book: Playbook, note: str, who: str) -> Version:
     """A new version, in shadow; the one that was there is off. `text` and `book` say the same. One that says what the newest does is not
-    saved again."""
+    saved again. Raises UnknownName for a segment that there is not."""
+    await named(store, book.segments)
     async with store.pool.connection() as connection, connection.transaction():
         add = """
             insert into playbooks (workspace, name, heard, looked)
@@ -168,12 +170,14 @@ async def put(
     store: Store, one: Version, stage: Stage, who: str, shown: Shown, share: float = 0.0, anyway: str = ""
 ) -> Version:
     """Have a version stand there from now on; whichever stood there is off. `anyway`: why, against what speaks against it. Raises
-    UserError."""
+    UserError, UnknownName for a segment that there is not."""
     if stage == "ramp" and not 0 < share < 1:
         raise UserError("say for what share of people: above 0 and below 1, as 0.1")
     why = obstacle(one.stage, stage, shown, broken(one.book.guardrails, shown))
     if why and not anyway.strip():
         raise UserError(f"{why}. To have it {stage} all the same, say why by --anyway.")
+    if stage != "off":
+        await named(store, one.book.segments)
     async with store.pool.connection() as connection, connection.transaction():
         await _hold(connection, store.workspace, one.playbook)
         now = await _version(connection, store.workspace, one.playbook, one.version)

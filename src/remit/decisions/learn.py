@@ -19,7 +19,7 @@ from remit.decisions.arrays import Bools, Floats, Ints
 from remit.decisions.drift import Drift
 from remit.decisions.features import Features, fit_features
 from remit.decisions.logged import Column, joined
-from remit.decisions.score import Posterior, Sums, fit, floored, nothing, sums, votes
+from remit.decisions.score import Posterior, Press, Sums, fit, floored, nothing, sums, votes
 
 ALONE = np.zeros(1, dtype=np.int64)  # the groups of the baseline's features: an intercept and nothing else
 WARM = 2  # rounds of a fit that begins where the last one ended
@@ -60,18 +60,24 @@ class Policy:
     features: Features | None = None
 
     def parts(
-        self, columns: Sequence[Column], rows: int, scale: Floats | None = None, allowed: Bools | None = None
+        self,
+        columns: Sequence[Column],
+        rows: int,
+        scale: Floats | None = None,
+        allowed: Bools | None = None,
+        press: Press | None = None,
     ) -> tuple[Floats, Floats, Floats]:
-        """(rows, K) each: the baseline's probabilities, the personal policy's, and the value that is expected of each action."""
-        same = np.ones((1, 1)) if scale is None and allowed is None else np.ones((rows, 1))
-        base = votes(same, self.arms, self.costs, scale, allowed)
+        """(rows, K) each: the baseline's probabilities, the personal policy's, and the value that is expected of each action, to which it makes
+        no difference how urgent that is."""
+        alike = scale is None and allowed is None and press is None
+        base = votes(np.ones((1 if alike else rows, 1)), self.arms, self.costs, scale, allowed, press)
         base = np.repeat(base, rows, axis=0) if len(base) < rows else base
         if self.features is None or self.weights is None:
             expected = np.repeat(self.mean.T, rows, axis=0)
             return base, base, (expected if scale is None else expected * scale) - self.costs
         known = self.features.of(columns, rows)
         expected = known @ self.mean.T
-        personal = votes(known, self.weights, self.costs, scale, allowed)
+        personal = votes(known, self.weights, self.costs, scale, allowed, press)
         return base, personal, (expected if scale is None else expected * scale) - self.costs
 
     def chances(self, columns: Sequence[Column], rows: int) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any, LiteralString
 
@@ -47,6 +48,28 @@ class Credit:
     action: str | None
     propensity: float
     features: list[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a version knows. `told`: of so many decisions; `trust`: how often it chooses by person; `alarms`: how often the world had changed, and
+    it began anew."""
+
+    version: int
+    told: int
+    trust: float
+    alarms: int
+    alarmed_at: datetime | None
+
+
+async def learned_of(store: Store, playbook: str) -> list[Learned]:
+    """Of each version, the newest first."""
+    query = """
+        select version, told, trust, alarms, alarmed_at from playbook_learned where workspace = %s and playbook = %s order by version desc
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, (store.workspace, playbook))).fetchall()
+    return [Learned(*row) for row in rows]
 
 
 async def policy_of(connection: Connection, workspace: str, one: Version) -> Policy:

@@ -15,6 +15,7 @@ from remit.decisions import featured
 from remit.decisions.action import Action
 from remit.decisions.choose import Decision
 from remit.decisions.kept import Version
+from remit.decisions.keys import keep
 from remit.decisions.whom import Known
 from remit.store.store import Store
 
@@ -22,15 +23,16 @@ Json = Any
 Connection = AsyncConnection[Any]
 IDLE = ("nothing", "wait")
 FIELDS: LiteralString = """
-    id, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost, reason, options, ruled_out, features, after
+    id, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost, reason, options, ruled_out, features, after, urgency
 """
 WRITE: LiteralString = """
     insert into decisions (workspace, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost, reason,
-                           options, ruled_out, features, after)
-    select %s, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost, reason, options, ruled_out, features, after
+                           options, ruled_out, features, after, urgency, tried)
+    select %s, playbook, version, stage, person, at, action, does, propensity, holdout, chosen, cost, reason, options, ruled_out, features, after,
+           urgency, tried
     from jsonb_to_recordset(%s::jsonb) as row (playbook text, version integer, stage text, person bigint, at timestamptz, action text, does text,
         propensity double precision, holdout boolean, chosen boolean, cost double precision, reason text, options jsonb, ruled_out jsonb,
-        features jsonb, after bigint)
+        features jsonb, after bigint, urgency jsonb, tried boolean)
     returning id, person, version, does, holdout, stage
 """
 ACTS: LiteralString = """
@@ -40,7 +42,8 @@ ACTS: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A decision as it was made. `options`: action, expected, chance; `ruled_out`: action, and each rule with why and until when."""
+    """A decision as it was made. `options`: action, expected, chance; `ruled_out`: action, and each rule with why and until when; `urgency`: by
+    action how many times as urgent, and why."""
 
     id: int
     playbook: str
@@ -59,17 +62,19 @@ class Kept:
     ruled_out: list[Json]
     features: list[Json]
     after: int | None
+    urgency: dict[str, list[Json]]
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A decision that is to be kept."""
+    """A decision that is to be kept. `key`: by which the person is in a holdout or a ramp; None: their number."""
 
     of: Version
     action: Action
     decision: Decision
     known: Known
     after: int | None = None
+    key: int | None = None
 
     @property
     def row(self) -> Mapping[str, Json]:
@@ -81,7 +86,8 @@ class Made:
             "chosen": len(one.options) > 1, "cost": self.action.cost, "reason": one.reason, "after": self.after,
             "options": [(some.action, round(some.expected, 6), round(some.chance, 6)) for some in one.options],
             "ruled_out": [(name, [(why.rule, why.because, why.until) for why in rules]) for name, rules in one.ruled_out],
-            "features": [featured.VERSION, *self.known],
+            "features": [featured.VERSION, *self.known], "tried": one.tried,
+            "urgency": {name: (some.times, some.because) for name, some in one.pressing.items()},
         }  # fmt: skip
 
 
@@ -91,6 +97,8 @@ async def write(connection: Connection, workspace: str, made: Sequence[Made]) ->
         return {}
     text = to_json([one.row for one in made]).decode()
     rows = await (await connection.execute(WRITE, (workspace, text))).fetchall()
+    keys = {int(one.decision.person): one.key for one in made if one.key is not None}
+    await keep(connection, workspace, keys, made[0].decision.at)
     acting = [row[0] for row in rows if row[5] in ("ramp", "live") and row[3] not in IDLE and not row[4]]
     if acting:
         await connection.execute(ACTS, (workspace, made[0].of.playbook, acting))

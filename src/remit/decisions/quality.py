@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, LiteralString
 
 import numpy as np
@@ -18,28 +17,28 @@ from psycopg.rows import class_row
 
 from remit.decisions import featured
 from remit.decisions.arrays import Bools, Floats
-from remit.decisions.choose import actions_of
+from remit.decisions.choose import actions_of, idle_of
 from remit.decisions.evaluate import FEWEST, cross_fitted
-from remit.decisions.kept import Version
-from remit.decisions.learned import policy_of
+from remit.decisions.kept import Version, versions
+from remit.decisions.learn import Policy
+from remit.decisions.learned import Learned, learned_of, policy_of
 from remit.decisions.logged import Logged
 from remit.decisions.offpolicy import Z95, Estimate, Valued, valued
-from remit.decisions.shown import LATEST, shown_of
+from remit.decisions.score import Press
+from remit.decisions.shown import shown_of
 from remit.decisions.stage import Values, broken, least
+from remit.decisions.totals import totals_of
 from remit.errors import UserError
 from remit.store.store import Store
 
 Json = Any
-ROWS = 20_000  # of the log that are looked at, the newest
-KNOWN: LiteralString = f"""
-    select d.id, d.version, d.action, d.propensity, d.options, d.features, came.value from decisions d, {LATEST} as came
+ROWS = 20_000  # of the log by which versions are compared, the newest; all other figures are of all of it
+KNOWN: LiteralString = """
+    select d.id, d.version, d.action, d.propensity, d.options, d.features, d.urgency, came.value from decisions d, lateral (
+        select value from decision_credits c where c.workspace = d.workspace and c.decision = d.id order by n desc limit 1
+    ) as came
     where d.workspace = %s and d.playbook = %s and d.chosen and not d.holdout and d.stage <> 'shadow' and (d.features ->> 0)::int = %s
     order by d.id desc limit %s
-"""
-CHOSEN: LiteralString = """
-    select action, count(*), min(propensity), count(*) filter (where action <> (
-        select option ->> 0 from jsonb_array_elements(options) as option order by (option ->> 1)::float8 desc limit 1))
-    from decisions where workspace = %s and playbook = %s and version = %s and chosen and not holdout group by action order by action
 """
 
 
@@ -53,6 +52,7 @@ class Kept:
     propensity: float
     options: list[list[Json]]
     features: list[Json]
+    urgency: dict[str, list[Json]]
     value: float
 
 
@@ -65,16 +65,6 @@ class Rail:
     of: int
     most: float
     least: float
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """`trust`: how often it chooses by person; `alarms`: how often the world had changed, and it began anew."""
-
-    told: int
-    trust: float
-    alarms: int
-    alarmed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +102,28 @@ class Quality:
 async def quality_of(store: Store, one: Version, others: Sequence[Version] = ()) -> Quality:
     """`others`: versions that are compared with it on the same log."""
     shown = await shown_of(store, one)
-    of = (store.workspace, one.playbook, one.version)
-    query = "select told, trust, alarms, alarmed_at from playbook_learned where workspace = %s and playbook = %s and version = %s"
-    async with store.pool.connection() as connection:
-        made = await (await connection.execute(CHOSEN, of)).fetchall()
-        row = await (await connection.execute(query, of)).fetchone()
-    count = sum(times for _, times, _, _ in made)
+    made = [each for each in await totals_of(store, one.playbook, one.version) if each.choice]
+    count = sum(each.times for each in made)
+    chosen: dict[str, int] = {}
+    for each in made:
+        chosen[each.action] = chosen.get(each.action, 0) + each.times
     more = shown.chosen.over(shown.holdout)
+    knows = next(
+        (each for each in await learned_of(store, one.playbook) if each.version == one.version),
+        Learned(one.version, 0, 0.0, 0, None),
+    )
     return Quality(
         one.playbook, one.version, one.stage, shown.shadowed, shown.done, shown.closed,
-        {action: times / count for action, times, _, _ in made},
+        {action: times / count for action, times in sorted(chosen.items())},
         _mean(shown.chosen), _mean(shown.holdout), Estimate(*more) if math.isfinite(more[1]) else None,
-        sum(tried for *_, tried in made) / count if count else None,
-        min((rarest for _, _, rarest, _ in made), default=None),
+        sum(each.tried for each in made) / count if count else None,
+        min((each.rarest for each in made if each.rarest is not None), default=None),
         tuple(
             Rail(rail.name, times := shown.followed.get(rail.name, 0), shown.done, rail.most, least(times, shown.done))
             for rail in one.book.guardrails
         ),
         tuple(broken(one.book.guardrails, shown)),
-        Learned(*row) if row else Learned(0, 0.0, 0, None),
+        knows,
         await candidates(store, [one, *others]),
     )  # fmt: skip
 
@@ -148,27 +141,39 @@ async def candidates(store: Store, some: Sequence[Version]) -> tuple[Candidate, 
     if len(found) < FEWEST or len(logged.actions) < 2:
         return tuple(Candidate(one.version, one.stage, len(found), None) for one in some)
     _, _, expected = cross_fitted(logged)
+    books = {each.version: each.book for each in await versions(store, some[0].playbook)}
     made = []
     async with store.pool.connection() as connection:
         for one in some:
             policy = await policy_of(connection, store.workspace, one)
-            names = [action.name for action in actions_of(one.book)]
-            places = [logged.actions.index(name) if name in logged.actions else -1 for name in names]
-            allowed = np.array([[row[place] if place >= 0 else False for place in places] for row in open_])
-            some_open = allowed.any(axis=1)
-            rows = np.flatnonzero(some_open)
-            base, personal, _ = policy.parts(
-                logged.at(rows).columns, len(rows), np.ones((len(rows), len(names))), allowed[rows]
-            )
-            mixed = policy.mixed(base, personal, allowed[rows])
-            chances = np.zeros((len(rows), len(logged.actions)))
-            for place, at in enumerate(places):
-                if at >= 0:
-                    chances[:, at] += mixed[:, place]
-            made.append(
-                Candidate(one.version, one.stage, len(rows), valued(logged.at(rows), chances, expected[rows]))
-            )
+            alike = {number for number, book in books.items() if book.urgency == one.book.urgency}
+            pressed = [each.urgency if each.version in alike else {} for each in found]
+            made.append(_worth(one, policy, logged, open_, pressed, expected))
     return tuple(made)
+
+
+def _worth(
+    one: Version,
+    policy: Policy,
+    logged: Logged,
+    open_: Bools,
+    pressed: Sequence[Mapping[str, list[Json]]],
+    expected: Floats,
+) -> Candidate:
+    """What a version would have brought on the log. `pressed`: what was urgent then, as far as the version would have seen it so."""
+    names = [action.name for action in actions_of(one.book)]
+    places = [logged.actions.index(name) if name in logged.actions else -1 for name in names]
+    allowed = np.array([[row[place] if place >= 0 else False for place in places] for row in open_])
+    rows = np.flatnonzero(allowed.any(axis=1))
+    times = np.array([[pressed[row].get(name, (1.0,))[0] for name in names] for row in rows.tolist()])
+    press = Press(times, idle_of(actions_of(one.book))) if (times != 1).any() else None
+    base, personal, _ = policy.parts(logged.at(rows).columns, len(rows), None, allowed[rows], press)
+    mixed = policy.mixed(base, personal, allowed[rows])
+    chances = np.zeros((len(rows), len(logged.actions)))
+    for place, at in enumerate(places):
+        if at >= 0:
+            chances[:, at] += mixed[:, place]
+    return Candidate(one.version, one.stage, len(rows), valued(logged.at(rows), chances, expected[rows]))
 
 
 async def own_log(store: Store, one: Version) -> Logged:

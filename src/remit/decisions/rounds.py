@@ -18,11 +18,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from remit.decisions.choose import Left
-from remit.decisions.deciding import alone, begun, chance_of, decide, turns
+from remit.decisions.deciding import alone, begun, chance_of, decide, left, turns
 from remit.decisions.kept import SELF, Version, standing_of
-from remit.decisions.log import Made, write
-from remit.decisions.whom import meant
+from remit.decisions.log import write
+from remit.decisions.whom import segments_in
 from remit.errors import UserError
+from remit.graph.segments import named
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
@@ -58,8 +59,7 @@ async def begin(
 ) -> Going:
     """The round that was broken off; else a new one. `only`: conditions on what is known of people, as `stage=dormant` or `recency>180`.
     Raises UnknownName, UserError."""
-    for one in only:
-        meant(one)
+    await named(store, segments_in(only))
     if not await standing_of(store, playbook):
         raise UserError(
             f"no version of {playbook} decides: `remit decisions stage {playbook} shadow` has the newest do so"
@@ -121,14 +121,16 @@ async def go_on(store: Store, round: UUID, now: datetime | None = None, many: in
         persons = [person for (person,) in rows]
         await alone(connection, store.workspace, one.playbook)
         by = await begun(store, connection, one.playbook, now)
-        made: list[Made] = []
+        made, spent = 0, 0.0
         every = turns(store, connection, by, by.versions.values(), persons, one.conditions)
-        async for version, mine, seen, left in every:
+        async for version, mine, seen in every:
             chance = chance_of(one.id, one.upto, version.version)
-            part = shared(left, version, one, len(persons), chance)
-            made += decide(by, version, mine, seen, part, chance)
-        await write(connection, store.workspace, made)
-        spent = sum(each.action.cost for each in made if each.of.acts)
+            gone = one.spent + spent if version.acts else 0.0
+            open_ = await left(connection, store.workspace, by, version, gone)
+            some = decide(by, version, mine, seen, shared(open_, version, one, len(persons), chance), chance)
+            await write(connection, store.workspace, some)
+            made += len(some)
+            spent += sum(each.action.cost for each in some) if version.acts else 0.0
         update = f"""
             update decision_rounds set upto = %s, looked_at = looked_at + %s, made = made + %s, spent = spent + %s,
                    done_at = case when %s then clock_timestamp() end
@@ -138,7 +140,7 @@ async def go_on(store: Store, round: UUID, now: datetime | None = None, many: in
         values = (
             persons[-1] if persons else one.last,
             len(persons),
-            len(made),
+            made,
             spent,
             done,
             store.workspace,
@@ -147,18 +149,15 @@ async def go_on(store: Store, round: UUID, now: datetime | None = None, many: in
         return await _one(connection, update.encode(), values)
 
 
-def shared(left: Left, version: Version, one: Going, people: int, chance: np.random.Generator) -> Left:
+def shared(open_: Left, version: Version, one: Going, people: int, chance: np.random.Generator) -> Left:
     """These people's part of what is left: as many of those who are yet to come. In shadow nothing is used up, so there it is a part of all."""
     come = one.people - one.looked_at if version.acts else one.people
     part = min(people / come, 1.0) if come > 0 else 1.0
     counts = {
         name: int(count * part + chance.uniform()) if part < 1 else count
-        for name, count in left.counts.items()
+        for name, count in open_.counts.items()
     }
-    budget = (
-        None if left.budget is None else max(left.budget - (one.spent if version.acts else 0.0), 0.0) * part
-    )
-    return Left(counts, budget)
+    return Left(counts, None if open_.budget is None else open_.budget * part)
 
 
 async def _one(connection: Connection, query: bytes, values: tuple[object, ...]) -> Going:

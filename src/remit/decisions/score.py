@@ -183,16 +183,35 @@ def _root(covariance: Floats) -> Floats:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
+@dataclass(frozen=True)
+class Press:
+    """How urgent each action is for each person: `times` (n, K), and the place of the action that does nothing. What an action gains over that
+    counts so many times; what would come anyway is not made more by being urgent."""
+
+    times: Floats
+    idle: int
+
+    def at(self, rows: Ints) -> Press:
+        return Press(self.times[rows], self.idle)
+
+    def on(self, worth: Floats, rows: slice = slice(None)) -> Floats:
+        """`worth`: (n, K), or (n, T, K) of drawn weights; the same shape."""
+        times = self.times[rows] if worth.ndim == 2 else self.times[rows, None]
+        anyway = worth[..., [self.idle]]
+        return np.asarray(anyway + times * (worth - anyway))
+
+
 def votes(
     features: Floats,
     weights: Floats,
     costs: Floats,
     scale: Floats | None = None,
     allowed: Bools | None = None,
+    press: Press | None = None,
 ) -> Floats:
     """(n, K): of the drawn weights (T, K, D), the share under which each action is worth most, net of `costs` (K,). This is
     the probability with which Thompson sampling from these draws takes it, exactly. `scale` (n, K): what one unit of reward is worth;
-    `allowed` (n, K): of what may be taken, one at least for each."""
+    `allowed` (n, K): of what may be taken, one at least for each; `press`: what is urgent."""
     times, actions, size = weights.shape
     flat, found = weights.reshape(times * actions, size).T, np.zeros((len(features), actions))
     step = max(AT_ONCE // (times * actions), 1)
@@ -201,6 +220,8 @@ def votes(
         worth = (features[rows] @ flat).reshape(-1, times, actions)
         if scale is not None:
             worth *= scale[rows, None]
+        if press is not None:
+            worth = press.on(worth, rows)
         worth -= costs
         if allowed is not None:
             worth[np.broadcast_to(~allowed[rows, None], worth.shape)] = -np.inf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from remit.errors import UnknownName, UserError
@@ -30,6 +30,8 @@ WORDS = {
     "intent": "what they want now, and surest of all, from what they wrote and what they do",
 }
 NAMES = (*NUMBERS, *WORDS)
+SEGMENT = "segment"
+WITHIN = -1  # in the place of what is known: not that, but whether they are in a segment
 CONDITION = re.compile(r"\s*([a-z_]+)\s*(!=|=|<|>)\s*(.*?)\s*")
 COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
@@ -42,8 +44,14 @@ def meant(condition: str) -> tuple[int, str, float | str]:
     if found is None:
         raise UserError(f"{condition!r} is no condition: write stage=dormant, or recency>180")
     name, sign, value = found.groups()
+    if name == SEGMENT:
+        if sign in "<>" or not value:
+            raise UserError(
+                f"{condition!r}: somebody is in a segment or is not: segment=NAME or segment!=NAME"
+            )
+        return WITHIN, sign, value
     if name not in NAMES:
-        raise UnknownName("thing that is known of people", name, NAMES)
+        raise UnknownName("thing that is known of people", name, (*NAMES, SEGMENT))
     if name not in NUMBERS:
         if sign in "<>":
             raise UserError(f"{condition!r}: {name} is a word: ask by = or !=")
@@ -54,9 +62,17 @@ def meant(condition: str) -> tuple[int, str, float | str]:
         raise UserError(f"{condition!r}: {name} is a number") from None
 
 
-def fits(known: Known, condition: str, wants: Collection[str] = ()) -> bool:
-    """What is not known fits nothing but that it is something else. `wants`: all that they want; an intent is asked of each of them."""
+def segments_in(conditions: Iterable[str]) -> set[str]:
+    """The segments that conditions name."""
+    return {str(value) for place, _, value in map(meant, conditions) if place == WITHIN}
+
+
+def fits(known: Known, condition: str, wants: Collection[str] = (), segments: Collection[str] = ()) -> bool:
+    """What is not known fits nothing but that it is something else. `wants`: all that they want; an intent is asked of each of them. `segments`: of
+    those that are named the ones that they are in."""
     place, sign, value = meant(condition)
+    if place == WITHIN:
+        return (value in segments) == (sign == "=")
     is_ = known[place]
     if NAMES[place] == "intent":
         return (value in wants or value == is_) == (sign == "=")

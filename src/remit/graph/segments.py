@@ -5,7 +5,7 @@ Up to `WHOLE` identifiers everybody is asked; beyond that, the count is estimate
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import sqrt
@@ -82,9 +82,19 @@ async def save(store: Store, name: str, segment: Segment, note: str, who: str) -
 
 
 async def remove(store: Store, name: str, who: str) -> None:
-    """With how many they were; nobody who is in it. Raises UnknownName."""
+    """With how many they were; nobody who is in it. Raises UnknownName; UserError where a playbook that decides is for whoever is in it."""
     await segment_of(store, name)
+    using = """
+        select playbook, version from playbook_versions where workspace = %s and stage <> 'off' and exists (
+            select from jsonb_array_elements_text(spec -> 'whom') as asked (what) where what ~ ('^\\s*segment\\s*!?=\\s*' || %s || '\\s*$'))
+        order by 1, 2
+    """
     async with store.pool.connection() as connection, connection.transaction():
+        if row := await (await connection.execute(using, (store.workspace, name))).fetchone():
+            raise UserError(
+                f"version {row[1]} of the playbook {row[0]} decides for whoever is in {name}: stop that version first (`remit decisions "
+                f"stage {row[0]} off --version {row[1]}`), or save one that does without it"
+            )
         for table in (
             "segments where workspace = %s and name = %s",
             "segment_sizes where workspace = %s and segment = %s",
@@ -113,6 +123,17 @@ async def segment_of(store: Store, name: str) -> Kept:
     if name not in kept:
         raise UnknownName("segment", name, list(kept))
     return kept[name]
+
+
+async def named(store: Store, names: Iterable[str]) -> dict[str, Segment]:
+    """Those segments. Raises UnknownName."""
+    wanted = set(names)
+    if not wanted:
+        return {}
+    kept = {one.name: one for one in await list_segments(store)}
+    if missing := wanted - set(kept):
+        raise UnknownName("segment", min(missing), list(kept))
+    return {name: kept[name].segment for name in wanted}
 
 
 async def count(store: Store, segment: Segment, now: datetime | None = None) -> Size:

@@ -39,6 +39,7 @@ from remit.client.results.playbooks import (
     Quality,
     Round,
     RuledOut,
+    Urgent,
 )
 from remit.client.results.result import OPEN, Happened, Integrity, Period, Result, Status
 from remit.client.results.retention import (
@@ -145,6 +146,7 @@ __all__ = [
     "Totals",
     "Trial",
     "Trigger",
+    "Urgent",
     "Value",
     "Version",
     "Way",

@@ -112,6 +112,14 @@ class RuledOut(Result):
     until: datetime | None
 
 
+class Urgent(Result):
+    """Why an action could not wait: what it gains counted so many times."""
+
+    action: str
+    times: float
+    because: str
+
+
 class Decision(Result):
     """A choice, with all that was weighed. `id` is None for one that is only shown; `after`: the decision that it follows up."""
 
@@ -128,5 +136,6 @@ class Decision(Result):
     reason: str
     options: list[Option]
     ruled_out: list[RuledOut]
+    urgency: list[Urgent]
     known: dict[str, Any]
     after: int | None

@@ -15,7 +15,7 @@ from remit.console.pages.today import Table
 from remit.console.show import here, needs, page
 from remit.console.whiskers import whiskers
 from remit.decisions.kept import Version, list_playbooks, put, version_of, versions
-from remit.decisions.overview import DAYS, LATEST, Overview, overview_of
+from remit.decisions.overview import DAYS, Overview, overview_of
 from remit.decisions.quality import candidates
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import STAGES, Stage, broken, obstacle
@@ -105,7 +105,6 @@ async def _page(request: Request, playbook: str, wrong: dict[str, str] | None = 
         warnings=kept[0].warnings,
         standing=tried,
         quality=quality,
-        latest=LATEST,
         more=more if all(map(isfinite, more)) else None,
         drawing=whiskers(
             [

@@ -1,0 +1,128 @@
+"""People as they are seen at the moment when something is decided for them: how the rules stand, what is known of them and what they want, in
+which segments they are, why they cannot wait, and by which keys they are in a holdout."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+
+from remit.decisions import featured, standing
+from remit.decisions.action import Playbook
+from remit.decisions.eligible import Standing
+from remit.decisions.keys import keys_of
+from remit.decisions.urgency import Facts, asked, dated
+from remit.decisions.whom import Known, fits, segments_in
+from remit.graph.segments import holds, named
+from remit.graph.wants import intents_of_all
+from remit.store.store import Store
+
+Connection = AsyncConnection[Any]
+SAID: LiteralString = """
+    select distinct on (p.person, k.key) p.person, k.key, p.about -> k.key ->> 0 from unnest(%s::bigint[]) as of (who)
+    cross join lateral (select person, about from graph_profiles where person = of.who and workspace = %s offset 0) as p
+    cross join unnest(%s::text[]) as k (key) where p.about ? k.key
+    order by p.person, k.key, p.about -> k.key ->> 1 desc, p.about -> k.key ->> 2 desc
+"""
+DID: LiteralString = """
+    select p.person, s.kind, max(s.last) from unnest(%s::bigint[]) as of (who)
+    cross join lateral (select id, person from graph_profiles where person = of.who and workspace = %s offset 0) as p
+    join graph_state s on s.profile = p.id where s.direction = 'in' and s.kind = any(%s) group by p.person, s.kind
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What must be known of people beside what always is: segments, keys of what was said of them, and kinds of what they did."""
+
+    segments: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, books: Iterable[Playbook], only: Sequence[str] = ()) -> Asks:
+        some = list(books)
+        keys, kinds = asked([reason for book in some for reason in book.urgency])
+        return cls(
+            frozenset(segments_in(only)).union(*(book.segments for book in some)),
+            frozenset(keys),
+            frozenset(kinds),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """By person. `within`: of each segment that was asked for who is in it."""
+
+    stands: Mapping[int, Standing]
+    known: Mapping[int, Known]
+    keys: Mapping[int, int]
+    wants: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    within: Mapping[str, set[int]] = field(default_factory=dict)
+    dates: Mapping[int, Mapping[str, datetime]] = field(default_factory=dict)
+    did: Mapping[int, Mapping[str, datetime]] = field(default_factory=dict)
+
+    def fit(self, person: int, conditions: Sequence[str]) -> bool:
+        if not conditions:
+            return True
+        known, wants = self.known[person], self.wants.get(person, {})
+        segments = [name for name, some in self.within.items() if person in some]
+        return all(fits(known, one, wants, segments) for one in conditions)
+
+    def facts(self, person: int) -> Facts:
+        return Facts(
+            self.known[person],
+            self.wants.get(person, {}),
+            self.dates.get(person, {}),
+            self.did.get(person, {}),
+        )
+
+
+async def read(
+    store: Store, connection: Connection, persons: Sequence[int], now: datetime, asks: Asks = Asks()
+) -> Seen:
+    """Raises UnknownName for a segment that is gone."""
+    segments = await named(store, asks.segments)
+    if not persons:
+        return Seen({}, {}, {})
+    found = await intents_of_all(store, persons, now)
+    surest = {person: [one.intent for one in some] for person, some in found.items()}
+    here = store.workspace
+    return Seen(
+        await standing.read(connection, here, persons, now),
+        await featured.known_of(connection, here, persons, now, surest),
+        await keys_of(connection, here, persons),
+        {person: {one.intent: one.confidence for one in some} for person, some in found.items()},
+        {name: await holds(store, one, persons, now) for name, one in segments.items()},
+        await _dates(connection, here, persons, asks.keys),
+        await _did(connection, here, persons, asks.kinds),
+    )
+
+
+async def _dates(
+    connection: Connection, workspace: str, persons: Sequence[int], keys: Iterable[str]
+) -> dict[int, dict[str, datetime]]:
+    """What was said of them last, where that is a date."""
+    found: dict[int, dict[str, datetime]] = defaultdict(dict)
+    if names := list(keys):
+        rows = await connection.execute(SAID, (list(persons), workspace, names))
+        for person, key, said in await rows.fetchall():
+            if (at := dated(said)) is not None:
+                found[person][key] = at
+    return found
+
+
+async def _did(
+    connection: Connection, workspace: str, persons: Sequence[int], kinds: Iterable[str]
+) -> dict[int, dict[str, datetime]]:
+    """When something of a kind came from them last."""
+    found: dict[int, dict[str, datetime]] = defaultdict(dict)
+    if names := list(kinds):
+        rows = await connection.execute(DID, (list(persons), workspace, names))
+        for person, kind, at in await rows.fetchall():
+            found[person][kind] = at
+    return found

@@ -1,0 +1,111 @@
+"""What the decisions of a playbook come to, from sums that the database keeps as decisions and what came of them are written (migration 0075): however
+many there are, all of them count, and what was removed does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+
+from remit.decisions.log import IDLE
+from remit.decisions.stage import Values
+from remit.store.store import Store
+
+Connection = AsyncConnection[Any]
+KEY: LiteralString = "workspace, playbook, version, day, stage, action, does, holdout, chosen, chance"
+SUMS: LiteralString = """
+    sum(times)::bigint as times, sum(likely) as likely, min(rarest) as rarest, sum(tried)::bigint as tried, sum(spent) as spent,
+    sum(closed)::bigint as closed, sum(total) as total, sum(squares) as squares
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Decisions that are alike. `chance`: between which bounds they were how likely; `closed`: of how many it is known what came of them, which
+    was `total` less their costs."""
+
+    version: int
+    shadow: bool
+    action: str
+    does: str
+    holdout: bool
+    chosen: bool
+    chance: int
+    times: int
+    likely: float
+    rarest: float | None
+    tried: int
+    spent: float
+    closed: int
+    total: float
+    squares: float
+
+    @property
+    def values(self) -> Values:
+        return Values(self.closed, self.total, max(self.squares, 0.0))
+
+    @property
+    def choice(self) -> bool:
+        """There was something to choose among, and it was chosen."""
+        return self.chosen and not self.holdout
+
+    @property
+    def done(self) -> bool:
+        return not self.shadow and self.does not in IDLE
+
+
+async def totals_of(store: Store, playbook: str, version: int | None = None) -> list[Total]:
+    """Of all versions, or of one."""
+    query = f"""
+        select version, stage = 'shadow' as shadow, action, does, holdout, chosen, chance, {SUMS} from decision_sums
+        where workspace = %s and playbook = %s and (%s::integer is null or version = %s) group by 1, 2, 3, 4, 5, 6, 7
+        having sum(times) > 0 order by 1, 2, 3
+    """
+    values = (store.workspace, playbook, version, version)
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query.encode(), values)).fetchall()
+    return [Total(*row) for row in rows]
+
+
+def together(totals: Iterable[Total], of: Callable[[Total], bool]) -> Values:
+    """What those brought of which it is so."""
+    some = [one.values for one in totals if of(one)]
+    return Values(
+        sum(one.count for one in some), sum(one.total for one in some), sum(one.squares for one in some)
+    )
+
+
+async def spent_since(
+    connection: Connection, workspace: str, playbook: str, days: int, now: datetime
+) -> float:
+    """What was done cost, in so many days of which today is the last (UTC)."""
+    query = """
+        select coalesce(sum(spent), 0) from decision_sums
+        where workspace = %s and playbook = %s and day > (%s::timestamptz at time zone 'UTC')::date - %s
+    """
+    row = await (await connection.execute(query, (workspace, playbook, now, days))).fetchone()
+    return max(float(row[0]), 0.0) if row else 0.0
+
+
+async def fold(store: Store, playbook: str) -> int:
+    """Put together what is fresh with what was there; how much was. As many processes as like may do so at once."""
+    query = f"""
+        with gone as (
+            delete from decision_sums s where workspace = %(here)s and playbook = %(playbook)s and exists (
+                select from decision_sums f where f.workspace = %(here)s and f.playbook = %(playbook)s and f.fresh and f.version = s.version
+                    and f.day = s.day)
+            returning *
+        )
+        insert into decision_sums ({KEY}, times, likely, rarest, tried, spent, closed, total, squares, fresh)
+        select {KEY}, {SUMS}, false from gone group by {KEY}
+    """
+    lock = "select pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
+    async with store.pool.connection() as connection, connection.transaction():
+        row = await (await connection.execute(lock, (f"sums {store.workspace} {playbook}",))).fetchone()
+        if row is None or not row[0]:
+            return 0
+        values = {"here": store.workspace, "playbook": playbook}
+        return (await connection.execute(query.encode(), values)).rowcount
