@@ -35,6 +35,8 @@ def of_book(name: str, book: Playbook) -> Iterable[Reach]:
     yield from of_rules(book.rules, f"playbook {name}")
     yield book.rests.total_seconds() / 86_400, f"playbook {name}"
     yield book.window, f"the window of playbook {name}"
+    if book.budget_days is not None:
+        yield book.budget_days, f"the budget of playbook {name}"
     for action in book.actions:
         yield action.cool_down, f"the cool-down of {action.name} in playbook {name}"
         if action.capacity is not None:
