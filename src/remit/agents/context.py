@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from remit.agents.spec import Agent
 from remit.agents.veil import HOW as VEILED
 from remit.agents.veil import Hidden, Veil, cut
+from remit.gate.unseen import as_seen
 from remit.journal.events import (
     Acted,
     Amended,
@@ -33,6 +34,7 @@ When the goal is reached, or cannot be, call finish and report truthfully what w
 REFER = """
 In place of a value that a result holds, an argument may be {"$ref": "3.1#/messages/0/from"}: the number that stands before \
 the result, then the path to the value in it. So it is known where the value comes from."""
+CALLED = 80  # characters of what the person calls themselves
 KEEP = 6  # messages at the end that compaction leaves alone
 
 
@@ -163,7 +165,7 @@ def instructions(spec: Agent, refer: bool = False) -> str:
 
 def opening(started: Started, quoted: str, veiled: bool = False) -> str:
     """The first message: the goal, what the trigger vouches for, and third parties' words fenced as data. `veiled`: without the
-    names of files, which may be a stranger's."""
+    names of files, and what the person calls themselves, which may be a stranger's."""
     parts = [started.goal.strip()]
     if started.task:
         parts = [
@@ -172,8 +174,8 @@ def opening(started: Started, quoted: str, veiled: bool = False) -> str:
         ]
     if started.person.email or started.person.name:
         verified = "verified" if started.person.verified else "not verified"
-        name = started.person.name or started.person.id
-        parts.append(f"From: {name} <{started.person.email}> ({verified})")
+        name = "" if veiled else " ".join(as_seen(started.person.name).split())[:CALLED]
+        parts.append(f"From: {name or started.person.id} <{started.person.email}> ({verified})")
     if started.inputs:
         parts.append("Known: " + to_json(started.inputs).decode())
     if started.files:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-COMPUTED = "=+-@\t\r\n"  # a spreadsheet takes a cell that begins with one of these for a formula
+COMPUTED = "=+-@\t\r\n＝＋－＠"  # a spreadsheet takes a cell that begins with one of these for a formula
 
 
 def row(cells: Sequence[str]) -> str:
