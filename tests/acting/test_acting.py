@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remit.access.audit import entries
+from remit.acting import ended
 from remit.acting.begin import look
 from remit.acting.mind import decide_on, mind, mind_all
 from remit.acting.sending import filled, reached
@@ -27,7 +28,7 @@ from remit.gate.known import Known
 from remit.gate.proposal import Facts
 from remit.graph.consent import Consent, Word
 from remit.graph.ingest import take
-from remit.graph.people import Person, Profile, profile_of
+from remit.graph.people import Person, Profile, find, profile_of, timeline
 from remit.journal.state import State
 from remit.models.model import Message, Request
 from remit.models.steps import Steps
@@ -160,6 +161,43 @@ async def test_what_people_are_to_do_is_a_question_to_their_team(app: App) -> No
     assert "For sales: Ask what kept them. Why: worth most." in asked.text
     await app.answer(state.run, "approve", "ann", "They will order next week.")
     assert "They will order next week." in (await app.advance(state.run)).calls["1.1"].acted.result  # type: ignore[union-attr]
+
+
+async def test_who_takes_somebody_over_reads_who_they_are_and_what_they_answer_is_kept(app: App) -> None:
+    person = await ann(app, phone="+4930123456")
+    await came(app, "message", text="Your new prices are too high for us.")
+    number = await decided(app, await playbook(app.store, text=TEXT), "sales-call", person)
+    state = await done(app)
+    (asked,) = state.waits.values()
+    assert "New: first heard of less than a month ago." in asked.text
+    assert "email: wrote: “Your new prices are too high for us.”" in asked.text
+    assert await ended.look(app) == 0
+    await app.answer(state.run, "approve", "bea", "They will order next week.")
+    await app.advance(state.run)
+    assert [await ended.look(app), await ended.look(app)] == [1, 0]
+    last = (await timeline(app.store, await find(app.store, "ann@a.example"), limit=1))[0]
+    assert (last.kind, last.channel, last.direction, last.body) == (
+        "call",
+        "phone",
+        "out",
+        "They will order next week.",
+    )
+    assert last.properties == {"by": "bea", "run": str(state.run), "decision": number}
+    assert await rows(app.store, "select by, channel, action, state from contacts") == [
+        ("bea", "phone", "sales-call", "sent")
+    ]
+    assert await rows(app.store, "select state from decision_acts") == [("done",)]
+
+
+async def test_what_colleagues_do_not_do_is_told_and_is_no_contact(app: App) -> None:
+    await decided(app, await playbook(app.store, text=TEXT), "sales-call", await ann(app))
+    state = await done(app)
+    await app.answer(state.run, "reject", "bea", "They are in hospital.")
+    await app.advance(state.run)
+    assert await ended.look(app) == 1
+    ((how, why),) = await rows(app.store, "select state, why from decision_acts")
+    assert (how, "They are in hospital." in why) == ("failed", True)
+    assert await rows(app.store, "select count(*) from contacts") == [(0,)]
 
 
 async def test_an_agent_is_told_for_whom_and_why(app: App) -> None:

@@ -43,7 +43,6 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
                 provider="openai",
                 path="x",
                 person="x",
-                account="x",
                 erasure=NOWHERE,
                 number=1,
             ),

@@ -11,11 +11,12 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from remit.acting.due import MOST, Act, answered, claim, decision_of, follow, later, settle
-from remit.acting.given import given
+from remit.acting.given import BY_PEOPLE, given, named
+from remit.acting.summary import summary_of
 from remit.app import App
 from remit.catalogue.find import find_named
 from remit.decisions import standing
-from remit.decisions.action import Action, Playbook, together
+from remit.decisions.action import Action, together
 from remit.decisions.choose import Decision, Option
 from remit.decisions.deciding import alone
 from remit.decisions.eligible import refusals
@@ -70,7 +71,7 @@ async def _found(app: App, act: Act) -> tuple[Kept, Version, Action] | None:
     if not version.acts:
         await _leave(app, act, "skipped", f"version {one.version} of {one.playbook} does not act any more")
         return None
-    return one, version, _named(version.book, one.action)
+    return one, version, named(version.book, one.action)
 
 
 async def _begin(app: App, hand_on: HandOn, act: Act) -> None:
@@ -84,7 +85,9 @@ async def _begin(app: App, hand_on: HandOn, act: Act) -> None:
     one, version, action = found
     here = app.within(act.workspace)
     person = await person_of(here.store, one.person)
-    told = given(version.book, action, one, person, await consent_of(here.store, person))
+    asks = action.does in BY_PEOPLE and action.what not in version.book.templates
+    summary = await summary_of(here.store, person, datetime.now(UTC)) if asks else ""
+    told = given(version.book, action, one, person, await consent_of(here.store, person), summary)
     began = Began(trigger=one.playbook, kind="decision", at=one.at)
     try:
         agent, number = told.agent, None
@@ -121,7 +124,7 @@ async def _follow_up(app: App, act: Act, now: datetime | None = None) -> None:
         if by := await answered(connection, act.workspace, person.ids, one.at, up.unless):
             await settle(connection, act, "skipped", f"answered by {by}")
             return
-        then = _named(version.book, up.then)
+        then = named(version.book, up.then)
         stands = await standing.read(connection, act.workspace, [person.id], now)
         rules = together(await standing.rules_within(connection, act.workspace), version.book.rules)
         if out := refusals(then, stands[person.id], rules, now):
@@ -152,7 +155,3 @@ def _following(
     why = f"{action.name} was not answered by {', '.join(action.follow_up.unless)} since {one.at:%Y-%m-%d %H:%M %Z}"
     decision = Decision(str(person.id), now, then.name, 1.0, (Option(then.name, 0.0, 1.0),), (), why)
     return Made(version, then, decision, one.features[1:], one.id)
-
-
-def _named(book: Playbook, name: str) -> Action:
-    return next(action for action in book.actions if action.name == name)

@@ -41,8 +41,10 @@ class Given:
     quoted: str = ""
 
 
-def given(book: Playbook, action: Action, one: Kept, person: Person, consent: Consent) -> Given:
-    """Raises UserError where the action cannot be done for them."""
+def given(
+    book: Playbook, action: Action, one: Kept, person: Person, consent: Consent, summary: str = ""
+) -> Given:
+    """`summary`: of the person, for colleagues. Raises UserError where the action cannot be done for them."""
     whom = whom_of(person, consent)
     told: dict[str, Json] = {
         "id": one.id, "playbook": one.playbook, "version": one.version, "action": action.name, "purpose": action.purpose, "why": one.reason,
@@ -60,7 +62,9 @@ def given(book: Playbook, action: Action, one: Kept, person: Person, consent: Co
             inputs,
         )
     if action.does in BY_PEOPLE:
-        return Given(_asking(action, one, person, consent), _task(action, person, consent), whom, inputs)
+        return Given(
+            _asking(action, one, person, consent, summary), _task(action, person, consent), whom, inputs
+        )
     if not action.what:
         raise UserError(
             f"the action {action.name} names no template and no agent in `what`: nothing can be done of it"
@@ -72,6 +76,10 @@ def given(book: Playbook, action: Action, one: Kept, person: Person, consent: Co
     return Given(
         None, action.tell or f"{action.name}: see to it for the person of this run.", whom, inputs, called
     )
+
+
+def named(book: Playbook, name: str) -> Action:
+    return next(action for action in book.actions if action.name == name)
 
 
 def whom_of(person: Person, consent: Consent) -> Whom:
@@ -98,9 +106,10 @@ def _sending(book: Playbook, action: Action, sends: Sending) -> Agent:
     )
 
 
-def _asking(action: Action, one: Kept, person: Person, consent: Consent) -> Agent:
+def _asking(action: Action, one: Kept, person: Person, consent: Consent, summary: str) -> Agent:
     question = (
         f"{_task(action, person, consent)} Why: {one.reason}. Answer with what came of it, or reject it."
+        + (f"\n\n{summary}" if summary else "")
     )
     args = {"question": question} | ({"to": action.what} if action.what else {})
     return _steps(action, [{"tool": "ask_person", "args": args}])

@@ -1,4 +1,5 @@
-"""Beside all else that a worker does: have done what was decided, see what came of it, learn from that, and take back what breaks a guardrail."""
+"""Beside all else that a worker does: have done what was decided, see how that ended and what came of it, learn from it, and take back what breaks a
+guardrail."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from remit.acting import ended
 from remit.acting.begin import HandOn, look
 from remit.app import App
 from remit.decisions.credited import credit
@@ -40,6 +42,8 @@ async def see_to_decisions(app: App, hand_on: HandOn, stop: asyncio.Event) -> No
             if clock() >= minded + MINDED:
                 minded = clock()
                 await tell(app.root.store)
+                while await ended.look(app):
+                    pass
                 await mind_all(app.root.store)
         except (RemitError, psycopg.Error, OSError) as error:
             LOG.debug("decisions cannot be seen to now: %s", error)

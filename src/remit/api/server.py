@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 import remit
 from remit.access.roles import RIGHTS
 from remit.api import (
-    accounts,
     agents,
     asks,
     budgets,
@@ -93,7 +92,6 @@ PARTS = (
     knowledge,
     interactions,
     intakes,
-    accounts,
     people,
     contacts,
     privacy,

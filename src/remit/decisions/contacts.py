@@ -192,6 +192,17 @@ async def settle(store: Store, several: Sequence[Came]) -> None:
         await connection.execute(query, (to_json(rows).decode(), store.workspace))
 
 
+async def noted(store: Store, one: Wanted, at: datetime) -> None:
+    """Keep a contact that somebody has made by themselves, as a call: it counts for the rules from then on. Once for each `run` and `call`."""
+    whom = (await met(store, [Identifier(*one.who)]))[one.who]
+    row = {
+        "profile": whom, "at": at, "channel": one.channel, "purpose": one.purpose, "action": one.action, "by": one.by, "run": one.run,
+        "call": one.call, "state": "sent", "why": "",
+    }  # fmt: skip
+    async with store.pool.connection() as connection:
+        await connection.execute(KEEP, (store.workspace, to_json([row]).decode()))
+
+
 async def held_of(store: Store, run: UUID) -> list[Held]:
     """What calls of a run have reserved, and nobody has settled."""
     query = """
@@ -291,19 +302,7 @@ async def _people(
         rules = Rules.model_validate(told["rules"] or {})
         RULED[workspace] = told["digest"], rules
     found = {(kind, value): (profile, person) for kind, value, profile, person in told["whom"]}
-    known = known_of(told["standing"])
-    if wishing := [person for person, one in known.items() if one.consent.limited]:
-        known |= await _whole(connection, workspace, wishing, now)
-    return _People(found, known, rules)
-
-
-async def _whole(
-    connection: Connection, workspace: str, persons: Sequence[int], now: datetime
-) -> dict[int, Known]:
-    """With every contact: of people who said themselves how often, which no rule's cap looks back for."""
-    query = "select remit_standing(%s, %s, %s, '-infinity')::text"
-    row = await (await connection.execute(query, (workspace, list(persons), now))).fetchone()
-    return known_of(from_json(row[0])) if row else {}
+    return _People(found, known_of(told["standing"]), rules)
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from remit.models.model import Answer, Message, Price, Request, ToolCall
 from remit.models.prices import FREE
 
 NAME = "steps"
+UNDONE = "It was not done: "  # how its report begins where a step was refused or went wrong
 STOPPED = ("error: ", "refused", "outcome unknown: ")  # how a result begins after which nothing more is done
 
 
@@ -35,7 +36,7 @@ class Steps:
             ) from error
         done = [message for message in request.messages if message.role == "tool"]
         if done and done[-1].text.startswith(STOPPED):
-            return _end(f"It was not done: {done[-1].text[:500]}", "cannot")
+            return _end(f"{UNDONE}{done[-1].text[:500]}", "cannot")
         if len(done) >= len(calls):
             return _end(_told(done), "done")
         return Answer(calls=(calls[len(done)],), finish="calls", model=NAME)

@@ -15,7 +15,6 @@ from remit.graph.accounts.said import account_meant
 from remit.graph.accounts.ties import Said, Tie, tie
 from remit.graph.identifiers import ORDER, Identifier
 from remit.graph.people import PAGE, Person, listed
-from remit.graph.people import Found as FoundPerson
 from remit.store.store import Store
 
 Json = Any
@@ -225,7 +224,7 @@ async def members(
     return [Member(one.id, one.called, one.by, one.last, ties[one.id]) for one in found]
 
 
-async def proposed(store: Store, account: Account, limit: int = PAGE) -> list[FoundPerson]:
+async def proposed(store: Store, account: Account, limit: int = PAGE) -> list[Found]:
     """People whose address says that they may belong to it, of whom nobody has said whether they do."""
     query = """
         select p.person from graph_accounts a join graph_memberships m on m.account = a.id join graph_profiles p on p.id = m.profile
@@ -233,7 +232,8 @@ async def proposed(store: Store, account: Account, limit: int = PAGE) -> list[Fo
     """
     async with store.pool.connection() as connection:
         rows = await (await connection.execute(query, (account.id, limit))).fetchall()
-    return await listed(store, {person: "" for (person,) in rows})
+    people = await listed(store, {person: "" for (person,) in rows})
+    return [Found(one.id, one.called, one.by, 0) for one in people]
 
 
 async def accounts_of(store: Store, person: Person, at: datetime) -> list[Belonging]:
