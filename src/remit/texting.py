@@ -10,6 +10,7 @@ from uuid import UUID
 from remit.app import App
 from remit.catalogue.find import find_named
 from remit.channels.twilio import Became, Written, as_event, happened, heard
+from remit.decisions.contacts import lately_reached
 from remit.errors import Busy, RemitError, UserError
 from remit.graph.identifiers import identifier
 from remit.graph.ingest import take
@@ -44,7 +45,8 @@ async def became(store: Store, came: Became) -> None:
 async def written(app: App, connection: str, came: Written) -> Heard:
     """Keep what somebody wrote, and have it answered: by the run that waits for it, or by what begins runs. It may come twice."""
     at = datetime.now(UTC)
-    await take(app.store, list(enumerate(heard(came, at), 1)), SOURCE, frozenset(["phone"]))
+    answers = await lately_reached(app.store, identifier("phone", came.sender), came.channel, at)
+    await take(app.store, list(enumerate(heard(came, at, answers), 1)), SOURCE, frozenset(["phone"]))
     if came.wish:
         return Heard()
     run = await _wake(app, came)

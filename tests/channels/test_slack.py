@@ -23,6 +23,7 @@ from remit.connections.trial import try_out
 from remit.console.server import make_server
 from remit.console.session import Door
 from remit.graph.ingest import take
+from remit.graph.people import find, timeline
 from remit.journal.events import Person, Started
 from remit.journal.state import State
 from remit.settings import Settings
@@ -268,3 +269,28 @@ def test_slacks_marks_are_read_as_people_see_them() -> None:
     assert words("<#C1|general> <!here> <mailto:a@b.example|a@b.example> &amp;") == (
         "#general @here a@b.example (mailto:a@b.example) &"
     )
+
+
+async def test_what_somebody_writes_and_how_they_react_is_a_part_of_their_history_and_an_answer_is_one(
+    app: App, slack: httpx.AsyncClient, team: Team
+) -> None:
+    await run(app, call("slack_post", channel="U1", text="Is W1 there?"), goal="Ask U1 whether W1 is there")
+    assert len(team.posts) == 1
+    thumb = {
+        "type": "reaction_added",
+        "user": "U1",
+        "reaction": "+1",
+        "item": {"channel": "D1", "ts": "1700000000.000100"},
+    }
+    for _ in range(2):
+        assert (await tell(slack, MESSAGE)).status_code == 200
+        assert (await tell(slack, MESSAGE | {"event_id": "Ev2", "event": thumb})).json() == {"taken": False}
+    other = MESSAGE | {"event_id": "Ev3", "event": {**MESSAGE["event"], "user": "U2", "text": "Hi"}}  # type: ignore[dict-item]
+    await tell(slack, other)
+    found = await timeline(app.store, await find(app.store, "handle:slack:U1"))
+    assert [(one.kind, one.direction, one.channel) for one in reversed(found)] == [
+        ("message", "out", "slack"), ("reply", "in", "slack"), ("reaction", "in", "slack"),
+    ]  # fmt: skip
+    assert [one.kind for one in await timeline(app.store, await find(app.store, "handle:slack:U2"))] == [
+        "message"
+    ]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI, Request
@@ -22,8 +23,11 @@ from remit.api import lines
 from remit.api.problems import Refused, away, fault, problem, refused, told
 from remit.app import App
 from remit.channels import slack
+from remit.channels.port import Incoming
 from remit.connections.signing import signing_of
+from remit.decisions.contacts import lately_reached
 from remit.errors import Busy, RemitError, UnknownName, UserError
+from remit.graph.identifiers import identifier
 from remit.graph.ingest import BATCH, Taken, take
 from remit.intake import kept as intakes
 from remit.intake.kept import Kept
@@ -166,11 +170,25 @@ async def _heard(store: Store, known: Standing, headers: Mapping[str, str], body
         raise Refused(400, f"the body is not JSON: {error}") from error
     if isinstance(said, Mapping) and said.get("type") == "url_verification":
         return {"challenge": str(said.get("challenge", ""))[:1000]}
-    found = slack.event_of(said)
+    found = await _slack_into_graph(store, said)
     if found is None or known.paused_at is not None:
         return {"taken": False}
     came, where = found
     return {"taken": await firing.hear(store, known, f"slack {came.id}", slack.as_event(came, where))}
+
+
+async def _slack_into_graph(store: Store, said: Any) -> tuple[Incoming, dict[str, str]] | None:
+    """What somebody did there is a part of their history, once whichever triggers hear it; the message, if it is one."""
+    found, at = slack.event_of(said), datetime.now(UTC)
+    row = slack.reaction_of(said, at)
+    if found is not None:
+        came, where = found
+        who = identifier("handle", slack.handle(came.sender.address))
+        answers = bool(came.answers) or await lately_reached(store, who, "slack", at)
+        row = slack.heard(came, where, at, answers)
+    if row is not None:
+        await take(store, [(1, row)], "slack", frozenset(["handle"]))
+    return found
 
 
 def _key(kind: str, headers: Mapping[str, str], body: bytes, keys: Sequence[str]) -> str:

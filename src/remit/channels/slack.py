@@ -66,6 +66,50 @@ def event_of(said: Json) -> tuple[Incoming, dict[str, str]] | None:
     return came, {"team": team, "channel": channel, "message": ts, "thread": thread or ts, "kind": kind}
 
 
+def handle(user: str) -> str:
+    """How the graph knows somebody of Slack."""
+    return f"slack:{user}"
+
+
+def heard(came: Incoming, where: Mapping[str, str], at: datetime, answers: bool) -> dict[str, Json]:
+    """What a message means to the graph. `answers`: what was sent to its writer."""
+    return _of(came.sender.address, at) | {
+        "id": came.id,
+        "kind": "reply" if answers else "message",
+        "text": came.text[:20_000],
+        "conversation": f"slack:{where['channel']}:{where['thread']}",
+        "properties": {"message": where["message"], "to": where["channel"]},
+    }
+
+
+def reaction_of(said: Json, at: datetime) -> dict[str, Json] | None:
+    """What somebody's emoji on a message means to the graph; None for all else."""
+    event = said.get("event") if isinstance(said, Mapping) and said.get("type") == "event_callback" else None
+    if not isinstance(event, Mapping) or event.get("type") != "reaction_added":
+        return None
+    item = event.get("item")
+    item = item if isinstance(item, Mapping) else {}
+    user, number, name = (
+        _plain(event.get("user")),
+        _plain(said.get("event_id")),
+        str(event.get("reaction") or ""),
+    )
+    channel, ts = _plain(item.get("channel")), _plain(item.get("ts"))
+    if not (user and number and channel and ts and re.fullmatch(r"[\w+:'-]{1,100}", name)):
+        return None
+    told = {"reaction": name, "message": ts, "to": channel}
+    return _of(user, at) | {
+        "id": number,
+        "kind": "reaction",
+        "conversation": f"slack:{channel}:{ts}",
+        "properties": told,
+    }
+
+
+def _of(user: str, at: datetime) -> dict[str, Json]:
+    return {"at": at.isoformat(), "channel": "slack", "handle": handle(user), "verified": ["handle"]}
+
+
 def as_event(came: Incoming, where: Mapping[str, str]) -> dict[str, Json]:
     """A message as what begins a run."""
     return {

@@ -126,14 +126,14 @@ def as_event(came: Written, line: str, at: datetime) -> dict[str, Json]:
     }
 
 
-def heard(came: Written, at: datetime) -> list[dict[str, Json]]:
-    """What a message means to the graph: that it was written, and what its writer wishes."""
+def heard(came: Written, at: datetime, answers: bool = False) -> list[dict[str, Json]]:
+    """What a message means to the graph: that it was written, or `answers` what was sent, and what its writer wishes."""
     of = {"at": at.isoformat(), "channel": came.channel, "phone": came.sender, "verified": True}
     of |= {"name": came.name} if came.name else {}
     told = {"to": came.to} | ({"files": list(came.files)} if came.files else {})
     rows: list[dict[str, Json]] = [
         of
-        | {"id": came.id, "kind": "message", "text": came.text, "properties": told}
+        | {"id": came.id, "kind": "reply" if answers else "message", "text": came.text, "properties": told}
         | {"conversation": f"{came.channel}:{came.to}:{came.sender}"}
     ]
     if came.wish in ("stop", "start"):

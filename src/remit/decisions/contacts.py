@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal, LiteralString
 from uuid import UUID
@@ -27,6 +27,7 @@ from remit.store.store import Store
 Connection = AsyncConnection[Any]
 Key = tuple[str, str]  # of an identifier: kind and value
 State = Literal["reserved", "sent", "failed", "refused"]
+ANSWERS = timedelta(days=7)  # in which what somebody writes answers what was sent, where no thread says so
 ACTION = "contact"  # what the rules are asked of, where no playbook has a name for it
 RULED: dict[str, tuple[str, Rules]] = {}  # by workspace the rules as they were read last, with their digest
 
@@ -224,6 +225,17 @@ async def reached_by(store: Store, run: UUID, call: str) -> dict[str, str]:
     """
     async with store.pool.connection() as connection:
         return dict(await (await connection.execute(query, (run, call, store.workspace))).fetchall())
+
+
+async def lately_reached(store: Store, who: Identifier, channel: str, now: datetime) -> bool:
+    """Whether somebody was written to on a channel so lately that what they write there is an answer."""
+    query = """
+        select exists (select from graph_profiles p join contacts c on c.profile = p.id
+                       where p.workspace = %s and p.kind = %s and p.value = %s and c.channel = %s and c.state in ('reserved', 'sent') and c.at > %s)
+    """
+    values = (store.workspace, who.kind, who.value, channel, now - ANSWERS)
+    async with store.pool.connection() as connection:
+        return await (await connection.execute(query, values)).fetchone() == (True,)
 
 
 async def contacts_of(

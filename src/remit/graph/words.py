@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from remit.graph.merging import Question
 
 IN = {
-    "message": "wrote", "reply": "answered", "call": "called", "page_view": "looked at a page", "open": "opened what was sent",
+    "message": "wrote", "reply": "answered", "reaction": "reacted to what was written", "call": "called", "page_view": "looked at a page", "open": "opened what was sent",
     "click": "followed a link", "purchase": "bought something", "refund": "got money back", "unsubscribed": "unsubscribed",
     "complained": "complained", "bounced": "could not be reached", "consent_given": "gave their consent",
     "consent_withdrawn": "withdrew their consent", "signup": "signed up", "login": "signed in", "visit": "came by",
