@@ -19,9 +19,11 @@ from remit.decisions.standing import rules_of
 from remit.decisions.whom import NAMES, fits
 from remit.errors import UserError
 from remit.graph.people import person_of, profile_of, read_of
+from remit.graph.understand import understand
 from remit.store.store import Store
 from tests.decisions.town import TEXT, ann, people, playbook, rows
 from tests.graph.conftest import NOW, row, taken
+from tests.graph.test_sentiment import Tones
 
 
 async def test_who_never_said_yes_is_let_be_and_told_by_which_rule(store: Store) -> None:
@@ -193,6 +195,21 @@ async def test_only_those_are_decided_for_of_whom_the_playbook_is(store: Store) 
     assert {each.person for each in await decisions_of(store, persons)} == {persons[1], persons[3]}
     assert await look(store, one.playbook, persons[0], NOW) == []
     assert (await go_on(store, (await begin(store, one.playbook, "ann")).id, NOW)).made == 0
+
+
+async def test_who_wrote_is_decided_for_once_workers_have_said_what_they_want(store: Store) -> None:
+    await people(store, 2)
+    one = await playbook(store, text=TEXT + "at_once: true\n")
+    while await understand(store, Tones(), None):
+        pass
+    wrote = row("m", 0.1, kind="message", channel="email", email=ann(0), text="-0.4")
+    await take(
+        store, [(1, row("v", 0.2, email=ann(1))), (2, wrote), (3, row("w", 0.1, email=ann(1)))], "shop"
+    )
+    now = datetime.now(UTC)
+    assert [await decide_heard(store, one.playbook, now) for _ in range(2)] == [1, 0]
+    assert await understand(store, Tones(), None) == 3
+    assert [await decide_heard(store, one.playbook, now) for _ in range(2)] == [2, 0]
 
 
 async def test_rounds_are_gone_through_as_often_as_the_playbook_says(store: Store) -> None:

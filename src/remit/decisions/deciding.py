@@ -31,10 +31,15 @@ from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
 MANY = 10_000  # interactions that are looked at in one transaction
+# Up to the first message that came within a minute and of which workers who look at messages (`graph/understand.py`) have not said yet what it wants
 HEARD: LiteralString = """
     select i.id, case when i.direction = 'in' and i.kind <> 'record' and w.shared = '' then p.person end from graph_interactions i
     join graph_profiles p on p.id = i.profile join graph_profiles w on w.id = p.person
-    where i.workspace = %s and i.id > %s order by i.id limit %s
+    where i.workspace = %(here)s and i.id > %(looked)s and i.id < coalesce((
+        select min(n.id) from graph_interactions n join graph_read r on r.workspace = n.workspace
+        where n.workspace = %(here)s and n.id > greatest(r.upto, %(looked)s) and n.direction = 'in' and n.body <> ''
+            and n.received > clock_timestamp() - interval '1 minute'), 9223372036854775807)
+    order by i.id limit %(many)s
 """
 
 
@@ -105,7 +110,8 @@ async def decide_heard(store: Store, playbook: str, now: datetime) -> int:
         row = await (await connection.execute(lock, (store.workspace, playbook))).fetchone()
         if row is None or not any(one.book.at_once for one in (await standing_of(store, playbook)).values()):
             return 0
-        rows = await (await connection.execute(HEARD, (store.workspace, row[0], MANY))).fetchall()
+        values = {"here": store.workspace, "looked": row[0], "many": MANY}
+        rows = await (await connection.execute(HEARD, values)).fetchall()
         if not rows:
             return 0
         await alone(connection, store.workspace, playbook)
