@@ -48,6 +48,7 @@ CARELESS = {
     "full_page_writes": "off",
     "max_connections": "200",
     "autovacuum": "off",
+    "shared_buffers": "128MB",
     "max_wal_size": "256MB",
     "authentication_timeout": "5s",  # a login that a test cut short holds up dropping its database that long
 }

@@ -421,3 +421,15 @@ async def test_a_disk_too_full_to_begin_with_is_said_and_left_clean(small_disk: 
     (small_disk / "filler").unlink()
     async with open_store(settings) as store:
         assert await ask(store, "SELECT 1") == 1
+
+
+def test_pages_at_hand_follow_the_memory_of_the_machine_or_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(embedded, "LIMIT", limit)
+    whole = embedded._buffers()
+    assert embedded.LEAST <= whole <= embedded.MOST
+    for said, most in (("max", whole), (str(4 * 2**30), 256), (str(2**29), embedded.LEAST)):
+        limit.write_text(f"{said}\n")
+        assert embedded._buffers() == min(whole, most)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Protocol
 
 from psycopg import AsyncConnection, AsyncCursor
@@ -73,20 +74,28 @@ class Together(Protocol):
 
 
 async def append(
-    connection: Connection, workspace: str, fresh: Sequence[Interaction], terms: Terms, now: datetime
+    connection: Connection,
+    workspace: str,
+    fresh: Sequence[Interaction],
+    terms: Terms,
+    now: datetime,
+    text: str = "",
 ) -> Mapping[tuple[str, str], int]:
-    """`fresh`: of which none is there yet; the numbers of whom they speak. The caller holds the graph (`ingest.enter`)."""
+    """`fresh`: of which none is there yet; `text`: the same in JSON, where that is at hand. The numbers of whom they speak. The caller
+    holds the graph (`ingest.enter`)."""
     whom = await _whom(connection, workspace, fresh)
-    met = came_together(fresh, whom.ids)
-    links = [
-        Link(n, a, b, how, one.at, one.source, one.event)
-        for n, ((a, b, how), one) in enumerate(met.items())
-        if a not in whom.persons or b not in whom.persons
-    ]
-    decided = decide(whom.nodes, whom.persons, links)
-    standing = {(one.a, one.b, one.how): decided.links[one.id] for one in links if one.id in decided.links}
     async with connection.pipeline():
-        await _interactions(connection, workspace, fresh, whom.ids, terms, now)
+        await _interactions(connection, workspace, fresh, whom.ids, terms, now, text or in_json(fresh))
+        met = came_together(fresh, whom.ids)
+        links = [
+            Link(n, a, b, how, one.at, one.source, one.event)
+            for n, ((a, b, how), one) in enumerate(met.items())
+            if a not in whom.persons or b not in whom.persons
+        ]
+        decided = decide(whom.nodes, whom.persons, links)
+        standing = {
+            (one.a, one.b, one.how): decided.links[one.id] for one in links if one.id in decided.links
+        }
         said = _said(fresh, whom.ids)
         await _profiles(connection, workspace, whom, decided, said)
         made = await _links(connection, workspace, met, standing)
@@ -97,12 +106,18 @@ async def append(
     return whom.ids
 
 
+def in_json(rows: Iterable[Interaction]) -> str:
+    """What is kept of them as it stands."""
+    return to_json(list(rows), exclude={"__all__": OURS}).decode()
+
+
 async def _whom(connection: Connection, workspace: str, fresh: Iterable[Interaction]) -> Whom:
     """Those who are new have their numbers from now on."""
-    came: dict[tuple[str, str], bool] = {}
+    said: dict[tuple[str, str], bool] = {}
     for one in fresh:
         for who in one.whom:
-            came[who.key] = came.get(who.key, False) or who.verified
+            said[who.key] = said.get(who.key, False) or who.verified
+    came = dict(sorted(said.items()))  # neighbours in the index are looked up one after the other
     query = """
         select coalesce(p.id, nextval('graph_profiles_id_seq')), p.person, p.verified, p.shared <> ''
         from rows from (json_array_elements_text(%s::json), json_array_elements_text(%s::json)) with ordinality as c (kind, value, n)
@@ -156,6 +171,7 @@ async def _interactions(
     ids: Mapping[tuple[str, str], int],
     terms: Terms,
     now: datetime,
+    rows: str,
 ) -> None:
     """Append them, and fold them into the state of their profiles: `state.py` in SQL."""
     query = f"""
@@ -176,7 +192,7 @@ async def _interactions(
     values = {
         "workspace": workspace,
         "now": now,
-        "rows": to_json(fresh, exclude={"__all__": OURS}).decode(),
+        "rows": rows,
         "profiles": written([ids[one.whom[0].key] for one in fresh]),
         "brief": terms.brief,
         "lasting": terms.lasting,
@@ -285,7 +301,7 @@ async def _links(
         returning a, b, how, xmax = 0
     """
     rows = []
-    for (a, b, how), one in met.items():
+    for (a, b, how), one in sorted(met.items(), key=itemgetter(0)):
         stands = standing.get((a, b, how), JOINS)
         ask_a, ask_b = stands.asks or (None, None)
         rows.append(

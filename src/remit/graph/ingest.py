@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from remit.graph.accounts.kept import keep_accounts
 from remit.graph.accounts.relations import keep_relations
-from remit.graph.append import append, written
+from remit.graph.append import append, in_json, written
 from remit.graph.erased import without_erased
 from remit.graph.horizon import within
 from remit.graph.rows import Interaction, Wrong, read
@@ -55,11 +55,12 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows as they are read: what happened by source and event, and what cannot be taken in."""
+    """Rows as they are read: what happened by source and event, the same as the database is given it, and what cannot be taken in."""
 
     source: str
     rows: int
     good: Mapping[tuple[str, str], Interaction]
+    text: str
     lines: Mapping[tuple[str, str], int]
     aside: tuple[SetAside, ...]
 
@@ -109,7 +110,7 @@ def read_in(rows: Sequence[tuple[int, Json]], source: str, verified: frozenset[s
             key = made.source, made.event
             if key not in good:
                 good[key], lines[key] = made, line
-    return Batch(source, len(rows), good, lines, tuple(aside))
+    return Batch(source, len(rows), good, in_json(good.values()), lines, tuple(aside))
 
 
 async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = True) -> Taken:
@@ -120,7 +121,8 @@ async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = Tr
         fresh = await without_erased(connection, store.settings, store.workspace, fresh)
         fresh, older = await within(connection, store.workspace, fresh, received)
         if fresh:
-            ids = await append(connection, store.workspace, fresh, terms, received)
+            text = batch.text if fresh == list(batch.good.values()) else ""
+            ids = await append(connection, store.workspace, fresh, terms, received, text)
             await keep_accounts(connection, store.workspace, fresh, ids)
             await keep_relations(connection, store.workspace, fresh, ids)
         if keep and batch.aside:

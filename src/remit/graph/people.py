@@ -144,6 +144,14 @@ EVIDENCE: LiteralString = """
 """
 
 
+# Numbers of profiles. As an array the database would count them, and plan anew for each person what to do with so few.
+AMONG: LiteralString = "json_array_elements_text(%s::json) as of (who)"
+
+
+def _told(ids: Iterable[int]) -> str:
+    return f"[{','.join(map(str, ids))}]"
+
+
 async def find(store: Store, text: str) -> Person:
     """By the number of a person, or any identifier of theirs: an address, a phone, `kind:value`. Raises NoSuchPerson."""
     text = text.strip().replace("\0", "")
@@ -198,13 +206,14 @@ async def _whole(store: Store, which: LiteralString, values: tuple[object, ...])
             profiles = await (await cursor.execute(query, values)).fetchall()
         if not profiles:
             return None
-        ids = [one.id for one in profiles]
         query = f"""
-            select {EVIDENCE} from graph_links where a = any(%s)
-            union select {EVIDENCE} from graph_links where b = any(%s) order by at, id limit 500
+            select distinct {EVIDENCE} from {AMONG} cross join lateral (
+                select {EVIDENCE} from graph_links where a = of.who::bigint
+                union all select {EVIDENCE} from graph_links where b = of.who::bigint offset 0
+            ) as l order by at, id limit 500
         """
         async with connection.cursor(row_factory=class_row(Evidence)) as links:
-            evidence = await (await links.execute(query, (ids, ids))).fetchall()
+            evidence = await (await links.execute(query, (_told(one.id for one in profiles),))).fetchall()
     first = ORDER.index
     profiles.sort(
         key=lambda one: (bool(one.shared), first(one.kind) if one.kind in ORDER else len(ORDER), one.id)
@@ -270,28 +279,30 @@ async def states_of(store: Store, profiles: Sequence[int]) -> dict[int, State]:
 
 
 async def _states(connection: Connection, profiles: Sequence[int]) -> dict[int, State]:
-    query = """
-        select profile, channel, direction, kind, currency, count, total, first, last, before, brief, lasting, worth
-        from graph_state where profile = any(%s)
+    query = f"""
+        select s.* from {AMONG} cross join lateral (
+            select profile, channel, direction, kind, currency, count, total, first, last, before, brief, lasting, worth
+            from graph_state where profile = of.who::bigint offset 0
+        ) as s
     """
     made: dict[int, dict[Key, Tally]] = {one: {} for one in profiles}
-    for profile, *row in await (await connection.execute(query, (list(profiles),))).fetchall():
+    for profile, *row in await (await connection.execute(query, (_told(profiles),))).fetchall():
         made[profile][Key(*row[:4])] = Tally(*row[4:])
     return dict(made)
 
 
 async def read_of(store: Store, person: Person, now: datetime) -> Reading | None:
     """What their state comes to now; None for somebody from whom nothing has come."""
-    query = """
-        select i.at from unnest(%s::bigint[]) as of (who) cross join lateral (
-            select at from graph_interactions where profile = of.who and direction = 'in' and kind <> 'record'
+    query = f"""
+        select i.at from {AMONG} cross join lateral (
+            select at from graph_interactions where profile = of.who::bigint and direction = 'in' and kind <> 'record'
             order by at desc limit %s
         ) as i
     """
     async with store.pool.connection() as connection:
         terms = await terms_within(connection, store.workspace)
         states = await _states(connection, person.ids)
-        rows = await (await connection.execute(query, (person.ids, LATEST))).fetchall()
+        rows = await (await connection.execute(query, (_told(person.ids), LATEST))).fetchall()
     latest = sorted((at for (at,) in rows), reverse=True)[:LATEST]
     return reading(together(states.values(), terms), terms, now, latest)
 

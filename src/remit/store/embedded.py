@@ -46,7 +46,6 @@ TUNED = {
     "port": str(PORT),
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "128MB",
     "synchronous_commit": "on",
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -56,6 +55,10 @@ TUNED = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
+
+LEAST, MOST = 128, 1024  # MB of pages at hand
+SHARE = 16  # which part of the memory that may be
+LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 
 
 class StillStarting(StoreError):
@@ -169,7 +172,8 @@ async def _running(home: Home, who: Account, tuning: Mapping[str, str], users: I
         Path(folder, name).unlink(missing_ok=True)
     since = home.log.stat().st_size if home.log.exists() else 0
     limit = time.monotonic() + START_LIMIT
-    pid = _launch(home, who, binaries, {**TUNED, "unix_socket_directories": f'"{folder}"', **tuning})
+    own = {**TUNED, "shared_buffers": f"{_buffers()}MB"}
+    pid = _launch(home, who, binaries, {**own, "unix_socket_directories": f'"{folder}"', **tuning})
     home.note(Record(folder, processes.place()))
     while not await _answers(home, folder):
         if not processes.serves(pid, home.data):
@@ -180,6 +184,17 @@ async def _running(home: Home, who: Account, tuning: Mapping[str, str], users: I
             raise StillStarting(_slow(home))
         await asyncio.sleep(0.02)
     return await _with_database(home, folder)
+
+
+def _buffers() -> int:
+    """MB of pages at hand, taken as they are needed. What is looked up among a million people is spread over more than a small machine
+    has, and each page from the system's own cache costs a call."""
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", ()):
+        return LEAST
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        memory = min(memory, int(LIMIT.read_text()))
+    return max(LEAST, min(MOST, memory // SHARE // 2**20))
 
 
 async def _found(home: Home, record: Record) -> bool:
