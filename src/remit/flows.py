@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -80,6 +80,7 @@ def flow_of(name: str) -> Flow:
     return _read(name)
 
 
+@cache
 def _read(name: str) -> Flow:
     folder = library.FLOWS / name
     text = (folder / "playbook.yaml").read_text(encoding="utf-8")

@@ -104,7 +104,7 @@ async def test_who_may_be_one_person_is_asked_in_the_inbox_with_what_speaks_for_
     assert "one person with two numbers?" in inbox
     form = {"a": str(zoe), "b": str(kim), "said": "apart", "back": "inbox"}
     answered = await browser.post("/people/doubtful", data=form)
-    assert (answered.status_code, answered.headers["location"]) == (303, "/inbox")
+    assert (answered.status_code, answered.headers["location"]) == (303, "/inbox#pairs")
     assert "70% likely" not in words(await browser.get("/inbox"))
     one, two = [(await find(app.store, f"crm:{n}")).id for n in (1, 2)]
     await browser.post("/people/doubtful", data={"a": str(one), "b": str(two), "said": "same"})
@@ -231,3 +231,33 @@ async def test_what_somebody_wants_by_what_they_do_is_shown_with_its_pattern(
     assert "buying" in shown
     assert "by what they do" in shown
     assert "page view 2 times within 7 days" in shown
+
+
+async def test_two_stand_side_by_side_with_what_they_share_first(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    both = {"email": "ann@x.example", "attributes": {"city": "Bonn"}}
+    rows = [row("s1", crm="C1", name="Ann Lee", **both), row("s2", crm="C2", name=f"A. Lee {EVIL}", **both)]
+    await taken(app.store, *rows, verified="email")
+    page = words(await browser.get("/people/doubtful"))
+    assert "crm C1 ≠ another C2" in page
+    assert EVIL.split("\u202e")[0] in page
+
+
+async def test_what_must_stay_is_set_and_let_go_and_a_mistake_keeps_what_was_typed(
+    browser: httpx.AsyncClient,
+) -> None:
+    form = {"name": "invoices", "kinds": "purchase, refund", "lasts": "10y", "because": "the law"}
+    for field, text, why in (
+        ("lasts", "long", "no age"),
+        ("kinds", "Pur chase", "no kind"),
+        ("name", "?", "no name"),
+    ):
+        answer = await browser.post("/people/holds", data=form | {field: text})
+        assert (answer.status_code, why in words(answer)) == (422, True)
+        assert f'id="wrong-{field}"' in answer.text
+        assert 'value="the law"' in answer.text
+    assert (await browser.post("/people/holds", data=form)).headers["location"] == "/people/erasures#holds"
+    assert "invoices purchase, refund 10y the law" in words(await browser.get("/people/erasures"))
+    await browser.post("/people/holds/invoices/remove")
+    assert "leaves nothing of anybody" in words(await browser.get("/people/erasures"))

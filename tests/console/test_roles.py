@@ -200,6 +200,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/people/intents/behaviours/{name}/forget"): "persons:write",
     ("GET", "/people/{person}"): "persons:read",
     ("GET", "/people/erasures"): "settings:read",
+    ("POST", "/people/holds"): "settings:write",
+    ("POST", "/people/holds/{name}/remove"): "settings:write",
     ("GET", "/people/erasures/{erasure}"): "settings:read",
     ("GET", "/people/erasures/{erasure}/receipt"): "settings:read",
     ("GET", "/people/{person}/export"): "settings:write",

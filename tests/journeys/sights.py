@@ -267,6 +267,12 @@ SIGHTS = (
     ),
     Sight("erasures", "/people/erasures", "/people/erasures"),
     Sight("erasures, none", "/people/erasures", "/people/erasures", empty=True),
+    Sight(
+        "erasures, a hold with a mistake",
+        "/people/erasures",
+        "/people/erasures",
+        sent("Hold it", Name="invoices", Kinds="purchase", For="long", Because="law"),
+    ),
     Sight("an erasure", "/people/erasures/{erasure}", "/people/erasures/{erasure}"),
     Sight("segments", "/people/segments", "/people/segments"),
     Sight("segments, none", "/people/segments", "/people/segments", empty=True),

@@ -18,7 +18,7 @@ from remit.store.store import Store
 LATEST = 500  # interactions of each identifier that are looked at
 BATCH = 1_000  # people at once
 LATELY = 100_000  # interactions in which people are looked for on whom a pattern is tried
-TRIED = 2_000  # of them, at most
+TRIED = 200  # of them, at most: somebody waits
 EVERY: TypeAdapter[Pattern] = TypeAdapter(Pattern)
 
 
@@ -133,10 +133,8 @@ async def try_on(store: Store, pattern: Pattern, now: datetime | None = None) ->
     values = {"here": store.workspace, "lately": LATELY, "kinds": kinds, "most": TRIED}
     async with store.pool.connection() as connection:
         persons = [one for one, _ in await (await connection.execute(query, values)).fetchall()]
-    count, found = Count(), dict[int, Shown]()
-    for start in range(0, len(persons), BATCH):
-        heard = await heard_of(store, persons[start : start + BATCH], now)
-        found |= await asyncio.to_thread(_shown_by, pattern, heard, now, count)
+    count, heard = Count(), await heard_of(store, persons, now)
+    found = await asyncio.to_thread(_shown_by, pattern, heard, now, count)
     return Tried(len(persons), found, count, len(persons) < TRIED)
 
 

@@ -3,6 +3,7 @@ each word is a link, and taking it back withdraws it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -17,6 +18,7 @@ from remit.graph.people import person_of
 from remit.store.store import Store
 
 Said = Literal["same", "apart"]
+SIDE = 12  # things that are known of somebody, beside what is known of somebody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,16 @@ class Question:
     reasons: list[tuple[str, float]] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is known of two, of one kind: an identifier, their name, what was said of them."""
+
+    what: str
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    same: bool
+
+
 async def questions(store: Store, after: tuple[int, int] = (0, 0), limit: int = 50) -> list[Question]:
     """What is doubtful and waits for a person."""
     query = """
@@ -53,6 +65,35 @@ async def questions(store: Store, after: tuple[int, int] = (0, 0), limit: int = 
         connection.cursor(row_factory=class_row(Question)) as cursor,
     ):
         return await (await cursor.execute(query, (store.workspace, *after, limit))).fetchall()
+
+
+async def compared(store: Store, asked: Sequence[Question]) -> list[list[Compared]]:
+    """Of each question what is known of one and of the other, what both have first."""
+    query = """
+        select asked.id, p.kind, p.value, p.name, p.about from graph_profiles asked
+        cross join lateral (select kind, value, name, about from graph_profiles where person = asked.person order by id limit %(most)s) as p
+        where asked.workspace = %(here)s and asked.id = any(%(ids)s)
+    """
+    ids = sorted({end for one in asked for end in (one.a, one.b)})
+    known: dict[int, dict[str, list[str]]] = {one: {} for one in ids}
+    async with store.pool.connection() as connection:
+        values = {"here": store.workspace, "ids": ids, "most": SIDE}
+        for end, kind, value, name, about in await (await connection.execute(query, values)).fetchall():
+            said = {kind: value, **({"name": name} if name else {})}
+            for key, one in {**{key: str(said[0]) for key, said in about.items()}, **said}.items():
+                if one not in (there := known[end].setdefault(key, [])):
+                    there.append(one)
+    return [_side_by_side(known[one.a], known[one.b]) for one in asked]
+
+
+def _side_by_side(a: Mapping[str, list[str]], b: Mapping[str, list[str]]) -> list[Compared]:
+    def alike(what: str) -> bool:
+        return bool({one.casefold() for one in a.get(what, ())} & {one.casefold() for one in b.get(what, ())})
+
+    rows = [
+        Compared(what, tuple(a.get(what, ())), tuple(b.get(what, ())), alike(what)) for what in {**a, **b}
+    ]
+    return sorted(rows, key=lambda one: (not one.same, not (one.a and one.b)))[:SIDE]
 
 
 async def count_questions(store: Store) -> int:

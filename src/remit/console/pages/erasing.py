@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from remit.age import write_age
 from remit.console.pages.people import given_in
 from remit.console.show import here, needs, page
-from remit.errors import FieldError
+from remit.errors import FieldError, UserError
 from remit.graph.people import Person, find
+from remit.graph.rows import KINDS
 from remit.privacy.erase import begin, erasure_of, erasures, foreseen, go_on
 from remit.privacy.export import export_bytes
+from remit.privacy.holds import list_holds, remove_hold, set_hold
 from remit.run_files import attached
 
 router = APIRouter()
@@ -24,7 +28,50 @@ ERASES = [needs("settings:write")]
 @router.get("/people/erasures", dependencies=SEES)
 async def listed(request: Request) -> HTMLResponse:
     """Who asked for what to be erased, and how far it is."""
-    return page(request, "erasures.html", erasures=await erasures(here(request).store))
+    return await _listed(request)
+
+
+@router.post("/people/holds", dependencies=ERASES)
+async def held(request: Request) -> Response:
+    """What must stay, for how long and why, whoever is erased."""
+    given = await given_in(request)
+    kinds = [one.strip() for one in given.get("kinds", "").split(",") if one.strip()]
+    try:
+        await set_hold(
+            here(request).store,
+            given.get("name", ""),
+            kinds,
+            given.get("lasts", ""),
+            given.get("because", ""),
+            request.state.who,
+        )
+    except FieldError as error:
+        return await _listed(request, {error.field: str(error).removeprefix(f"{error.field}: ")}, given)
+    except UserError as error:
+        return await _listed(request, {"lasts": str(error)}, given)
+    return RedirectResponse("/people/erasures#holds", 303)
+
+
+@router.post("/people/holds/{name}/remove", dependencies=ERASES)
+async def let_go(request: Request, name: str) -> Response:
+    await remove_hold(here(request).store, name, request.state.who)
+    return RedirectResponse("/people/erasures#holds", 303)
+
+
+async def _listed(
+    request: Request, wrong: Mapping[str, str] | None = None, typed: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    store = here(request).store
+    return page(
+        request,
+        "erasures.html",
+        422 if wrong else 200,
+        erasures=await erasures(store),
+        holds=[(one, write_age(one.lasts)) for one in await list_holds(store)],
+        kinds=KINDS,
+        wrong=wrong or {},
+        typed=typed or {},
+    )
 
 
 @router.get("/people/erasures/{erasure}", dependencies=SEES)

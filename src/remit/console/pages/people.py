@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from remit.console.show import here, needs, page
 from remit.errors import UserError
 from remit.graph.aside import aside_of, count_aside, drop, list_aside, mend, object_in
-from remit.graph.merging import Question, Said, count_questions, questions, say
+from remit.graph.merging import Compared, Question, Said, compared, count_questions, questions, say
 from remit.graph.people import profile_of, search
 from remit.graph.words import doubt
 from remit.store.store import Store
@@ -25,6 +26,7 @@ LISTED = 50
 class Pairing:
     asked: Question
     why: str
+    beside: Sequence[Compared]
 
 
 @router.get("/people")
@@ -42,14 +44,17 @@ async def people(request: Request, q: str = "") -> HTMLResponse:
 
 
 @router.get("/people/doubtful")
-async def doubtful(request: Request) -> HTMLResponse:
-    """Who may be one person."""
-    return page(request, "graph_doubtful.html", asked=await pairs_of(here(request).store, LISTED))
+async def doubtful(request: Request, said: bool = False) -> HTMLResponse:
+    """Who may be one person; `said`: somebody goes on from the one before."""
+    asked = await pairs_of(here(request).store, LISTED)
+    return page(request, "graph_doubtful.html", asked=asked, said=said)
 
 
 async def pairs_of(store: Store, limit: int) -> list[Pairing]:
     """Who may be one person, with why in words."""
-    return [Pairing(one, doubt(one)) for one in await questions(store, limit=limit)]
+    asked = await questions(store, limit=limit)
+    sides = await compared(store, asked) if asked else []
+    return [Pairing(one, doubt(one), beside) for one, beside in zip(asked, sides, strict=True)]
 
 
 @router.post("/people/doubtful", dependencies=CHANGES)
@@ -60,7 +65,9 @@ async def answer(request: Request) -> Response:
         raise UserError("say whether they are one person or two")
     a, b = [await profile_of(store, given.get(name, "")) for name in ("a", "b")]
     await say(store, a, b, cast("Said", said), request.state.who)
-    return RedirectResponse("/inbox" if given.get("back") == "inbox" else "/people/doubtful", 303)
+    return RedirectResponse(
+        "/inbox#pairs" if given.get("back") == "inbox" else "/people/doubtful?said=1", 303
+    )
 
 
 @router.get("/people/aside", dependencies=CHANGES)

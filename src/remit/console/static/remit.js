@@ -1,5 +1,5 @@
 // What the keyboard does: j and k go through the list, Enter opens, g then t, i or r changes the page; in the inbox a approves,
-// c changes and r rejects what is focused.
+// c changes and r rejects what is focused; of two people s says the same, d different, and l puts them off.
 "use strict";
 const WHERE = { t: "/", i: "/inbox", r: "/runs" };
 let going = false;
@@ -10,7 +10,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
   if (going && WHERE[event.key]) return location.assign(WHERE[event.key]);
   going = event.key === "g";
-  if ("acr".includes(event.key)) return act(event);
+  if ("acrsdl".includes(event.key)) return act(event);
   if (event.key !== "j" && event.key !== "k") return;
   const rows = [...document.querySelectorAll("[data-row], .list tbody a")];
   const at = rows.indexOf(document.activeElement.closest("[data-row]") ?? document.activeElement);
@@ -46,6 +46,16 @@ const act = (event) => {
   folded.open = true;
   (sure ?? folded.querySelector("input:not([type=hidden]), select, textarea, button")).focus();
 };
+
+// What is put off goes to the end, and the next one is at hand.
+for (const later of document.querySelectorAll("[data-later]")) {
+  later.hidden = false;
+  later.addEventListener("click", () => {
+    const row = later.closest("[data-row]"), next = row.nextElementSibling?.closest("[data-row]");
+    row.parentElement.insertBefore(row, [...row.parentElement.querySelectorAll(":scope > [data-row]")].at(-1).nextSibling);
+    (next ?? row).focus();
+  });
+}
 
 // Beside what somebody changes stands what it was.
 document.addEventListener("input", (event) => {
