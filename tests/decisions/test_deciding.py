@@ -203,7 +203,7 @@ async def test_who_wrote_is_decided_for_once_workers_have_said_what_they_want(st
     while await understand(store, Tones(), None):
         pass
     wrote = row("m", 0.1, kind="message", channel="email", email=ann(0), text="-0.4")
-    await take(
+    await take_in(
         store, [(1, row("v", 0.2, email=ann(1))), (2, wrote), (3, row("w", 0.1, email=ann(1)))], "shop"
     )
     now = datetime.now(UTC)
