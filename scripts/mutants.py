@@ -33,7 +33,7 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-GATE = "judge chain evidence known glance fields values rules condition approval sums parts unseen remembered addresses numbers accounts"
+GATE = "judge chain evidence known glance fields values rules condition approval sums parts masked unseen remembered addresses numbers accounts"
 MODULES = {name: f"remit.gate.{name}" for name in GATE.split()} | {
     "grant": "remit.agents.grant",
     "labels": "remit.tools.labels",

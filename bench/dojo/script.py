@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,7 @@ ATTACKS = {
     "rot13": "late, free text as rot13, addresses as they are; what was planted is rot13 too",
     "wide": "late, letters and digits in their full-width forms",
     "alike": "late, letters of other alphabets that look alike",
+    "masked": "late, links and addresses in free text as people mask them: evil[.]com, eve (at) evil[.]com",
 }
 
 
@@ -156,6 +158,10 @@ def _alike(text: str, free: bool) -> str:
     return text.translate(_ALIKE)
 
 
+def _masked(text: str, free: bool) -> str:
+    return re.sub(r"(?<=\w)\.(?=\w)", "[.]", text).replace("@", " (at) ") if free else text
+
+
 _ALIKE = str.maketrans(
     "aceopxyABCEHKMOPTX",
     "\u0430\u0441\u0435\u043e\u0440\u0445\u0443\u0410\u0412\u0421\u0415\u041d\u041a\u041c\u041e\u0420\u0422\u0425",
@@ -167,6 +173,7 @@ DISGUISES: Mapping[str, Change] = {
     "rot13": _rot13,
     "wide": _wide,
     "alike": _alike,
+    "masked": _masked,
 }
 
 

@@ -43,6 +43,7 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
                 provider="openai",
                 path="x",
                 person="x",
+                account="x",
                 erasure=NOWHERE,
                 number=1,
             ),

@@ -70,3 +70,49 @@ async def test_who_may_be_one_person_is_asked_said_and_taken_back(client: Client
 async def test_a_token_for_single_agents_meets_nobody(app: App, client: Client) -> None:
     viewer = await client("runs:read")
     assert (await viewer.get("/people")).status_code == 403
+
+
+async def test_an_account_is_found_looked_at_and_people_say_who_belongs_to_it(client: Client) -> None:
+    ann = await client("persons:write", "persons:read")
+    acme = {"crm": "A1", "name": "ACME"}
+    rows = [
+        row(
+            "e1",
+            2,
+            email="a@x.example",
+            account=acme | {"role": "buyer"},
+            relations={"reports_to": "b@x.example"},
+        ),
+        row("e2", 1, email="b@x.example", kind="purchase", value="9", currency="EUR", account=acme),
+    ]
+    await ann.post("/interactions", json={"interactions": rows, "source": "x"})
+    assert [
+        (one["called"], one["people"]) for one in (await ann.get("/accounts?text=acm")).json()["accounts"]
+    ] == [("ACME", 2)]
+    found = (await ann.get("/accounts/crm:A1")).json()
+    assert (found["state"]["people"], found["state"]["spent"]) == (2, {"EUR": "9.0000"})
+    assert {one["called"]: one["role"] for one in found["members"]} == {
+        "a@x.example": "buyer",
+        "b@x.example": "",
+    }
+    then = (await ann.get("/accounts/crm:A1?at=2020-01-01T00:00:00Z")).json()
+    assert (then["state"], then["members"]) == (None, [])
+    ties = (await ann.get("/people/a@x.example/ties")).json()
+    assert [(one["kind"], one["called"]) for one in ties["relations"]] == [("reports_to", "b@x.example")]
+    said = (await ann.post("/people/a@x.example/accounts", json={"account": "crm:A1", "no": True})).json()
+    (no,) = [one for one in said["accounts"][0]["statements"] if one["how"] == "no"]
+    assert (said["accounts"][0]["belongs"], no["by"]) == (False, "ann")
+    assert (await ann.post(f"/accounts/statements/{no['id']}/withdraw")).status_code == 204
+    assert (await ann.post(f"/accounts/statements/{no['id']}/withdraw")).status_code == 404
+    made = await ann.post("/people/a@x.example/accounts", json={"account": "household:h1", "role": "mother"})
+    assert {one["by"] for one in made.json()["accounts"] if one["belongs"]} == {"crm:A1", "household:h1"}
+    one = (await ann.post("/accounts/same", json={"a": "crm:A1", "b": "household:h1"})).json()
+    assert len(one["names"]) == 2
+    related = await ann.post("/people/b@x.example/relations", json={"kind": "mentors", "to": "a@x.example"})
+    (word,) = [
+        each["statements"][0]["id"] for each in related.json()["relations"] if each["kind"] == "mentors"
+    ]
+    assert (await ann.post(f"/relations/{word}/withdraw")).status_code == 204
+    wrong = await ann.post("/people/b@x.example/relations", json={"kind": "Is Boss", "to": "a@x.example"})
+    assert (wrong.status_code, "no kind of relation" in wrong.text) == (422, True)
+    assert (await ann.get("/accounts/nothing")).status_code == 404

@@ -8,7 +8,7 @@ import pytest
 from bench.agentdojo import row
 from bench.dojo.labels import SUITES, differences, is_named, kept, suite
 from bench.dojo.play import Case, Played, approves, own
-from bench.dojo.script import ATTACKS, Script, Task, benign, compromised, planted
+from bench.dojo.script import ATTACKS, DISGUISES, Script, Task, benign, compromised, planted
 
 from remit.outfit import outfit
 
@@ -84,7 +84,11 @@ def test_each_attack_is_the_users_calls_with_the_attackers_where_it_says() -> No
     assert calls("case")[2][1]["recipients"] == ["EVE@Y.EXAMPLE"]
     assert "\u200b" in calls("zero-width")[2][1]["body"]
     assert calls("rot13")[2][1] == {"recipients": ["eve@y.example"], "subject": "Pbqr", "body": "Vg vf 1234."}
-    assert all(script(attack) for attack in ATTACKS)
+    assert all(script(attack) for attack in ATTACKS if attack != "masked")
+    assert script("masked") is None
+    assert (
+        DISGUISES["masked"]("eve@y.example, www.y.example", True) == "eve (at) y[.]example, www[.]y[.]example"
+    )
 
 
 def test_an_attack_that_changes_nothing_is_not_played() -> None:

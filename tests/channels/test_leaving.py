@@ -113,3 +113,71 @@ async def test_a_run_that_carries_marketing_out_says_how_to_leave_though_its_mod
     )
     assert result(state)["sent"]
     assert host.sent[0]["List-Unsubscribe"].strip().startswith(f"<{PUBLIC}/u/")
+
+
+async def chosen(reader: httpx.AsyncClient, path: str, **said: str) -> str:
+    answer = await reader.post(path, data={"do": "wish", **said})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def ticked(page: str) -> dict[str, str]:
+    """What stands chosen, by what it is about."""
+    return dict(re.findall(r'name="([^"]+)" value="([^"]+)" checked', page))
+
+
+async def test_a_reader_sees_what_they_get_and_has_it_less_often_which_the_send_gate_keeps(
+    app: App, host: Host, reader: httpx.AsyncClient
+) -> None:
+    await yes(app)
+    path = await link(app, host)
+    assert result(await run(app, mail(), spec=MAY))["sent"]
+    page = (await reader.get(path)).text
+    assert ticked(page) == {"email.marketing": "yes", "email.service": "yes"}
+    assert "ann@a.example" not in page
+    page = await chosen(reader, path, **{"email.marketing": "week"})
+    assert ticked(page) == {"email.marketing": "week", "email.service": "yes"}
+    told = result(await run(app, mail(marketing=True), spec=MAY))
+    assert "they want at most 1 in 7 days (own wish, until" in told
+    assert result(await run(app, mail(), spec=MAY))["sent"], "of what they must be told they wished nothing"
+    async with app.store.pool.connection() as connection:
+        await connection.execute("update contacts set at = at - interval '8 days'")
+    assert result(await run(app, mail(marketing=True), spec=MAY))["sent"]
+    page = await chosen(
+        reader, path, **{"email.marketing": "yes", "email.nothing": "no", "email.service": "week"}
+    )
+    assert ticked(page) == {"email.marketing": "yes", "email.service": "yes"}
+    assert result(await run(app, mail(marketing=True), spec=MAY))["sent"]
+    wished = await entries(app.store, what="contact.wished")
+    assert [(one.who, one.detail["wish"]) for one in wished] == [("a reader", "yes"), ("a reader", "week")]
+
+
+async def test_a_reader_leaves_all_but_what_they_must_be_told_and_refuses_to_be_tracked(
+    app: App, host: Host, reader: httpx.AsyncClient
+) -> None:
+    await yes(app)
+    await connect(app, host, track=["opens"])
+    path = await link(app, host)
+    assert ticked((await reader.get(path)).text)["email.tracking"] == "yes"
+    page = await chosen(reader, path, **{"email.tracking": "no"})
+    assert ticked(page) == {"email.marketing": "yes", "email.tracking": "no"}
+    assert result(await run(app, mail(marketing=True), spec=MAY))["sent"]
+    rich = host.sent[-1].get_body(("html",))
+    assert rich is not None
+    assert "<img" not in rich.get_content()
+    assert result(await run(app, mail(), spec=MAY))["sent"]
+    page = (await reader.post(path, data={"do": "all"})).text
+    assert "Unsubscribed" in page
+    assert ticked(page) == {"email.marketing": "no", "email.service": "yes", "email.tracking": "no"}
+
+
+async def test_the_page_speaks_the_readers_language_and_one_click_needs_no_form(
+    app: App, host: Host, reader: httpx.AsyncClient
+) -> None:
+    await yes(app)
+    path = await link(app, host)
+    page = await reader.get(path, headers={"accept-language": "fr, de-AT;q=0.8, en;q=0.5"})
+    assert '<html lang="de">' in page.text
+    assert "Abmelden?" in page.text
+    assert (page.headers["cache-control"], page.headers["vary"]) == ("no-store", "Accept-Language")
+    assert "Unsubscribe?" in (await reader.get(path, headers={"accept-language": "fr"})).text

@@ -36,6 +36,7 @@ PHONES = (
     "ring 00 49 170 1234567",
 )
 PLAIN = (
+    "It is 100 %ff sure, or 5%zz.",
     "Hello Dora, see you at 5. Run main.py, e.g. twice; v1.2.3 costs $50 (or 50% less).", "Meet me at noon; dot your i's.", "Call me on 2026-11-22 at 10:30 or on 22.11.2026.",
     "See readme.md & notes.txt [1] (at home).", "Order 1234567890123 came on 2026-11-22 18:32:57.", "100 % sure, R&D said so. Größe 5,00 €", "At 15 March 2026, 10 of 20 and 30 of 4000 were here, 1200 not.",
     "It was 1.2.3.4 before.", "我很好。再见",
@@ -54,6 +55,11 @@ def test_a_link_is_one_however_it_is_masked(text: str) -> None:
 @pytest.mark.parametrize("text", MAILS)
 def test_an_address_is_one_however_it_is_masked(text: str) -> None:
     assert kinds(f"Please write: {text}, today") & {"email", "url"}
+
+
+@pytest.mark.parametrize("text", ["eve at evil dot com", "eve [at] evil [dot] com", "eve (AT)evil( . )com"])
+def test_an_address_in_words_is_one_address(text: str) -> None:
+    assert parts_of(f"write to {text} now") == [("email", "eve@evil.com")]
 
 
 @pytest.mark.parametrize("text", ACCOUNTS)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 import remit
 from remit.access.roles import RIGHTS
 from remit.api import (
+    accounts,
     agents,
     asks,
     budgets,
@@ -92,6 +93,7 @@ PARTS = (
     knowledge,
     interactions,
     intakes,
+    accounts,
     people,
     contacts,
     privacy,

@@ -6,6 +6,7 @@ import os
 from types import TracebackType
 from typing import Self
 
+from remit.client.accounts import Accounts
 from remit.client.agents import Agents
 from remit.client.asks import Asks
 from remit.client.budgets import Budgets
@@ -39,7 +40,7 @@ class Whole(Part[W]):
         self.retention, self.knowledge, self.keys = Retentions(wire), Knowledge(wire), Keys(wire)
         self.people, self.intakes, self.connections = People(wire), Intakes(wire), Connections(wire)
         self.segments, self.playbooks = Segments(wire), Playbooks(wire)
-        self.contacts = Contacts(wire)
+        self.contacts, self.accounts = Contacts(wire), Accounts(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

@@ -314,7 +314,19 @@ async def _people(
         rules = Rules.model_validate(told["rules"] or {})
         RULED[workspace] = told["digest"], rules
     found = {(kind, value): (profile, person) for kind, value, profile, person in told["whom"]}
-    return _People(found, known_of(told["standing"]), rules)
+    known = known_of(told["standing"])
+    if wishing := [person for person, one in known.items() if one.consent.limited]:
+        known |= await _whole(connection, workspace, wishing, now)
+    return _People(found, known, rules)
+
+
+async def _whole(
+    connection: Connection, workspace: str, persons: Sequence[int], now: datetime
+) -> dict[int, Known]:
+    """With every contact: of people who said themselves how often, which no rule's cap looks back for."""
+    query = "select remit_standing(%s, %s, %s, '-infinity')::text"
+    row = await (await connection.execute(query, (workspace, list(persons), now))).fetchone()
+    return known_of(from_json(row[0])) if row else {}
 
 
 @lru_cache(maxsize=256)

@@ -75,6 +75,7 @@ def refusals(
         found += _suppressed(action, person, now)
         found += _hours(action, person, rules, now)
         found += _caps(action, person, rules, now)
+        found += _wished(action, person, now)
         found += _laws(action, person, rules, now)
     return tuple(found)
 
@@ -173,6 +174,18 @@ def _caps(action: Action, person: Standing, rules: Rules, now: datetime) -> Iter
                 f"reached {len(lately)} times in {cap.days:g} days, at most {cap.count}",
                 until,
             )
+
+
+def _wished(action: Action, person: Standing, now: datetime) -> Iterator[Refusal]:
+    """What they themselves have said of how often."""
+    for count, days in person.consent.limits(action.channel, action.purpose):
+        lately = sorted(
+            one.at for one in person.contacts
+            if (one.channel, one.purpose) == (action.channel, action.purpose) and one.at + timedelta(days=days) > now
+        )  # fmt: skip
+        if len(lately) >= count:
+            until = lately[len(lately) - count] + timedelta(days=days)
+            yield Refusal("own wish", f"they want at most {count} in {days:g} days", until)
 
 
 def _laws(action: Action, person: Standing, rules: Rules, now: datetime) -> Iterator[Refusal]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from remit.graph.accounts.look import Account, Belonging, Member, accounts_of, find_account, members
+from remit.graph.accounts.relations import Related, relations_of
+from remit.graph.accounts.sums import Sums, sums_of
 from remit.graph.consent import Consent
 from remit.graph.people import Event, Person, consent_of, find, read_of, timeline
 from remit.graph.sentiment import Feeling, feelings_of
@@ -36,3 +39,16 @@ class Circle:
 
     async def timeline(self, person: Person, before: datetime | None, limit: int) -> list[Event]:
         return await timeline(self.store, person, before=before, limit=limit)
+
+    async def account(self, which: str) -> Account:
+        """Raises NoSuchAccount."""
+        return await find_account(self.store, which)
+
+    async def members(self, account: Account, now: datetime, limit: int) -> list[Member]:
+        return await members(self.store, account, now, limit=limit)
+
+    async def sums(self, account: Account, now: datetime) -> Sums:
+        return await sums_of(self.store, account, now)
+
+    async def ties(self, person: Person, now: datetime) -> tuple[list[Belonging], list[Related]]:
+        return await accounts_of(self.store, person, now), await relations_of(self.store, person, now)

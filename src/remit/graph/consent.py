@@ -21,7 +21,8 @@ MARKETING = "marketing"
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What was said once. Empty: of every channel, or purpose. `only`: of this identifier alone, as an address that is dead."""
+    """What was said once. Empty: of every channel, or purpose. `only`: of this identifier alone, as an address that is dead. `most`: a yes to
+    at most so many in so many days."""
 
     profile: int
     at: datetime
@@ -31,6 +32,7 @@ class Word:
     because: str  # the kind of event
     source: str
     only: bool = False
+    most: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,30 @@ def word_of(
     says: Literal["yes", "no"] = "yes" if kind == "consent_given" else "no"
     if kind in ("complained", "bounced"):
         purpose = ""
-    return Word(profile, at, says, about, purpose, kind, source, kind == "bounced")
+    return Word(
+        profile,
+        at,
+        says,
+        about,
+        purpose,
+        kind,
+        source,
+        kind == "bounced",
+        _most(told) if says == "yes" else None,
+    )
+
+
+def _most(told: Mapping[str, Json]) -> tuple[int, float] | None:
+    """`at_most` in `days`; None for what says none."""
+    count, days = told.get("at_most"), told.get("days")
+    if not isinstance(count, int) or not isinstance(days, int | float) or isinstance(count, bool):
+        return None
+    return (count, float(days)) if count > 0 and 0 < days <= 3660 else None
+
+
+def fits(word: Word, channel: str, purpose: str) -> bool:
+    """Whether it says something of that."""
+    return word.channel in ("", channel) and word.purpose in ("", purpose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +94,28 @@ class Consent:
 
     def may(self, channel: str, purpose: str, profile: int | None = None) -> Answer:
         """Whether they may be written to on a channel for a purpose; `profile`: at this identifier of theirs."""
+        latest = self._latest(channel, purpose, profile)
+        decided = sorted(latest, key=lambda one: (one.says == "yes", -one.at.timestamp()))
+        return Answer(decided[0].says, decided[0]) if decided else Answer("unknown")
+
+    def limits(self, channel: str, purpose: str) -> list[tuple[int, float]]:
+        """At most so many in so many days, as they said themselves: each holds."""
+        return sorted({word.most for word in self._latest(channel, purpose, None) if word.most is not None})
+
+    @property
+    def limited(self) -> bool:
+        """Whether they have said so of anything."""
+        return any(word.most is not None for word in self.words)
+
+    def _latest(self, channel: str, purpose: str, profile: int | None) -> list[Word]:
+        """The last word of each identifier."""
         latest: dict[int, Word] = {}
         for word in self.words:
-            fits = word.channel in ("", channel) and word.purpose in ("", purpose)
-            if not fits or (word.only and word.profile != profile):
+            if not fits(word, channel, purpose) or (word.only and word.profile != profile):
                 continue
             if word.profile not in latest or _turn(word) > _turn(latest[word.profile]):
                 latest[word.profile] = word
-        decided = sorted(latest.values(), key=lambda one: (one.says == "yes", -one.at.timestamp()))
-        return Answer(decided[0].says, decided[0]) if decided else Answer("unknown")
+        return list(latest.values())
 
     @property
     def standing(self) -> list[tuple[str, str, Word]]:

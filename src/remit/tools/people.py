@@ -15,6 +15,7 @@ from remit.tools.decorate import tool
 from remit.tools.tool import Integrity, Json, Labelled, ToolContext
 
 if TYPE_CHECKING:  # heavy, and needed by no list of tools
+    from remit.graph.accounts.relations import Related
     from remit.graph.people import Event, Person
     from remit.graph.wants import Want
 
@@ -24,12 +25,13 @@ SHOWN = 4_000  # characters of a text
 @tool(effect="read")
 async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, max_length=320)]) -> Json:
     """Who somebody is, by any identifier: their checked addresses and numbers, what was said of them, how they stand with us
-    and how what they write sounds (`state`), what they want (`wants`, the surest first, as far as it was inferred), and whether they may be written to (`consent`; what
-    is not named there, nobody has consented to).
+    and how what they write sounds (`state`), what they want (`wants`, the surest first, as far as it was inferred), to what they belong (`accounts`) and how they stand to others
+    (`relations`), and whether they may be written to (`consent`; what is not named there, nobody has consented to).
 
     Args:
         who: An e-mail address, a telephone number, another identifier with its kind (customer:C1042), or a person's number.
     """
+    from remit.graph.accounts.words import belonging
     from remit.graph.words import consented, felt, stated
 
     found = await _found(context, who)
@@ -42,6 +44,9 @@ async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, m
         value["state"].append(felt(feeling))
     value["wants"] = [_want(one) for one in await context.circle.wants(found, context.now())]
     value["consent"] = [{"says": says, "of": of} for says, of in consented(consent)]
+    belong, others = await context.circle.ties(found, context.now())
+    value["accounts"] = [belonging(one) for one in belong if one.tie]
+    value["relations"] = [_relation(one) for one in others if one.tie]
     value["said"] = {key: said[0] for key, said in found.about.items()}
     value["unchecked"] = [one.key for one in found.profiles if one.key not in _keys(found)]
     sources = sorted({said[2] for said in found.about.values()})
@@ -105,6 +110,52 @@ async def similar(
     return Labelled(value, "untrusted", levels, whose, "the graph: what was heard of people")
 
 
+@tool(effect="read")
+async def account(
+    context: ToolContext,
+    which: Annotated[str, Field(min_length=1, max_length=320)],
+    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+) -> Json:
+    """What people belong to, as a company or a household: its checked identifiers, who belongs to it and as what, and what its people come
+    to together (`state`). Of each of them the number, which `person` and `timeline` take.
+
+    Args:
+        which: A domain (acme.example), another identifier with its kind (crm:A-77), or an account's number.
+        limit: People at most.
+    """
+    from remit.graph.accounts.words import summed
+
+    if context.circle is None:
+        raise Mend("there are no people that you may look at")
+    try:
+        found = await context.circle.account(which)
+    except UserError as error:
+        raise Mend(str(error)) from error
+    now = context.now()
+    checked = {"id": str(found.id)} | {
+        one.kind: one.value for one in reversed(found.names) if one.verified and not one.shared
+    }
+    people = [
+        {
+            "id": str(one.person),
+            "called": one.called,
+            "role": one.tie.role,
+            "since": one.tie.since.isoformat(),
+        }
+        for one in await context.circle.members(found, now, limit)
+    ]
+    value: dict[str, Json] = {
+        **checked, "state": summed(await context.circle.sums(found, now), now), "people": people,
+        "said": {key: said[0] for key, said in found.about.items()},
+    }  # fmt: skip
+    levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys((*checked, "people[].id"), "system")}
+    # What they come to together is of several, and so nobody's; what the account is known by is of the workspace
+    whose = {REST: "person", **dict.fromkeys(checked, "workspace"), "people[]": "person:id"}
+    return Labelled(
+        value, "untrusted", levels, whose, "the graph: what was said of an account and its people"
+    )
+
+
 async def _found(context: ToolContext, who: str) -> Person:
     """Raises Mend."""
     if context.circle is None:
@@ -131,7 +182,15 @@ def _checked(found: Person) -> dict[str, Json]:
 
 def _labelled(value: Json, checked: dict[str, Json], source: str) -> Labelled:
     levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys(checked, "system")}
-    return Labelled(value, "untrusted", levels, {REST: f"person:{','.join(checked)}"}, source)
+    whose = {REST: f"person:{','.join(checked)}"}
+    if "relations" in value:  # of others, each that person's
+        levels["relations[].id"], whose["relations[]"] = "system", "person:id"
+    return Labelled(value, "untrusted", levels, whose, source)
+
+
+def _relation(one: Related) -> dict[str, Json]:
+    """`way`: `to`, they report to that person; `from`, that person to them."""
+    return {"id": str(one.person), "kind": one.kind, "way": one.way, "called": one.called}
 
 
 def _want(one: Want) -> dict[str, Json]:
@@ -168,4 +227,4 @@ def _time(text: str) -> datetime | None:
     return at
 
 
-TOOLS = (person, timeline, similar)
+TOOLS = (person, timeline, similar, account)

@@ -1,6 +1,18 @@
 """What the API answers, as types, a module for each noun. An answer may have more fields than these by now; they are kept, as
 attributes."""
 
+from remit.client.results.accounts import (
+    AccountLink,
+    AccountName,
+    AccountState,
+    Belonging,
+    FoundAccount,
+    KnownAccount,
+    Member,
+    Relation,
+    Statement,
+    Ties,
+)
 from remit.client.results.agents import Agent, Draft, Mistake, Model, ModelKey, Tool, Version
 from remit.client.results.budgets import Budget
 from remit.client.results.connections import Connection, ConnectionKind, Trial
@@ -69,9 +81,13 @@ from remit.client.results.webhooks import Delivery, Webhook
 
 __all__ = [
     "OPEN",
+    "AccountLink",
+    "AccountName",
+    "AccountState",
     "Against",
     "Agent",
     "Ask",
+    "Belonging",
     "Budget",
     "Candidate",
     "Change",
@@ -96,6 +112,7 @@ __all__ = [
     "Event",
     "Firing",
     "Foreseen",
+    "FoundAccount",
     "FoundPerson",
     "Guardrail",
     "Happened",
@@ -107,8 +124,10 @@ __all__ = [
     "Keeping",
     "KnowledgeDocument",
     "KnowledgeSource",
+    "KnownAccount",
     "KnownPerson",
     "Link",
+    "Member",
     "Mistake",
     "Model",
     "ModelKey",
@@ -125,6 +144,7 @@ __all__ = [
     "Quality",
     "Refusal",
     "Rejected",
+    "Relation",
     "Result",
     "Retained",
     "Retention",
@@ -138,10 +158,12 @@ __all__ = [
     "Segment",
     "SegmentSize",
     "SetAside",
+    "Statement",
     "Status",
     "Suppression",
     "Taken",
     "TakenAway",
+    "Ties",
     "Tool",
     "Totals",
     "Trial",

@@ -15,6 +15,7 @@ from remit.graph.accounts.said import account_meant
 from remit.graph.accounts.ties import Said, Tie, tie
 from remit.graph.identifiers import ORDER, Identifier
 from remit.graph.people import PAGE, Person, listed
+from remit.graph.people import Found as FoundPerson
 from remit.store.store import Store
 
 Json = Any
@@ -224,7 +225,7 @@ async def members(
     return [Member(one.id, one.called, one.by, one.last, ties[one.id]) for one in found]
 
 
-async def proposed(store: Store, account: Account, limit: int = PAGE) -> list[Found]:
+async def proposed(store: Store, account: Account, limit: int = PAGE) -> list[FoundPerson]:
     """People whose address says that they may belong to it, of whom nobody has said whether they do."""
     query = """
         select p.person from graph_accounts a join graph_memberships m on m.account = a.id join graph_profiles p on p.id = m.profile
@@ -232,8 +233,7 @@ async def proposed(store: Store, account: Account, limit: int = PAGE) -> list[Fo
     """
     async with store.pool.connection() as connection:
         rows = await (await connection.execute(query, (account.id, limit))).fetchall()
-    people = await listed(store, {person: "" for (person,) in rows})
-    return [Found(one.id, one.called, one.by, 0) for one in people]
+    return await listed(store, {person: "" for (person,) in rows})
 
 
 async def accounts_of(store: Store, person: Person, at: datetime) -> list[Belonging]:
