@@ -18,6 +18,7 @@ from remit.decisions.stage import in_ramp
 from remit.decisions.standing import rules_of
 from remit.decisions.whom import NAMES, fits
 from remit.errors import UserError
+from remit.graph.ingest import take as take_in
 from remit.graph.people import person_of, profile_of, read_of
 from remit.graph.understand import understand
 from remit.store.store import Store
