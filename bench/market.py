@@ -2,6 +2,7 @@
 have seasons, and change their minds.
 
     python -m bench.market --people 2000 --days 90
+    python -m bench.market --calls 15 --days 84                a team with so many calls a day, and people who cannot wait
 
 Each policy lives in a market of its own, with the same people. Every day some of them come up, and one of four things is done: three messages on
 two channels, or nothing. Who likes which depends on age and region and on what nobody sees. A yes comes within five days, one in ten is never heard of,
@@ -10,6 +11,10 @@ likely; all goes up and down by three tenths within a month; half-way through, t
 
 `of oracle` is the sum of the true chances of what was done over that of who knows all chances of that day. Caps and consent are looked at a
 second time for all that was sent.
+
+With `--calls` a team calls people who come up on Mondays, and half of whom can wait for three days, the others for fourteen; whoever is not called by
+then is lost. There are a fifth more calls in a week than people, and Mondays bring them all at once. Each line lives with the same people: with urgency
+(the nearer the end, up to three times), without, and by chance; `gained` is the sum of what calls truly bring over nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +35,8 @@ from remit.decisions.choose import Decision, Left, People, choose
 from remit.decisions.eligible import Contact, Standing, refusals
 from remit.decisions.learn import Learner, Manner, Policy
 from remit.decisions.logged import Column
+from remit.decisions.urgency import Facts, Pressing, pressing
+from remit.decisions.whom import NAMES
 from remit.graph.consent import Consent, Word
 
 BOOK = Playbook(
@@ -138,6 +145,94 @@ def lived(market: Market, learner: Learner | None, days: int, a_day: int, best: 
     return played
 
 
+TEAM = Playbook.model_validate(
+    {
+        "actions": [
+            {"name": "call", "does": "call", "channel": "phone", "capacity": {"count": 1}},
+            {"name": "nothing", "does": "nothing"},
+        ],
+        "urgency": [{"by": "date", "key": "ends", "within": 14, "most": 3}],
+        "holdout": 0,
+    }
+)
+ANYWAY = 0.05  # of a yes without a call
+
+
+@dataclass
+class Line:
+    """People who wait for a call: `ends` by person, on which day it is too late."""
+
+    market: Market
+    ends: dict[int, int] = field(default_factory=dict)
+    gained: float = 0.0
+    called: int = 0
+    lost: int = 0
+    lost_soon: int = 0  # of those who could wait for three days only
+
+    def come(self, week: int, many: int) -> None:
+        for row in range(week * many, (week + 1) * many):
+            self.ends[row] = 7 * week + (3 if row % 2 else 14)
+
+    def pressing(self, rows: Sequence[int], now: datetime) -> list[dict[str, Pressing]]:
+        unknown = [None] * len(NAMES)
+        facts = [Facts(unknown, {}, {"ends": BEGAN + timedelta(days=self.ends[row])}) for row in rows]
+        return [pressing(TEAM.urgency, [("call", "")], one, now) for one in facts]
+
+
+def in_line(market: Market, manner: str, days: int, calls: int) -> Line:
+    """`manner`: with urgency, without, by chance."""
+    line, chance = Line(market), np.random.default_rng(market.seed + 2)
+    learner, heard = Learner(np.zeros(2), seed=market.seed), dict[int, tuple[Ints, Ints, Floats, Floats]]()
+    many = round(calls * 7 / 1.2)
+    for day in range(days):
+        if day in heard and manner != "by chance":
+            rows, taken, reward, propensity = heard.pop(day)
+            learner.told([one.at(rows) for one in market.columns], taken, reward, propensity)
+        if day % 7 == 0:
+            line.come(day // 7, many)
+        over = [row for row, end in line.ends.items() if end <= day]
+        line.lost, line.lost_soon = line.lost + len(over), line.lost_soon + sum(row % 2 for row in over)
+        line.ends = {row: end for row, end in line.ends.items() if end > day}
+        waiting = list(line.ends)
+        if not waiting:
+            continue
+        now, rows = BEGAN + timedelta(days=day), np.array(waiting)
+        some = People(
+            [str(row) for row in waiting],
+            [one.at(rows) for one in market.columns],
+            [Standing("Europe/Berlin", "DE", YES)] * len(waiting),
+            line.pressing(waiting, now) if manner == "with urgency" else (),
+        )
+        made = choose(TEAM, learner.policy, some, now, Left({"call": calls}), chance)
+        taken = np.array([0 if one.action == "call" else 1 for one in made])
+        true = np.where(taken == 0, market.tastes[rows, 2] + ANYWAY, ANYWAY)
+        said = (chance.uniform(size=len(rows)) < true).astype(float)
+        heard[day + LATEST] = (rows, taken, said, np.array([one.propensity for one in made]))
+        for row in rows[taken == 0].tolist():
+            line.gained += float(market.tastes[row, 2])
+            line.called += 1
+            del line.ends[row]
+    return line
+
+
+def lines(args: argparse.Namespace) -> None:
+    rows = []
+    for manner in ("with urgency", "without", "by chance"):
+        began, people = process_time(), round(args.calls * 7 / 1.2) * (args.days // 7 + 1)
+        line = in_line(Market(people, args.seed), manner, args.days, args.calls)
+        rows.append(
+            {
+                "calls are given": manner,
+                "gained": round(line.gained, 1),
+                "called": line.called,
+                "too late": line.lost,
+                "too late, of three days": line.lost_soon,
+                "CPU s": round(process_time() - began, 1),
+            }
+        )
+    figures.show(args.json, "calls that are short", figures.machine(), rows)
+
+
 def possible(made: Sequence[Decision]) -> Any:
     return np.array(
         [
@@ -205,4 +300,6 @@ if __name__ == "__main__":
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--a-day", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
-    main(parser.parse_args())
+    parser.add_argument("--calls", type=int, default=0, help="instead: a team with so many calls a day")
+    given = parser.parse_args()
+    lines(given) if given.calls else main(given)

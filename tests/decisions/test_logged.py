@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remit.decisions.evaluate import evaluate
 from remit.decisions.features import fit_features
 from remit.decisions.logged import Layout, inferred, read_logged
 from remit.errors import UserError
@@ -111,3 +112,36 @@ def test_any_cells_become_finite_features_and_new_words_do_too(cells: list[str],
     after, _ = inferred("it", later, category=bool(column.levels))
     if after is not None and after.kind == column.kind:
         assert np.isfinite(features.of([after], len(later))).all()
+
+
+def test_a_date_is_a_number_of_days_and_one_that_is_none_a_word(tmp_path: Path) -> None:
+    days = [f"2026-{1 + n % 12:02d}-{1 + n % 28:02d}" for n in range(60)]
+    column, why = inferred("since", [*days, ""])
+    assert column is not None
+    assert (column.kind, column.missing, why) == ("number", 1, "")
+    assert column.values[1] - column.values[0] == 32
+    mixed, _ = inferred("since", [*days, "never"])
+    assert mixed is None or mixed.kind == "category"
+
+
+def test_what_is_too_large_to_be_summed_is_told_by_its_line(tmp_path: Path) -> None:
+    rows = ["x,action,propensity,reward", *(f"{n},a{n % 2},0.5,1" for n in range(60)), "1e308,a1,0.5,1e300"]
+    file = tmp_path / "huge.csv"
+    file.write_text("\n".join(rows))
+    with pytest.raises(UserError, match="line 62: reward is 1e300: more than 1e\\+12"):
+        read_logged(file)
+    file.write_text("\n".join(rows).replace("1e300", "1"))
+    assert evaluate(read_logged(file)).pays is False
+
+
+def test_where_all_rewards_are_alike_nothing_is_said_to_pay_and_rare_actions_are_told_together(
+    tmp_path: Path,
+) -> None:
+    rows = ["x,action,propensity,reward", *(f"{n % 7},a{n % 20},0.05,3" for n in range(200))]
+    file = tmp_path / "alike.csv"
+    file.write_text("\n".join(rows))
+    report = evaluate(read_logged(file))
+    assert report.verdict.startswith("Choosing by person does not pay here: what was learned")
+    assert any(
+        one.startswith("20 actions were taken fewer than 30 times each (a0, ") for one in report.warnings
+    )

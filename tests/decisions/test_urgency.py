@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from bench.market import Market, in_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -198,3 +199,12 @@ def test_no_capacity_and_no_budget_is_exceeded_in_whatever_batches_people_come(
 def test_what_is_wrong_with_a_reason_is_said(reason: object, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         book([reason])
+
+
+def test_more_is_gained_where_those_who_cannot_wait_are_called_first() -> None:
+    """A team with fewer calls on a Monday than people who come up, and enough within the week."""
+    urgent, calm = (
+        in_line(Market(400, 1), manner, days=28, calls=15) for manner in ("with urgency", "without")
+    )
+    assert urgent.lost_soon < 0.7 * calm.lost_soon
+    assert urgent.gained > calm.gained

@@ -12,7 +12,7 @@ from remit.cli.common import Json, console, escape, group, listing, perform, pri
 from remit.cli.here import open_here
 from remit.decisions.evaluate import Report, evaluate
 from remit.decisions.kept import version_of
-from remit.decisions.logged import Layout, read_logged
+from remit.decisions.logged import LARGEST, Layout, read_logged
 from remit.decisions.offpolicy import Estimate
 from remit.decisions.quality import own_log
 from remit.errors import UserError
@@ -99,8 +99,8 @@ async def _evaluated(file: Path | None, playbook: str, layout: Layout, seed: int
     if file is None:
         async with open_here() as app:
             return evaluate(await own_log(app.store, await version_of(app.store, playbook)), seed)
-    if not math.isfinite(layout.worth) or layout.worth <= 0:
-        raise UserError(f"--worth {layout.worth}: give a number above 0")
+    if not 0 < layout.worth <= LARGEST:
+        raise UserError(f"--worth {layout.worth}: give a number above 0, and at most {LARGEST:g}")
     return evaluate(read_logged(file, layout), seed)
 
 
@@ -110,7 +110,7 @@ def _cost(text: str) -> tuple[str, float]:
         value = float(amount)
     except ValueError:
         value = math.nan
-    if not equals or not name.strip() or not math.isfinite(value):
+    if not equals or not name.strip() or not abs(value) <= LARGEST:
         raise typer.BadParameter(f"{text!r} is not ACTION=AMOUNT, as mail=0.02")
     return name.strip(), value
 

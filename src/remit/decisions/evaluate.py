@@ -29,6 +29,7 @@ ROWS_A_WAVE = 50
 WAVES_A_COLUMN = 12
 BLOCK = 20_000  # rows whose features are held at once
 FEWEST = 50
+ROUNDING = 1e-9  # of the best action's value
 WARM = 4  # rounds of a fit that begins where a fit to fewer of the same rows ended
 LOGGING, UNIFORM, SINGLE, LEARNED = "logging policy", "uniform", "best single action", "learned"
 
@@ -94,7 +95,7 @@ def _verdict(more: Estimate, single: Estimate) -> tuple[bool | None, str]:
     about = f"{more.value:+.4g} a decision{share} (95 %: {more.low:+.4g} to {more.high:+.4g})"
     if more.low > 0:
         return True, f"Choosing by person pays: it brings {about} over the best single action."
-    if more.value == more.low == more.high == 0:
+    if max(abs(more.low), abs(more.high)) <= ROUNDING * abs(single.value):  # nothing, but for rounding
         return (
             False,
             "Choosing by person does not pay here: what was learned is to take the best single action for everybody.",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,9 @@ from remit.errors import UnknownName, UserError
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 SHOWN = 5  # bad rows that an error names
 MOST_ACTIONS = 200
+LARGEST = 1e12  # a reward, a cost; their squares are summed
+FARTHEST = 1e60  # a number of the context is cut there
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 ID_SHARE = 0.5  # a column of words of which so many rows have their own is no context but a name
 
 
@@ -160,6 +165,10 @@ def _split(
             bad.append((line, f"no action in {layout.action!r}"))
         elif not math.isfinite(number(row[reward])):
             bad.append((line, f"{layout.reward} is {row[reward]!r}, which is no number"))
+        elif abs(layout.worth * number(row[reward])) > LARGEST:
+            bad.append(
+                (line, f"{layout.reward} is {row[reward]}: more than {LARGEST:g} is not reckoned with")
+            )
         elif propensity >= 0 and not 0 < number(row[propensity]) <= 1:
             bad.append(
                 (line, f"{layout.propensity} is {row[propensity]!r}; a probability is above 0 and at most 1")
@@ -201,11 +210,12 @@ def _made(path: Path, header: list[str], rows: list[list[str]], layout: Layout, 
 
 
 def inferred(name: str, cells: Sequence[str], category: bool = False) -> tuple[Column | None, str]:
-    """A column of numbers where all that is there is one, else of words; None and why, where it says nothing."""
+    """A column of numbers where all that is there is one, or a date (days since 1970), else of words; None and why, where it says nothing."""
     if not category:
-        numbers = np.array([number(cell) for cell in cells])
+        read = day if DATE.fullmatch(next((cell.strip() for cell in cells if cell.strip()), "")) else number
+        numbers = np.clip([read(cell) for cell in cells], -FARTHEST, FARTHEST)
         if all(
-            math.isfinite(value) or cell.strip().lower() in MISSING
+            not math.isnan(value) or cell.strip().lower() in MISSING
             for value, cell in zip(numbers, cells, strict=True)
         ):
             numbers[~np.isfinite(numbers)] = np.nan
@@ -224,6 +234,15 @@ def inferred(name: str, cells: Sequence[str], category: bool = False) -> tuple[C
         return None, f"column {name} left out: it is the same in all rows"
     places = {word: place for place, word in enumerate(levels)} | {"": -1}
     return Column(name, np.array([float(places[word]) for word in words]), tuple(levels)), ""
+
+
+def day(cell: str) -> float:
+    """Of a date as 2026-05-04 or 2026-05-04T12:00:00; NaN where it is none."""
+    try:
+        at = datetime.fromisoformat(cell.strip())
+    except ValueError:
+        return math.nan
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() / 86400
 
 
 def number(cell: str) -> float:

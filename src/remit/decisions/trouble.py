@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from remit.decisions.arrays import Floats
-from remit.decisions.logged import Column, Logged
+from remit.decisions.logged import SHOWN, Column, Logged
 
 FEW = 1000  # rows below which intervals are wide
 FEW_TAKEN = 30  # rows of an action below which nothing is known of it
@@ -30,8 +30,12 @@ def troubles(logged: Logged, effective: float) -> Iterator[str]:
     if len(logged) < FEW:
         yield f"{len(logged)} rows: the intervals are wide, and normal ones are too short"
     counts = np.bincount(logged.taken, minlength=len(logged.actions))
-    for name, count in zip(logged.actions, counts, strict=True):
-        if count < FEW_TAKEN:
+    few = [(name, count) for name, count in zip(logged.actions, counts, strict=True) if count < FEW_TAKEN]
+    if len(few) > SHOWN:
+        some = ", ".join(name for name, _ in few[:SHOWN])
+        yield f"{len(few)} actions were taken fewer than {FEW_TAKEN} times each ({some}, …): hardly anything is known of them"
+    else:
+        for name, count in few:
             yield f"{name} was taken {count} times only: hardly anything is known of it"
     if logged.propensity.min() < SMALL:
         share = float(np.mean(logged.propensity < SMALL))
@@ -104,7 +108,7 @@ def _parted(logged: Logged, values: Floats) -> bool:
     if not fourth or float((centred**2).sum()) ** 2 / fourth < ENOUGH:
         return False
     for place in range(len(logged.actions)):
-        moment = (logged.taken == place) / logged.propensity * centred
+        moment = ((logged.taken == place) / logged.propensity - 1) * centred
         error = float(moment.std() / np.sqrt(len(values)))
         if error and abs(float(moment.mean())) > SURE * error:
             return True
