@@ -17,7 +17,7 @@ from remit.decisions.eligible import Standing
 from remit.decisions.keys import keys_of
 from remit.decisions.urgency import Facts, asked, dated
 from remit.decisions.whom import Known, fits, segments_in
-from remit.graph.segments import holds, named
+from remit.graph.segments import holds_within, named_within
 from remit.graph.wants import intents_of_all
 from remit.store.store import Store
 
@@ -86,18 +86,18 @@ async def read(
     store: Store, connection: Connection, persons: Sequence[int], now: datetime, asks: Asks = Asks()
 ) -> Seen:
     """Raises UnknownName for a segment that is gone."""
-    segments = await named(store, asks.segments)
+    here = store.workspace
+    segments = await named_within(connection, here, asks.segments)
     if not persons:
         return Seen({}, {}, {})
     found = await intents_of_all(store, persons, now)
     surest = {person: [one.intent for one in some] for person, some in found.items()}
-    here = store.workspace
     return Seen(
         await standing.read(connection, here, persons, now),
         await featured.known_of(connection, here, persons, now, surest),
         await keys_of(connection, here, persons),
         {person: {one.intent: one.confidence for one in some} for person, some in found.items()},
-        {name: await holds(store, one, persons, now) for name, one in segments.items()},
+        {name: await holds_within(connection, here, one, persons, now) for name, one in segments.items()},
         await _dates(connection, here, persons, asks.keys),
         await _did(connection, here, persons, asks.kinds),
     )

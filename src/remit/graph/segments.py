@@ -127,13 +127,19 @@ async def segment_of(store: Store, name: str) -> Kept:
 
 async def named(store: Store, names: Iterable[str]) -> dict[str, Segment]:
     """Those segments. Raises UnknownName."""
+    async with store.pool.connection() as connection:
+        return await named_within(connection, store.workspace, names)
+
+
+async def named_within(connection: Connection, workspace: str, names: Iterable[str]) -> dict[str, Segment]:
     wanted = set(names)
     if not wanted:
         return {}
-    kept = {one.name: one for one in await list_segments(store)}
+    query = "select name, spec from segments where workspace = %s"
+    kept = dict(await (await connection.execute(query, (workspace,))).fetchall())
     if missing := wanted - set(kept):
         raise UnknownName("segment", min(missing), list(kept))
-    return {name: kept[name].segment for name in wanted}
+    return {name: Segment.model_validate(kept[name]) for name in wanted}
 
 
 async def count(store: Store, segment: Segment, now: datetime | None = None) -> Size:
@@ -218,11 +224,17 @@ async def holds(
     store: Store, segment: Segment, persons: Sequence[int], now: datetime | None = None
 ) -> set[int]:
     """Which of some people are in it."""
+    async with store.pool.connection() as connection:
+        return await holds_within(connection, store.workspace, segment, persons, now or datetime.now(UTC))
+
+
+async def holds_within(
+    connection: Connection, workspace: str, segment: Segment, persons: Sequence[int], now: datetime
+) -> set[int]:
     clause, values = segment.sql
     query = f"select b.id from {PEOPLE} and b.id = any(%(persons)s) and {clause}".encode()
-    asked = values | {"here": store.workspace, "now": now or datetime.now(UTC), "persons": list(persons)}
-    async with store.pool.connection() as connection:
-        return {row[0] for row in await (await connection.execute(query, asked)).fetchall()}
+    asked = values | {"here": workspace, "now": now, "persons": list(persons)}
+    return {row[0] for row in await (await connection.execute(query, asked)).fetchall()}
 
 
 async def shown_of(store: Store, segment: Segment, after: int = 0, limit: int = 50) -> list[Found]:
