@@ -122,6 +122,8 @@ def peers(logged: Logged, orders: Ints) -> Iterator[dict[str, Any]]:
             for line in process.stdout or ():
                 yield json.loads(line)
                 figures.note(line.strip())
+        if process.returncode:
+            raise SystemExit(f"the peers broke off: {python} {script} ended with {process.returncode}")
 
 
 def shown(lines: list[dict[str, Any]], best: float) -> list[dict[str, Any]]:
