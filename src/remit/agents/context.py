@@ -18,10 +18,13 @@ from remit.journal.events import (
     Checked,
     Compacted,
     Event,
+    Intended,
     Json,
+    Judged,
     Nudged,
     Planned,
     Replied,
+    Reserved,
     Screened,
     Started,
 )
@@ -35,6 +38,7 @@ REFER = """
 In place of a value that a result holds, an argument may be {"$ref": "3.1#/messages/0/from"}: the number that stands before \
 the result, then the path to the value in it. So it is known where the value comes from."""
 CALLED = 80  # characters of what the person calls themselves
+UNSEEN = (Judged, Intended, Reserved)  # the commonest of those that no model is told of
 KEEP = 6  # messages at the end that compaction leaves alone
 
 
@@ -51,6 +55,8 @@ class Transcript:
     spoken: int = 0  # seq of the last message to the model but the first, which is the goal; 0: none
 
     def apply(self, event: Event) -> None:
+        if event.body.__class__ in UNSEEN:
+            return
         match event.body:
             case Started() as body:
                 quoted = self.veil.goal(body, event.seq) if self.veil else body.quoted

@@ -8,7 +8,6 @@ out of it. So whoever has talked the agent round has not spoken to the guardian.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from remit.agents.live import Live
@@ -92,7 +91,7 @@ def narrowed(verdict: Verdict, decision: str, why: str) -> Verdict:
     if ORDER.index(decision) >= ORDER.index(verdict.decision):
         return verdict
     reasons = (f"the guardian: {why or decision}", f"the rules allow it: {verdict.rule}")
-    return replace(verdict, decision=decision, rule=RULE, reasons=reasons)  # type: ignore[arg-type]
+    return verdict._replace(decision=decision, rule=RULE, reasons=reasons)
 
 
 def facts_text(live: Live, tool: Tool, proposal: Proposal, verdict: Verdict) -> str:

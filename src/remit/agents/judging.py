@@ -65,7 +65,7 @@ async def judge_call(
     ):  # what was refused to be looked at is not put on record either
         return verdict, proposal, facts
     seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
-    return replace(verdict, records={**verdict.records, **seen}), proposal, facts
+    return verdict._replace(records={**verdict.records, **seen}), proposal, facts
 
 
 async def _records(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> dict[str, Json]:
@@ -125,18 +125,23 @@ def ask_about(
 
 
 def judged_of(call: CallState, tool: Tool, verdict: Verdict, proposal: Proposal) -> Judged:
+    more: dict[str, Json] = {"digest": proposal.digest} if _bound(tool, verdict) else {}
+    for name in ("reasons", "evidence", "records", "provenance"):
+        if said := getattr(verdict, name):
+            more[name] = said
     return Judged(
         call_id=call.call.id,
         tool=tool.name,
         effect=tool.effect,
         decision=verdict.decision,
         rule=verdict.rule,
-        reasons=list(verdict.reasons),
-        evidence=dict(verdict.evidence),
-        records=dict(verdict.records),
-        provenance=dict(verdict.provenance),
-        digest=proposal.digest if tool.effect in ("egress", "destroy") or verdict.decision == "ask" else "",
+        **more,
     )
+
+
+def _bound(tool: Tool, verdict: Verdict) -> bool:
+    """Whether it is of this very call, written as it is."""
+    return tool.effect in ("egress", "destroy") or verdict.decision == "ask"
 
 
 def why(verdict: Verdict) -> str:

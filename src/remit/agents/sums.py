@@ -62,7 +62,7 @@ async def judge_by_sums(
 
 
 def _told(verdict: Verdict, sums: Mapping[str, Json]) -> Verdict:
-    return replace(verdict, records=sums) if sums else verdict
+    return verdict._replace(records=sums) if sums else verdict
 
 
 def _total(one: Sum, read: Found, tool: str, own: Mapping[str, Mapping[str, str]]) -> Json:

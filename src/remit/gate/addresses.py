@@ -22,11 +22,12 @@ PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
 
 _LABELS = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_IN_SCHEME = f"{_ALNUM}+.-"
 _IN_LOCAL = f"{_ALNUM}!#$%&'*+/=?^_`{{|}}~.-"  # of ASCII
 _IN_HOST = f"{_ALNUM}.-_"
 _NOT_SHOWN = frozenset(',;:"@()[]\\<>')
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20})://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?")
-_SCHEME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
+_NOT_FIRST = "0123456789+.-"  # of a scheme
 _ENDS_URL = re.compile(r"[\s<>\"`{}|^]")
 _BARE = re.compile(
     r"(?:(?<![\w@.\-/\\])|(?<=[/\\][/\\])|(?<=:[/\\]))(?:[\w-]{1,63}\.){1,8}(?:xn--[a-z0-9-]{1,59}|[^\W\d_]{2,24})(?![\w@-])"
@@ -182,12 +183,12 @@ def urls_in(text: str) -> Iterator[str]:
     """What may be a URL, as it is written: with a scheme, and names that a reader's program makes a link of."""
     rest, upto, at = [], 0, text.find("://")
     while at >= 0:
-        before = _SCHEME_BEFORE.search(text, max(0, at - 21), at)
-        if before is not None:
+        first = at - len(_scheme_at_end(text[max(0, at - 21) : at]))
+        if first < at:
             end = _ENDS_URL.search(text, at + 3)
             stop = end.start() if end else len(text)
-            yield from _read(_trimmed(text[before.start() : stop]))
-            rest.append(text[upto : before.start()])
+            yield from _read(_trimmed(text[first:stop]))
+            rest.append(text[upto:first])
             upto = stop
         at = text.find("://", max(upto, at + 3))
     rest.append(text[upto:])
@@ -195,6 +196,11 @@ def urls_in(text: str) -> Iterator[str]:
         for match in _bare(piece):
             if _links(match[0]):
                 yield from _read(_trimmed(match[0]))
+
+
+def _scheme_at_end(text: str) -> str:
+    """The longest scheme that a text ends with: a letter, then letters, digits and three signs."""
+    return text[len(text.rstrip(_IN_SCHEME)) :].lstrip(_NOT_FIRST)
 
 
 def _bare(text: str) -> Iterator[re.Match[str]]:

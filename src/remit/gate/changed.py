@@ -33,4 +33,4 @@ def and_of_others(
     unsaid = judge(proposal, replace(facts, amended={}), rules, remembered)
     if unsaid.decision != "ask" or unsaid.rule == verdict.rule:
         return verdict
-    return replace(stricter(verdict, unsaid), evidence=verdict.evidence, provenance=verdict.provenance)
+    return stricter(verdict, unsaid)._replace(evidence=verdict.evidence, provenance=verdict.provenance)

@@ -176,8 +176,7 @@ class Witness:
             return f"{name}, which is no plain {kind}"
         if self.facts.known is None:
             return name
-        who = self.facts.known.who(kind, form)
-        if said := who.untrusted or who.trusted:
+        if said := self.facts.known.named(kind, form):
             return f"{name}, found in {' and '.join(said)}"
         return f"{name}, read nowhere in this run"
 

@@ -26,7 +26,7 @@ MOST_WORDS = 4_000  # and for words
 REMEMBERED = 100  # pieces that were asked about
 AT = "@\ufe6b\uff20"  # what is read as an @
 _TINY = re.compile(r"[0-9]e-[0-9]")  # a number that is written in more than one way
-_ESCAPED = ("\\b", "\\f", "\\u", "\x7f")  # in JSON, what a reader does not see
+_ESCAPED = re.compile(rb"\\[bfuBFU]")  # in JSON, what a reader does not see
 
 
 @dataclass(slots=True)
@@ -116,12 +116,10 @@ def written(several: Json) -> str | None:
         text = to_json(several, inf_nan_mode="constants")
     except ValueError:  # half a character, a nesting without end
         return None
-    if not text.isascii():
+    if not text.isascii() or b"\x7f" in text or (b"\\" in text and _ESCAPED.search(text)):
         return None
     plain = text.decode().lower()
-    if any(sign in plain for sign in _ESCAPED) or ("e-" in plain and _TINY.search(plain)):
-        return None
-    return plain
+    return None if "e-" in plain and _TINY.search(plain) else plain
 
 
 @dataclass(slots=True)

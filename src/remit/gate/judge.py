@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from remit.gate.evidence import Witness, mentions, vouch
@@ -55,7 +54,7 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
 
 
 def _with(one: Verdict, told: Mapping[str, str]) -> Verdict:
-    return Verdict(one.decision, one.rule, one.reasons, one.evidence, one.records, told, one.terms)
+    return one._replace(provenance=told)
 
 
 def _beyond_the_grant(proposal: Proposal, witness: Witness, evidence: Mapping[str, str]) -> str | None:
@@ -166,8 +165,8 @@ def stricter(one: Verdict, other: Verdict) -> Verdict:
     if one.decision != other.decision or one.decision != "ask":
         return one if STRICT.index(one.decision) >= STRICT.index(other.decision) else other
     reasons = tuple(dict.fromkeys((*one.reasons, *other.reasons)))
-    return replace(
-        one, rule=f"{one.rule} and {other.rule}", reasons=reasons, terms=both(one.terms, other.terms)
+    return one._replace(
+        rule=f"{one.rule} and {other.rule}", reasons=reasons, terms=both(one.terms, other.terms)
     )
 
 

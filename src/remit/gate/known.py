@@ -161,6 +161,13 @@ class Known:
         vouched = tuple(read.source for read in index.trusted.get(value, ()))
         return Evidence(vouched, tuple(dict.fromkeys(read.source for read in untrusted))[:SOURCES])
 
+    def named(self, kind: str, value: str) -> tuple[str, ...]:
+        """The strangers who have said a value (canonical), else whoever else has."""
+        if kind in LETTERED and value.isascii() and "[" not in value:
+            return self._telling(kind, value) or self._vouching(kind, value)
+        who = self.who(kind, value)
+        return who.untrusted or who.trusted
+
     def _vouching(self, kind: str, value: str) -> tuple[str, ...]:
         """The trusted sources that say a value."""
         if not self.vouches(kind, value):

@@ -9,7 +9,7 @@ them the writer's to give. A `secret` leaves only with somebody's yes to the ver
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -51,7 +51,7 @@ def stopped(verdict: Verdict, autonomy: str, wrong: Mapping[str, str]) -> Verdic
     was allowed is the rule that did."""
     told = [f"{name} holds {words}" for name, words in wrong.items()]
     if verdict.decision == "ask":
-        return replace(verdict, reasons=(*verdict.reasons, *told))
+        return verdict._replace(reasons=(*verdict.reasons, *told))
     decision: Literal["ask", "deny"] = "ask" if autonomy == "ask" else "deny"
     return Verdict(decision, RULE, (*told, verdict.rule), verdict.evidence, verdict.records)
 

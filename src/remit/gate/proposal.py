@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from remit.gate.known import Known
 from remit.journal.refs import Pointers
 
 Json = Any
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Autonomy = Literal["shadow", "draft", "ask", "act"]
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _quoted = json.encoder.encode_basestring
@@ -87,16 +89,13 @@ def both(one: Terms | None, other: Terms | None) -> Terms | None:
     return replace(one, also=both(one.also, other))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):  # which is made in a third of the time that a frozen data class takes
     decision: Literal["allow", "ask", "deny"]
     rule: str
     reasons: tuple[str, ...] = ()
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    records: Mapping[str, Json] = field(
-        default_factory=dict
-    )  # what was looked at, where a rule asks about it
-    provenance: Mapping[str, str] = field(default_factory=dict)  # unvouched argument -> where it comes from
+    evidence: Mapping[str, str] = NOTHING
+    records: Mapping[str, Json] = NOTHING  # what was looked at, where a rule asks about it
+    provenance: Mapping[str, str] = NOTHING  # unvouched argument -> where it comes from
     terms: Terms | None = None  # of the rule that asks
 
 

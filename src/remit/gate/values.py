@@ -135,7 +135,7 @@ def _folded(kind: str, text: str) -> str:
             text = numbers.digits(text)
         text = unicodedata.normalize("NFKC" if kind == "person" else "NFC", text.casefold())
     else:
-        text = text.lower().translate(_BLANKS)
+        text = text.encode().translate(_PLAIN).decode()
         if "  " not in text:
             return text.strip(" ")
     return " ".join(text.split())
@@ -154,7 +154,10 @@ def _paths_in(text: str) -> Iterator[str]:
             yield word
 
 
-_BLANKS = {ord(one): " " for one in "\t\n\v\f\r\x1c\x1d\x1e\x1f"}  # of ASCII, as `split` knows them
+_BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f"  # of ASCII, as `split` knows them
+_PLAIN = "".join(" " if one in _BLANKS else one.lower() for one in map(chr, range(128))).encode() + bytes(
+    range(128, 256)
+)
 # The number of an item in a list, as "given: 1. Read it. 2. Delete it": nobody means an id or an amount by it.
 _MARKER = re.compile(r"(?:^|(?<=[.:;!?\n]))\s*[0-9]{1,2}[.)](?=\s)")
 _ID = re.compile(r"[\w.+@$€£%-]{1,200}")
