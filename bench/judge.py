@@ -48,15 +48,16 @@ CALLS = {
 }
 
 
-def rules_of(count: int, one_tool: bool) -> Rules:
-    """`count` rules of which the last for a tool allows; for ten tools in turn, or all for one."""
+def rules_of(count: int, one_tool: bool, asked: bool = True) -> Rules:
+    """`count` rules of which the last for a tool allows; for ten tools in turn, or all for one. `asked`: by a condition that CEL is
+    asked; else by the evidence of one argument, as rules for mails are written, which is seen without it."""
     rules = []
     for n in range(count):
         tool = "send_*" if one_tool else f"send_{n % (count // 5)}"
+        vouched = f'evidence.{"order" if tool == "send_1" else "to"} != "unvouched"'
+        allow = "size(evidence) > 0" if asked else vouched
         last = n >= (count - 1 if one_tool else count - count // 5)
-        condition = (
-            "size(evidence) > 0" if last else f"run.untrusted && has(args.amount) && args.amount > {1000 + n}"
-        )
+        condition = allow if last else f"run.untrusted && has(args.amount) && args.amount > {1000 + n}"
         rules.append(Rule((tool,), "allow" if last else "deny", condition))
     return compile_rules(rules, ["order"])
 
@@ -103,8 +104,12 @@ def bench(args: Any) -> list[dict[str, Any]]:
         known=known,
     )
     rows = [row("learn a result", learned)]
-    for title, one_tool in ((f"{args.rules} rules", False), (f"{args.rules} rules, all for the tool", True)):
-        rules = rules_of(args.rules, one_tool)
+    for title, one_tool, asked in (
+        (f"{args.rules} rules", False, True),
+        (f"{args.rules} rules, all for the tool", True, True),
+        (f"{args.rules} rules, allowed by evidence", False, False),
+    ):
+        rules = rules_of(args.rules, one_tool, asked)
         for name, call in CALLS.items():
             judge(call, facts, rules)
             rows.append(row(f"{title}: {name}", took(partial(judge, call, facts, rules), args.times)))

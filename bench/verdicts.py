@@ -106,7 +106,7 @@ def proposal(chance: random.Random) -> Proposal:
     sinks = {name: chance.choice(KINDS) for name in args if chance.random() < 0.8}
     return Proposal(
         chance.choice(("send", "look")), args, chance.choice(("read", "egress", "egress", "destroy")), sinks
-    )  # type: ignore[arg-type]
+    )
 
 
 def scenario(seed: int) -> list[str]:

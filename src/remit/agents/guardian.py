@@ -91,7 +91,7 @@ def narrowed(verdict: Verdict, decision: str, why: str) -> Verdict:
     if ORDER.index(decision) >= ORDER.index(verdict.decision):
         return verdict
     reasons = (f"the guardian: {why or decision}", f"the rules allow it: {verdict.rule}")
-    return verdict._replace(decision=decision, rule=RULE, reasons=reasons)
+    return verdict._replace(decision=decision, rule=RULE, reasons=reasons)  # type: ignore[arg-type]
 
 
 def facts_text(live: Live, tool: Tool, proposal: Proposal, verdict: Verdict) -> str:

@@ -297,8 +297,7 @@ async def _explain_run(prefix: str, step: str, as_json: bool) -> None:
             f"the journal says {past.decision} by {past.rule}; judged again, with what it holds of that time, it is "
             f"{found.verdict.decision}"
         )
-    verdict = replace(
-        found.verdict,
+    verdict = found.verdict._replace(
         decision=past.decision,
         rule=past.rule,
         reasons=past.reasons,
