@@ -7,14 +7,13 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from remit.gate.known import Known
 from remit.journal.refs import Pointers
 
 Json = Any
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = {}  # nobody may write into a Mapping
 Autonomy = Literal["shadow", "draft", "ask", "act"]
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _quoted = json.encoder.encode_basestring
