@@ -107,7 +107,16 @@ async def acme(app: App) -> Acme:
     await keep_for(here.store, "aside", timedelta(days=9), f"cleo of {CANARY}")
     provider = Provider("acme", CANARY, CANARY, f"https://{CANARY}.example", CANARY)
     await keep(here.store, "cleo", provider, CANARY, ask=answers)
-    rows = [row("e1", email=f"{CANARY}@x.example", customer=CANARY, name=CANARY), row("e2", emial=CANARY)]
+    rows = [
+        row(
+            "e1",
+            email=f"{CANARY}@x.example",
+            customer=CANARY,
+            name=CANARY,
+            account={"crm": CANARY, "name": CANARY},
+        ),
+        row("e2", emial=CANARY),
+    ]
     await taken(here.store, *rows, source=CANARY)
     await save(here.store, CANARY, Segment(conditions=(Did(kind="visit"),)), CANARY, "cleo")
     upload = await uploads.put(here.store, f"{CANARY}.csv", f"email\n{CANARY}@x.example\n".encode(), "cleo")
@@ -147,6 +156,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
             .replace("{period}", "month")
             .replace("{provider}", "mistral")
             .replace("{person}", f"{CANARY}@x.example")
+            .replace("{account}", f"crm:{CANARY}")
             .replace("{number}", "77777" if acme is None else "1")
             .replace("{path:path}", "x.txt")
             .replace("{what}", "sessions")

@@ -20,6 +20,8 @@ from remit.decisions.kept import list_playbooks
 from remit.decisions.log import Made, decisions_of
 from remit.decisions.ruled import lift, suppress, suppressed
 from remit.errors import UserError
+from remit.graph.accounts.look import accounts_of
+from remit.graph.accounts.relations import relations_of
 from remit.graph.history import Standing, grouped, heard, paces, standing_at, wanted, weeks_of
 from remit.graph.identity import WHY
 from remit.graph.intents import correct, list_intents
@@ -167,6 +169,8 @@ async def _page(
         consent=consent.standing,
         because=IN,
         next=[] if asked.day else await _next(request, person, at),
+        belongs=[one for one in await accounts_of(store, person, at) if one.tie],
+        relations=[one for one in await relations_of(store, person, at) if one.tie],
         decided=await decisions_of(store, person.ids, limit=SOME),
         contacts=await contacts_of(store, person.ids, limit=SOME),
         suppressed=await suppressed(store, person.ids),

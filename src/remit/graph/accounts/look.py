@@ -14,7 +14,7 @@ from remit.errors import UserError
 from remit.graph.accounts.said import account_meant
 from remit.graph.accounts.ties import Said, Tie, tie
 from remit.graph.identifiers import ORDER, Identifier
-from remit.graph.people import PAGE, Person, listed
+from remit.graph.people import EVENT, PAGE, Event, Person, listed
 from remit.graph.people import Found as FoundPerson
 from remit.store.store import Store
 
@@ -293,3 +293,15 @@ async def list_of(store: Store, accounts: Iterable[int]) -> list[Found]:
         rows = await (await connection.execute(query, (asked,))).fetchall()
     found = {row[0]: Found(*row) for row in rows}
     return [found[one] for one in asked if one in found]
+
+
+async def happened_across(store: Store, people: Iterable[int], limit: int = PAGE) -> list[tuple[int, Event]]:
+    """What happened to any of these, the last first, with whose it is."""
+    query = f"""
+        select p.person, i.* from graph_profiles p cross join lateral (
+            select {EVENT} from graph_interactions where profile = p.id and kind <> 'record' order by at desc limit %(limit)s
+        ) as i where p.person = any(%(people)s) order by i.at desc, i.id desc limit %(limit)s
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, {"people": list(people), "limit": limit})).fetchall()
+    return [(person, Event(*one)) for person, *one in rows]

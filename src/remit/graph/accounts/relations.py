@@ -108,6 +108,20 @@ async def relations_of(store: Store, person: Person, at: datetime) -> list[Relat
     return sorted(found, key=lambda one: (one.tie is None, one.kind, one.way == "from", one.called))
 
 
+async def relations_among(store: Store, people: Sequence[int], at: datetime) -> list[tuple[int, str, int]]:
+    """How some people stand to each other at a moment: who, how, and to whom."""
+    query = """
+        select a.person, r.kind, b.person, r.how, r.at, r.since, r.until, '' as role, r.source, r.event, r.by, r.id
+        from graph_profiles a join graph_relations r on r.a = a.id join graph_profiles b on b.id = r.b
+        where a.person = any(%(people)s) and b.person = any(%(people)s) and a.person <> b.person and r.withdrawn_at is null
+        order by a.person, r.kind, b.person
+    """
+    async with store.pool.connection() as connection:
+        rows = await (await connection.execute(query, {"people": list(people)})).fetchall()
+    pairs = groupby(rows, key=lambda row: (int(row[0]), str(row[1]), int(row[2])))
+    return [pair for pair, group in pairs if tie((Said(*row[3:]) for row in group), at) is not None]
+
+
 async def relate(
     store: Store,
     person: Person,
