@@ -38,7 +38,9 @@ from remit.settings import Settings
 PAGES = (
     "/", "/inbox", "/runs", "/runs/{run}", "/agents", "/agents/new", "/triggers", "/policy", "/connections", "/settings",
 )  # fmt: skip
-PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+PAINTED = """new Promise((done) => new PerformanceObserver((seen) => {
+    for (const one of seen.getEntriesByName("first-contentful-paint")) done(one.startTime);
+}).observe({type: "paint", buffered: true}))"""
 CALM = 3.0  # seconds before memory is read
 EVERY = 0.5  # seconds between two events
 LONGEST = 60.0  # seconds that the last viewer is waited for
@@ -75,7 +77,6 @@ async def painted(context: BrowserContext, address: str) -> float:
     """Milliseconds until something of the page could be seen."""
     page = await context.new_page()
     await page.goto(address)
-    await page.wait_for_function(f"{PAINTED} !== undefined")
     found: float = await page.evaluate(PAINTED)
     await page.close()
     return found
