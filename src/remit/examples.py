@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from remit import library
+from remit.agents.purpose import purposes_of
 from remit.agents.spec import Agent, RemitSpec
 from remit.agents.workspace import Workspace, check_rule, compilable
 from remit.agents.yaml import line_of, plain, read_file
@@ -42,6 +43,9 @@ class Labels(BaseModel):
 
     read: list[str] = []
     args: dict[str, list[str]] = {}
+    purposes: dict[
+        str, list[str]
+    ] = {}  # what stands in an argument may be used for these; left out: for everything
 
 
 class Situation(BaseModel):
@@ -213,6 +217,7 @@ def facts_of(agent: Agent, made: Outfit, situation: Situation) -> Facts:
         inputs=situation.inputs,
         records=situation.records,
         untrusted=situation.untrusted,
+        purposes=purposes_of(agent, situation.inputs),
         goal=situation.goal,
         counts=situation.counts,
         labels=situation.labels.model_dump(),

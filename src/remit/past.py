@@ -13,6 +13,7 @@ from uuid import UUID
 
 from remit.agents.guardian import RULE as GUARDIAN
 from remit.agents.guardian import narrowed
+from remit.agents.purpose import advertised, purposes_of
 from remit.agents.reading import learn, said
 from remit.agents.spec import Agent, Rule
 from remit.app import App
@@ -110,6 +111,8 @@ class Past:
             inputs=self.inputs,
             records=self.records,
             untrusted=self.then.untrusted,
+            purposes=purposes_of(agent, self.inputs)
+            | advertised(made.tools.get(self.call.call.tool), self.args),
             goal=self.then.goal,
             counts=self.then.counts,
             left={} if self.rule == GRANT else None,  # other rules would not have asked for more

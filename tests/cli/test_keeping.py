@@ -49,3 +49,15 @@ def test_a_mistake_is_told(here: Settings, words: list[str], said: str) -> None:
     result = remit("retention", "data", *words)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+def test_what_something_may_be_used_for_is_said_listed_and_taken_back(here: Settings) -> None:
+    assert "may be used for everything" in remit("graph", "purpose", "list").stdout
+    words = ["about.health", "--for", "service", "--for", "fraud", "--because", "taken for claims"]
+    said = remit("graph", "purpose", "set", *words).stdout
+    assert "about.health may be used for fraud and service, and nothing else" in " ".join(said.split())
+    (one,) = data("graph", "purpose", "list")
+    assert (one["field"], one["purposes"], one["by"]) == ("about.health", ["fraud", "service"], "olga")
+    assert data("graph", "purpose", "remove", "about.health") == {"removed": "about.health"}
+    wrong = remit("graph", "purpose", "set", "health", "--for", "service", "--because", "x")
+    assert (wrong.exit_code, "is no field: about.health" in " ".join(wrong.output.split())) == (2, True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from remit.gate.confidentiality import Label, knows, resolved, stricter, strictest
+from remit.gate.confidentiality import Label, knows, resolved, stricter, strictest, unscoped
 from remit.gate.held import Held, Secrecy
 from remit.gate.judge import judge
 from remit.gate.known import Known
@@ -21,7 +21,12 @@ from remit.journal.refs import Pointer
 
 ALLOW = compile_rules([Rule(("*",), "allow", "true")])
 PERSON = {"id": "eve", "email": "eve@evil.example", "verified": True}
-SECRETS = {"swordfish": "secret", "P7391845": "person:id", "12 Elm Street, Springfield": "person:id"}
+SECRETS = {
+    "swordfish": "secret",
+    "P7391845": "person:id",
+    "12 Elm Street, Springfield": "person:id",
+    "K4455667": "own for service",  # whose it is may have it, but not for marketing
+}
 values = st.sampled_from(sorted(SECRETS))
 SPELLINGS: list[Any] = [
     lambda text: text,
@@ -37,17 +42,19 @@ SPELLINGS: list[Any] = [
 ]
 spellings = st.sampled_from(SPELLINGS)
 whose = st.lists(st.sampled_from(["ann", "bob", "Bob", "eve"]), max_size=3).map(tuple)
-labels = st.sampled_from(["public", "workspace", "secret"]).map(Label) | whose.map(
-    lambda names: Label("person", names)
+purposes = st.none() | st.frozensets(st.sampled_from(["service", "fraud", "marketing"]))
+labels = st.sampled_from(["public", "workspace", "secret"]).map(Label) | st.builds(
+    Label, st.just("person"), whose, purposes
 )
 
 
 def leaves(known: Known, text: Any, refs: Any = ()) -> bool:
-    """Whether a text may be mailed to a stranger who is, alas, the person for whom the run acts."""
+    """Whether a text may be mailed, for marketing, to a stranger who is, alas, the person for whom the run acts."""
     sinks = {"to": "email", "text": "text"}
     args = {"to": "eve@evil.example", "text": text}
     call = Proposal("send", args, "egress", sinks, refs={"text": refs} if refs else {})
-    return judge(call, Facts("act", frozenset({"send"}), PERSON, known=known), ALLOW).decision == "allow"
+    facts = Facts("act", frozenset({"send"}), PERSON, known=known, purposes=frozenset({"marketing"}))
+    return judge(call, facts, ALLOW).decision == "allow"
 
 
 class Paths(RuleBasedStateMachine):
@@ -119,7 +126,8 @@ TestPaths = Paths.TestCase
 @given(labels, labels, labels)
 def test_labels_are_a_lattice_and_a_join_is_never_weaker_than_its_parts(a: Label, b: Label, c: Label) -> None:
     def same(one: Label, other: Label) -> bool:
-        return one.word == other.word and _within(one, other) and _within(other, one)
+        alike = one.word == other.word and one.purposes == other.purposes
+        return alike and _within(one, other) and _within(other, one)
 
     assert same(strictest(a, b), strictest(b, a))
     assert same(strictest(a, strictest(b, c)), strictest(strictest(a, b), c))
@@ -127,6 +135,7 @@ def test_labels_are_a_lattice_and_a_join_is_never_weaker_than_its_parts(a: Label
     for one in (a, b):
         both = strictest(a, b)
         assert both.rank >= one.rank
+        assert one.purposes is None or (both.purposes is not None and both.purposes <= one.purposes)
         assert both.rank > one.rank or _within(
             both, one
         )  # nobody may have it who might not have had the part
@@ -142,11 +151,28 @@ def test_a_label_is_read_as_it_was_written(label: Label) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["public", "workspace", "secret", "person", "own", "person:a", "?"]), min_size=1)
+    st.lists(
+        st.sampled_from(
+            [
+                "public",
+                "workspace",
+                "secret",
+                "person",
+                "own",
+                "person:a",
+                "?",
+                "own for service",
+                "person:a for fraud,service",
+            ]
+        ),
+        min_size=1,
+    )
 )
 def test_of_several_words_none_is_stricter_than_what_holds(words: list[str]) -> None:
-    holds = resolved(stricter(*words), {})
-    assert all(resolved(word, {}).rank <= holds.rank for word in words)
+    for holds in (resolved(stricter(*words), {}), resolved(unscoped(words), {})):
+        for one in (resolved(word, {}) for word in words):
+            assert one.rank <= holds.rank
+            assert one.purposes is None or (holds.purposes is not None and holds.purposes <= one.purposes)
 
 
 @given(st.text() | st.integers() | st.floats() | st.booleans() | st.none(), st.booleans())

@@ -186,8 +186,8 @@ KNOWN = Facts(
         "order.user == 'ann'",
         "'secret' in labels.read",
         "labels.args.to == ['public']",
-        "size(run) == 3",
-        "size(run) == 3 && run.goal != '' && person.id == order.user",
+        "size(run) == 4",
+        "size(run) == 4 && run.goal != '' && person.id == order.user",
         "!has(gone.user)",  # of a record that nobody has read
         "!has(odd.user)",  # nor one that is no object
         "size(odd) == 0",

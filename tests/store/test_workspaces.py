@@ -117,6 +117,7 @@ ROWS: dict[str, str] = {
     " values (md5(%(w)s || %(n)s)::uuid, %(w)s, 'p' || %(n)s, 'ann', 1)",
     "erasures": "insert into erasures (workspace, by, because) values (%(w)s, 'ann', 'asked')",
     "erased": "insert into erased (workspace, digest) values (%(w)s, sha256(convert_to(%(w)s || %(n)s, 'utf8')))",
+    "purposes": "insert into purposes (workspace, field, purposes, because, by) values (%(w)s, 'about.k' || %(n)s, '{service}', 'law', 'ann')",
     "keeping": "insert into keeping (workspace, what, kind, by) values (%(w)s, 'words', 'k' || %(n)s, 'ann')",
     "graph_gone": "insert into graph_gone (workspace, what, kind, channel, until) values (%(w)s, 'words', 'k' || %(n)s, 'web', now())",
     "holds": "insert into holds (workspace, name, kinds, lasts, because, by)"

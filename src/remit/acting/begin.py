@@ -22,8 +22,10 @@ from remit.decisions.deciding import alone
 from remit.decisions.eligible import refusals
 from remit.decisions.kept import Version, version_of
 from remit.decisions.log import Kept, Made, used, write
+from remit.decisions.meant import for_use
 from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError
 from remit.graph.people import Person, consent_of, person_of
+from remit.graph.purposes import limits_of
 from remit.journal.events import Began
 
 LOG = logging.getLogger(__name__)
@@ -85,9 +87,11 @@ async def _begin(app: App, hand_on: HandOn, act: Act) -> None:
     one, version, action = found
     here = app.within(act.workspace)
     person = await person_of(here.store, one.person)
+    consent = await consent_of(here.store, person)
+    person = for_use(person, (await limits_of(here.store)).allowing(consent), action)
     asks = action.does in BY_PEOPLE and action.what not in version.book.templates
     summary = await summary_of(here.store, person, datetime.now(UTC)) if asks else ""
-    told = given(version.book, action, one, person, await consent_of(here.store, person), summary)
+    told = given(version.book, action, one, person, consent, summary)
     began = Began(trigger=one.playbook, kind="decision", at=one.at)
     try:
         agent, number = told.agent, None

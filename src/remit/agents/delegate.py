@@ -102,6 +102,7 @@ def narrow(parent: Agent, child: Agent, state: State, tools: Collection[Tool]) -
         "workspace": workspace,
         "model": model,
         "guardian": guardian,
+        "purpose": tuple(sorted(parent.purposes | child.purposes if child.purpose else parent.purposes)),
         "knowledge": tuple(name for name in child.knowledge if name in parent.knowledge),
     }
     return child.model_copy(update=same | _reading(parent, child))

@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from remit.agents.grant import left
 from remit.agents.live import Live
+from remit.agents.purpose import advertised, purposes_of
 from remit.agents.reading import said
 from remit.agents.sums import judge_by_sums
 from remit.errors import Mend
@@ -36,6 +37,7 @@ async def judge_call(
         person=context.person,
         inputs=context.inputs,
         untrusted=live.state.untrusted,
+        purposes=purposes_of(live.spec, context.inputs) | advertised(tool, args),
         goal=said(live.state),
         counts=live.state.counts,
         left=left(live.state, call) if tool.sinks or tool.effect in ("egress", "destroy") else None,

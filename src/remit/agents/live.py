@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from remit.agents.context import Transcript, instructions
+from remit.agents.purpose import purposes_of
 from remit.agents.reading import learn
 from remit.agents.spec import Agent
 from remit.agents.veil import veil_of
@@ -189,6 +190,7 @@ class Live:
             sessions=self.sessions,
             shelf=self.shelf,
             circle=self.circle,
+            purposes=purposes_of(self.spec, started.inputs if started else {}),
             room=self.room,
             connections=self.connections,
             goal=started.goal if started else "",

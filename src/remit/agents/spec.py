@@ -15,6 +15,7 @@ from remit.agents.forms import Written
 from remit.agents.triggers import Rate, Triggers
 from remit.channels.line import Line
 from remit.channels.mailbox import Mailbox
+from remit.gate.purposes import DEFAULT, NAME
 from remit.gate.standing import GROUP
 from remit.tools.mcp.definition import Declaration, Definition, Server
 from remit.tools.mcp.needs import Needs
@@ -316,12 +317,17 @@ class Airlock(Part):
     names: tuple[str, ...] = ()
 
 
+Purpose = Annotated[str, Field(pattern=f"^{NAME}$")]
+
+
 class Agent(Part):
     """The whole spec."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     description: str = ""
     instructions: str = ""
+    # What its runs are for, and so what they may use of people; none: service. A run below has those of the run above as well
+    purpose: Purpose | Annotated[tuple[Purpose, ...], Field(max_length=10)] = ()
     model: str | tuple[str, ...] = "auto"  # `provider:model`, a fallback chain, or auto
     tools: tuple[str, ...] = ()  # names, or `family.*`
     knowledge: Sources = ()  # sources of the workspace that it may look things up in, by name
@@ -346,6 +352,11 @@ class Agent(Part):
     # Of a person's time, by each run that reached its goal: what its owner estimates, shown as that and used for nothing else
     saves: Duration | None = Field(None, gt=timedelta(0))
     triggers: Triggers = ()  # what begins runs of it; no run keeps them in its spec
+
+    @property
+    def purposes(self) -> frozenset[str]:
+        said = (self.purpose,) if isinstance(self.purpose, str) else self.purpose
+        return frozenset(said or (DEFAULT,))
 
     @model_validator(mode="after")
     def _begun_by_others(self) -> Agent:

@@ -19,6 +19,7 @@ from remit.cli.here import open_here
 from remit.cli.intake import intake, sync_
 from remit.cli.joined import Who, joined, person_data
 from remit.cli.privacy import privacy
+from remit.cli.purposes import purpose
 from remit.errors import UserError
 from remit.gate.unseen import shown
 from remit.graph.accounts.look import accounts_of
@@ -58,6 +59,7 @@ graph.add_typer(accounts)
 graph.add_typer(intake, name="intake")
 graph.command("sync")(sync_)
 graph.add_typer(privacy)
+graph.add_typer(purpose, name="purpose")
 TOLD = 5  # rows set aside that are told one by one
 
 

@@ -6,7 +6,7 @@ masses what `graph.state` keeps, decayed until now. What is not known is None.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -17,10 +17,12 @@ from psycopg.rows import dict_row
 from remit.decisions.logged import Column
 from remit.decisions.whom import NAMES, NUMBERS, WORDS, Known
 from remit.graph.people import terms_within
+from remit.graph.purposes import Limits
 from remit.graph.state import AWAY, DORMANT
 
 Connection = AsyncConnection[Any]
 VERSION = 1
+UNLIMITED = Limits()
 STATE: LiteralString = """
     with state as (
         select of.who as person, s.channel, s.direction, s.kind, s.first, s.last, s.before,
@@ -29,7 +31,7 @@ STATE: LiteralString = """
                case s.kind when 'purchase' then s.worth when 'refund' then -s.worth else 0 end * remit_decay(s.last, %(now)s, %(long)s) as worth
         from unnest(%(persons)s::bigint[]) as of (who)
         cross join lateral (select id from graph_profiles where person = of.who and workspace = %(here)s offset 0) as p
-        join graph_state s on s.profile = p.id
+        join graph_state s on s.profile = p.id and (%(all)s or (s.kind <> all(%(kinds)s) and s.channel <> all(%(channels)s)))
     ), channels as (
         select person, channel, max(last) filter (where direction = 'in') as last, min(first) filter (where direction = 'in') as first,
                greatest((array_agg(last order by last desc) filter (where direction = 'in'))[2], max(before) filter (where direction = 'in')) as before,
@@ -54,16 +56,28 @@ async def known_of(
     persons: Iterable[int],
     now: datetime,
     wants: Mapping[int, Sequence[str]] = {},
+    limits: Limits = UNLIMITED,
+    purposes: Collection[str] = (),
 ) -> dict[int, Known]:
-    """Of each person, in the order of NAMES; of one of whom nothing was heard too. `wants`: what each of them wants, what is surest first."""
+    """Of each person, in the order of NAMES; of one of whom nothing was heard too. `wants`: what each of them wants, what is surest first.
+    What may not be used for all of `purposes` is not known."""
     asked = list(persons)
     values: dict[str, Any] = {"persons": asked, "here": workspace, "now": now}
+    kinds, channels = limits.against("kind", purposes), limits.against("channel", purposes)
+    values |= {"kinds": kinds, "channels": channels, "all": not kinds and not channels}
     terms = await terms_within(connection, workspace)
     values |= {"brief": terms.brief, "long": terms.lasting}
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = {row["person"]: row for row in await (await cursor.execute(STATE, values)).fetchall()}
     nobody: dict[str, Any] = {}
-    return {one: known(rows.get(one, nobody), next(iter(wants.get(one, ())), None), now) for one in asked}
+    found = {one: known(rows.get(one, nobody), next(iter(wants.get(one, ())), None), now) for one in asked}
+    hidden = set(limits.against("known", purposes))
+    if not hidden:
+        return found
+    return {
+        one: [None if name in hidden else value for name, value in zip(NAMES, said, strict=True)]
+        for one, said in found.items()
+    }
 
 
 def known(row: Mapping[str, Any], intent: str | None, now: datetime) -> Known:

@@ -19,9 +19,11 @@ from pydantic import ValidationError
 
 from remit.access.audit import record
 from remit.decisions.action import Playbook
+from remit.decisions.meant import check
 from remit.decisions.stage import STAGES, Shown, Stage, broken, obstacle
 from remit.decisions.worded import warnings_of
 from remit.errors import UnknownName, UserError
+from remit.graph.purposes import limits_within
 from remit.graph.segments import named
 from remit.store.store import Store
 
@@ -77,9 +79,10 @@ def _book(spec: str) -> Playbook:
 
 async def save(store: Store, name: str, text: str, book: Playbook, note: str, who: str) -> Version:
     """A new version, in shadow; the one that was there is off. `text` and `book` say the same. One that says what the newest does is not
-    saved again. Raises UnknownName for a segment that there is not."""
-    await named(store, book.segments)
+    saved again. Raises UnknownName for a segment that there is not, and UserError where it asks about what may not be used for it."""
+    segments = await named(store, book.segments)
     async with store.pool.connection() as connection, connection.transaction():
+        check(book, await limits_within(connection, store.workspace), segments)
         add = """
             insert into playbooks (workspace, name, heard, looked)
             select %s, %s, last, last from (select coalesce(max(id), 0) as last from graph_interactions where workspace = %s) as heard

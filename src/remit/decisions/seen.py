@@ -15,8 +15,10 @@ from remit.decisions import featured, standing
 from remit.decisions.action import Playbook
 from remit.decisions.eligible import Standing
 from remit.decisions.keys import keys_of
+from remit.decisions.meant import purposes_of
 from remit.decisions.urgency import Facts, asked, dated
 from remit.decisions.whom import Known, fits, segments_in
+from remit.graph.purposes import limits_within, meant
 from remit.graph.segments import holds_within, named_within
 from remit.graph.wants import intents_of_all
 from remit.store.store import Store
@@ -42,6 +44,7 @@ class Asks:
     segments: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
+    purposes: frozenset[str] = frozenset()  # what may not be used for all of these is not known
 
     @classmethod
     def of(cls, books: Iterable[Playbook], only: Sequence[str] = ()) -> Asks:
@@ -51,6 +54,7 @@ class Asks:
             frozenset(segments_in(only)).union(*(book.segments for book in some)),
             frozenset(keys),
             frozenset(kinds),
+            purposes_of(action for book in some for action in book.actions),
         )
 
 
@@ -90,16 +94,19 @@ async def read(
     segments = await named_within(connection, here, asks.segments)
     if not persons:
         return Seen({}, {}, {})
-    found = await intents_of_all(store, persons, now)
+    limits, purposes = await limits_within(connection, store.workspace), asks.purposes
+    found = await intents_of_all(store, persons, now) if limits.wants(purposes) else {}
     surest = {person: [one.intent for one in some] for person, some in found.items()}
     return Seen(
         await standing.read(connection, here, persons, now),
-        await featured.known_of(connection, here, persons, now, surest),
+        await featured.known_of(connection, here, persons, now, surest, limits, purposes),
         await keys_of(connection, here, persons),
         {person: {one.intent: one.confidence for one in some} for person, some in found.items()},
         {name: await holds_within(connection, here, one, persons, now) for name, one in segments.items()},
-        await _dates(connection, here, persons, asks.keys),
-        await _did(connection, here, persons, asks.kinds),
+        await _dates(
+            connection, here, persons, [one for one in asks.keys if meant(limits.about(one), purposes)]
+        ),
+        await _did(connection, here, persons, asks.kinds - set(limits.against("kind", purposes))),
     )
 
 

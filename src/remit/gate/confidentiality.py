@@ -7,19 +7,21 @@ person whom nobody can tell, are nobody's: stricter than anybody's, since no des
 A tool says whose with a field of the result: `person:owner` is the field `owner` of the object that the path leads to, or else
 of the nearest around it; `person:id,email` names several, each of which is that person. The field counts only where
 somebody trusted says it, or a stranger could make another's data their own. `own` is the data of the person for whom
-the run acts, where that person is verified. `person=["bob"]`, as the journal may have it, names the person.
+the run acts, where that person is verified. `person=["bob"]`, as the journal may have it, names the person. A person's data may be limited to
+purposes (`purposes.py`): `person:id for service`. Of labels that join, only what all of them allow is left.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from remit.gate.fields import Around, Scale, Steps
+from remit.gate.purposes import Purposes, common, joined, parted
 
 Json = Any
 WORDS = ("public", "workspace", "person", "secret")  # weakest first: the last may go nowhere by itself
@@ -32,6 +34,7 @@ _FIELDS = re.compile(r"person:([^\s,:=]+(?:,[^\s,:=]+)*)")
 class Label:
     word: str
     whose: tuple[str, ...] = ()  # of `person`: by each of these the person is known; empty: nobody's
+    purposes: Purposes = None  # what it may be used for; None: everything
 
     @property
     def rank(self) -> int:
@@ -40,7 +43,7 @@ class Label:
     @property
     def written(self) -> str:
         """As the journal keeps it; `resolved` reads it."""
-        return f"person={to_json(self.whose).decode()}" if self.whose else self.word
+        return joined(f"person={to_json(self.whose).decode()}" if self.whose else self.word, self.purposes)
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -55,6 +58,12 @@ PUBLIC, WORKSPACE, NOBODYS, SECRET = (Label(word) for word in WORDS)
 
 def strictest(*labels: Label) -> Label:
     """The least label that is as strict as each; of none, public."""
+    purposes = common(one.purposes for one in labels)
+    found = _strictest(labels)
+    return found if found.purposes == purposes else replace(found, purposes=purposes)
+
+
+def _strictest(labels: tuple[Label, ...]) -> Label:
     highest = max((one.rank for one in labels), default=0)
     those = [one for one in labels if one.rank == highest]
     if not those:
@@ -77,19 +86,25 @@ def alike(name: str) -> str:
 
 def stricter(*words: str) -> str:
     """Of a tool's words for one value, the one that holds: the data of two persons are nobody's."""
-    ranks = [_rank(word) for word in words]
-    those = {word for word, rank in zip(words, ranks, strict=True) if rank == max(ranks)}
-    return those.pop() if len(those) == 1 else "person"
+    plain, purposes = zip(*map(parted, words), strict=True)
+    ranks = [_rank(word) for word in plain]
+    those = {word for word, rank in zip(plain, ranks, strict=True) if rank == max(ranks)}
+    return joined(those.pop() if len(those) == 1 else "person", common(purposes))
 
 
 def unscoped(words: Iterable[str]) -> str:
     """The strictest of a tool's words, where the fields that say whose it is are not there."""
-    word = stricter(*words)
-    return word if word in WORDS or word == OWN else "person"
+    word, purposes = parted(stricter(*words))
+    if _rank(word) == len(WORDS):  # of newer code
+        return joined("secret", purposes)
+    return joined(word if word in WORDS or word == OWN else "person", purposes)
 
 
 def scopes(word: str) -> tuple[str, ...] | None:
     """The fields that say whose it is; none for a word without; None for what is no word of a declaration."""
+    word, purposes = parted(word)
+    if purposes is not None and _rank(word) != _rank(OWN):
+        return None  # only what is somebody's is limited
     if word in WORDS or word == OWN:
         return ()
     found = _FIELDS.fullmatch(word)
@@ -101,6 +116,14 @@ def resolved(
 ) -> Label:
     """The label that a word comes to. `around`: the objects in which the fields that it names are looked for; `trusted`: whether
     what stands somewhere is said by somebody trusted; None: nothing is. A word of newer code is secret."""
+    plain, purposes = parted(word)
+    found = _resolved(plain, person, around, trusted)
+    return found if purposes is None else replace(found, purposes=purposes)
+
+
+def _resolved(
+    word: str, person: Mapping[str, Json], around: Around, trusted: Callable[[Steps], bool] | None
+) -> Label:
     if word in WORDS:
         return Label(word)
     if word == OWN:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from remit.gate.confidentiality import PUBLIC, SECRET, WORKSPACE, Label, resolved, scale, strictest
 from remit.gate.fields import TRUSTED, Steps, at, labelled, scaled
+from remit.gate.purposes import common
 from remit.gate.spelled import LETTERS, ROW, Form, disguised, forms, readings, words_of
 from remit.gate.values import canonical, found
 from remit.journal.refs import Pointer
@@ -98,6 +99,7 @@ class Held:
     all_: bool = False
     upto: int = 0
     read: dict[Label, None] = field(default_factory=dict)  # labels above workspace that were read
+    limited: bool = False  # to purposes, some of it
     _values: dict[Form, Value] = field(default_factory=dict)
     _words: dict[str, list[Value]] = field(default_factory=dict)
     _phrases: dict[str, list[Value]] = field(default_factory=dict)
@@ -152,7 +154,9 @@ class Held:
             kind, _, key = text.partition(" ")
             self._hold((kind, key), resolved(word, {}), read, None, firm=False)
         for word in says.had:
-            self.read[resolved(word, {})] = None
+            had = resolved(word, {})
+            self.read[had] = None
+            self.limited = self.limited or had.purposes is not None
         names = set(_field_names(read.result))
         if says.declared:
             for leaf, label in _labels(read):
@@ -196,6 +200,7 @@ class Held:
     def _hold(self, form: Form, label: Label, read: Read, leaf: Json, firm: bool) -> None:
         if label.rank > WORKSPACE.rank:
             self.read[label] = None
+            self.limited = self.limited or label.purposes is not None
         before = self._values.get(form)
         if before is not None:
             _also(before, label, firm)
@@ -260,8 +265,12 @@ def _firm(leaf: Json, read: Read) -> bool:
 
 def _also(value: Value, label: Label, firm: bool) -> None:
     """What becomes of a value that is read again, with another label."""
-    if label == SECRET or SECRET in value.labels:
-        value.labels = {SECRET: None}
+    limits = common([label.purposes, *(one.purposes for one in value.labels)])
+    if limits is not None:  # of a value whatever is said of it holds, whoever else has it
+        label = replace(label, purposes=limits)
+        value.labels = {replace(one, purposes=limits): None for one in value.labels}
+    if label.word == "secret" or any(one.word == "secret" for one in value.labels):
+        value.labels = {replace(SECRET, purposes=limits): None}
     elif label in value.labels:
         value.firm |= firm and not value.written and len(value.labels) == 1
     elif firm and not value.written and value.firm:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remit.gate.evidence import Witness, mentions, vouch
-from remit.gate.leaving import breaches, stopped
+from remit.gate.leaving import breaches, misused, refused, stopped
 from remit.gate.leaving import labels as labels_of
 from remit.gate.proposal import Facts, Proposal, Verdict, both
 from remit.gate.remembered import UNDECIDED, Remembered, recalled
@@ -46,6 +46,8 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     verdict = _narrow(_by_rules(proposal, witness, rules, evidence), proposal, facts)
     if rules.workspace and (narrowing := _by_workspace(proposal, witness, rules, evidence)) is not None:
         verdict = stricter(narrowing, verdict)
+    if verdict.decision != "deny" and (odd_use := misused(proposal, facts)):
+        return _with(refused(verdict, facts, odd_use), told)
     if verdict.decision != "deny" and (wrong := breaches(proposal, facts, evidence)):
         return _with(stopped(verdict, facts.autonomy, wrong), told)
     if verdict.decision == "ask" and remembered and not _denied(proposal, witness, rules, evidence):
@@ -194,6 +196,8 @@ def _known(
     known["run"] = run
     if "run.goal" in names or "run.*" in names:
         run["goal"] = facts.goal
+    if "run.purposes" in names or "run.*" in names:
+        run["purposes"] = sorted(facts.purposes)
     if "run.counts" in names or "run.*" in names:
         run["counts"] = dict(facts.counts)
     if "person" in names:

@@ -17,11 +17,14 @@ from remit.gate.confidentiality import WORDS, Label, alike, knows, own
 from remit.gate.fields import labelled
 from remit.gate.held import Held, Value
 from remit.gate.proposal import Facts, Proposal, Verdict
+from remit.gate.purposes import common, told
 from remit.gate.spelled import whole
 from remit.gate.values import canonical
 
 Json = Any
 RULE = "confidentiality"
+PURPOSE = "purpose"
+EVERYTHING = "*"  # what nobody has limited may be used for, as conditions see it
 TOLD = 3  # values of one argument that are told of
 RECIPIENTS = ("email", "phone", "person", "account", "url")  # kinds of sinks that say to whom it goes
 CONTENT = ("text", "url", "path")  # kinds of sinks whose values tell something, not only whom or what
@@ -46,6 +49,36 @@ def breaches(proposal: Proposal, facts: Facts, evidence: Mapping[str, str]) -> d
     return {name: _some(told) for name, told in found if told}
 
 
+def misused(proposal: Proposal, facts: Facts) -> dict[str, str]:
+    """The arguments that hold what may not be used for what the call is for, each with what that is, in words: whoever it goes to."""
+    if not leaves(proposal):
+        return {}
+    if facts.labels is not None:  # a case that is only thought of
+        said = {name: few for name, few in facts.labels.get("purposes", {}).items() if EVERYTHING not in few}
+        return {
+            name: f"what may be used for {told(few)}"
+            for name, few in said.items()
+            if not facts.purposes <= set(few)
+        }
+    if facts.known is None or not facts.known.labelled:
+        return {}
+    held = facts.known.held()
+    if not held.limited:
+        return {}
+    going = _Going(proposal, facts, {}, held)
+    found = ((name, going.misused(name, value)) for name, value in proposal.args.items())
+    return {name: _some(told) for name, told in found if told}
+
+
+def refused(verdict: Verdict, facts: Facts, wrong: Mapping[str, str]) -> Verdict:
+    """Of a call that would use data for what they are not meant for: nobody's yes to a call makes them be."""
+    why = [f"{name} holds {words}" for name, words in wrong.items()]
+    why.append(
+        f"this is for {told(facts.purposes)}: what may be used for it is said in `remit graph purpose`, or by the person's own consent"
+    )
+    return Verdict("deny", PURPOSE, tuple(why), verdict.evidence, verdict.records)
+
+
 def stopped(verdict: Verdict, autonomy: str, wrong: Mapping[str, str]) -> Verdict:
     """What becomes of a call that would give data to who may not have them: never more than it was. The last reason of what
     was allowed is the rule that did."""
@@ -63,14 +96,18 @@ def labels(proposal: Proposal, facts: Facts) -> Mapping[str, Json]:
         return {
             "read": facts.labels.get("read", []),
             "args": {name: given.get(name, []) for name in proposal.args},
+            "purposes": {name: [EVERYTHING] for name in proposal.args}
+            | dict(facts.labels.get("purposes", {})),
         }
     known = facts.known
     if known is None or not known.labelled:
-        return {"read": [], "args": {name: [] for name in proposal.args}}
+        every = {name: [EVERYTHING] for name in proposal.args}
+        return {"read": [], "args": {name: [] for name in proposal.args}, "purposes": every}
     going = _Going(proposal, facts, {}, known.held())
     return {
         "read": _words(known.held().read),
         "args": {name: going.said(name, value) for name, value in proposal.args.items()},
+        "purposes": {name: going.purposes(name, value) for name, value in proposal.args.items()},
     }
 
 
@@ -83,19 +120,46 @@ class _Going:
 
     def wrong(self, name: str, value: Json) -> list[str]:
         """In words, each value in an argument that may not go out, and of a reference what it points to."""
-        told = []
+        words = []
         for label in self._thought(name):
             if not self._may(label, spelled=False):
-                told.append(f"{_of(label)} ({_who(label)})")
+                words.append(f"{_of(label)} ({_who(label)})")
         for label in self._pointed(name):
             named = label.word != "secret" and self._only_names(name)
             if not named and not self._may(label, spelled=False):
-                told.append(f"{_of(label)}, by reference ({_who(label)})")
+                words.append(f"{_of(label)}, by reference ({_who(label)})")
         for one in self._values(name, value):
             spelled = one.form in self.spelled
             if not any(self._may(label, spelled) for label in one.labels):
-                told.append(f"{_of(one.label, one.name)}, read in {one.source} ({_who(one.label)})")
-        return list(dict.fromkeys(told))
+                words.append(f"{_of(one.label, one.name)}, read in {one.source} ({_who(one.label)})")
+        return list(dict.fromkeys(words))
+
+    def misused(self, name: str, value: Json) -> list[str]:
+        """In words, what in an argument is not meant for what the call is for. Whom it names is used as well."""
+        words = []
+        for label in self._pointed(name):
+            if not self._meant(label):
+                words.append(
+                    f"{_of(label)}, by reference, which may be used for {told(label.purposes or ())}"
+                )
+        for one in self.held.within(value):
+            if not self._meant(one.label):
+                of = f"{_of(one.label, one.name)}, read in {one.source}"
+                words.append(f"{of}, which may be used for {told(one.label.purposes or ())}")
+        return list(dict.fromkeys(words))
+
+    def _meant(self, label: Label) -> bool:
+        return label.purposes is None or self.facts.purposes <= label.purposes
+
+    def purposes(self, name: str, value: Json) -> list[str]:
+        """What all that stands in an argument may be used for."""
+        labels = (
+            [*self._pointed(name), *(one.label for one in self.held.within(value))]
+            if self.held.limited
+            else []
+        )
+        found = common(label.purposes for label in labels)
+        return [EVERYTHING] if found is None else sorted(found)
 
     def said(self, name: str, value: Json) -> list[str]:
         """The labels of what stands in an argument, above workspace."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from re import fullmatch
 from typing import Any, Protocol
 
 from remit.errors import SpecError
 from remit.gate.condition import Node, conjuncts, constant, path, paths, walk
+from remit.gate.purposes import NAME
 from remit.gate.rules import Compiled, Rules
 from remit.gate.schema import alike, choices, fields, kind_of, kinds, parts
 from remit.gate.sums import SUMS
@@ -17,6 +19,7 @@ from remit.journal.events import Person
 
 Json = Any
 LABELS = "labels"
+OF_LABELS = ("read", "args", "purposes")
 SAID = ("person", "secret")  # labels that conditions meet; and `person:` with whose
 COMPARED = ("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_")
 WORDS = ("matches", "startsWith", "endsWith", "contains")  # what only a string can be asked
@@ -27,6 +30,7 @@ FACTS: Mapping[str, Json] = {
         "properties": {
             "untrusted": {"type": "boolean"},
             "goal": {"type": "string"},
+            "purposes": {"type": "array", "items": {"type": "string"}},
             "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
         },
         "additionalProperties": False,
@@ -149,10 +153,10 @@ def _missing(found: tuple[str, ...], tools: Tools) -> Iterator[str]:
 def _unlabelled(rest: Sequence[str], tools: Tools) -> Iterator[str]:
     """What there is no label of."""
     arguments = sorted({name for tool in tools.values() for name in fields(tool.schema, ())})
-    if rest and rest[0] not in ("read", "args"):
-        yield f"{LABELS} has no field {rest[0]!r}{_near(rest[0], ['read', 'args'])}"
-    elif rest[:1] == ["args"] and len(rest) > 1 and arguments and rest[1] not in arguments:
-        yield f"{LABELS}.args.{rest[1]}: {_lack(tools, 'argument', rest[1])}{_near(rest[1], arguments)}"
+    if rest and rest[0] not in OF_LABELS:
+        yield f"{LABELS} has no field {rest[0]!r}{_near(rest[0], OF_LABELS)}"
+    elif rest[0:1] in (["args"], ["purposes"]) and len(rest) > 1 and arguments and rest[1] not in arguments:
+        yield f"{LABELS}.{rest[0]}.{rest[1]}: {_lack(tools, 'argument', rest[1])}{_near(rest[1], arguments)}"
 
 
 def _mismatch(node: Node, tools: Tools) -> Iterator[str]:
@@ -161,6 +165,10 @@ def _mismatch(node: Node, tools: Tools) -> Iterator[str]:
         for one, other in (node.parts, node.parts[::-1]):
             if other.kind == "const":
                 yield from _never(one, other.value, tools, ordered=node.name not in ("_==_", "_!=_"))
+    elif node.name == "@in" and (path(node.parts[1]) or ("",))[:2] == (LABELS, "purposes"):
+        word = node.parts[0].value if node.parts[0].kind == "const" else None
+        if isinstance(word, str) and word != "*" and not fullmatch(NAME, word):
+            yield f"{'.'.join(path(node.parts[1]) or ())} never has {word!r}: a purpose is a small word, as marketing"
     elif node.name == "@in" and (path(node.parts[1]) or ("",))[0] == LABELS:
         word = node.parts[0].value if node.parts[0].kind == "const" else None
         if isinstance(word, str) and word not in SAID and not word.startswith("person:"):

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from remit.gate.known import Known
+from remit.gate.purposes import DEFAULT
 from remit.journal.refs import Pointers
 
 Json = Any
@@ -51,6 +52,9 @@ class Facts:
     inputs: Mapping[str, Json] = field(default_factory=dict)
     records: Mapping[str, Json] = field(default_factory=dict)
     untrusted: bool = False  # the run has read words of somebody unverified
+    purposes: Set[str] = frozenset(
+        {DEFAULT}
+    )  # of the run, and of the call: what it uses, it uses for all of them
     goal: str = ""  # the person's own words
     counts: Mapping[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
     # How often each effect may still happen by the grant; None: no grant

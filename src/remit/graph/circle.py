@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +10,11 @@ from remit.graph.accounts.look import Account, Belonging, Member, accounts_of, f
 from remit.graph.accounts.relations import Related, relations_of
 from remit.graph.accounts.sums import Sums, sums_of
 from remit.graph.consent import Consent
-from remit.graph.people import Event, Person, consent_of, find, read_of, timeline
+from remit.graph.people import Event, Person, consent_of, find, read_of, state_of, terms_of, timeline
+from remit.graph.purposes import Limits, limits_of
 from remit.graph.sentiment import Feeling, feelings_of
 from remit.graph.similar import Likes, similar
-from remit.graph.state import Reading
+from remit.graph.state import Reading, reading
 from remit.graph.wants import Want, intents_of
 from remit.store.store import Store
 
@@ -25,8 +27,19 @@ class Circle:
         """Raises NoSuchPerson."""
         return await find(self.store, who)
 
-    async def reading(self, person: Person, now: datetime) -> tuple[Reading | None, Consent]:
-        return await read_of(self.store, person, now), await consent_of(self.store, person)
+    async def limits(self, person: Person) -> tuple[Limits, Consent]:
+        """What of theirs may not be used for everything, as they allow it."""
+        consent = await consent_of(self.store, person)
+        return (await limits_of(self.store)).allowing(consent), consent
+
+    async def reading(
+        self, person: Person, now: datetime, limits: Limits, purposes: Collection[str]
+    ) -> Reading | None:
+        """Of what may be used for these purposes."""
+        if not limits.of:
+            return await read_of(self.store, person, now)
+        terms = await terms_of(self.store)
+        return reading(limits.without(await state_of(self.store, person, terms), purposes), terms, now)
 
     async def wants(self, person: Person, now: datetime) -> list[Want]:
         return await intents_of(self.store, person, now)

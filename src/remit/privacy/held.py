@@ -69,6 +69,7 @@ OTHERS: Mapping[str, str] = {
     "chain": "salted hashes",
     "holds": "rules",
     "keeping": "rules",
+    "purposes": "rules",
     "graph_gone": "kinds and times",
     "graph_terms": "two numbers",
     "graph_state": "figures by kind and channel",

@@ -3,6 +3,7 @@ what people are called, say and wrote are strangers' words, with their source. A
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,10 @@ from pydantic import Field
 
 from remit.errors import Mend, UserError
 from remit.gate.fields import REST
+from remit.gate.purposes import Purposes, common, joined
+from remit.gate.purposes import told as told_of
 from remit.gate.unseen import shown
+from remit.graph.purposes import Limits, meant
 from remit.tools.decorate import tool
 from remit.tools.tool import Integrity, Json, Labelled, ToolContext
 
@@ -36,22 +40,32 @@ async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, m
 
     found = await _found(context, who)
     assert context.circle is not None
-    reading, consent = await context.circle.reading(found, context.now())
+    limits, consent = await context.circle.limits(found)
+    reading = await context.circle.reading(found, context.now(), limits, context.purposes)
     checked = _checked(found)
     value: dict[str, Json] = dict(checked)
     value["state"] = stated(reading) if reading else ["Nothing has come from them."]
-    if feeling := await context.circle.feeling(found, context.now()):
+    wants = limits.wants(context.purposes)
+    if wants and (feeling := await context.circle.feeling(found, context.now())):
         value["state"].append(felt(feeling))
-    value["wants"] = [_want(one) for one in await context.circle.wants(found, context.now())]
+    value["wants"] = [_want(one) for one in await context.circle.wants(found, context.now())] if wants else []
     value["consent"] = [{"says": says, "of": of} for says, of in consented(consent)]
     belong, others = await context.circle.ties(found, context.now())
     value["accounts"] = [belonging(one) for one in belong if one.tie]
     value["relations"] = [_relation(one) for one in others if one.tie]
-    value["said"] = {key: said[0] for key, said in found.about.items()}
+    said = {key: limits.about(key) for key in found.about}
+    value["said"] = {key: one[0] for key, one in found.about.items() if meant(said[key], context.purposes)}
+    withheld = {f"said.{key}": limit for key, limit in said.items() if not meant(limit, context.purposes)}
+    withheld |= {} if wants else {"wants": limits.known("intent") or frozenset()}
+    value |= _withheld(withheld, context.purposes)
     value["unchecked"] = [one.key for one in found.profiles if one.key not in _keys(found)]
     sources = sorted({said[2] for said in found.about.values()})
+    shares = {"said": common(said[key] for key in value["said"]), "wants": limits.known("intent")}
     return _labelled(
-        value, checked, f"the graph: {', '.join(map(shown, sources)) or 'nobody'} said what they are called"
+        value,
+        checked,
+        f"the graph: {', '.join(map(shown, sources)) or 'nobody'} said what they are called",
+        shares,
     )
 
 
@@ -73,9 +87,15 @@ async def timeline(
     assert context.circle is not None
     events = await context.circle.timeline(found, _time(before), limit)
     checked = _checked(found)
-    value = {**checked, "happened": [_event(one) for one in events]}
-    sources = sorted({one.source for one in events})
-    return _labelled(value, checked, f"the graph: what {', '.join(map(shown, sources)) or 'nobody'} told")
+    limits, _ = await context.circle.limits(found)
+    of = {one.id: limits.happened(one.kind, one.channel) for one in events}
+    shown_ = [one for one in events if meant(of[one.id], context.purposes)]
+    value: dict[str, Json] = {**checked, "happened": [_event(one) for one in shown_]}
+    kept = {f"{one.kind} on {one.channel}": of[one.id] for one in events if one not in shown_}
+    value |= _withheld(kept, context.purposes)
+    sources = sorted({one.source for one in shown_})
+    told = f"the graph: what {', '.join(map(shown, sources)) or 'nobody'} told"
+    return _labelled(value, checked, told, {"happened": common(of[one.id] for one in shown_)})
 
 
 @tool(effect="read")
@@ -93,6 +113,14 @@ async def similar(
     """
     found = await _found(context, who)
     assert context.circle is not None
+    limits, _ = await context.circle.limits(found)
+    if against := [
+        f"{part} {name}"
+        for part in ("kind", "channel", "known")
+        for name in Limits(limits.of).against(part, context.purposes)
+    ]:
+        what = f"{', '.join(against)} may not be used for {told_of(context.purposes)}, and people are compared by all of it"
+        raise Mend(f"who is like them is not told: {what}")
     likes = await context.circle.similar(found, context.now(), limit)
     checked = _checked(found)
     people = [
@@ -180,9 +208,13 @@ def _checked(found: Person) -> dict[str, Json]:
     return named
 
 
-def _labelled(value: Json, checked: dict[str, Json], source: str) -> Labelled:
+def _labelled(
+    value: Json, checked: dict[str, Json], source: str, shares: Mapping[str, Purposes] = {}
+) -> Labelled:
+    """`shares`: fields that may not be used for everything."""
     levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys(checked, "system")}
     whose = {REST: f"person:{','.join(checked)}"}
+    whose |= {name: joined(whose[REST], limit) for name, limit in shares.items() if limit is not None}
     if "relations" in value:  # of others, each that person's
         levels["relations[].id"], whose["relations[]"] = "system", "person:id"
     return Labelled(value, "untrusted", levels, whose, source)
@@ -191,6 +223,16 @@ def _labelled(value: Json, checked: dict[str, Json], source: str) -> Labelled:
 def _relation(one: Related) -> dict[str, Json]:
     """`way`: `to`, they report to that person; `from`, that person to them."""
     return {"id": str(one.person), "kind": one.kind, "way": one.way, "called": one.called}
+
+
+def _withheld(fields: Mapping[str, Purposes], purposes: Collection[str]) -> dict[str, Json]:
+    """What is left out, and why, in words."""
+    if not fields:
+        return {}
+    why = f"this run is for {told_of(purposes)}"
+    return {
+        "withheld": {shown(name): f"for {told_of(limit or ())} only: {why}" for name, limit in fields.items()}
+    }
 
 
 def _want(one: Want) -> dict[str, Json]:

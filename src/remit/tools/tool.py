@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from remit.gate.purposes import DEFAULT
 from remit.rate import Limit
 from remit.tools.secrets import Secrets
 
@@ -60,6 +61,7 @@ class ToolContext:
     leave: Callable[[str, str, str], Awaitable[str]] | None = None
     # How it is heard what becomes of a mail: by its reader, its id, and what is wanted of `opens` and `clicks`; None: it is not
     track: Callable[[str, str, str, Mapping[str, bool]], Awaitable[Tracked | None]] | None = None
+    purposes: frozenset[str] = frozenset({DEFAULT})  # what the run is for
     room: Room | None = None  # the chats that it may answer; None: none
     # What the agent is connected to, by name: where, and the headers or variables that go along, secrets as references
     connections: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)

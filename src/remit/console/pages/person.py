@@ -23,10 +23,12 @@ from remit.errors import UserError
 from remit.graph.accounts.look import accounts_of
 from remit.graph.accounts.relations import relations_of
 from remit.graph.history import Standing, grouped, heard, paces, standing_at, wanted, weeks_of
+from remit.graph.horizon import read_horizon, told
 from remit.graph.identity import WHY
 from remit.graph.intents import correct, list_intents
 from remit.graph.merging import restore, say, withdraw
 from remit.graph.people import Event, Person, consent_of, find, keys_of, profile_of
+from remit.graph.purposes import limits_of, list_limits
 from remit.graph.sentiment import Feeling, feelings_of
 from remit.graph.wants import intents_of
 from remit.graph.words import IN, because, days, happened, money, pace, stated
@@ -152,6 +154,9 @@ async def _page(
     starts, counts = await weeks_of(store, person, at)
     feeling = (await feelings_of(store, [person.id], at)).get(person.id)
     may = "persons:write" in request.state.rights
+    async with store.pool.connection() as connection:
+        horizon = await read_horizon(connection, store.workspace)
+    limits = (await limits_of(store)).allowing(consent)
     return page(
         request,
         "graph_person.html",
@@ -168,6 +173,10 @@ async def _page(
         intents=[one.name for one in await list_intents(store)] if may else [],
         consent=consent.standing,
         because=IN,
+        gone=told(horizon.gone, at) if asked.day else [],
+        limited={key: said for key in person.about if (said := limits.about(key)) is not None},
+        limits=[one for one in await list_limits(store) if not one.field.startswith("about.")],
+        allowed=sorted(limits.given),
         next=[] if asked.day else await _next(request, person, at),
         belongs=[one for one in await accounts_of(store, person, at) if one.tie],
         relations=[one for one in await relations_of(store, person, at) if one.tie],
