@@ -52,9 +52,6 @@ class Facts:
     inputs: Mapping[str, Json] = field(default_factory=dict)
     records: Mapping[str, Json] = field(default_factory=dict)
     untrusted: bool = False  # the run has read words of somebody unverified
-    purposes: Set[str] = frozenset(
-        {DEFAULT}
-    )  # of the run, and of the call: what it uses, it uses for all of them
     goal: str = ""  # the person's own words
     counts: Mapping[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
     # How often each effect may still happen by the grant; None: no grant
@@ -70,6 +67,8 @@ class Facts:
     )  # that rules ask about; a str says why one is not known
     # Of arguments that the person changed who decides on the call: what they were; None: not given
     amended: Mapping[str, Json] = field(default_factory=dict)
+    # Of the run, and of the call: what it uses, it uses for all of them
+    purposes: Set[str] = frozenset({DEFAULT})
 
 
 @dataclass(frozen=True, slots=True)

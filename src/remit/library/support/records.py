@@ -29,15 +29,20 @@ async def order_of(context: ToolContext, args: Mapping[str, Json]) -> Json:
     return {"id": number, "user_id": row["customer_id"], "status": row["status"]}
 
 
-async def own_places(context: ToolContext, args: Mapping[str, Json]) -> Json:
-    """The addresses that the shop has of the person already, each as `address1, zip`: the default one, and of those of orders, which
-    whoever sends a present fills in, the ones that their words lead to."""
-    query = """select address1, zip, city, '' as id from shop.customers where id = %(id)s
-               union select address1, zip, city, id from shop.orders where customer_id = %(id)s"""
+async def own_place(context: ToolContext, args: Mapping[str, Json]) -> Json:
+    """Whether the address is, in all its parts, one that the shop has of the person already (`theirs`): the default one, or of those of
+    orders, which whoever sends a present fills in, one that their words lead to. And whether its state and its country are among
+    their words, or go without saying (`region`)."""
+    parts = "address1, address2, city, state, zip, country"
+    query = f"""select {parts}, '' as id from shop.customers where id = %(id)s
+                union select {parts}, id from shop.orders where customer_id = %(id)s"""
     async with shop.connect(url_of(context)) as connection:
-        rows = await (await connection.execute(query, {"id": str(context.person.get("id") or "")})).fetchall()
+        found = await connection.execute(query.encode(), {"id": str(context.person.get("id") or "")})
+        rows = await found.fetchall()
+    wanted = _address(args)
     meant = [row for row in rows if not row["id"] or leads_to(context.goal, row["city"], row["id"])]
-    return {"places": sorted({f"{row['address1']}, {row['zip']}" for row in meant})}
+    theirs = any(words.address_of(**{name: row[name] or "" for name in wanted}) == wanted for row in meant)
+    return {"theirs": theirs, "region": words.in_region(context.goal, wanted)}
 
 
 def quoted(name: str) -> Callable[[ToolContext, Mapping[str, Json]], Awaitable[Json]]:

@@ -16,7 +16,7 @@ from remit.errors import Mend
 from remit.library.desk import customer_of
 from remit.library.support import orders, shop, words
 from remit.library.support.match import tokens
-from remit.library.support.records import narrowed, order_of, own_places, quoted, work
+from remit.library.support.records import narrowed, order_of, own_place, quoted, work
 from remit.library.support.shop import url_of
 from remit.library.support.variants import requested
 from remit.library.support.wanted import wanted
@@ -170,7 +170,7 @@ async def cancel_pending_order(
     return await _once(context, "cancel_pending_order", {"order_id": order_id, "reason": reason})
 
 
-@tool(**_SHARED, sinks=_ORDER | _PLACE, records=_looks("modify_pending_order_address") | {"own": own_places})
+@tool(**_SHARED, sinks=_ORDER | _PLACE, records=_looks("modify_pending_order_address") | {"own": own_place})
 async def modify_pending_order_address(
     context: ToolContext,
     order_id: str,
@@ -262,7 +262,7 @@ async def exchange_delivered_order_items(
     return await _once(context, "exchange_delivered_order_items", args)
 
 
-@tool(**_SHARED, sinks=_PLACE, records={"own": own_places})
+@tool(**_SHARED, sinks=_PLACE, records={"own": own_place})
 async def modify_user_address(
     context: ToolContext,
     address1: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from remit.library.support.match import describe, show
@@ -56,6 +57,16 @@ def product_text(name: str, variants: Sequence[Variant], found: Sequence[Variant
         return f"{head}\nNone with these options."
     cheapest_first = sorted(found, key=lambda v: v.price)
     return "\n".join([head, *(prices([v]) for v in cheapest_first)])
+
+
+def in_region(said: str, address: Mapping[str, str]) -> bool:
+    """Whether words name the state of an address, by code or by name, and its country, where that is not the usual one."""
+    names = [name for name, code in _CODES.items() if code == address["state"]]
+    named = re.search(rf"\b{re.escape(address['state'])}\b", said) if address["state"] else None
+    spelled = any(re.search(rf"\b{name}\b", said, re.I) for name in names)
+    country = address["country"]
+    abroad = country != "USA" and not re.search(rf"\b{re.escape(country)}\b", said, re.I)
+    return bool(named or spelled) and not abroad
 
 
 def address_of(
