@@ -614,9 +614,9 @@ async def seed(app: App) -> dict[str, str]:
     await keep_intents(app.store)
     upload = await keep_sources(app.store)
     await keep_pairs(app.store, 2, [Pair(str(a), str(b), 0.7, why)], "ann")
-    gone = row("h1", 3, email="gone@x.example", kind="purchase", value="9.90", currency="EUR")
+    gone = row("gone1", 3, email="gone@x.example", kind="purchase", value="9.90", currency="EUR")
     await taken(
-        app.store, gone, row("h2", 3, email="bob@x.example", kind="message", text="As gone@x.example said")
+        app.store, gone, row("gone2", 3, email="bob@x.example", kind="message", text="As gone@x.example said")
     )
     await set_hold(app.store, "invoices", ["purchase"], "10y", f"§ 147 AO {EVIL}", "ann")
     erasure = await begin(
