@@ -65,8 +65,8 @@ def test_what_is_no_account_is_said_with_what_to_do() -> None:
     for words, why in (
         (("account", "acme"), "crm:A-77"),
         (("account", "crm:A9"), "no account is known by the crm"),
-        (("unsay", "7"), "there is no statement 7"),
-        (("unrelate", "7"), "there is no statement 7"),
+        (("unsay", "7"), "there is no such statement"),
+        (("unrelate", "7"), "there is no such statement"),
         (("account-link", "7"), "there is no link 7"),
     ):
         result = remit("graph", *words)

@@ -166,7 +166,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         ).replace("{response}", f"resp_{run.hex}")
         found.append(
             re.sub(
-                r"\{(name|agent|trigger|model|playbook|segment|version|word|flow)\}",
+                r"\{(name|agent|trigger|model|playbook|segment|version|word|flow|signature)\}",
                 lambda m: "1" if m[1] == "version" else CANARY,
                 one,
             )

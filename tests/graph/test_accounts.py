@@ -198,7 +198,7 @@ async def test_a_persons_word_says_who_belongs_and_who_does_not_until_it_is_take
     assert await members(store, acme, NOW) == []
     await take_back(store, number, "olga")
     assert await belonging(store, "ann@acme.example") == {"ACME GmbH": ""}
-    with pytest.raises(UserError, match="no statement"):
+    with pytest.raises(UserError, match="no such statement"):
         await take_back(store, number, "olga")
     home = await found_or_made(store, "household:42")
     await belongs(store, ann, home, "olga", role="mother", since=NOW - timedelta(days=400))

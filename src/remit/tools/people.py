@@ -14,7 +14,6 @@ from remit.gate.fields import REST
 from remit.gate.purposes import Purposes, common, joined
 from remit.gate.purposes import told as told_of
 from remit.gate.unseen import shown
-from remit.graph.purposes import Limits, meant
 from remit.tools.decorate import tool
 from remit.tools.tool import Integrity, Json, Labelled, ToolContext
 
@@ -36,6 +35,7 @@ async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, m
         who: An e-mail address, a telephone number, another identifier with its kind (customer:C1042), or a person's number.
     """
     from remit.graph.accounts.words import belonging
+    from remit.graph.purposes import meant
     from remit.graph.words import consented, felt, stated
 
     found = await _found(context, who)
@@ -83,6 +83,8 @@ async def timeline(
         before: Only what happened before this time, as 2026-05-01T10:00:00Z: the `at` of the last one reads on.
         limit: Interactions at most.
     """
+    from remit.graph.purposes import meant
+
     found = await _found(context, who)
     assert context.circle is not None
     events = await context.circle.timeline(found, _time(before), limit)
@@ -111,6 +113,8 @@ async def similar(
         who: As `person` takes it.
         limit: People at most.
     """
+    from remit.graph.purposes import Limits
+
     found = await _found(context, who)
     assert context.circle is not None
     limits, _ = await context.circle.limits(found)

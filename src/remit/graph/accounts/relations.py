@@ -172,6 +172,6 @@ async def unrelate(store: Store, number: int, by: str) -> None:
     async with store.pool.connection() as connection, connection.transaction():
         if (await (await connection.execute(query, (by, number, store.workspace))).fetchone()) is None:
             raise UserError(
-                f"there is no statement {number} that counts; `remit graph person WHO --json` lists those of a person"
+                "there is no such statement that counts; `remit graph person WHO --json` lists those of a person"
             )
         await record(connection, by, "relation.withdrawn", str(number), {})

@@ -91,7 +91,7 @@ async def take_back(store: Store, number: int, by: str) -> None:
     async with store.pool.connection() as connection, connection.transaction():
         if (await (await connection.execute(query, (by, number, store.workspace))).fetchone()) is None:
             raise UserError(
-                f"there is no statement {number} that counts; `remit graph person WHO --json` lists those of a person"
+                "there is no such statement that counts; `remit graph person WHO --json` lists those of a person"
             )
         await record(connection, by, "account.withdrawn", str(number), {})
 
