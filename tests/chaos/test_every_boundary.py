@@ -1,4 +1,4 @@
-"""kill -9 at every boundary of a varied run: before, during and after each commit, and around each effect.
+"""kill -9 at every boundary of a varied run (at every other one in the short form): before, during and after each commit, and around each effect.
 
 The first worker of a run dies at its n-th boundary, sometimes the second one soon after it has taken over, and the last
 brings the run to its end. n goes up until a first worker lives to see the end.
@@ -16,7 +16,9 @@ from tests.chaos.report import report
 from tests.conftest import database
 
 LANES = 8  # worlds side by side, each with a database of its own: a death is mostly waiting
-AGAIN = 1 if os.environ.get("REMIT_CHAOS_LONG") else 4  # every which second worker dies too
+LONG = bool(os.environ.get("REMIT_CHAOS_LONG"))
+AGAIN = 1 if LONG else 4  # every which second worker dies too
+EACH = 1 if LONG else 2  # every which boundary is died at; each kind of them always is
 EXPECTED = {
     *("before a commit", "during a commit", "after a commit", "in look"),
     *(f"{when} {tool}" for when in ("before", "after") for tool in ("pay", "ship", "mail", "refund")),
@@ -49,7 +51,7 @@ async def die_at(here: World, number: int, place: str = "") -> str:
 async def lane(url: str, folder: Path, shared: Nursery, first: int) -> tuple[set[str], World]:
     places: set[str] = set()
     async with world(url, folder, shared=shared, env={"REMIT_LEASE_TTL": "0.6"}) as here:
-        for number in count(first, LANES):
+        for number in count(first, EACH * LANES):
             where = await die_at(here, number)
             if not where:
                 break
@@ -65,7 +67,7 @@ async def test_a_run_whose_worker_dies_at_any_boundary_ends_as_if_nobody_had_die
 
         async def one(number: int) -> tuple[set[str], World]:
             async with database(postgres, template) as url:
-                return await lane(url, tmp_path / f"lane-{number}", shared, number + 1)
+                return await lane(url, tmp_path / f"lane-{number}", shared, EACH * number + 1)
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(number)) for number in range(LANES)]

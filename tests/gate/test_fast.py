@@ -45,7 +45,7 @@ trees = st.recursive(
 KINDS = st.sampled_from(
     ["email", "url", "text", "phone", "account", "amount", "person", "path", "id:order", "other"]
 )
-MANY = settings(max_examples=400)
+MANY = settings(max_examples=150)
 
 _ATOM = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]", re.IGNORECASE)
 
@@ -270,7 +270,7 @@ results = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.sampled_from(["email", "url"]), st.lists(st.tuples(results, results, st.booleans()), max_size=5))
 def test_who_says_an_address_is_found_without_picking_every_address_out_of_every_text(
     kind: str, reads: Any
@@ -288,7 +288,7 @@ def test_who_says_an_address_is_found_without_picking_every_address_out_of_every
             assert list(who.untrusted) == list(dict.fromkeys(telling.get(form, [])))[:3]
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(KINDS, trees | results, scalars | leads)
 def test_what_stands_in_a_record_is_what_is_found_by_going_through_it(
     kind: str, record: Any, one: Any
@@ -422,7 +422,7 @@ facts = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=9), st.lists(facts, min_size=1, max_size=30)
 )
@@ -451,7 +451,7 @@ plain = numbers | near | st.sampled_from(["", "a", "A", "b'", "ä", "日本", '"
 OPS = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(OPS, plain, st.booleans()), min_size=1, max_size=3), st.lists(plain, max_size=4))
 def test_numbers_and_words_compare_as_they_do_in_cel(told: list[tuple[str, Any, bool]], asked: Any) -> None:
     rules = [

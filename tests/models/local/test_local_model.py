@@ -175,7 +175,7 @@ def served(gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loc
     made._server.stop()
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=30)
 @given(st.dictionaries(names, schemas, max_size=4), schemas)
 def test_any_tools_schema_is_accepted_by_the_grammar_compiler(
     served: LocalModel, own: Any, extra: Any
