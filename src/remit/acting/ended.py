@@ -3,6 +3,7 @@ for the rules of contact as any other."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from remit.decisions.action import Action
 from remit.decisions.contacts import Wanted, noted
 from remit.decisions.kept import version_of
 from remit.decisions.log import Kept
+from remit.errors import UserError
 from remit.graph.ingest import take
 from remit.graph.people import person_of
 from remit.journal.due import OPEN
@@ -25,6 +27,7 @@ from remit.journal.events import Event, Finished, Replied
 from remit.models.steps import UNDONE
 from remit.store.store import Store
 
+LOG = logging.getLogger(__name__)
 AT_ONCE = 50
 SOURCE = "remit"
 # Of all workspaces, each with one process; a run that retention took has ended too.
@@ -66,8 +69,13 @@ async def look(app: App) -> int:
         events = await here.journal.read(over.run)
         async with store.pool.connection() as connection:
             one = await decision_of(connection, over.workspace, over.decision)
-        if one is not None and (answer := answered(events)) is not None:
-            await _tell(here.store, one, answer, over.run)
+        try:
+            if one is not None and (answer := answered(events)) is not None:
+                await _tell(here.store, one, answer, over.run)
+        except UserError as error:  # the next time it would be no other
+            LOG.warning(
+                "what came of decision %s in %s is not told: %s", over.decision, over.workspace, error
+            )
         await _close(store, over, events)
     return len(found)
 

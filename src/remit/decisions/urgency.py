@@ -8,6 +8,7 @@ Where several reasons hold, the strongest counts.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,9 +52,9 @@ class Reason(Said):
     actions: tuple[str, ...] = Field((), max_length=50)
     goals: tuple[str, ...] = Field((), max_length=50)
 
+    @abstractmethod
     def share(self, of: Facts, now: datetime) -> tuple[float, str]:
         """How far it holds, 0 to 1, and in words."""
-        raise NotImplementedError
 
 
 class Wish(Reason):

@@ -57,7 +57,7 @@ class Taught:
 async def keep_understanding(store: Store, settings: Settings, stop: asyncio.Event) -> None:
     """Until `stop`, of all workspaces. As many processes as like do so at once; one that has no weights, and cannot have them, does not."""
     embedder: Embedder | None = None
-    taught, wait = Taught(), EVERY
+    taught = Taught()
     while not stop.is_set():
         wait = EVERY
         try:
