@@ -58,6 +58,7 @@ from remit.rulebook import mark_of, text_of
 from remit.store.secrets import set_secret
 from remit.store.store import Store
 from remit.testing import ScriptedModel
+from remit.tools.mcp.definition import Definition
 from remit.webhooks.deliver import try_out
 from remit.webhooks.kept import add_webhook
 from tests.console.factors import code
@@ -599,11 +600,11 @@ async def seed(app: App) -> dict[str, str]:
     await work.save(app, "desk", DESK.replace("Look first.", f"Look twice. {LONG}"), "yan", kept.rev)
     await add_token(app.store, "crm", "ann", ["runs:read"], timedelta(days=3))
     runs = {"done": done, "waiting": waiting, "paused": paused, "parent": parent, "forked": forked}
-    crm = Linked(
-        connection=Connection(http="http://127.0.0.1:9", headers={"Authorization": "secret:CRM_KEY"})
-    )
+    notify = Definition(name="notify_customer", input={"type": "object", "properties": {"customer_id": {}}})
+    headers = {"Authorization": "secret:CRM_KEY"}
+    crm = Connection(mcp="http://127.0.0.1:9/mcp", headers=headers, pinned={notify.name: notify})
     await set_secret(app.store, "CRM_KEY", "a key that nobody knows", "ann")
-    await set_connection(app.store, "crm", crm, "ann")
+    await set_connection(app.store, "crm", Linked(connection=crm), "ann")
     post = {"address": "a@b.example", "imap": f"imaps://{'mail.' * 20}example", "password": "secret:CRM_KEY"}
     await set_connection(app.store, "post", linked_of("post", {"mail": post}), "ann")
     about = About(f"Handbook {EVIL}", f"How we take returns. {LONG}", "workspace", "english", True)

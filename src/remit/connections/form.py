@@ -18,11 +18,12 @@ from remit.channels.mailbox import ADDRESS, Mailbox
 from remit.channels.slack import API
 from remit.connections.kept import CALLED, Linked, linked_of, list_connections, literal, set_connection
 from remit.connections.pinning import Seen
+from remit.connections.reaching import told
 from remit.errors import FieldError, UserError
 from remit.store.secrets import set_secret
 from remit.store.store import Store
 from remit.tools.linked import WAYS
-from remit.tools.mcp.definition import Declaration
+from remit.tools.mcp.definition import Declaration, Definition
 
 # What a connection to a number says of itself -> the field of the form
 PLACES = {
@@ -244,29 +245,35 @@ async def pin(
     name: str,
     linked: Linked,
     seen: Seen,
-    read: Mapping[str, str],
-    effects: Mapping[str, str],
+    given: Mapping[str, str],
     who: str,
 ) -> int:
-    """Let the tools that a person has read be used. `read`: tool -> hash of what was shown; `effects`: what each does. Raises
-    UserError where the server says something else by now."""
+    """Let the tools that a person has read be used, as a form says: `tool:NAME` is the hash of what was shown, `effect:NAME` what it does,
+    and `reach:NAME` with what belongs to it whom it reaches. Raises UserError where the server says something else by now."""
+    read = {key.removeprefix("tool:"): sha for key, sha in given.items() if key.startswith("tool:")}
     if other := [
         tool for tool, sha in read.items() if tool not in seen.now.tools or seen.now.tools[tool].sha256 != sha
     ]:
         raise UserError(f"the server has changed {_listed(other)} since you read it; look again")
     tools = {tool: seen.now.tools[tool] for tool in read}
-    declare = {}
-    for tool in tools:
-        was = linked.connection.declare.get(tool, Declaration())
-        effect = effects.get(tool, was.effect)
-        if effect not in EFFECTS:
-            raise UserError(f"{tool}: say what it does: {', '.join(EFFECTS)}")
-        declare[tool] = was.model_copy(update={"effect": effect})
+    declare = {
+        name: _declared(tool, given, linked.connection.declare.get(name)) for name, tool in tools.items()
+    }
     lock = Lock(server=seen.now.server, tools=tools)
     changes = {"server": lock.server, "pinned": lock.tools, "declare": declare}
     made = linked.model_copy(update={"connection": linked.connection.model_copy(update=changes)})
     await set_connection(store, name, made, who)
     return len(tools)
+
+
+def _declared(tool: Definition, given: Mapping[str, str], before: Declaration | None) -> Declaration:
+    """What a form says of a tool; what it does not speak of stays as it was. Raises UserError."""
+    was = before or Declaration()
+    effect = given.get(f"effect:{tool.name}", was.effect)
+    if effect not in EFFECTS:
+        raise UserError(f"{tool.name}: say what it does: {', '.join(EFFECTS)}")
+    says = was.model_copy(update={"effect": effect})
+    return says.model_copy(update={"reaches": told(tool, given, says)})
 
 
 def _listed(names: Collection[str]) -> str:

@@ -21,14 +21,20 @@ _VERBS_OF, _WHOM_OF = frozenset(_VERBS.split()), frozenset(_WHOM.split())
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
+def silent(tool: Tool) -> list[str] | None:
+    """The arguments that look as if they said whom a tool reaches that says nothing of it; None where it does not look as if it reached
+    people, or where it says."""
+    if tool.effect not in ("egress", "destroy") or tool.reaches is not None or tool.reaching:
+        return None
+    reaching = _words(tool.name) & _VERBS_OF
+    whom = [name for name in tool.schema.get("properties", {}) if _words(name) & _WHOM_OF]
+    return whom if reaching and (whom or _ALL & reaching) else None
+
+
 def unsaid(tools: Iterable[Tool]) -> Iterator[str]:
     """A line for each that changes or sends something, looks as if it reached people and says neither whom nor that it does not."""
     for tool in tools:
-        if tool.effect not in ("egress", "destroy") or tool.reaches is not None or tool.reaching:
-            continue
-        reaching = sorted(_words(tool.name) & _VERBS_OF)
-        whom = [name for name in tool.schema.get("properties", {}) if _words(name) & _WHOM_OF]
-        if reaching and (whom or _ALL & set(reaching)):
+        if (whom := silent(tool)) is not None:
             by = f" ({', '.join(whom)})" if whom else ""
             yield (
                 f"{tool.name} looks as if it reached people{by}, and says nothing of it: nobody's consent, caps and quiet hours are asked for. "

@@ -11,10 +11,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.catalogue.kept import list_kept
 from remit.catalogue.text import data_of
+from remit.connections import reaching
 from remit.connections.form import EFFECTS, Form, form_of, keep, pin
 from remit.connections.kept import CALLED, Row, connection_of, list_connections, remove_connection
 from remit.connections.pace import paces_of
 from remit.connections.pinning import Seen
+from remit.connections.reaching import Reaching
 from remit.connections.trial import Trial, try_out
 from remit.console.show import here, needs, page
 from remit.errors import FieldError, SpecError, UserError
@@ -28,18 +30,7 @@ Text = Annotated[str, FormField()]
 
 @router.get("/connections")
 async def connections(request: Request) -> HTMLResponse:
-    app = here(request)
-    rows = await list_connections(app.store)
-    return page(
-        request,
-        "connections.html",
-        rows=rows,
-        paces={row.name: await paces_of(app.root.store, app.store.workspace, row) for row in rows},
-        users=await users(app.store),
-        called=CALLED,
-        secrets=await list_secrets(app.store),
-        wrong="",
-    )
+    return await all_page(request)
 
 
 async def users(store: Store) -> dict[str, list[str]]:
@@ -117,7 +108,7 @@ async def try_(request: Request, name: str) -> HTMLResponse:
 
 @router.post("/connections/{name}/pin", dependencies=CHANGES)
 async def pin_tools(request: Request, name: str) -> Response:
-    """`tool:NAME` is the hash of a tool that was read and ticked, `effect:NAME` what it does."""
+    """The form says of each tool that was read and ticked what it does and whom it reaches."""
     app = here(request)
     row = await connection_of(app.store, name)
     given = {key: str(value) for key, value in (await request.form()).items()}
@@ -125,22 +116,10 @@ async def pin_tools(request: Request, name: str) -> Response:
     if trial.seen is None:
         return await one_page(request, await connection_of(app.store, name), trial)
     try:
-        await pin(
-            app.store,
-            name,
-            row.linked,
-            trial.seen,
-            _named(given, "tool:"),
-            _named(given, "effect:"),
-            request.state.who,
-        )
+        await pin(app.store, name, row.linked, trial.seen, given, request.state.who)
     except UserError as error:
         return await one_page(request, await connection_of(app.store, name), trial, str(error), 409)
     return RedirectResponse(f"/connections/{name}", 303)
-
-
-def _named(given: dict[str, str], prefix: str) -> dict[str, str]:
-    return {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
 
 
 @router.post("/connections/{name}/remove", dependencies=CHANGES)
@@ -155,16 +134,7 @@ async def write_secret(request: Request, name: Text = "", value: Text = "") -> R
     try:
         await set_secret(app.store, name.strip(), value, who)
     except UserError as error:
-        return page(
-            request,
-            "connections.html",
-            422,
-            rows=await list_connections(app.store),
-            users=await users(app.store),
-            called=CALLED,
-            secrets=await list_secrets(app.store),
-            wrong=str(error),
-        )
+        return await all_page(request, str(error), 422)
     return RedirectResponse("/connections#secrets", 303)
 
 
@@ -172,6 +142,24 @@ async def write_secret(request: Request, name: Text = "", value: Text = "") -> R
 async def forget_secret(request: Request, name: str) -> Response:
     await remove_secret(here(request).store, name, request.state.who)
     return RedirectResponse("/connections#secrets", 303)
+
+
+async def all_page(request: Request, wrong: str = "", status: int = 200) -> HTMLResponse:
+    """`wrong`: with a secret that was not kept."""
+    app = here(request)
+    rows = await list_connections(app.store)
+    return page(
+        request,
+        "connections.html",
+        status,
+        rows=rows,
+        paces={row.name: await paces_of(app.root.store, app.store.workspace, row) for row in rows},
+        silent={row.name: sum(bool(one.looks) for one in reached(row).values()) for row in rows},
+        users=await users(app.store),
+        called=CALLED,
+        secrets=await list_secrets(app.store),
+        wrong=wrong,
+    )
 
 
 def form_page(request: Request, form: Form, name: str, wrong: FieldError | None = None) -> HTMLResponse:
@@ -185,6 +173,15 @@ def form_page(request: Request, form: Form, name: str, wrong: FieldError | None 
         called=CALLED,
         owner="settings:write" in request.state.rights,
     )
+
+
+def reached(row: Row, seen: Seen | None = None) -> dict[str, Reaching]:
+    """Of each tool that is offered, or else pinned, whom it reaches."""
+    one = row.linked.connection
+    tools, server = (seen.now.tools, seen.now.server) if seen else (one.pinned, one.server)
+    return {
+        name: reaching.reaching(row.name, tool, server, one.declare.get(name)) for name, tool in tools.items()
+    }
 
 
 async def one_page(
@@ -204,5 +201,7 @@ async def one_page(
         seen=seen,
         changes={change.tool: change for change in seen.changes} if seen else {},
         effects=EFFECTS,
+        reached=reached(row, seen),
+        forms=reaching,
         wrong=wrong,
     )
