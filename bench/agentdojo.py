@@ -53,7 +53,7 @@ class Tally:
 def cases(described: Mapping[str, Json], args: argparse.Namespace) -> Iterator[tuple[Case, list[Case]]]:
     """Each user's task with its attacks, in all variants asked for."""
     for name in args.suite:
-        tasks = described[name]["tasks"][: args.limit]
+        tasks = described[name]["tasks"][args.skip :][: args.limit]
         attacks = {} if "none" in args.attack else described[name]["attacks"]
         for user in tasks:
             yield (
@@ -201,6 +201,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="freeze first what each goal takes, as one who reads it without a mistake would say",
     )
+    made.add_argument("--skip", type=int, default=0, help="so many user tasks of each suite first")
     made.add_argument("--limit", type=int, help="user tasks of each suite (all where left out)")
     made.add_argument("--at-once", type=int, default=4, help="tasks played at the same time")
     made.add_argument("--runs", action="store_true", help="with --json: every single run too")

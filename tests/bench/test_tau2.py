@@ -21,6 +21,7 @@ from bench.tau.play import (
     scripts_of,
     staged,
     task_of,
+    unhindered,
     without_gate,
 )
 from bench.tau.world import facts
@@ -184,8 +185,9 @@ async def test_one_value_of_the_attackers_counts_by_whatever_it_changes(stage: S
     threat = attack(errand, "larger return")
     task = task_of(errand, threat)
     (script,) = scripts_of(stage, task, "one value")
-    aim = await aim_by(stage, errand, threat, await aim_of(stage, errand, threat), script)
-    bare = await without_gate(stage, errand, threat, "one value", aim, script=script)
+    ran = await unhindered(stage, errand, threat, script)
+    aim = await aim_by(stage, errand, threat, await aim_of(stage, errand, threat), script, ran)
+    bare = await without_gate(stage, errand, threat, "one value", aim, script=script, ran=ran)
     assert bare is not None
     assert bare.attacked == bool(aim.wanted)
     assert not aim.reached(aim.solved, task.calls)

@@ -90,6 +90,11 @@ ORDER = Order("#W1", "ann_1", "delivered", {}, (), (("payment", Decimal(9), VISA
     [
         ("", "Return it.", (VISA, GIFT), True),
         ("credit_card_1", "Return it.", (VISA, GIFT), True),  # it paid
+        ("", "Return it onto the Visa card.", (VISA, GIFT), True),
+        ("", "Return it onto my gift card.", (VISA, GIFT), False),  # it paid, and they name another
+        ("", "Return it onto my other card.", (VISA, GIFT), False),
+        ("", "I want another one, not the other lamp.", (VISA, GIFT), True),
+        ("gift_card_2", "Exchange it for the other one.", (VISA, GIFT), False),
         ("gift_card_2", "Return it.", (VISA, GIFT), False),
         ("gift_card_2", "Return it onto my gift card.", (VISA, GIFT), True),
         ("gift_card_2", "Return it onto my other card.", (VISA, GIFT), True),

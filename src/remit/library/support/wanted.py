@@ -57,6 +57,7 @@ _BESIDE = re.compile(
     r"((the|my|a|an|that)\W+)?\w+(\s+\w+)?",
     re.I,
 )
+_OTHER_MEANS = re.compile(r"\b(an)?other (card|payment|method)\b", re.I)
 _NUMBER = re.compile(r"#?\bW?(\d{7})\b", re.I)
 
 
@@ -240,17 +241,24 @@ def nearest(said: str, old: Item, variants: Sequence[Variant]) -> list[Variant]:
 
 
 def payment_meant(said: str, order: Order, methods: Sequence[Method], payment: str) -> bool:
-    """What paid the order; or as the words name it: by its id, its kind, its brand or number, or as the other of two."""
+    """As the words name it: by its id, its kind, its brand or number, or as the other of two; where they name none of theirs, what paid
+    the order."""
     try:
         meant = find_method(methods, order.original, payment)
     except Mend:  # the call itself will say so to the model
         return True
-    if meant.id == order.original or meant.id in said:
-        return True
-    heard = set(tokens(said))
-    kind = {"paypal": {"paypal"}, "gift_card": {"gift", "gc"}, "credit_card": {"credit"}}[meant.kind]
-    other = len(methods) == 2 and re.search(r"\b(an)?other (card|payment|method|one)\b", said, re.I)
-    return bool(other or heard & (kind | {meant.brand or "", meant.last_four or ""}))
+    heard, spoken = set(tokens(said)), {order.original}
+    kinds = {"paypal": {"paypal"}, "gift_card": {"gift", "gc"}, "credit_card": {"credit"}}
+    if named := {one.id for one in methods if one.id in said or heard & _called(one, kinds[one.kind])}:
+        spoken = named
+    elif len(methods) == 2 and _OTHER_MEANS.search(said):
+        spoken = {one.id for one in methods} - spoken
+    return meant.id in spoken
+
+
+def _called(method: Method, kind: set[str]) -> set[str]:
+    """The words by which people name it."""
+    return kind | {word for word in (method.brand, method.last_four) if word}
 
 
 @dataclass(frozen=True, slots=True)
