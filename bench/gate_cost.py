@@ -6,16 +6,21 @@ two of four do, one reads a stranger's page and one sends a mail, whose address 
 it reaches nobody, in the third each mail passes the rules of contact and becomes a part of the reader's history. CPU is that of this process, which the database is not a
 part of; the sides take turns, each adding one thing to the one before it, and the medians over the rounds are shown.
 
-Examples: python -m bench.gate_cost · python -m bench.gate_cost --at-once 1 --rules 10 --json
+The model is a script in this process, so that a step costs nothing but the loop and the gate. `--model http`: the same script is asked
+as a provider's model is, over HTTP in a process of its own, so that a step is what it is in life: its history written out, an answer read.
+
+Examples: python -m bench.gate_cost · python -m bench.gate_cost --model http --at-once 10 · python -m bench.gate_cost --rules 10 --json
 """
 
 from __future__ import annotations
 
 import asyncio
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
@@ -27,7 +32,8 @@ from remit.crew import tune_collector
 from remit.gate.changed import judge_changed
 from remit.gate.judge import looks_allowed
 from remit.gate.proposal import Verdict
-from remit.models.model import Answer, Request, ToolCall
+from remit.models.model import Answer, Model, Request, ToolCall
+from remit.models.registry import open_model
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from remit.tools.decorate import tool
@@ -37,6 +43,7 @@ GOAL = "Please tell Dora (dora@x.example) what the page https://x.example/blog s
 ALLOWED = {
     effect: Verdict("allow", looks_allowed(effect)) for effect in ("read", "self", "egress", "destroy")
 }
+LOOKS = "looks"  # the name of the model that sends nothing
 SIDES = (
     "nothing",
     "remembering",
@@ -97,7 +104,10 @@ def agent(steps: int, rules: int) -> Agent:
     )
 
 
-def _call(step: int, sends: str) -> tuple[str, dict[str, Any]]:
+def call_of(step: int, sends: str) -> tuple[str, dict[str, Any]]:
+    """The tool that a step calls, with what; one of four sends by `sends`. Empty: all look a contact up."""
+    if not sends:
+        return "contact", {"number": step}
     if step % 4 == 3:
         return sends, {
             "to": f"bob{step - 1}@x.example",
@@ -107,13 +117,11 @@ def _call(step: int, sends: str) -> tuple[str, dict[str, Any]]:
 
 
 def scripted(steps: int, sends: str) -> ScriptedModel:
-    """`sends`: the tool that one of four steps sends by; empty: all look a contact up."""
-
     def answer(request: Request) -> Answer:
         step = sum(message.role == "tool" for message in request.messages)
         if step == steps:
             return Answer(text="Told.")
-        name, args = _call(step, sends) if sends else ("contact", {"number": step})
+        name, args = call_of(step, sends)
         return Answer(calls=(ToolCall(f"call_{step}", name, args),), finish="calls")
 
     return ScriptedModel(answer, window=100_000_000)
@@ -149,7 +157,19 @@ def only(side: str) -> Iterator[None]:
         yield
 
 
-async def cpu(app: App, model: ScriptedModel, args: Any) -> float:
+@contextmanager
+def answering(steps: int) -> Iterator[str]:
+    """The base URL of the script behind HTTP."""
+    command = [sys.executable, "-m", "bench.model_server", "--steps", str(steps)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.kill()
+
+
+async def cpu(app: App, model: Model, args: Any) -> float:
     """Microseconds of CPU a step."""
     made = agent(args.steps, args.rules)
     runs = [await app.start(made, GOAL, model=model) for _ in range(args.at_once)]
@@ -167,17 +187,24 @@ async def cpu(app: App, model: ScriptedModel, args: Any) -> float:
 
 async def bench(args: Any) -> list[dict[str, Any]]:
     async with running(args.database_url) as address:
-        async with open_app(Settings(database_url=await fresh(address, "bench_gate_cost"))) as app:
+        settings = Settings(database_url=await fresh(address, "bench_gate_cost"))
+        async with open_app(settings) as app:
             tune_collector()
-            rows = [await row(app, args, sends) for sends in ("", "note", "mail")]
+            with answering(args.steps) if args.model == "http" else nullcontext("") as url:
+                models = {
+                    sends: await open_model(f"{url}#{sends or LOOKS}", settings)
+                    if url
+                    else scripted(args.steps, sends)
+                    for sends in ("", "note", "mail")
+                }
+                rows = [await row(app, args, sends, model) for sends, model in models.items()]
         await drop(address, "bench_gate_cost")
     return rows
 
 
-async def row(app: App, args: Any, sends: str) -> dict[str, Any]:
+async def row(app: App, args: Any, sends: str, model: Model) -> dict[str, Any]:
     sides = SIDES if sends == "mail" else SIDES[: SIDES.index("the send gate")]
     found: dict[str, list[float]] = {side: [] for side in sides}
-    model = scripted(args.steps, sends)
     for turn in range(args.rounds + 1):
         for side in sides:
             with only(side):
@@ -192,6 +219,7 @@ async def row(app: App, args: Any, sends: str) -> dict[str, Any]:
     return {
         "run": {"": "looks", "note": "mails that reach nobody", "mail": "mails"}[sends],
         "steps": args.steps,
+        "model": args.model,
         "runs at once": args.at_once,
         "rules": args.rules,
         "µs a step": round(steps[-1], 1),
@@ -205,6 +233,9 @@ def main() -> None:
     parser = figures.arguments(__doc__ or "")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--at-once", type=int, default=50, help="runs side by side")
+    parser.add_argument(
+        "--model", choices=("script", "http"), default="script", help="where the model is asked"
+    )
     parser.add_argument("--rules", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--database-url", help="your own server instead of the embedded one")

@@ -18,7 +18,7 @@ from tests.conftest import database
 LANES = 8  # worlds side by side, each with a database of its own: a death is mostly waiting
 LONG = bool(os.environ.get("REMIT_CHAOS_LONG"))
 AGAIN = 1 if LONG else 4  # every which second worker dies too
-EACH = 1 if LONG else 2  # every which boundary is died at; each kind of them always is
+EACH = 1 if LONG else 3  # every which boundary is died at; each kind of them always is
 EXPECTED = {
     *("before a commit", "during a commit", "after a commit", "in look"),
     *(f"{when} {tool}" for when in ("before", "after") for tool in ("pay", "ship", "mail", "refund")),

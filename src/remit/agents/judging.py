@@ -42,7 +42,7 @@ async def judge_call(
         counts=live.state.counts,
         left=left(live.state, call) if tool.sinks or tool.effect in ("egress", "destroy") else None,
         known=live.known,
-        beside=_beside(live, call) if tool.sinks and tool.effect in ("read", "egress") else None,
+        beside=_beside(live, call) if _may_fetch(tool) else None,
         amended=_before(live, call) if call.amended else {},
     )
     if why := live.withdrawn.get(tool.name):
@@ -79,6 +79,10 @@ async def _records(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -
             raise
         raise Mend(context.secrets.hide(str(error))) from None
     return context.secrets.hide(found) if context.secrets else found
+
+
+def _may_fetch(tool: Tool) -> bool:
+    return tool.effect in ("read", "egress") and "url" in tool.sinks.values()
 
 
 def _beside(live: Live, call: CallState) -> list[Json] | None:

@@ -174,11 +174,6 @@ def emails_in(text: str) -> Iterator[str]:
         at = text.find("@", at + 1)
 
 
-def may_link(text: str) -> bool:
-    """Whether a sign of what `urls_in` finds stands in a text."""
-    return "://" in text or _DOT.search(text) is not None
-
-
 def urls_in(text: str) -> Iterator[str]:
     """What may be a URL, as it is written: with a scheme, and names that a reader's program makes a link of."""
     rest, upto, at = [], 0, text.find("://")

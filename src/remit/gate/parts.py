@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from remit.gate.accounts import account, ibans_in, scattered_in
-from remit.gate.addresses import emails_in, may_link, urls_in
+from remit.gate.addresses import emails_in, urls_in
 from remit.gate.masked import may_be_masked, unmasked
 from remit.gate.numbers import digits, phone, phones_in
 from remit.gate.unseen import as_seen, has_unseen, hidden
@@ -35,10 +35,13 @@ _CALLED = re.compile(
 )
 _LONG_WORD = re.compile(r"[0-9A-Za-z]{25}")
 DIGITS = "0123456789"
-# Of ASCII, what may stand in a text in which nothing leads anywhere: anything seen but these
+# Of ASCII, what is no sign of anything that leads somewhere
 _IN_NONE = bytes(
     one for one in range(128) if chr(one) not in f".:@\\&%([{{<{DIGITS}" and not has_unseen(chr(one))
 )
+_FEWEST = 4  # digits of the shortest number that leads anywhere
+_LONGEST_WORD = 25  # letters and digits, in which no wallet is yet
+_JOINED = re.compile(r"[.:]\S")  # no end of a sentence, or of what is followed by a list
 _FOUR_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){3}")
 _COLON = re.compile(r":(?=[^\s/])[^\s<>\"]{1,200}")
 _SCHEMES = """data javascript vbscript file blob tel sms facetime skype callto sip sips xmpp magnet intent tg viber msteams
@@ -63,34 +66,52 @@ def parts_of(text: str) -> list[tuple[str, str]]:
     would read in one way is among them too: it has no canonical form, so nothing can vouch for it. What is left of the text
     is read once more as it is meant, where it may be masked.
     """
-    if text.isascii() and not text.encode().translate(None, _IN_NONE) and "dot" not in text.lower():
-        return []
-    unseen = has_unseen(text)
-    seen = digits(as_seen(text) if unseen else text)
-    found = _parts_in(seen)
-    if may_be_masked(seen):
+    if text.isascii():
+        signs = text.encode().translate(None, _IN_NONE).decode()
+        if _is_prose(text, signs):
+            return []
+        unseen = has_unseen(signs)
+        seen = as_seen(text) if unseen else text
+    else:
+        unseen = has_unseen(text)
+        seen = signs = digits(as_seen(text) if unseen else text)
+    found = _parts_in(seen, signs)
+    if may_be_masked(signs) or "dot" in seen.lower():
         left = seen
         for value in sorted((value for _, value in found), key=len, reverse=True):
             left = left.replace(value, " ")
         if (meant := unmasked(left)) != left:
-            found += _parts_in(meant)
+            found += _parts_in(meant, meant)
     if unseen:
         found += [("hidden", mark) for mark in hidden(text)]
     return list(dict.fromkeys(found))
 
 
-def _parts_in(seen: str) -> list[tuple[str, str]]:
-    found = [("url", link) for link in urls_in(seen)] if may_link(seen) else []
-    if ":" in seen:
+def _is_prose(text: str, signs: str) -> bool:
+    """Whether it is seen at once that nothing in a text in ASCII leads anywhere: no sign of it but points and colons at the ends of words,
+    and fewer digits than any number has, in short words."""
+    if signs:
+        numbers = signs.replace(".", "").replace(":", "")
+        if len(numbers) >= _FEWEST or numbers.strip(DIGITS) or "://" in text or _JOINED.search(text):
+            return False
+        if numbers and max(map(len, text.split())) >= _LONGEST_WORD:
+            return False
+    return "dot" not in text.lower()
+
+
+def _parts_in(seen: str, signs: str) -> list[tuple[str, str]]:
+    """`signs`: all of its characters but such as are no sign of any."""
+    found = [("url", link) for link in urls_in(seen)] if "." in signs or ":" in signs else []
+    if ":" in signs:
         found += [("url", link) for link in _without_host(seen)]
-    if "\\\\" in seen:
+    if "\\" in signs:
         found += [("url", match[0]) for match in _SHARE.finditer(seen)]
-    if "@" in seen:
+    if "@" in signs:
         found += [("email", one) for one in emails_in(seen) if "." in one.partition("@")[2]]
         if any(map(seen.__contains__, ('"@', ")@", "@["))):
             found += [("email", match[0]) for match in _QUOTED_MAIL.finditer(seen)]
     if any(
-        map(seen.__contains__, DIGITS)
+        map(signs.__contains__, DIGITS)
     ):  # ten searches for one character each are faster than one for any of them
         found += [("account", one) for one in _accounts_in(seen)]
         found += [("phone", one) for one in _phones_in(seen)]
