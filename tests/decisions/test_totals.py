@@ -14,7 +14,8 @@ from remit.decisions.log import IDLE
 from remit.decisions.overview import BOUNDS, overview_of
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import Values
-from remit.decisions.totals import fold, spent_since, totals_of
+from remit.decisions.sums import fold
+from remit.decisions.totals import spent_since, totals_of
 from remit.store.store import Store
 from tests.decisions.town import playbook, rows
 

@@ -17,8 +17,8 @@ from remit.app import App
 from remit.catalogue.find import find_named
 from remit.decisions import standing
 from remit.decisions.action import Action, together
+from remit.decisions.alone import alone
 from remit.decisions.choose import Decision, Option
-from remit.decisions.deciding import alone
 from remit.decisions.eligible import refusals
 from remit.decisions.kept import Version, version_of
 from remit.decisions.log import Kept, Made, used, write

@@ -19,7 +19,7 @@ from remit.decisions.learned import learn
 from remit.decisions.rounds import begin_due, drop, go_on
 from remit.decisions.shown import shown_of
 from remit.decisions.stage import broken
-from remit.decisions.totals import fold
+from remit.decisions.sums import fold
 from remit.decisions.tracked import tell
 from remit.errors import RemitError, StoreError, UserError
 from remit.store.store import Store

@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 
 from remit.decisions import featured, standing
 from remit.decisions.action import Playbook, Rules, together
+from remit.decisions.alone import alone
 from remit.decisions.choose import Left, People, actions_of, choose, left_of
 from remit.decisions.kept import Version, standing_of
 from remit.decisions.learn import Policy
@@ -90,9 +91,13 @@ async def _look(store: Store, connection: Connection, by: Round, person: int) ->
 
 
 async def take(store: Store, playbook: str, person: int, now: datetime) -> list[int]:
-    """Decide for a person and keep it, where no choice holds for them: the numbers of the decisions. Raises UnknownName."""
+    """Decide for a person and keep it, where they are still there and no choice holds for them: the numbers of the decisions. Raises
+    UnknownName."""
+    there = "select from graph_profiles where id = %s and workspace = %s"
     async with store.pool.connection() as connection, connection.transaction():
         await alone(connection, store.workspace, playbook)
+        if await (await connection.execute(there, (person, store.workspace))).fetchone() is None:
+            return []
         by = await begun(store, connection, playbook, now)
         made = [
             one
@@ -111,10 +116,12 @@ async def decide_heard(store: Store, playbook: str, now: datetime) -> int:
         if row is None or not any(one.book.at_once for one in (await standing_of(store, playbook)).values()):
             return 0
         values = {"here": store.workspace, "looked": row[0], "many": MANY}
+        if not await (await connection.execute(HEARD, values | {"many": 1})).fetchone():
+            return 0
+        await alone(connection, store.workspace, playbook)
         rows = await (await connection.execute(HEARD, values)).fetchall()
         if not rows:
             return 0
-        await alone(connection, store.workspace, playbook)
         by = await begun(store, connection, playbook, now)
         versions = [one for one in by.versions.values() if one.book.at_once]
         persons = list(dict.fromkeys(person for _, person in rows if person is not None))
@@ -125,13 +132,6 @@ async def decide_heard(store: Store, playbook: str, now: datetime) -> int:
         update = "update playbooks set looked = %s where workspace = %s and name = %s"
         await connection.execute(update, (rows[-1][0], store.workspace, playbook))
     return len(rows)
-
-
-async def alone(connection: Connection, workspace: str, playbook: str) -> None:
-    """Wait until nobody else decides by this playbook, for as long as the transaction lasts: of two who saw that no choice holds for
-    somebody, both would make one."""
-    lock = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
-    await connection.execute(lock, (f"decide {workspace} {playbook}",))
 
 
 async def turns(

@@ -17,8 +17,9 @@ import numpy as np
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from remit.decisions.alone import alone
 from remit.decisions.choose import Left
-from remit.decisions.deciding import alone, begun, chance_of, decide, left, turns
+from remit.decisions.deciding import begun, chance_of, decide, left, turns
 from remit.decisions.kept import SELF, Version, standing_of
 from remit.decisions.log import write
 from remit.decisions.whom import segments_in
@@ -117,9 +118,9 @@ async def go_on(store: Store, round: UUID, now: datetime | None = None, many: in
         one = await _one(connection, query.encode(), (store.workspace, round))
         if one.done_at is not None:
             return one
+        await alone(connection, store.workspace, one.playbook)
         rows = await (await connection.execute(NEXT, (one.upto, one.last, store.workspace, many))).fetchall()
         persons = [person for (person,) in rows]
-        await alone(connection, store.workspace, one.playbook)
         by = await begun(store, connection, one.playbook, now)
         made, spent = 0, 0.0
         every = turns(store, connection, by, by.versions.values(), persons, one.conditions)

@@ -6,20 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import AsyncConnection
 
 from remit.decisions.log import IDLE
 from remit.decisions.stage import Values
+from remit.decisions.sums import SUMS
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
-KEY: LiteralString = "workspace, playbook, version, day, stage, action, does, holdout, chosen, chance"
-SUMS: LiteralString = """
-    sum(times)::bigint as times, sum(likely) as likely, min(rarest) as rarest, sum(tried)::bigint as tried, sum(spent) as spent,
-    sum(closed)::bigint as closed, sum(total) as total, sum(squares) as squares
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +84,3 @@ async def spent_since(
     """
     row = await (await connection.execute(query, (workspace, playbook, now, days))).fetchone()
     return max(float(row[0]), 0.0) if row else 0.0
-
-
-async def fold(store: Store, playbook: str) -> int:
-    """Put together what is fresh with what was there; how much was. As many processes as like may do so at once."""
-    query = f"""
-        with gone as (
-            delete from decision_sums s where workspace = %(here)s and playbook = %(playbook)s and exists (
-                select from decision_sums f where f.workspace = %(here)s and f.playbook = %(playbook)s and f.fresh and f.version = s.version
-                    and f.day = s.day)
-            returning *
-        )
-        insert into decision_sums ({KEY}, times, likely, rarest, tried, spent, closed, total, squares, fresh)
-        select {KEY}, {SUMS}, false from gone group by {KEY}
-    """
-    lock = "select pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
-    async with store.pool.connection() as connection, connection.transaction():
-        row = await (await connection.execute(lock, (f"sums {store.workspace} {playbook}",))).fetchone()
-        if row is None or not row[0]:
-            return 0
-        values = {"here": store.workspace, "playbook": playbook}
-        return (await connection.execute(query.encode(), values)).rowcount

@@ -9,6 +9,8 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
+from remit.decisions.sums import fold_all
+
 Connection = AsyncConnection[Any]
 
 
@@ -91,6 +93,8 @@ async def take(connection: Connection, workspace: str, what: str, until: datetim
         values["ids"] = [id_ for id_, _ in rows]
         for query in kind.gone:
             await connection.execute(query, values)
+        if what == "decisions":
+            await fold_all(connection, workspace)
     return len(rows)
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from psycopg.rows import class_row
 
+from remit.decisions.alone import nobody_decides
 from remit.errors import RemitError
 from remit.graph.horizon import INTERACTIONS, WORDS, read_horizon
 from remit.graph.ingest import enter
@@ -156,6 +157,7 @@ async def _people(store: Store, connection: Connection, until: datetime, place: 
     page = await people.look(connection, store.workspace, until, place, people.LOOKED)
     some = page.quiet[:FORGOTTEN]
     if some:
+        await nobody_decides(connection, store.workspace)
         await enter(connection, store.workspace)
         for person, _ in some:
             await people.forget(store, connection, person, until)

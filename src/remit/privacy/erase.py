@@ -20,6 +20,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from remit.access.audit import record
+from remit.decisions.alone import nobody_decides
 from remit.errors import FieldError, JournalError, RemitError, UserError
 from remit.graph.erased import digest_of, remember
 from remit.graph.ingest import enter
@@ -244,6 +245,7 @@ async def _runs(work: Work) -> None:
 async def _rows(work: Work) -> None:
     here = work.store.workspace
     async with work.step() as connection:
+        await nobody_decides(connection, here)
         await enter(connection, here)
         for hold, count in (await theirs.held(connection, here, work.whom)).items():
             await work.keep(

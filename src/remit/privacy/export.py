@@ -1,8 +1,8 @@
 """All that is held of a person, in one file that programs and people can read: JSON, and the files of their runs.
 
-`person.json` says who they are and why; `interactions.jsonl` what happened, one a line; `runs/ID.jsonl` the journals of runs for them, and
-`runs/ID/files/` their files; `elsewhere.json` in what else they are named, and how often: those rows are of others, so that they are not given
-out. `index.json` says what is what, where it was found, and on what ground it is held.
+`person.json` says who they are and why; `interactions.jsonl` what happened, one a line; `rows/TABLE.jsonl` what else is theirs, as decisions and
+contacts; `runs/ID.jsonl` the journals of runs for them, and `runs/ID/files/` their files; `elsewhere.json` in what else they are named, and how
+often: those rows are of others, so that they are not given out. `index.json` says what is what, where it was found, and on what ground it is held.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from remit.graph.accounts.look import accounts_of
 from remit.graph.accounts.relations import relations_of
 from remit.graph.people import EVENT, Person, consent_of, keys_of, read_of
 from remit.journal.journal import Journal
-from remit.privacy import erase, files, journals
+from remit.privacy import erase, files, journals, theirs
 from remit.privacy.whom import Whom, whom
 from remit.store.store import Store
 from remit.tools.thread import in_thread
@@ -37,6 +37,7 @@ FORMAT = 1
 WHAT: Mapping[str, str] = {
     "person.json": "who they are: identifiers, what was said of them, why these are one person, to what they belong, how they stand to others, consent, and what it all comes to",
     "interactions.jsonl": "what happened, one a line, each with the source that it came from, when, and what was inferred of it",
+    "rows/": "what else is theirs, a file for each table and a row a line: how they were reached and whether they are to be left alone, what was decided for them and what came of it, mails of which it is heard what they did with them, their chats",
     "runs/": "journals of the runs that acted for them, an event a line, and the files of those runs on this machine",
     "elsewhere.json": "where else they are named: rows of others, by table, which are not given out",
 }
@@ -60,13 +61,18 @@ async def export(store: Store, person: Person, by: str, into: IO[bytes]) -> dict
         _write(zipped, "person.json", await _person(store, person))
         events = await _interactions(store, person)
         zipped.writestr("interactions.jsonl", b"".join(to_json(one) + b"\n" for one in events))
+        async with own.pool.connection() as connection:
+            rows = await theirs.rows_of(connection, store.workspace, of)
+        for table, some in rows.items():
+            zipped.writestr(f"rows/{table}.jsonl", b"".join(to_json(one) + b"\n" for one in some))
         runs = await _runs(own, of, zipped)
         found = await erase.foreseen(store, person)
         elsewhere = {**found.searched, **found.set_up, "journals": found.journals}
         _write(zipped, "elsewhere.json", {name: count for name, count in elsewhere.items() if count})
         index = {
             "remit": "all that is held of a person", "format": FORMAT, "workspace": store.workspace, "person": person.id,
-            "made_at": datetime.now(UTC), "by": by, "holds": WHAT, "interactions": len(events), "runs": [str(run) for run in runs],
+            "made_at": datetime.now(UTC), "by": by, "holds": WHAT, "interactions": len(events),
+            "rows": {table: len(some) for table, some in rows.items()}, "runs": [str(run) for run in runs],
             "sources": await _grounds(store, person),
         }  # fmt: skip
         _write(zipped, "index.json", index)

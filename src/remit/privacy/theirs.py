@@ -10,10 +10,12 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 
+from remit.decisions.sums import fold_all
 from remit.graph.intents import LONGEST
 from remit.privacy.held import ALONG, THEIRS
 from remit.privacy.whom import Whom
 
+Json = Any
 Connection = AsyncConnection[Any]
 NOBODY = "erased"  # the kind of what is in the place of a person
 
@@ -32,6 +34,30 @@ async def counted(connection: Connection, workspace: str, of: Whom) -> dict[str,
     return {table: count for table, count in found.items() if count}
 
 
+async def rows_of(connection: Connection, workspace: str, of: Whom) -> dict[str, list[Json]]:
+    """What is theirs beside the graph, by table; without what is only a hash."""
+    found = {}
+    for table in (one for one in (*THEIRS, *ALONG) if not one.startswith("graph_")):
+        query = SQL("""
+            select to_jsonb(t) - 'workspace' - array(
+                select attname::text from pg_attribute where attrelid = t.tableoid and atttypid = 'bytea'::regtype)
+            from {} t where t.workspace = %(here)s and {}
+        """).format(Identifier(table), _whose(table))
+        rows = await connection.execute(query, {"ids": list(of.profiles), "here": workspace})
+        found[table] = [row for (row,) in await rows.fetchall()]
+    return {table: rows for table, rows in found.items() if rows}
+
+
+def _whose(table: str) -> Composed:
+    """Of a row `t`, whether it is theirs, or goes with one that is."""
+    if table in THEIRS:
+        return SQL("({})").format(_mine(THEIRS[table], "t"))
+    column, of_what = ALONG[table]
+    return SQL("exists (select from {} o where o.workspace = t.workspace and o.id = t.{} and ({}))").format(
+        Identifier(of_what), Identifier(column), _mine(THEIRS[of_what], "o")
+    )
+
+
 async def held(connection: Connection, workspace: str, of: Whom) -> dict[str, int]:
     """By the name of a hold, how many of their interactions it keeps."""
     query = """
@@ -44,7 +70,8 @@ async def held(connection: Connection, workspace: str, of: Whom) -> dict[str, in
 async def forget(
     connection: Connection, workspace: str, of: Whom, tag: str, but: Collection[str] = ()
 ) -> dict[str, int]:
-    """Delete them, `but` of some tables; how many of each. The caller holds the graph (`ingest.enter`)."""
+    """Delete them, `but` of some tables; how many of each. The caller holds the graph (`ingest.enter`), and has nobody decide
+    (`alone.nobody_decides`)."""
     ids = list(of.profiles)
     gone: dict[str, int] = {}
     gone["graph_examples"] = await _examples(connection, workspace, ids)
@@ -66,6 +93,7 @@ async def forget(
             Identifier(table), _mine(columns, "t")
         )
         gone[table] = (await connection.execute(query, values)).rowcount
+    await fold_all(connection, workspace)
     gone["graph_accounts"] = await _accounts(connection, workspace, accounts, of)
     return {table: count for table, count in gone.items() if count}
 
