@@ -111,12 +111,42 @@ async def test_what_programs_fetch_is_led_on_and_not_counted(
     assert await later(app) == []
     marks = {mark for (mark,) in await rows(app.store, "select machine from tracked_hits")}
     assert marks == {
-        "", "HEAD only asks what is there", "a robot: Barracuda Sentinel",
+        "another link was followed at once", "HEAD only asks what is there", "a robot: Barracuda Sentinel",
         "Apple's Mail Privacy Protection, or a program that does not say what it is",
     }  # fmt: skip
     await reader.get(links[OTHER], headers=BROWSER)  # she herself, an hour later
     assert await later(app) == [("click", "in", OTHER)]
     assert machine_of("GET", {**BROWSER, "sec-purpose": "prefetch;prerender"}) == "it was fetched in advance"
+
+
+@pytest.mark.parametrize(
+    ("after", "counts"),
+    [
+        ("head", False),
+        ("robot", False),
+        ("picture by a robot", True),
+        ("prefetch", True),
+        ("head, a minute ago", True),
+    ],
+)
+async def test_a_program_that_looks_at_links_counts_for_nobody_when_it_comes_as_a_browser_next(
+    app: App, host: Host, reader: httpx.AsyncClient, after: str, counts: bool
+) -> None:
+    await yes(app)
+    links = await mailed(app, host)
+    match after.partition(",")[0]:
+        case "head":
+            await reader.head(links[SHOP], headers=BROWSER)
+        case "robot":
+            await reader.get(links[OTHER], headers={"user-agent": "Barracuda Sentinel"})
+        case "picture by a robot":  # a proxy of pictures is there when somebody reads
+            await reader.get(links["picture"], headers={"user-agent": "SomeMailbot"})
+        case _:
+            await reader.get(links[SHOP], headers={**BROWSER, "sec-purpose": "prefetch"})
+    if after.endswith("ago"):
+        await rows(app.store, "update tracked_hits set at = at - interval '1 minute' returning id")
+    await reader.get(links[SHOP], headers=BROWSER)
+    assert await later(app) == ([("click", "in", SHOP)] if counts else [])
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from remit.store.store import Store
 
 Json = Any
 PURPOSE = "tracking"  # of consent: a no to it is a no to links that tell
-SCANNED = 10.0  # seconds after it went in which no reader has opened it yet
+SCANNED = 10.0  # seconds after it went in which no reader has opened it yet, and around a program at work in which none counts
 TOGETHER = 3.0  # seconds in which nobody follows two links
 WAITED = 15.0  # seconds until it is clear that nothing else was followed at once
 KEPT_DAYS = 400  # for which it is known whose mail it was
@@ -45,10 +45,16 @@ ROBOTS = (
     "proofpoint",
     "mimecast",
 )
+SOON = "as soon as it had gone"
+SCANNER = f"^({SOON}|a robot: |[A-Z]+ only asks)"  # of those that look at all links of a mail, and may come as a browser as well
 DUE = """
-    select h.id, t.workspace, t.digest, t.message, p.kind, p.value, h.url, h.at, h.machine <> '' or exists (
-        select from tracked_hits o where o.tracked = h.tracked and h.url <> '' and o.url not in ('', h.url)
-            and abs(extract(epoch from o.at - h.at)) < %(together)s) as machine
+    select h.id, t.workspace, t.digest, t.message, p.kind, p.value, h.url, h.at, case
+        when h.machine <> '' then h.machine
+        when exists (select from tracked_hits o where o.tracked = h.tracked and h.url <> '' and o.url not in ('', h.url)
+            and abs(extract(epoch from o.at - h.at)) < %(together)s) then 'another link was followed at once'
+        when exists (select from tracked_hits o where o.tracked = h.tracked and o.url <> '' and o.machine ~ %(scanner)s
+            and abs(extract(epoch from o.at - h.at)) < %(scanned)s) then 'a program was looking at its links'
+        else '' end
     from tracked_hits h join tracked t on t.id = h.tracked join graph_profiles p on p.id = t.profile
     where not h.told and h.at < clock_timestamp() - make_interval(secs => %(waited)s) order by h.id limit 1000
 """
@@ -97,10 +103,12 @@ async def hit(root: Store, word: str, url: str, machine: str) -> None:
     query = """
         insert into tracked_hits (workspace, tracked, url, machine)
         select workspace, id, %(url)s, case when %(machine)s = '' and at > clock_timestamp() - make_interval(secs => %(scanned)s)
-            then 'as soon as it had gone' else %(machine)s end
+            then %(soon)s else %(machine)s end
         from tracked t where digest = %(digest)s and (select count(*) from tracked_hits h where h.tracked = t.id) < 1000
     """
-    values = {"url": url[:2000], "machine": machine, "scanned": SCANNED, "digest": _digest(word)}
+    values = {
+        "url": url[:2000], "machine": machine, "scanned": SCANNED, "soon": SOON, "digest": _digest(word)
+    }  # fmt: skip
     async with root.pool.connection() as connection:
         await connection.execute(query, values)
 
@@ -125,7 +133,8 @@ def machine_of(method: str, headers: Mapping[str, str]) -> str:
 async def tell(root: Store) -> int:
     """Have the graph told of what readers did, each message and link once whoever dies meanwhile; of how many. For the owner of the tables."""
     async with root.pool.connection() as connection:
-        rows = await (await connection.execute(DUE, {"together": TOGETHER, "waited": WAITED})).fetchall()
+        values = {"together": TOGETHER, "scanned": SCANNED, "scanner": SCANNER, "waited": WAITED}
+        rows = await (await connection.execute(DUE, values)).fetchall()
     of: dict[str, list[dict[str, Json]]] = {}
     for _, workspace, *about, machine in rows:
         if not machine:
@@ -133,9 +142,10 @@ async def tell(root: Store) -> int:
     for workspace, told in of.items():
         await take(root.as_owner(workspace), list(enumerate(told, 1)), "remit", keep=False)
     async with root.pool.connection() as connection:
-        await connection.execute(
-            "update tracked_hits set told = true where id = any(%s)", ([row[0] for row in rows],)
-        )
+        query = """
+            update tracked_hits h set told = true, machine = of.machine from unnest(%s::bigint[], %s::text[]) as of (id, machine) where h.id = of.id
+        """
+        await connection.execute(query, ([row[0] for row in rows], [row[-1] for row in rows]))
         query = "delete from tracked where at < clock_timestamp() - make_interval(days => %s)"
         await connection.execute(query, (KEPT_DAYS,))
     return sum(map(len, of.values()))
