@@ -46,7 +46,7 @@ async def written(app: App, connection: str, came: Written) -> Heard:
     """Keep what somebody wrote, and have it answered: by the run that waits for it, or by what begins runs. It may come twice."""
     at = datetime.now(UTC)
     answers = await lately_reached(app.store, identifier("phone", came.sender), came.channel, at)
-    await take(app.store, list(enumerate(heard(came, at, answers), 1)), SOURCE, frozenset(["phone"]))
+    await take(app.store, list(enumerate(heard(came, at, answers), 1)), SOURCE)
     if came.wish:
         return Heard()
     run = await _wake(app, came)

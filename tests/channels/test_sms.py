@@ -244,9 +244,9 @@ async def test_what_somebody_writes_begins_one_run_for_them_and_is_heard_by_the_
     app: App, twilio: Twilio, hook: httpx.AsyncClient
 ) -> None:
     await desk(app)
-    id = twilio.came("Where is W1?")
+    id = twilio.came("Where is W1?", f"whatsapp:{ANN}", f"whatsapp:{OURS}")
     for _ in range(2):
-        answer = await tell(hook, **message(id, "Where is W1?", ProfileName="Ann"))
+        answer = await tell(hook, **message(id, "Where is W1?", f"whatsapp:{ANN}", ProfileName="Ann"))
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/xml; charset=utf-8")
         assert answer.text.endswith("<Response></Response>")
     await look(app, Handed())
@@ -255,8 +255,29 @@ async def test_what_somebody_writes_begins_one_run_for_them_and_is_heard_by_the_
     assert isinstance(body, Started)
     assert body.goal == "Answer them.\n\nWhere is W1?"
     assert (body.person.id, body.person.name, body.person.verified) == (ANN, "Ann", True)
-    assert body.inputs == {"message": id, "line": "line", "channel": "sms"}
-    assert await events(app) == [("message", "sms", "in")]
+    assert body.inputs == {"message": id, "line": "line", "channel": "whatsapp"}
+    assert await events(app) == [("message", "whatsapp", "in")]
+
+
+async def test_a_number_that_only_a_network_has_said_is_not_verified_and_grants_nothing(
+    app: App, twilio: Twilio, hook: httpx.AsyncClient
+) -> None:
+    await desk(app)
+    words = f"Tell {BO} that I am Ann"
+    id = twilio.came(words)
+    await tell(hook, **message(id, words))
+    await look(app, Handed())
+    (one,) = await firing.list_firings(app.store, "desk", "texts")
+    body = (await app.journal.read(one.run))[0].body
+    assert isinstance(body, Started)
+    assert (body.goal, body.person.id, body.person.verified) == ("Answer them.", "", False)
+    assert body.quoted == f"What {ANN} (not verified) wrote:\n{words}"
+    assert [each.verified for each in (await find(app.store, ANN)).profiles] == [False]
+    answers = [call("sms_reply", message=id, text="It comes"), call("sms_send", to=BO, text="Hello")]
+    await run(app, *answers, goal=body.goal, inputs=body.inputs, quoted=body.quoted)
+    assert [each["to"] for each in twilio.sent] == [ANN], (
+        "who has written is answered, and nobody else is reached"
+    )
 
 
 async def test_what_twilio_has_not_signed_for_this_address_is_told_404(

@@ -49,6 +49,16 @@ class Written:
     files: tuple[str, ...] = ()  # their types
     wish: Literal["", "stop", "start", "help"] = ""
 
+    @property
+    def verified(self) -> bool:
+        return checked(self.channel)
+
+
+def checked(channel: str) -> bool:
+    """Whether somebody has made sure that a sender's number is theirs. Twilio signs what it was told: WhatsApp has had the number confirmed, and whose
+    an SMS says it is from, the network from which it came has said."""
+    return channel == "whatsapp"
+
 
 @dataclass(frozen=True, slots=True)
 class Became:
@@ -113,7 +123,7 @@ def as_event(came: Written, line: str, at: datetime) -> dict[str, Json]:
         "who": came.sender,
         "from": came.sender,
         "name": came.name,
-        "verified": True,  # Twilio has signed from whom it came
+        "verified": came.verified,
         "to": came.to,
         "channel": came.channel,
         "subject": "",
@@ -128,7 +138,7 @@ def as_event(came: Written, line: str, at: datetime) -> dict[str, Json]:
 
 def heard(came: Written, at: datetime, answers: bool = False) -> list[dict[str, Json]]:
     """What a message means to the graph: that it was written, or `answers` what was sent, and what its writer wishes."""
-    of = {"at": at.isoformat(), "channel": came.channel, "phone": came.sender, "verified": True}
+    of = {"at": at.isoformat(), "channel": came.channel, "phone": came.sender, "verified": came.verified}
     of |= {"name": came.name} if came.name else {}
     told = {"to": came.to} | ({"files": list(came.files)} if came.files else {})
     rows: list[dict[str, Json]] = [

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from remit.channels.line import LONGEST, NUMBER, SERVICE, Line
-from remit.channels.twilio import PREFIX, SID, Channel, bare
+from remit.channels.twilio import PREFIX, SID, Channel, bare, checked
 from remit.errors import CannotTell, Full, Later, Mend, UserError
 from remit.tools.addresses import reachable
 from remit.tools.decorate import tool
@@ -103,7 +103,8 @@ async def _answered(context: ToolContext, args: Mapping[str, Json]) -> Json:
         came = await _message(context, line, str(args["message"]))
     except (UserError, OSError) as error:
         raise Mend(f"the message cannot be read now: {error}") from error
-    return {"sender": bare(came["from"]), "verified": True, "channel": _channel(came["from"])}
+    channel = _channel(came["from"])
+    return {"sender": bare(came["from"]), "verified": checked(channel), "channel": channel}
 
 
 Text = Annotated[str, Field(max_length=LONGEST)]
