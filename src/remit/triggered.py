@@ -97,8 +97,9 @@ async def begin(app: App, hand_on: HandOn, claimed: Firing) -> bool:
 async def _start(here: App, claimed: Firing, trigger: Trigger, said: Said, began: Began) -> None:
     found = await find_named(here.store, claimed.agent)
     told = given(trigger, said, claimed.by)
+    agent = found.agent.model_copy(update={"purpose": trigger.purpose}) if trigger.purpose else found.agent
     await here.start(
-        found.agent,
+        agent,
         told.goal,
         person=told.person,
         inputs=told.inputs,

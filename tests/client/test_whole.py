@@ -124,7 +124,7 @@ OURS = {
     "KeepingOut": results.Keeping, "TakenAway": results.TakenAway, "RetentionOut": results.Retention, "Foreseen": results.Foreseen, "SourceOut": results.KnowledgeSource, "ConnectionOut": results.Connection, "TrialOut": results.Trial,
     "DocumentOut": results.KnowledgeDocument, "DocumentText": results.DocumentText, "PassageOut": results.Passage,
     "TakenOut": results.Taken, "SetAsideOut": results.SetAside, "ErasureOut": results.Erasure, "ErasureForeseen": results.ErasureForeseen, "PersonOut": results.KnownPerson, "ProfileOut": results.Profile,
-    "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,
+    "LimitOut": results.Limit, "LinkOut": results.Link, "StateOut": results.PersonState, "FoundOut": results.FoundPerson, "InteractionOut": results.Interaction,
     "RejectedOut": results.Rejected, "IntakeOut": results.Intake, "ConsentOut": results.Consent, "DoubtOut": results.Doubt,
     "AccountFoundOut": results.FoundAccount, "AccountNameOut": results.AccountName, "AccountLinkOut": results.AccountLink,
     "AccountStateOut": results.AccountState, "MemberOut": results.Member, "AccountOut": results.KnownAccount, "StatementOut": results.Statement,

@@ -218,6 +218,52 @@ def replace_purpose(action: Any, purpose: str) -> Any:
     return action.model_copy(update={"purpose": purpose})
 
 
+async def test_accounts_and_relations_are_limited_as_people_are_and_what_their_people_come_to_with_them(
+    app: App,
+) -> None:
+    store = app.store
+    await taken(
+        store,
+        row("a1", 5, email=BOB, kind="record", account={"domain": "acme.example", "verified": True, "name": "ACME", "role": "buyer",
+            "attributes": {"revenue": "nine millions"}}, relations={"reports_to": "crm:7", "household": "crm:8"}),
+        row("a2", 5, crm="8", kind="message", channel="chat", text="Bob is away"),
+    )  # fmt: skip
+    looks = (call("person", who=BOB), call("account", which="acme.example"))
+    for field in ("account.revenue", "relation.household", "relation.belongs_to", "known.spent"):
+        await set_limit(store, field, ["service"], "bought", "olga")
+    served, of, *_ = await results(app, await start(app, *looks))
+    assert [one["kind"] for one in served["relations"]] == ["household", "reports_to"]
+    assert "buyer" in served["accounts"][0]
+    assert of["said"] == {"name": "ACME", "revenue": "nine millions"}
+    assert (len(of["people"]), "withheld" in of) == (1, False)
+    assert "Spent 12.50 EUR in all." in of["state"]
+    sold, of, *_ = await results(app, await start(app, *looks, purpose="marketing"))
+    assert ([one["kind"] for one in sold["relations"]], sold["accounts"]) == (["reports_to"], [])
+    assert {"accounts", "relations.household"} <= sold["withheld"].keys()
+    assert (of["said"], of["people"]) == ({"name": "ACME"}, [])
+    assert of["withheld"].keys() == {"people", "said.revenue"}
+    assert not any("pent" in one for one in of["state"])
+
+
+@pytest.mark.parametrize(
+    ("field", "at"), [("relation.belongs_to", "accounts/0"), ("kind.message", "state/0")]
+)
+async def test_what_a_run_for_service_gathered_does_not_leave_for_another_purpose(
+    app: App, field: str, at: str
+) -> None:
+    account = {"domain": "acme.example", "verified": True}
+    await taken(app.store, row("a1", 5, email=BOB, kind="record", account=account))
+    await set_limit(app.store, field, ["service"], "bought", "olga")
+    rules: Json = [{"tool": "post", "allow": "true"}]
+    made = agent(tools=["tests.graph.test_purposes", "people"], rules=rules)
+    for marketing, decision in ((False, "allow"), (True, "deny")):
+        post = call("post", to=BOB, text={"$ref": f"1.1#/{at}"}, marketing=marketing)
+        model = ScriptedModel([call("person", who=BOB), post, finish()], by_turn=True)
+        state = await app.advance(await app.start(made, "see to it", person=ANN, model=model))
+        (verdict,) = await judged(app, state, "post")
+        assert (verdict.decision, verdict.rule == "purpose") == (decision, marketing), verdict.reasons
+
+
 async def test_a_limit_is_set_changed_and_taken_back_with_who_and_why(app: App) -> None:
     store = app.store
     await set_limit(store, "about.health", ["service"], "a complaint", "bo")

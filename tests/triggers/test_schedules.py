@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from remit.access.audit import entries
+from remit.agents.spec import Agent
 from remit.app import App, open_app
 from remit.catalogue import kept as agents_kept
 from remit.errors import UnknownName, UserError
@@ -50,6 +51,20 @@ async def started(app: App, run: UUID) -> Started:
     body = (await app.journal.read(run))[0].body
     assert isinstance(body, Started)
     return body
+
+
+@pytest.mark.parametrize(
+    ("said", "purposes"), [({}, {"fraud"}), ({"purpose": "service, marketing"}, {"service", "marketing"})]
+)
+async def test_a_run_is_for_what_its_trigger_says_and_else_for_what_its_agent_says(
+    app: App, said: dict[str, str], purposes: set[str]
+) -> None:
+    await publish(app, MORNING | said, purpose="fraud")
+    await due_at(app, NINE)
+    await tick(app.store, NINE)
+    await look(app, Handed())
+    (one,) = await heard(app)
+    assert Agent.model_validate((await started(app, one.run)).spec).purposes == purposes
 
 
 async def test_a_time_that_comes_begins_a_run_of_the_version_that_runs_and_says_so(app: App) -> None:

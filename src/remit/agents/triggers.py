@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from remit.cron import parse_cron, parse_zone
 from remit.errors import UserError
+from remit.gate.purposes import NAME
 from remit.rate import parse_rate
 
 Json = Any
@@ -73,6 +74,11 @@ def _refs(value: Json) -> Iterator[Json]:
             yield from _refs(item)
 
 
+def _parts(value: object) -> object:
+    """`service, fraud`"""
+    return tuple(one.strip() for one in value.split(",")) if isinstance(value, str) else value
+
+
 def _names(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
@@ -81,6 +87,8 @@ End = Literal["met", "not met", "refused", "cannot verify", "cancelled", "failed
 Ends = Annotated[tuple[End, ...], BeforeValidator(_names)]
 Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.\[\]:-]+$", max_length=300)]
 Path = Annotated[str, Field(pattern=PATH, max_length=200)]
+Purpose = Annotated[str, Field(pattern=f"^{NAME}$")]
+Purposes = Annotated[tuple[Purpose, ...], BeforeValidator(_parts), Field(max_length=10)]
 
 
 class Trigger(BaseModel):
@@ -114,6 +122,7 @@ class Trigger(BaseModel):
     ended: Ends = ()  # how; empty: however
     goal: str = Field(min_length=1, max_length=20_000)
     inputs: dict[str, Json] = {}  # facts of the owner's, for each run
+    purpose: Purposes = ()  # what its runs are for, instead of what the agent says
     when: str = Field("", max_length=4_000)  # a CEL condition over `event`
     at_most: int | None = Field(None, ge=1, le=1000)  # runs of this trigger that are open at the same time
     busy: Literal["skip", "queue"] = "queue"  # what becomes of one more

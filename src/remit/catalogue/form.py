@@ -32,6 +32,7 @@ class Field:
 FIELDS = (
     Field("description", ("description",)),
     Field("instructions", ("instructions",), "lines"),
+    Field("purpose", ("purpose",), "names"),
     Field("model", ("model",), "names", "auto"),
     Field("autonomy", ("remit", "autonomy"), "choice", "ask"),
     Field("money", ("remit", "budget", "money"), "number"),
@@ -62,6 +63,7 @@ TRIGGER = (
     "sms",
     "goal",
     "when",
+    "purpose",
 )  # what its fields show of a trigger
 BY_PATH = {field.path: field.name for field in FIELDS}
 
@@ -102,7 +104,11 @@ def shown(data: Mapping[str, Json], offer: Offer) -> dict[str, list[str]]:
     for place, trigger in enumerate(listed(data.get("triggers"))):
         if isinstance(trigger, Mapping):
             for part in TRIGGER:
-                found[f"trigger:{place}:{part}"] = [clean(str(trigger.get(part) or ""))]
+                said = trigger.get(part) or ""
+                several = isinstance(said, list | tuple)
+                found[f"trigger:{place}:{part}"] = [
+                    ", ".join(map(str, said)) if several else clean(str(said))
+                ]
     return found
 
 

@@ -22,7 +22,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="FIELD",
-        help="about.KEY, kind.KIND, channel.CHANNEL, or known.NAME (what decisions know of people).",
+        help="about.KEY, kind.KIND, channel.CHANNEL, known.NAME (what decisions know of people), account.KEY, or relation.KIND.",
     ),
 ]
 

@@ -18,6 +18,7 @@ from remit.client.knowledge import Knowledge
 from remit.client.parts import Part, Several, W, Want, call, each, get
 from remit.client.people import People
 from remit.client.playbooks import Playbooks
+from remit.client.purposes import Purposes
 from remit.client.results import Effect, Model, Tool
 from remit.client.retention import Retentions
 from remit.client.runs import Runs
@@ -40,7 +41,7 @@ class Whole(Part[W]):
         self.retention, self.knowledge, self.keys = Retentions(wire), Knowledge(wire), Keys(wire)
         self.people, self.intakes, self.connections = People(wire), Intakes(wire), Connections(wire)
         self.segments, self.playbooks = Segments(wire), Playbooks(wire)
-        self.contacts, self.accounts = Contacts(wire), Accounts(wire)
+        self.contacts, self.accounts, self.purposes = Contacts(wire), Accounts(wire), Purposes(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

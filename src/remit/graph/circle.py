@@ -60,8 +60,13 @@ class Circle:
     async def members(self, account: Account, now: datetime, limit: int) -> list[Member]:
         return await members(self.store, account, now, limit=limit)
 
-    async def sums(self, account: Account, now: datetime) -> Sums:
-        return await sums_of(self.store, account, now)
+    async def sums(self, account: Account, now: datetime, limits: Limits, purposes: Collection[str]) -> Sums:
+        """Of what may be used for these purposes."""
+        return await sums_of(self.store, account, now, limits, purposes)
+
+    async def limits_of_all(self) -> Limits:
+        """What may not be used for everything, as the workspace says it: of many people at once it has the last word."""
+        return await limits_of(self.store)
 
     async def ties(self, person: Person, now: datetime) -> tuple[list[Belonging], list[Related]]:
         return await accounts_of(self.store, person, now), await relations_of(self.store, person, now)

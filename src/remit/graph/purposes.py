@@ -1,6 +1,7 @@
 """What is known of people and may not be used for everything: by field, as a workspace says, and as a person allows beyond it.
 
-`about.KEY` is what was said of them, `kind.KIND` and `channel.CHANNEL` what happened, `known.NAME` what is known of them when something is decided. Where
+`about.KEY` is what was said of them, `kind.KIND` and `channel.CHANNEL` what happened, `known.NAME` what is known of them when something is decided,
+`account.KEY` what was said of an account, `relation.KIND` how they stand to others so, and `relation.belongs_to` to which accounts they belong. Where
 two speak of the same, both hold. Consent to be used is a purpose of its own beside consent to be reached: `consent_given` for `use:marketing`.
 """
 
@@ -24,7 +25,9 @@ from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
 USE = "use:"  # before a purpose: consent to data being used for it
-PARTS = ("about", "kind", "channel", "known")
+PARTS = ("about", "kind", "channel", "known", "account", "relation")
+FIELDS = "about.KEY, kind.KIND, channel.CHANNEL, known.NAME, account.KEY or relation.KIND"
+BELONGS = "belongs_to"  # as a kind of relation: to an account, as what
 LONGEST = 300  # characters of a reason
 
 
@@ -54,6 +57,17 @@ class Limits:
 
     def known(self, name: str) -> Purposes:
         return self._of(f"known.{name}")
+
+    def account(self, key: str) -> Purposes:
+        return self._of(f"account.{key}")
+
+    def stands(self, kind: str) -> Purposes:
+        return self._of(f"relation.{kind}")
+
+    def gathered(self, purposes: Collection[str]) -> Purposes:
+        """For what that may be used which is gathered of all that happened and may be used for these."""
+        fields = (self._of(name) for name in self.of if name.startswith(("kind.", "channel.")))
+        return common(limit for limit in fields if meant(limit, purposes))
 
     def allowing(self, consent: Consent) -> Limits:
         """With what this person allows beyond them."""
@@ -128,7 +142,9 @@ async def set_limit(store: Store, name: str, purposes: Sequence[str], because: s
     """Set it, or change it; for the next call of each run. Raises FieldError."""
     part, _, rest = name.partition(".")
     if part not in PARTS or not rest.strip() or len(name) > 120:
-        example = "about.health, kind.message, channel.chat, known.asked"
+        example = (
+            "about.health, kind.message, channel.chat, known.asked, account.revenue, relation.reports_to"
+        )
         raise FieldError("field", f"{name!r} is no field: {example}")
     if wrong := [one for one in purposes if not re.fullmatch(NAME, one)]:
         raise FieldError("purposes", f"{wrong[0]!r} is no purpose: a small word, as service or fraud")

@@ -3,7 +3,7 @@ what people are called, say and wrote are strangers' words, with their source. A
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ from remit.tools.tool import Integrity, Json, Labelled, ToolContext
 if TYPE_CHECKING:  # heavy, and needed by no list of tools
     from remit.graph.accounts.relations import Related
     from remit.graph.people import Event, Person
+    from remit.graph.purposes import Limits
     from remit.graph.wants import Want
 
 SHOWN = 4_000  # characters of a text
@@ -34,7 +35,6 @@ async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, m
     Args:
         who: An e-mail address, a telephone number, another identifier with its kind (customer:C1042), or a person's number.
     """
-    from remit.graph.accounts.words import belonging
     from remit.graph.purposes import meant
     from remit.graph.words import consented, felt, stated
 
@@ -50,17 +50,16 @@ async def person(context: ToolContext, who: Annotated[str, Field(min_length=1, m
         value["state"].append(felt(feeling))
     value["wants"] = [_want(one) for one in await context.circle.wants(found, context.now())] if wants else []
     value["consent"] = [{"says": says, "of": of} for says, of in consented(consent)]
-    belong, others = await context.circle.ties(found, context.now())
-    value["accounts"] = [belonging(one) for one in belong if one.tie]
-    value["relations"] = [_relation(one) for one in others if one.tie]
-    said = {key: limits.about(key) for key in found.about}
-    value["said"] = {key: one[0] for key, one in found.about.items() if meant(said[key], context.purposes)}
-    withheld = {f"said.{key}": limit for key, limit in said.items() if not meant(limit, context.purposes)}
+    ties, allowed = await _ties(context, found, limits)
+    value["said"], withheld, shares = _said(context, found.about, limits.about)
     withheld |= {} if wants else {"wants": limits.known("intent") or frozenset()}
-    value |= _withheld(withheld, context.purposes)
+    withheld |= {name: limit for name, limit in allowed.items() if not meant(limit, context.purposes)}
+    value |= ties | _withheld(withheld, context.purposes)
     value["unchecked"] = [one.key for one in found.profiles if one.key not in _keys(found)]
     sources = sorted({said[2] for said in found.about.values()})
-    shares = {"said": common(said[key] for key in value["said"]), "wants": limits.known("intent")}
+    inferred = _gathered(context, limits, limits.known("intent"))
+    shares |= {name: limit for name, limit in allowed.items() if name not in withheld}
+    shares |= {"wants": inferred, "state": inferred}
     return _labelled(
         value,
         checked,
@@ -137,7 +136,8 @@ async def similar(
         for one in likes.people
     ]
     levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys((*checked, "people[].id"), "system")}
-    whose = {REST: f"person:{','.join(checked)}", "people[]": "person:id"}
+    inferred = _gathered(context, limits, limits.known("intent"))
+    whose = {REST: f"person:{','.join(checked)}", "people[]": joined("person:id", inferred)}
     value = {**checked, "compared": likes.compared, "people": people}
     return Labelled(value, "untrusted", levels, whose, "the graph: what was heard of people")
 
@@ -156,6 +156,7 @@ async def account(
         limit: People at most.
     """
     from remit.graph.accounts.words import summed
+    from remit.graph.purposes import BELONGS, meant
 
     if context.circle is None:
         raise Mend("there are no people that you may look at")
@@ -163,7 +164,8 @@ async def account(
         found = await context.circle.account(which)
     except UserError as error:
         raise Mend(str(error)) from error
-    now = context.now()
+    now, limits = context.now(), await context.circle.limits_of_all()
+    belongs = limits.stands(BELONGS)
     checked = {"id": str(found.id)} | {
         one.kind: one.value for one in reversed(found.names) if one.verified and not one.shared
     }
@@ -174,15 +176,20 @@ async def account(
             "role": one.tie.role,
             "since": one.tie.since.isoformat(),
         }
-        for one in await context.circle.members(found, now, limit)
+        for one in (
+            await context.circle.members(found, now, limit) if meant(belongs, context.purposes) else ()
+        )
     ]
-    value: dict[str, Json] = {
-        **checked, "state": summed(await context.circle.sums(found, now), now), "people": people,
-        "said": {key: said[0] for key, said in found.about.items()},
-    }  # fmt: skip
+    sums = await context.circle.sums(found, now, limits, context.purposes)
+    said, withheld, shares = _said(context, found.about, limits.account)
+    withheld |= {} if meant(belongs, context.purposes) else {"people": belongs}
+    value: dict[str, Json] = {**checked, "state": summed(sums, now), "people": people, "said": said}
+    value |= _withheld(withheld, context.purposes)
+    shares["state"] = _gathered(context, limits, limits.known("intent"), limits.known("spent"))
     levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys((*checked, "people[].id"), "system")}
     # What they come to together is of several, and so nobody's; what the account is known by is of the workspace
-    whose = {REST: "person", **dict.fromkeys(checked, "workspace"), "people[]": "person:id"}
+    whose = {REST: "person", **dict.fromkeys(checked, "workspace"), "people[]": joined("person:id", belongs)}
+    whose |= {name: joined("person", limit) for name, limit in shares.items()}
     return Labelled(
         value, "untrusted", levels, whose, "the graph: what was said of an account and its people"
     )
@@ -220,8 +227,51 @@ def _labelled(
     whose = {REST: f"person:{','.join(checked)}"}
     whose |= {name: joined(whose[REST], limit) for name, limit in shares.items() if limit is not None}
     if "relations" in value:  # of others, each that person's
-        levels["relations[].id"], whose["relations[]"] = "system", "person:id"
+        levels["relations[].id"] = "system"
+        whose["relations[]"] = joined("person:id", shares.get("relations"))
     return Labelled(value, "untrusted", levels, whose, source)
+
+
+def _said(
+    context: ToolContext, about: Mapping[str, list[Json]], limit: Callable[[str], Purposes]
+) -> tuple[dict[str, Json], dict[str, Purposes], dict[str, Purposes]]:
+    """Of attributes those that may be used here; those that are left out, by their limits; and for what the former may be used."""
+    from remit.graph.purposes import meant
+
+    limits = {key: limit(key) for key in about}
+    shown_ = {key: said[0] for key, said in about.items() if meant(limits[key], context.purposes)}
+    withheld = {f"said.{key}": limits[key] for key in about if key not in shown_}
+    return shown_, withheld, {"said": common(limits[key] for key in shown_)}
+
+
+async def _ties(
+    context: ToolContext, found: Person, limits: Limits
+) -> tuple[dict[str, Json], dict[str, Purposes]]:
+    """To what they belong and how they stand to others, as far as that may be used here; and the limits of both, and of what is left out."""
+    from remit.graph.accounts.words import belonging
+    from remit.graph.purposes import BELONGS, meant
+
+    assert context.circle is not None
+    ties = await context.circle.ties(found, context.now())
+    belong, others = [one for one in ties[0] if one.tie], [one for one in ties[1] if one.tie]
+    to = common([limits.stands(BELONGS), limits.account("name")])
+    kinds = {one.kind: limits.stands(one.kind) for one in others}
+    may = {kind for kind, limit in kinds.items() if meant(limit, context.purposes)}
+    value: dict[str, Json] = {
+        "accounts": [belonging(one) for one in belong] if meant(to, context.purposes) else [],
+        "relations": [_relation(one) for one in others if one.kind in may],
+    }
+    shares = {"accounts": to} if belong else {}
+    shares |= {f"relations.{kind}": limit for kind, limit in kinds.items() if kind not in may}
+    return value, shares | {"relations": common(kinds[kind] for kind in may)}
+
+
+def _gathered(context: ToolContext, limits: Limits, *more: Purposes) -> Purposes:
+    """For what that may be used which is gathered of all that may be used here: a limit that this run keeps goes with it."""
+    from remit.graph.purposes import meant
+
+    kept = [limit for limit in more if meant(limit, context.purposes)]
+    return common([limits.gathered(context.purposes), *kept])
 
 
 def _relation(one: Related) -> dict[str, Json]:

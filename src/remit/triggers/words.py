@@ -45,6 +45,8 @@ def sentence(trigger: Trigger) -> str:
     if trigger.at_most is not None:
         more = "one more waits" if trigger.busy == "queue" else "one more is left out"
         told.append(f"at most {trigger.at_most} open, {more}")
+    if trigger.purpose:
+        told.append(f"for {' and '.join(trigger.purpose)}")
     if trigger.facts:
         told.append(f"the sender vouches for {', '.join(trigger.facts.values())}")
     if trigger.person:

@@ -53,6 +53,7 @@ from remit.client.results.playbooks import (
     RuledOut,
     Urgent,
 )
+from remit.client.results.purposes import Limit
 from remit.client.results.result import OPEN, Happened, Integrity, Period, Result, Status
 from remit.client.results.retention import (
     Foreseen,
@@ -126,6 +127,7 @@ __all__ = [
     "KnowledgeSource",
     "KnownAccount",
     "KnownPerson",
+    "Limit",
     "Link",
     "Member",
     "Mistake",

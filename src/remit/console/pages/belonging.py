@@ -25,6 +25,7 @@ from remit.graph.accounts.sums import sums_of
 from remit.graph.accounts.word import belongs
 from remit.graph.accounts.words import because, summed
 from remit.graph.people import find
+from remit.graph.purposes import limits_of
 from remit.graph.words import happened
 
 router = APIRouter(dependencies=[needs("persons:read")])
@@ -67,7 +68,7 @@ async def _page(
     store, now = here(request).store, datetime.now(UTC)
     people = await members(store, found, now, limit=LISTED)
     ends = {end for link in found.evidence for end in (link.a, link.b)}
-    sums = await sums_of(store, found, now)
+    sums, limits = await sums_of(store, found, now), await limits_of(store)
     return page(
         request,
         "graph_account.html",
@@ -82,6 +83,7 @@ async def _page(
         events=await happened_across(store, [member.person for member in people], LATELY),
         happened=happened,
         keys=await keys_of(store, ends),
+        limited={key: said for key in found.about if (said := limits.account(key)) is not None},
         evidence=[(link, because(link)) for link in found.evidence],
         wrong=wrong or {},
         typed={"person": "", "role": ""} | (typed or {}),
