@@ -12,6 +12,7 @@ from remit.chat import kept
 from remit.chat.kept import Message, Session
 from remit.errors import UserError
 from remit.journal.state import CallState
+from remit.talks.kept import Takeover, holding
 from remit.tools.chat import WAITS
 from remit.triggers.firing import hear
 from remit.triggers.kept import Standing
@@ -31,6 +32,7 @@ class Turn:
     busy: UUID | None = None
     read: UUID | None = None
     said: Mapping[str, Json] | None = None
+    held: Takeover | None = None  # a colleague talks with them
 
 
 async def written(app: App, known: Standing, session: Session, text: str, key: str) -> Message:
@@ -38,24 +40,29 @@ async def written(app: App, known: Standing, session: Session, text: str, key: s
     message = await kept.write(app.store, session.id, "visitor", text, f"visitor {key}")
     await kept.heard(app.store, session, message)
     if message.run is None and await _wake(app, session, message.id) is None:
-        event = {
-            "who": f"user:{session.subject}" if session.subject else f"chat:{session.id}",
-            "from": session.email or session.called,
-            "email": session.email,
-            "name": session.name,
-            "verified": bool(session.subject),
-            "to": session.origin,
-            "subject": "",
-            "text": text,
-            "quoted": "",
-            "at": message.at.isoformat(timespec="seconds"),
-            "answers": [],
-            "files": [],
-            "number": message.id,
-            "facts": {"chat": str(session.id), "after": message.id},
-        }
+        event = event_of(session, message)
         await hear(app.store, known, f"chat {message.id}", event)
     return message
+
+
+def event_of(session: Session, message: Message) -> dict[str, Json]:
+    """A message as what begins a run."""
+    return {
+        "who": f"user:{session.subject}" if session.subject else f"chat:{session.id}",
+        "from": session.email or session.called,
+        "email": session.email,
+        "name": session.name,
+        "verified": bool(session.subject),
+        "to": session.origin,
+        "subject": "",
+        "text": message.text,
+        "quoted": "",
+        "at": message.at.isoformat(timespec="seconds"),
+        "answers": [],
+        "files": [],
+        "number": message.id,
+        "facts": {"chat": str(session.id), "after": message.id},
+    }
 
 
 async def turn_of(app: App, said: Mapping[str, Json], run: UUID) -> Turn:
@@ -63,9 +70,12 @@ async def turn_of(app: App, said: Mapping[str, Json], run: UUID) -> Turn:
     session = await kept.by_id(app.store, UUID(said["facts"]["chat"]))
     if session is None:
         raise UserError("the chat is gone")
-    written = await kept.messages(app.store, session.id, said["number"] - 1, 1_000)
-    reader = next((one.run for one in written if one.id == said["number"]), None)
-    if reader is not None and reader != run:
+    if held := await holding(app.store, "chat", session.profile):
+        return Turn(held=held)
+    since = await kept.messages(app.store, session.id, said["number"] - 1, 1_000)
+    readers = [one.run for one in since if one.id == said["number"] or one.side == "colleague"]
+    reader = next((one for one in readers if one is not None), None)
+    if reader is not None and reader != run and not said.get("told"):
         return Turn(read=reader)
     if session.run is not None and session.run != run:
         if woken := await _wake(app, session, said["number"]):
@@ -74,9 +84,10 @@ async def turn_of(app: App, said: Mapping[str, Json], run: UUID) -> Turn:
             return Turn(busy=session.run)
     before = await kept.messages(app.store, session.id, 0, BEFORE)
     taken = await kept.take_up(app.store, session.id, run)
-    mine = {one.id for one in taken}
-    earlier = [f"{one.side}: {one.text}" for one in before if one.id not in mine]
-    told = {"text": "\n".join(one.text for one in taken), "before": "\n".join(earlier)}
+    answered = max((one.id for one in before if one.side == "colleague"), default=0)
+    mine = {one.id: one.text for one in taken if one.id > answered}
+    earlier = [f"{one.who}: {one.text}" for one in before if one.id not in mine]
+    told = {"text": "\n".join(mine.values()), "before": "\n".join(earlier)}
     facts = said["facts"] | {"after": taken[-1].id if taken else said["number"]}
     return Turn(said={**said, **told, "facts": facts})
 

@@ -132,6 +132,10 @@ def _of_people(
             return [(f"{body.by}: {body.decision} ", "person"), (body.text, "")]
         case UndoWanted():
             return [(f"{body.by}: ", "person"), (f"undo {body.call_id}", "")]
+        case Paused() if body.over is not None:
+            return [(f"{body.by} ", "person"), ("talks in the agent's place", "")]
+        case Resumed() if body.over is not None:
+            return [("the agent's again ", "person"), (first_line(body.words), "")]
         case Paused() | Resumed():
             return [(f"{body.type} ", "person"), (f"by {body.by}", "")]
 

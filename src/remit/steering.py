@@ -184,20 +184,31 @@ class Steering(ABC):
         workspace = await self.rules()
         return People(await list_away(self.store), limits(workspace), hours(workspace))
 
-    async def pause(self, run: UUID, by: str) -> None:
-        """Stop a run and its children, each at its next event. A running effect is not broken off; its outcome is still
-        recorded. Raises NotWaiting if the run has ended."""
-        await self._append_outside(run, lambda state: _unless_ended(state, Paused(by=by), state.paused))
-        for child in await self._children(run):
+    async def pause(self, run: UUID, by: str, over: int | None = None) -> None:
+        """Stop a run and its children, each at its next event; with `over`, the run alone as long as this takeover stands. A running
+        effect is not broken off; its outcome is still recorded. Raises NotWaiting if the run has ended."""
+
+        def paused(state: State) -> AnyBody | None:
+            already = state.stopped if over is None else state.over == over
+            return _unless_ended(state, Paused(by=by, over=over), already)
+
+        await self._append_outside(run, paused)
+        for child in await self._children(run) if over is None else ():
             with suppress(NotWaiting, UserError):  # it has ended, or was not begun yet
                 await self.pause(child, by)
 
-    async def resume(self, run: UUID, by: str) -> None:
-        """Let a run and its children go on. Raises NotWaiting if the run has ended."""
-        for child in await self._children(run):
+    async def resume(self, run: UUID, by: str, over: int | None = None, words: str = "") -> None:
+        """Let a run and its children go on; with `over`, once this takeover is over, and it is told `words`. Raises NotWaiting if the
+        run has ended."""
+
+        def resumed(state: State) -> AnyBody | None:
+            already = not state.stopped if over is None else state.over != over
+            return _unless_ended(state, Resumed(by=by, over=over, words=words), already)
+
+        for child in await self._children(run) if over is None else ():
             with suppress(NotWaiting, UserError):
                 await self.resume(child, by)
-        await self._append_outside(run, lambda state: _unless_ended(state, Resumed(by=by), not state.paused))
+        await self._append_outside(run, resumed)
 
     async def wake(self, run: UUID, why: str, waits: Callable[[CallState], bool]) -> bool:
         """Have the calls that sleep, and of which `waits` holds, go on before their time; whether there is any."""

@@ -15,10 +15,14 @@ from remit.app import App
 from remit.catalogue.find import find_named
 from remit.chatting import SOON, turn_of
 from remit.errors import Busy, ModelError, RemitError, StaleWriter, StoreError, UserError
+from remit.graph.identifiers import identifier
 from remit.journal.events import Began
 from remit.journal.state import fold
 from remit.receiving import earlier_of, read_mailboxes, unwanted
 from remit.store.store import Store
+from remit.talking import see_to
+from remit.talks.kept import Takeover, answered_since, holding_at
+from remit.talks.ways import WAYS
 from remit.triggers.chain import chain_of, told_of, unfollowed
 from remit.triggers.firing import Firing, begun, claim, decide, failed, later, skipped, sweep, tick
 from remit.triggers.given import given
@@ -64,6 +68,7 @@ async def _begin(app: App, hand_on: HandOn, stop: asyncio.Event, agents: Collect
 async def look(app: App, hand_on: HandOn, agents: Collection[str] = ()) -> int:
     """Once; how many events it had to do with."""
     store = app.root.store
+    await see_to(app, hand_on)
     await tick(store)
     claimed = await claim(store, AT_ONCE, agents)
     for one in claimed:
@@ -146,12 +151,44 @@ async def _by_mail(here: App, hand_on: HandOn, claimed: Firing, began: Began) ->
     if why := unwanted(claimed.said, earlier):
         await skipped(here.store, claimed, why)
         return None
+    if await _is_a_colleagues(here, claimed, "email"):
+        return None
     return {**claimed.said, "earlier": earlier.words if earlier else ""}, began
+
+
+async def _by_sms(here: App, hand_on: HandOn, claimed: Firing, began: Began) -> Came | None:
+    return None if await _is_a_colleagues(here, claimed, claimed.said["channel"]) else (claimed.said, began)
+
+
+async def _is_a_colleagues(here: App, claimed: Firing, channel: str) -> bool:
+    """Whether a colleague talks with whoever wrote, so that it waits; or has answered it, so that no run is wanted."""
+    kind, value = WAYS[channel].kind, claimed.said["from"]
+    try:
+        who = identifier(kind, value)
+    except ValueError:
+        return False
+    if held := await holding_at(here.store, channel, *who.key):
+        await _wait_for(here, claimed, held)
+        return True
+    if claimed.said.get("told"):
+        return False
+    answer = await answered_since(here.store, channel, *who.key, claimed.at)
+    if answer is not None:
+        await skipped(here.store, claimed, f"a colleague has answered it by run {answer}")
+    return answer is not None
+
+
+async def _wait_for(here: App, claimed: Firing, held: Takeover) -> None:
+    seconds = (held.until - await here.now()).total_seconds()
+    await later(here.store, claimed, max(seconds, EVERY), held.waits)
 
 
 async def _in_a_chat(here: App, hand_on: HandOn, claimed: Firing, began: Began) -> Came | None:
     """One run of a chat at a time: what is said meanwhile is for it, or for the next."""
     turn = await turn_of(here, claimed.said, claimed.run)
+    if turn.held is not None:
+        await _wait_for(here, claimed, turn.held)
+        return None
     if turn.busy is not None:
         await later(here.store, claimed, SOON, f"run {turn.busy} is at it")
         return None
@@ -166,5 +203,6 @@ async def _in_a_chat(here: App, hand_on: HandOn, claimed: Firing, began: Began) 
 COMES: Mapping[str, Callable[[App, HandOn, Firing, Began], Awaitable[Came | None]]] = {
     "after": _after_a_run,
     "mail": _by_mail,
+    "sms": _by_sms,
     "chat": _in_a_chat,
 }  # by kind of trigger, what its run is told; None: none is to begin now, and it is written down why

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -23,6 +23,8 @@ from remit.api.tokens import add_token
 from remit.app import App
 from remit.budgets import set_budget
 from remit.catalogue.kept import save_draft
+from remit.chat import kept as chats
+from remit.chat.identity import Visitor
 from remit.connections.kept import Linked, set_connection
 from remit.console.session import COOKIE, sign_in
 from remit.graph import behaviours, intents
@@ -67,6 +69,7 @@ class Acme:
     webhook: UUID
     erasure: UUID
     upload: UUID = NOWHERE
+    chat: UUID = NOWHERE
 
 
 async def answers(_: Provider) -> None:
@@ -128,9 +131,11 @@ async def acme(app: App) -> Acme:
     await behaviours.save(here.store, [Pattern.model_validate(pattern)], "cleo")
     erasure = await erase.begin(here.store, await find(here.store, f"{CANARY}@x.example"), "cleo", CANARY)
     hook = await add_webhook(here.store, f"https://{CANARY}.example/hook", ["run.finished"], [], "cleo")
-    return Acme(
-        waiting, ended, kept.id, version.id, (await known(here.store, "cleo")).id, hook[0].id, erasure, upload
-    )
+    of = (CANARY, CANARY, "https://acme.example", str(uuid4()), Visitor(name=CANARY))
+    chat = (await chats.begin(here.store, *of))[0]
+    await chats.write(here.store, chat.id, "visitor", CANARY, "1")
+    cleo = (await known(here.store, "cleo")).id
+    return Acme(waiting, ended, kept.id, version.id, cleo, hook[0].id, erasure, upload, chat.id)
 
 
 def filled(path: str, acme: Acme | None) -> list[str]:
@@ -146,6 +151,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         hook = acme.webhook if acme else NOWHERE
         one = one.replace("{workspace}", "acme" if acme else "none")
         one = one.replace("{upload}", str(acme.upload if acme else NOWHERE))
+        one = one.replace("{talk}", f"chat:{acme.chat if acme else NOWHERE}")
         one = one.replace("{erasure}", str(acme.erasure if acme else NOWHERE))
         one = one.replace("{webhook}", str(hook)).replace("{delivery}", str(hook)).replace("{session}", "1")
         one = (

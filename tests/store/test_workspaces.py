@@ -61,6 +61,10 @@ ROWS: dict[str, str] = {
     " values (md5(%(w)s || %(n)s)::uuid, %(w)s, 'x', 'x', sha256(convert_to(%(w)s || %(n)s, 'utf8')), 'd', 1, 'x')",
     "chat_messages": "insert into chat_messages (workspace, session, side, text, key)"
     " values (%(w)s, md5(%(w)s || 1)::uuid, 'visitor', 'text of ' || %(w)s, 'k' || %(n)s)",
+    "takeovers": "insert into takeovers (id, workspace, talk, agent, channel, profile, by, until) overriding system value"
+    " values (1000 * ascii(%(w)s) + %(n)s, %(w)s, 'chat:x', 'x', 'chat', %(n)s, 'ann', now())",
+    "takeover_words": "insert into takeover_words (run, workspace, takeover, text)"
+    " values (md5(%(w)s || %(n)s)::uuid, %(w)s, 1000 * ascii(%(w)s) + 1, 'text of ' || %(w)s)",
     "intakes": "insert into intakes (workspace, name, spec, by) values (%(w)s, 'i' || %(n)s, '{}', 'ann')",
     "graph_profiles": "insert into graph_profiles (id, workspace, kind, value, person)"
     " values (1000 * ascii(%(w)s) + %(n)s, %(w)s, 'email', 'e' || %(n)s, 1000 * ascii(%(w)s) + %(n)s)",

@@ -25,6 +25,7 @@ from remit.journal.events import (
     Planned,
     Replied,
     Reserved,
+    Resumed,
     Screened,
     Started,
 )
@@ -53,6 +54,10 @@ class Transcript:
     veil: Veil | None = None  # between the model and what strangers wrote
     amended: dict[str, str] = field(default_factory=dict)  # call id -> what people made of the call, in words
     spoken: int = 0  # seq of the last message to the model but the first, which is the goal; 0: none
+    owed: set[str] = field(default_factory=set)  # calls of the last answer that have no result yet
+    later: list[str] = field(
+        default_factory=list
+    )  # what is to be said after their results, which belong to the answer
 
     def apply(self, event: Event) -> None:
         if event.body.__class__ in UNSEEN:
@@ -64,10 +69,13 @@ class Transcript:
             case Answered() as body if body.purpose == "act":
                 calls = tuple(ToolCall(call.id, call.tool, call.args) for call in body.calls)
                 self._add(event.seq, Message("assistant", body.text, calls))
+                self.owed = {call.id for call in body.calls}
             case Acted() as body:
                 words = render(body)
                 words = self.veil.acted(body, words, event.seq) if self.veil else words
                 self._add(event.seq, self._outcome(body, words))
+                self.owed.discard(body.call_id)
+                self._say_later(event.seq)
             case Screened() as body if self.veil:
                 self._show(*self.veil.screened(body))
             case Amended() as body:
@@ -79,8 +87,16 @@ class Transcript:
                 self._add(event.seq, Message("user", f"The check {body.check!r} is not met{detail}"))
             case Replied() as body if body.text and body.ask_id.startswith(("check", "stuck")):
                 self._add(event.seq, Message("user", f"{body.by} says: {body.text}"))
+            case Resumed() as body if body.words:
+                self.later.append(body.words)
+                self._say_later(event.seq)
             case Compacted() as body:
                 self._compact(body)
+
+    def _say_later(self, seq: int) -> None:
+        if self.later and not self.owed:
+            self._add(seq, Message("user", "\n\n".join(self.later)))
+            self.later = []
 
     def _add(self, seq: int, message: Message) -> None:
         if message.role == "user" and self.messages:

@@ -15,7 +15,7 @@ from remit.agents.finish import conclude
 from remit.agents.grant import freeze, needed
 from remit.agents.live import Live
 from remit.agents.progress import nudge, stalled
-from remit.agents.reach import contacts_settled, settle_contacts
+from remit.agents.reach import OVERTAKEN, contacts_settled, settle_contacts
 from remit.agents.settle import wind_up
 from remit.agents.spend import paid, rest, room_again
 from remit.agents.sums import settle_sums
@@ -55,6 +55,7 @@ async def step(live: Live) -> bool:
         return moved
     _wake(live)
     _expire(live)
+    _overtaken(live)
     if _given_up(live):
         return True
     if needed(live):
@@ -98,6 +99,29 @@ def _expire(live: Live) -> None:
         if asked.expires is not None and asked.expires <= now:
             live.write(
                 Replied(ask_id=asked.ask_id, decision="reject", by="expiry", text="nobody answered in time")
+            )
+
+
+def _overtaken(live: Live) -> None:
+    """What was to reach somebody with whom a colleague has talked since is not sent as it was meant: the model looks again."""
+    for call in list(live.state.open.values()) if live.state.back else ():
+        tool = live.tools.get(call.call.tool)
+        if call.seq > live.state.back or call.doubtful or tool is None or not tool.reaching:
+            continue
+        if call.asked is not None and call.replied is None:
+            live.write(
+                Replied(ask_id=call.asked.ask_id, decision="reject", by=live.state.back_by, text=OVERTAKEN)
+            )
+        elif call.call.id not in live.state.timers:
+            live.write(
+                Acted(
+                    call_id=call.call.id,
+                    tool=tool.name,
+                    effect=tool.effect,
+                    status="mend",
+                    result=OVERTAKEN,
+                    integrity="system",
+                )
             )
 
 

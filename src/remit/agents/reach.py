@@ -13,20 +13,25 @@ import psycopg
 
 from remit.agents.live import Live
 from remit.agents.recheck import RECORDING
+from remit.decisions.action import REPLY
 from remit.decisions.contacts import Came, Held, Refused, Wanted, held_of, judge
+from remit.decisions.eligible import TAKEN_OVER
 from remit.errors import Mend, StoreError
 from remit.graph.consent import MARKETING
 from remit.graph.identifiers import Identifier, identifier
 from remit.journal.events import Acted, AnyBody, Json, Judged, Slept
 from remit.journal.refs import given
 from remit.journal.state import CallState
+from remit.models.steps import NAME as STEPS
 from remit.store.store import Store
 from remit.tools.tool import Reach, Reaches, Tool
 
 HELD, REACHING, SETTLING = "contacts", "reaches people", "contacts to settle"  # in the memory of an advance
 CONTACT = "contact"  # what a call sleeps for whose hour has not come
+TALKED = "takeover"  # and what for where a colleague talks with them
 PATIENCE = timedelta(days=4)  # that a call waits for the hour: over a night, a weekend, a holiday
 TEXT = 20_000  # characters of what was said that the graph keeps
+OVERTAKEN = "not sent: a colleague has talked with them since. Read what was said, and write anew where that is still needed"
 UNSURE = "Whether it happened is not known, and it is not tried again: "
 Whom = list[tuple[Identifier, Reaches, Reach]]
 
@@ -50,6 +55,8 @@ async def hold(live: Live, call: CallState, tool: Tool, begun: bool) -> list[Any
     try:
         if not (wanted := await _wanted(live, call, tool)):
             return []
+        if _overtaken(call) and any(one.purpose == REPLY for one in wanted):
+            return [_acted(call, tool, "mend", OVERTAKEN)]
         await _all_held(live)
         found, held = await live.desk.reserve(live.workspace, wanted, live.leases.now(), begun)
     except Mend as error:
@@ -65,9 +72,15 @@ async def hold(live: Live, call: CallState, tool: Tool, begun: bool) -> list[Any
         return [_acted(call, tool, "unknown", UNSURE + _words(found))]
     until = max((one.until for one in found if one.until is not None), default=None)
     if all(one.passes for one in found) and until is not None and until - live.leases.now() <= PATIENCE:
-        why = f"waits for the hour: {_words(found)}"
-        return [Slept(until=until, why=why, call_id=call.call.id, limit=CONTACT)]
+        talked = any(rule.rule == TAKEN_OVER for one in found for rule in one.rules)
+        why = f"waits for {'a colleague' if talked else 'the hour'}: {_words(found)}"
+        return [Slept(until=until, why=why, call_id=call.call.id, limit=TALKED if talked else CONTACT)]
     return _denied(call, tool, found)
+
+
+def _overtaken(call: CallState) -> bool:
+    """Whether a colleague has talked with them since it was wanted: an answer to what they wrote then is none any more."""
+    return call.slept is not None and call.slept.limit == TALKED
 
 
 async def settle_contacts(live: Live) -> None:
@@ -153,6 +166,7 @@ def _row(live: Live, call: CallState, held: Held, result: Json) -> dict[str, Jso
         "purpose": held.purpose,
         "action": held.action,
         "by": held.by,
+        "colleague": _colleague(live),
     }
     return {
         "id": f"{live.name}:{call.call.id}:{held.profile}",
@@ -166,6 +180,11 @@ def _row(live: Live, call: CallState, held: Held, result: Json) -> dict[str, Jso
         "text": str(args.get("text") or args.get("body") or "")[:TEXT],
         "properties": {key: value for key, value in about.items() if value},
     }
+
+
+def _colleague(live: Live) -> str:
+    """Whose words a run sends that thinks nothing itself; empty: nobody's in particular."""
+    return live.state.started.person.by if live.state.started and live.model.name == STEPS else ""
 
 
 async def _wanted(live: Live, call: CallState, tool: Tool) -> list[Wanted]:

@@ -19,7 +19,7 @@ from remit.graph.met import met
 from remit.store.store import Store
 
 Json = Any
-Side = Literal["visitor", "agent"]
+Side = Literal["visitor", "agent", "colleague"]
 SOURCE = "chat"
 LONGEST = 2_000  # characters of what a visitor writes
 PAGE = 200  # messages that are read at once
@@ -63,6 +63,12 @@ class Message:
     side: Side
     text: str
     run: UUID | None
+    by: str = ""  # which colleague
+
+    @property
+    def who(self) -> str:
+        """As an agent is told of it."""
+        return f"{self.side} {self.by}".rstrip()
 
 
 async def begin(
@@ -104,17 +110,17 @@ async def _one(store: Store, which: LiteralString, values: tuple[Any, ...]) -> S
 
 
 async def write(
-    store: Store, session: UUID, side: Side, text: str, key: str, run: UUID | None = None
+    store: Store, session: UUID, side: Side, text: str, key: str, run: UUID | None = None, by: str = ""
 ) -> Message:
     """Once for each key: whoever writes it again is given the first."""
     query = """
         with made as (
-            insert into chat_messages (workspace, session, side, text, key, run) values (%s, %s, %s, %s, %s, %s)
-            on conflict (session, key) do nothing returning id, at, side, text, run
+            insert into chat_messages (workspace, session, side, text, key, run, by) values (%s, %s, %s, %s, %s, %s, %s)
+            on conflict (session, key) do nothing returning id, at, side, text, run, by
         )
-        select * from made union all select id, at, side, text, run from chat_messages where session = %s and key = %s limit 1
+        select * from made union all select id, at, side, text, run, by from chat_messages where session = %s and key = %s limit 1
     """
-    values = (store.workspace, session, side, text, key, run, session, key)
+    values = (store.workspace, session, side, text, key, run, by, session, key)
     async with (
         store.pool.connection() as connection,
         connection.cursor(row_factory=class_row(Message)) as cursor,
@@ -128,7 +134,7 @@ async def messages(store: Store, session: UUID, after: int = 0, limit: int = PAG
     """From the first after one on; the last of them."""
     query = """
         select * from (
-            select id, at, side, text, run from chat_messages where workspace = %s and session = %s and id > %s order by id desc limit %s
+            select id, at, side, text, run, by from chat_messages where workspace = %s and session = %s and id > %s order by id desc limit %s
         ) as last order by id
     """
     async with (
@@ -156,16 +162,20 @@ async def take_up(store: Store, session: UUID, run: UUID) -> list[Message]:
 
 
 async def standing(store: Store, session: UUID) -> Mapping[str, bool]:
-    """Whether somebody is at work on an answer, and whether a person is asked."""
+    """Whether somebody is at work on an answer, whether a person is asked, and whether a colleague is there in the agent's place."""
     query = """
-        select exists (select from chat_messages where session = s.id and side = 'visitor' and run is null)
+        select exists (select from chat_messages m where session = s.id and side = 'visitor' and run is null and not exists (
+                   select from chat_messages c where c.session = s.id and c.side = 'colleague' and c.id > m.id))
                or coalesce(r.status = 'running', false),
-               coalesce(r.status = 'waiting', false) and exists (select from asks where asks.run = s.run)
+               coalesce(r.status = 'waiting', false) and exists (select from asks where asks.run = s.run),
+               exists (select from takeovers t where t.workspace = s.workspace and t.channel = 'chat' and t.profile = s.profile
+                       and t.ended_at is null and t.until > clock_timestamp())
         from chat_sessions s left join runs r on r.id = s.run where s.workspace = %s and s.id = %s
     """
     async with store.pool.connection() as connection:
         row = await (await connection.execute(query, (store.workspace, session))).fetchone()
-    return {"working": bool(row and row[0]), "asked": bool(row and row[1])}
+    working, asked, person = row or (False, False, False)
+    return {"working": bool(working) and not person, "asked": bool(asked), "person": bool(person)}
 
 
 async def heard(store: Store, session: Session, message: Message) -> None:

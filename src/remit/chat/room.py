@@ -10,6 +10,7 @@ from remit.chat import kept
 from remit.chat.kept import Message, Session
 from remit.errors import Mend
 from remit.store.store import Store
+from remit.talks.kept import writer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ class Room:
         return found
 
     async def reply(self, chat: str, text: str, key: str, run: UUID) -> Message:
-        """Once for each key."""
-        session = await self.session(chat)
-        return await kept.write(self.store, session.id, "agent", text, key, run)
+        """Once for each key. What a colleague has written, whose words the run sends, is theirs."""
+        session, by = await self.session(chat), await writer_of(self.store, run)
+        return await kept.write(self.store, session.id, "colleague" if by else "agent", text, key, run, by)
 
     async def said(self, chat: str) -> Sequence[Message]:
         return await kept.messages(self.store, (await self.session(chat)).id)

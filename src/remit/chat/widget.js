@@ -19,7 +19,9 @@
     send: told.send || "Send",
     you: told.you || "You",
     them: told.them || "Answer",
+    colleague: told.colleague || "A colleague",
     working: told.working || "An answer is being written.",
+    person: told.person || "You are talking with a colleague now.",
     asked: told.asked || "A colleague is being asked. You can leave this open.",
     failed: told.failed || "That could not be sent. Try again.",
     away: told.away || "The chat cannot be reached now.",
@@ -27,7 +29,7 @@
   let consent = told.consent === "yes";
   let identity = told.identity || "";
   let session = read();
-  let after = 0, following = null, state = { working: false, asked: false };
+  let after = 0, following = null, state = { working: false, asked: false, person: false };
 
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
@@ -49,7 +51,8 @@
     .said { max-width: 85%; padding: 0.5rem 0.8rem; border-radius: 0.8rem; background: var(--theirs); white-space: pre-wrap; overflow-wrap: anywhere; align-self: flex-start; }
     .said.visitor { background: var(--mine); color: var(--on-mine); align-self: flex-end; }
     .said.waits { opacity: 0.6; }
-    .by { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+    .said.colleague .by { position: static; width: auto; height: auto; clip-path: none; font-weight: 600; }
+    .said:not(.colleague) > .by { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
     a { text-decoration: underline; }
     .state { min-height: 1.6rem; margin: 0; padding: 0 1rem; color: var(--soft); font-size: 0.875rem; }
     form { display: flex; gap: 0.5rem; padding: 0.75rem; border-top: 1px solid var(--line); align-items: flex-end; }
@@ -118,7 +121,7 @@
   function put(by, text, id, waits) {
     const found = [...log.children].find((one) => one.dataset.id === String(id) || (by === "visitor" && one.dataset.waits === text));
     if (found) { found.dataset.id = id; delete found.dataset.waits; found.classList.remove("waits"); return found; }
-    const item = make("div", { class: `said ${by}` }, make("span", { class: "by" }, `${by === "visitor" ? words.you : words.them}: `));
+    const item = make("div", { class: `said ${by}` }, make("span", { class: "by" }, `${{ visitor: words.you, colleague: words.colleague }[by] || words.them}: `));
     for (const part of text.split(/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/)) {
       item.append(/^https?:\/\//.test(part) ? make("a", { href: part, rel: "noopener noreferrer nofollow", target: "_blank" }, part) : part);
     }
@@ -128,7 +131,7 @@
     return item;
   }
   const say = (text) => { if (line.textContent !== text) line.textContent = text; };
-  const stands = () => say(state.asked ? words.asked : state.working ? words.working : "");
+  const stands = () => say(state.person ? words.person : state.asked ? words.asked : state.working ? words.working : "");
 
   async function follow() {
     if (following || !session) return;

@@ -88,6 +88,17 @@ class Item:
         return self.one.call.call.tool
 
     @property
+    def talk(self) -> str:
+        """Where the conversation is that a run answers, or are those with whom a playbook has colleagues see to; empty: nowhere."""
+        started = self.one.state.started
+        if started is None or started.began is None:
+            return ""
+        if started.began.kind in ("chat", "mail", "sms"):
+            return f"/people/conversations/run:{self.run}"
+        whom = started.inputs.get("person") if started.began.kind == "decision" else None
+        return f"/people/{whom['id']}#talks" if isinstance(whom, Mapping) and "id" in whom else ""
+
+    @property
     def values(self) -> list[Value]:
         call = self.one.call
         if call is None or self.one.asks_in_words:

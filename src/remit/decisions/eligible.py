@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from remit.decisions.action import REPLY, Action, Law, Needs, Quiet, Rules
 from remit.graph.consent import Consent
 
+TAKEN_OVER = "taken over"  # the rule by which a colleague who talks with somebody is left alone with them
 SILENT = Consent()  # nothing was ever said
 
 
@@ -40,6 +42,16 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A colleague talks with them on a channel, until then at the longest. `runs`: by which the colleague's own words go out."""
+
+    by: str
+    channel: str
+    until: datetime
+    runs: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What the rules look at of a person. `zone` and `country` "" where they are not known; `profile`: the identifier at which
     they would be reached, where it is known."""
@@ -50,12 +62,13 @@ class Standing:
     contacts: tuple[Contact, ...] = ()
     suppressed: tuple[Suppression, ...] = ()
     profile: int | None = None
+    taken: tuple[Taken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """`until`: when this rule ends by itself; None where only somebody can end it. `hour`: it is against the time of the day or the day of
-    the week alone, which is worth waiting for."""
+    the week alone, or against a colleague who talks with them: worth waiting for."""
 
     rule: str
     because: str
@@ -73,6 +86,7 @@ def refusals(
     if action.channel:
         found += _agreed(action, person, rules)
         found += _suppressed(action, person, now)
+        found += _taken(action, person, now)
         found += _hours(action, person, rules, now)
         found += _caps(action, person, rules, now)
         found += _wished(action, person, now)
@@ -115,6 +129,12 @@ def _suppressed(action: Action, person: Standing, now: datetime) -> Iterator[Ref
     for one in person.suppressed:
         if one.channel in ("", action.channel) and (one.until is None or one.until > now):
             yield Refusal("suppressed", one.because, one.until)
+
+
+def _taken(action: Action, person: Standing, now: datetime) -> Iterator[Refusal]:
+    for one in person.taken:
+        if one.channel == action.channel and one.until > now:
+            yield Refusal(TAKEN_OVER, f"{one.by} talks with them by {one.channel} now", one.until, hour=True)
 
 
 def _hours(action: Action, person: Standing, rules: Rules, now: datetime) -> Iterator[Refusal]:

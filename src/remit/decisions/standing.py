@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from pydantic_core import from_json
 
 from remit.decisions.action import Rules
-from remit.decisions.eligible import Contact, Standing, Suppression
+from remit.decisions.eligible import Contact, Standing, Suppression, Taken
 from remit.graph.consent import Consent, Word, fold, word_of
 from remit.store.store import Store
 
@@ -32,6 +32,7 @@ class Known:
     words: list[Word] = field(default_factory=list)
     contacts: list[tuple[Contact, Call]] = field(default_factory=list)  # each with the call that made it
     suppressed: list[Suppression] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
 
     def tell(self, key: str, said: Sequence[Json] | None) -> None:
         """The last that was said of it counts."""
@@ -51,7 +52,7 @@ class Known:
             self.contacts = [one for one in self.contacts if one[1] != call]
 
     def standing(self, but: Call = NONE, profile: int | None = None) -> Standing:
-        """Without what a call has reserved itself; of who would be reached at this identifier."""
+        """Without what a call has reserved itself, and without whose words it carries; of who would be reached at this identifier."""
         country = self.says("country").upper()
         made = sorted((one for one, by in self.contacts if by == NONE or by != but), key=lambda one: one.at)
         return Standing(
@@ -61,6 +62,7 @@ class Known:
             tuple(made),
             tuple(self.suppressed),
             profile,
+            tuple(one for one in self.taken if but[0] not in one.runs),
         )
 
 
@@ -97,6 +99,8 @@ def known_of(told: Json) -> dict[int, Known]:
         whose[profile].contacts.append((made, (UUID(run) if run else None, call if run else "")))
     for profile, because, channel, until in told["suppressed"]:
         whose[profile].suppressed.append(Suppression(because, channel, _moment(until) if until else None))
+    for profile, by, channel, until, runs in told["taken"]:
+        whose[profile].taken.append(Taken(by, channel, _moment(until), frozenset(map(UUID, runs))))
     return found
 
 

@@ -366,13 +366,20 @@ class Checked(Body):
 
 
 class Paused(Body):
+    """`over`: only as long as a colleague, who has taken the conversation over, talks in the agent's place; its number."""
+
     type: Literal["paused"] = "paused"
     by: str = ""
+    over: int | None = None
 
 
 class Resumed(Body):
+    """`over`: the conversation is the agent's again, and the model is told `words`: a colleague's."""
+
     type: Literal["resumed"] = "resumed"
     by: str = ""
+    over: int | None = None
+    words: str = ""
 
 
 class Finished(Body):

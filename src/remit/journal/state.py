@@ -105,7 +105,10 @@ class State:
     seq: int = 0
     started: Started | None = None
     finished: Finished | None = None
-    paused: bool = False
+    stopped: bool = False  # by a person, until one lets it go on
+    over: int | None = None  # the takeover that it waits for
+    back: int = 0  # seq at which the conversation was the agent's again: what it wanted before, it wanted without a colleague's words
+    back_by: str = ""
     timers: dict[str, datetime] = field(
         default_factory=dict
     )  # call id ("" is the run) -> until when it sleeps
@@ -138,6 +141,10 @@ class State:
     untrusted: bool = False  # words of somebody unverified have been read
     last: Answered | None = None  # the last answer that acts
     reflected: bool = False
+
+    @property
+    def paused(self) -> bool:
+        return self.stopped or self.over is not None
 
     @property
     def status(self) -> Status:
@@ -200,7 +207,7 @@ def apply(state: State, event: Event) -> None:
         case UndoWanted() as body:
             _undo_wanted(state, body, event.seq)
         case Started() | Granted() | Narrowed() | Paused() | Resumed() | Finished() as body:
-            _as_a_whole(state, body)
+            _as_a_whole(state, body, event.seq)
 
 
 def _by_people(state: State, body: Asked | Amended | Endorsed | Replied | HandedOver, at: datetime) -> None:
@@ -254,7 +261,9 @@ def _not_begun(state: State, call: CallState) -> None:
         call.asked, call.replied, call.approved = state.asked.get(call.approved.ask_id), call.approved, None
 
 
-def _as_a_whole(state: State, body: Started | Granted | Narrowed | Paused | Resumed | Finished) -> None:
+def _as_a_whole(
+    state: State, body: Started | Granted | Narrowed | Paused | Resumed | Finished, seq: int
+) -> None:
     """What holds for all of the run."""
     match body:
         case Started():
@@ -266,8 +275,12 @@ def _as_a_whole(state: State, body: Started | Granted | Narrowed | Paused | Resu
             state.grant = dict(body.tools)
         case Narrowed():
             state.narrowed += body.rules
-        case Paused() | Resumed():
-            state.paused = isinstance(body, Paused)
+        case Paused() | Resumed() if body.over is None:
+            state.stopped = isinstance(body, Paused)
+        case Paused():
+            state.over = body.over
+        case Resumed() if body.over == state.over:
+            state.over, state.back, state.back_by = None, seq, body.by
         case Finished():
             state.finished = body
             state.waits.clear()

@@ -95,7 +95,7 @@ def _room(context: ToolContext, chat: str) -> Room:
 
 def _told(messages: Sequence[Message]) -> list[Json]:
     return [
-        {"by": one.side, "at": one.at.isoformat(timespec="seconds"), "text": text_of(one.text)}
+        {"by": one.who, "at": one.at.isoformat(timespec="seconds"), "text": text_of(one.text)}
         for one in messages
     ]
 

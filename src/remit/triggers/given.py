@@ -68,6 +68,9 @@ def _written(trigger: Trigger, event: Mapping[str, Json]) -> Given:
         return Given(trigger.goal, inputs, "\n".join([f"As {sender} has it:", *lines])[:WHOLE], person)
     own = "\n".join(filter(None, (event["subject"], event["text"])))
     goal = f"{trigger.goal}\n\n{own}" if asks and own else trigger.goal
+    goal = (
+        f"{goal}\n\n{event['told']}" if event.get("told") else goal
+    )  # a colleague's words, who may begin runs
     quoted = [] if asks else [f"What {sender} wrote:", own]
     quoted += [f"What {sender} passes on of others:", event["quoted"]] if event["quoted"] else []
     quoted += [f"What was said in this chat before:\n{event['before']}"] if event.get("before") else []

@@ -32,6 +32,7 @@ from remit.graph.purposes import limits_of, list_limits
 from remit.graph.sentiment import Feeling, feelings_of
 from remit.graph.wants import intents_of
 from remit.graph.words import IN, because, days, happened, money, pace, stated
+from remit.talks.found import list_talks
 
 router = APIRouter(dependencies=[needs("persons:read")])
 CHANGES = [needs("persons:write")]
@@ -180,6 +181,7 @@ async def _page(
         next=[] if asked.day else await _next(request, person, at),
         belongs=[one for one in await accounts_of(store, person, at) if one.tie],
         relations=[one for one in await relations_of(store, person, at) if one.tie],
+        talks=[] if asked.day else await list_talks(store, person.ids),
         decided=await decisions_of(store, person.ids, limit=SOME),
         contacts=await contacts_of(store, person.ids, limit=SOME),
         suppressed=await suppressed(store, person.ids),
