@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from playwright.async_api import Page, expect
 
@@ -25,6 +25,8 @@ from remit.away import go_away
 from remit.brought import folder_of
 from remit.budgets import set_budget
 from remit.catalogue import work
+from remit.chat import kept as chats
+from remit.chat.identity import Visitor
 from remit.connections.kept import Linked, linked_of, set_connection
 from remit.gate.remembered import Bound
 from remit.graph import segment
@@ -57,6 +59,7 @@ from remit.retention import set_rule
 from remit.rulebook import mark_of, text_of
 from remit.store.secrets import set_secret
 from remit.store.store import Store
+from remit.talking import take_over
 from remit.testing import ScriptedModel
 from remit.tools.mcp.definition import Definition
 from remit.webhooks.deliver import try_out
@@ -99,6 +102,7 @@ NOT_PAGES = {
     "/agents/{name}/export": "a file",
     "/agents/{name}/tries/{run}/live": "a stream",
     "/people/live/stream": "a stream",
+    "/people/conversations/{talk}/live": "a stream",
     "/decisions/{playbook}/candidates": "a piece of a page",
     "/people/segments/{segment}/export": "a file",
     "/people/{person}/export": "a file",
@@ -275,6 +279,11 @@ SIGHTS = (
         sent("Hold it", Name="invoices", Kinds="purchase", For="long", Because="law"),
     ),
     Sight("an erasure", "/people/erasures/{erasure}", "/people/erasures/{erasure}"),
+    Sight("conversations", "/people/conversations", "/people/conversations"),
+    Sight("conversations, none", "/people/conversations", "/people/conversations", empty=True),
+    Sight("a conversation", "/people/conversations/{talk}", "/people/conversations/{chat}"),
+    Sight("a conversation, taken over", "/people/conversations/{talk}", "/people/conversations/{over}"),
+    Sight("a conversation, another's", "/people/conversations/{talk}", "/people/conversations/{theirs}"),
     Sight("accounts", "/people/accounts", "/people/accounts"),
     Sight("accounts, none", "/people/accounts", "/people/accounts", empty=True),
     Sight("an account", "/people/accounts/{account}", "/people/accounts/crm:A1"),
@@ -544,6 +553,21 @@ async def keep_intents(store: Store) -> None:
         )
 
 
+async def keep_talks(app: App) -> dict[str, str]:
+    """Chats with visitors: one that the agent answers, one that whoever looks has taken over, and one that another has."""
+    found: dict[str, str] = {}
+    for who, by in (("chat", ""), ("over", "ann"), ("theirs", "yan")):
+        visitor = Visitor(subject=who, email="", name=f"{who} {EVIL}")
+        talk, _ = await chats.begin(app.store, "desk", "site", "https://shop.example", str(uuid4()), visitor)
+        await chats.write(app.store, talk.id, "visitor", f"Where is it? {LONG} {EVIL}", "v")
+        await chats.write(app.store, talk.id, "agent", "Which one?", "a")
+        found[who] = f"chat:{talk.id}"
+        if by:
+            await take_over(app, found[who], by)
+            await chats.write(app.store, talk.id, "colleague", f"I am {by}.", "c", by=by)
+    return found
+
+
 async def answers(_: Provider) -> None:
     """It is not asked before it is kept."""
 
@@ -651,4 +675,4 @@ async def seed(app: App) -> dict[str, str]:
         "upload": upload,
         "invitation": await invite(app.store, "ann", "yan"),
     }
-    return {name: str(one) for name, one in runs.items()} | more
+    return {name: str(one) for name, one in runs.items()} | more | await keep_talks(app)

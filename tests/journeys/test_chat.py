@@ -112,3 +112,40 @@ async def test_the_chat_fits_a_telephone_in_the_dark(console: Console, visit: Vi
         )
         assert wide
         assert [one["id"] for one in (await Axe().run(page)).response["violations"]] == []
+
+
+async def test_a_colleague_takes_the_chat_over_while_the_visitor_watches_and_hands_it_back(
+    console: Console, visit: Visitors
+) -> None:
+    async with site(console) as shop:
+        trigger = {"name": "site", "chat": [shop], "goal": "Answer the visitor."}
+        rules = [{"tool": "chat_reply", "allow": 'evidence.chat == "grant"'}]
+        spec = {"tools": ["chat.*"], "remit": {"autonomy": "act"}, "rules": rules, "model": "scripted:clerk"}
+        console.app.models["scripted:clerk"] = ScriptedModel(clerk, name="scripted:clerk")
+        await publish(console.app, trigger, **spec)
+        page, colleague = await visit("", color_scheme="light"), await visit()
+        await page.goto(shop)
+        await page.get_by_role("button", name="Open the chat").click()
+        await page.get_by_label("Your message").fill("What does a lamp cost?")
+        await page.get_by_role("button", name="Send").click()
+        log = page.get_by_role("log")
+        await expect(log).to_contain_text("A lamp is 40 EUR.")
+        await colleague.goto("/people/conversations")
+        await colleague.get_by_role("link", name="a visitor").click()
+        await colleague.get_by_role("button", name="Take it over").click()
+        await expect(page.get_by_role("status")).to_have_text("You are talking with a colleague now.")
+        await page.get_by_label("Your message").fill("And a large one?")
+        await page.get_by_role("button", name="Send").click()
+        said = colleague.get_by_role("list", name="What was said")
+        await expect(said).to_contain_text("And a large one?")
+        await colleague.get_by_label("Write to them").fill("60 EUR.")
+        await colleague.get_by_role("button", name="Send").click()
+        await expect(log).to_contain_text("A colleague: 60 EUR.")
+        await expect(said).to_contain_text("60 EUR.")
+        await picture(colleague, "talk-light")
+        await picture(page, "chat-colleague")
+        await colleague.get_by_label(re.compile("should know")).fill("She takes the large one.")
+        await colleague.get_by_role("button", name="Hand it back").click()
+        await expect(log).to_contain_text("I have put one aside for you.")
+        await expect(said).to_contain_text("I have put one aside for you.")
+        await expect(page.get_by_role("status")).to_have_text("")
