@@ -16,11 +16,16 @@ from remit.decisions.kept import version_of
 from remit.errors import WeightsError
 from remit.graph.behaviours import behaviour_of, behaviours_of
 from remit.graph.intents import Embedder, list_intents
+from remit.graph.people import find
+from remit.graph.readers import reader_of
+from remit.graph.understand import understand
 from remit.settings import Settings
+from remit.testing import ScriptedModel
 from tests.console.conftest import SignIn
 from tests.console.test_inbox import EVIL, words
 from tests.graph.conftest import row, taken
 from tests.graph.test_intents import Words
+from tests.graph.test_reading import NAME, all_read, keen
 
 PRICES = {
     "intent": "coming-back",
@@ -120,6 +125,39 @@ async def test_messages_are_looked_at_and_what_is_said_of_the_doubtful_ones_teac
     assert "Least sure" not in words(await browser.get("/people/intents"))
     assert {one.name: one.examples for one in await list_intents(app.store)}["parcel"] == 4
     assert "bob@x.example" in words(await browser.get("/people/intents/taught/parcel"))
+
+
+async def test_messages_are_read_by_a_model_that_is_named_here_and_what_it_reads_is_shown_with_its_words(
+    app: App, browser: httpx.AsyncClient, people: None
+) -> None:
+    await teach(browser)
+    wrong = await browser.post("/people/intents/reader", data={"model": "scripted:test", "daily": "many"})
+    assert "a number of messages" in words(wrong)
+    wrong = await browser.post("/people/intents/reader", data={"model": " ", "daily": "5"})
+    assert wrong.status_code == 422
+    app.models[NAME] = ScriptedModel(keen, name=NAME)
+    answer = await browser.post("/people/intents/reader", data={"model": NAME, "daily": "100"})
+    assert answer.headers["location"] == "/people/intents#reader"
+    assert await understand(app.store, None, None)
+    assert "2 waiting" in words(await browser.get("/people/intents"))
+    await all_read(app.store, app.model)
+    page = words(await browser.get("/people/intents"))
+    assert f"{NAME} reads messages as they come, up to 100 a day" in page
+    assert "tried on enough examples" in page
+    ann = await find(app.store, "ann@x.example")
+    assert f"{NAME} read it so, by “money”" in words(await browser.get(f"/people/{ann.id}"))
+    tried = words(await browser.post("/people/intents/try", data={"text": "my parcel, please"}))
+    assert f"by “parcel” as {NAME} reads it" in tried
+    async with app.store.pool.connection() as connection:
+        await connection.execute(
+            "insert into graph_unread (interaction, tries, due, why) select max(id), 5, null, 'it is away' from graph_interactions"
+        )
+    page = words(await browser.get("/people/intents"))
+    assert "it is away; tried 5 times, and left to the embedding" in page
+    assert (await browser.post("/people/intents/reader/retry")).status_code == 303
+    await browser.post("/people/intents/reader", data={"do": "off"})
+    assert await reader_of(app.store) is None
+    assert "Have it read" in words(await browser.get("/people/intents"))
 
 
 async def test_where_the_model_of_meaning_cannot_be_had_the_page_says_so_and_tries_anew(

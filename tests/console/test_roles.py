@@ -197,6 +197,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/people/intents"): "persons:write",
     ("POST", "/people/intents/try"): "persons:write",
     ("POST", "/people/intents/infer"): "persons:write",
+    ("POST", "/people/intents/reader"): "persons:write",
+    ("POST", "/people/intents/reader/retry"): "persons:write",
     ("POST", "/people/intents/messages/{number}"): "persons:write",
     ("GET", "/people/intents/taught/{name}"): "persons:read",
     ("POST", "/people/intents/taught/{name}/forget"): "persons:write",

@@ -10,7 +10,7 @@ import pytest
 from remit.acting.mind import decide_on
 from remit.decisions.action import Cap, Rules, together
 from remit.decisions.deciding import decide_heard, look, take
-from remit.decisions.featured import columns, known
+from remit.decisions.featured import VERSION, columns, known
 from remit.decisions.log import decisions_of
 from remit.decisions.rounds import begin, begin_due, drop, go_on
 from remit.decisions.ruled import set_rules
@@ -55,7 +55,7 @@ async def test_what_is_shown_is_what_is_taken_and_holds_for_as_long_as_the_playb
         shown.decision.action,
         shown.decision.propensity,
     )
-    assert kept.features == [1, *shown.known]
+    assert kept.features == [VERSION, *shown.known]
     assert kept.chosen
     assert await take(store, "winback", person, NOW + timedelta(days=9)) == []
     assert len(await take(store, "winback", person, NOW + timedelta(days=11))) == 1
@@ -230,7 +230,7 @@ async def test_rounds_are_gone_through_as_often_as_the_playbook_says(store: Stor
 
 
 def test_an_intent_is_asked_of_all_that_somebody_wants() -> None:
-    known = [None] * (len(NAMES) - 1) + ["leaving"]
+    known = ["leaving" if name == "intent" else None for name in NAMES]
     assert fits(known, "intent=leaving")
     assert fits(known, "intent=refund", ["leaving", "refund"])
     assert not fits(known, "intent!=refund", ["leaving", "refund"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from remit.errors import UnknownName, UserError
-from remit.graph import segments
+from remit.graph import behaviours, segments
+from remit.graph.behaviour import Pattern, shown
+from remit.graph.behaviours import heard_of
 from remit.graph.consent import Consent
 from remit.graph.ingest import take
 from remit.graph.intent import Example
@@ -159,3 +162,51 @@ def test_a_segment_is_told_as_a_sentence() -> None:
     )
     with pytest.raises(ValidationError):
         of({"what": "stage", "stage": "asleep"})
+
+
+def pattern(draw: random.Random) -> Pattern:
+    """One by chance, of few kinds and pages so that it is often shown, and as often not."""
+    kinds = ("visit", "cart", "purchase", "")
+    pages = ({}, {}, {"page": "/p*"}, {"page": "/[!a-b]?"}, {"page": "/p.x"}, {"team": True})
+    some = [{"kind": draw.choice(kinds), "properties": draw.choice(pages)} for _ in range(4)]
+    steps = [
+        one | {"least": draw.randint(1, 2), "days": draw.choice((2, 5.5, 20))}
+        for one in some[: draw.randint(1, 2)]
+    ]
+    said = {"intent": "back", "when": steps, "without": some[3:] if draw.random() < 0.5 else [],
+            "silence": draw.choice((None, None, 4, 9)), "wait": draw.choice((0, 0, 1.5)), "half_life": draw.choice((2, 14))}  # fmt: skip
+    return Pattern.model_validate(said)
+
+
+async def test_who_wants_something_by_what_they_do_is_found_as_it_is_told_of_each(store: Store) -> None:
+    draw, rows = random.Random(11), []
+    for n in range(240):
+        kind, page = (
+            draw.choice(("visit", "cart", "purchase")),
+            draw.choice(("/p", "/px", "/pyx", "/a", "/p.x")),
+        )
+        said = {"page": page, "team": draw.random() < 0.5} if draw.random() < 0.8 else {}
+        rows.append(
+            row(f"e{n}", draw.randrange(240) / 8, email=f"p{n % 30}@x.example", kind=kind, properties=said)
+        )
+    await taken(store, *rows)
+    persons = [(await find(store, f"p{n}@x.example")).id for n in range(30)]
+    known, sizes_ = await heard_of(store, persons, NOW), set()
+    for _ in range(30):
+        one = pattern(draw)
+        await behaviours.save(store, [one], "ann")
+        days = draw.choice((3, 90))
+        right = [
+            who
+            for who in persons
+            if (made := shown(one, known[who], NOW)) and made.at >= NOW - timedelta(days=days)
+        ]
+        wants = of(
+            {"what": "wants", "intent": "back", "days": days, "by": draw.choice(("either", "behaviour"))}
+        )
+        assert await members(store, wants, now=NOW) == sorted(right), one.words
+        sizes_.add(len(right))
+    assert len(sizes_) > 5
+    assert await members(store, of({"what": "wants", "intent": "back", "by": "message"}), now=NOW) == []
+    await behaviours.forget(store, "back", "ann")
+    assert await members(store, of({"what": "wants", "intent": "back"}), now=NOW) == []

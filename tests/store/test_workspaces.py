@@ -91,6 +91,10 @@ ROWS: dict[str, str] = {
     " values (%(w)s, 1000 * ascii(%(w)s) + 1, 1000 * ascii(%(w)s) + 1 + %(n)s, 'seen', 's', 'e', now(), now())",
     "graph_memberships": "insert into graph_memberships (workspace, profile, account, how, since, at)"
     " values (%(w)s, 1, %(n)s, 'said', now(), now())",
+    "intent_readers": "insert into intent_readers (workspace, model, daily, by) values (%(w)s, 'scripted:x', 1, 'ann')"
+    " on conflict (workspace) do update set daily = 2",
+    "graph_unread": "insert into graph_unread (workspace, interaction) values (%(w)s, %(n)s)",
+    "intents_read": "insert into intents_read (workspace, day) values (%(w)s, date '2026-01-01' + %(n)s)",
     "graph_felt": "insert into graph_felt (workspace, interaction, score) values (%(w)s, %(n)s, 0)",
     "graph_read": "insert into graph_read (workspace, upto) values (%(w)s, 1) on conflict (workspace) do update set upto = 2",
     "graph_relations": "insert into graph_relations (workspace, a, b, kind, how, since, at)"

@@ -25,6 +25,7 @@ from remit.cli.common import (
     read_text,
 )
 from remit.cli.here import open_here
+from remit.cli.reader import reader
 from remit.errors import UserError
 from remit.gate.unseen import shown
 from remit.graph.intent import NONE, Classifier, Example, Inferred
@@ -39,6 +40,8 @@ from remit.graph.intents import (
     list_intents,
     teach,
 )
+from remit.graph.readers import reader_of
+from remit.graph.reading import infer_by
 
 NOTHING = "none"  # how NONE is written on the command line
 FEW = 3  # examples under which an intent is hardly known
@@ -48,6 +51,7 @@ intents = group(
     '--json.\n\nExample: remit intents teach card-lost "I lost my card" "my wallet was stolen"',
 )
 intents.add_typer(behaviour, name="behaviour")
+intents.add_typer(reader, name="reader")
 Name = Annotated[str, typer.Argument(help="The intent: card-lost; `none` for what is none of them.")]
 
 
@@ -86,7 +90,8 @@ def list_(
 
 @intents.command("of")
 def of(text: Annotated[str, typer.Argument(help="What somebody wrote.")], as_json: Json = False) -> None:
-    """What somebody wants who writes this, and which examples it is most like. Nothing is kept.
+    """What somebody wants who writes this, and why: which examples it is most like, or by which of its words where a model reads messages. Nothing is
+    kept.
 
     Example: remit intents of "where is my parcel?"
     """
@@ -219,8 +224,11 @@ async def _list(held_out: bool, as_json: bool) -> None:
 
 async def _of(text: str, as_json: bool) -> None:
     async with open_here() as app:
-        by, embedder = await _learned(app)
-        (found,) = await intent_of(by, embedder, [text])
+        if (read_by := await reader_of(app.store)) is not None:
+            found, _ = await infer_by(app.store, await app.model(read_by.model), read_by.model, text)
+        else:
+            by, embedder = await _learned(app)
+            (found,) = await intent_of(by, embedder, [text])
     if as_json:
         print_json(found)
         return
@@ -236,6 +244,9 @@ def _explain(found: Inferred) -> None:
         console.print(
             Text(f"  like “{shown(one.text)[:90]}” ({_told(one.intent)}, {one.similarity:.2f})", "dim")
         )
+    if found.model:
+        words = ", ".join(f"“{shown(one)[:90]}”" for one in found.because) or "nothing of it"
+        console.print(Text(f"  by {words}, as {found.model} reads it", "dim"))
 
 
 async def _infer(again: bool, as_json: bool) -> None:

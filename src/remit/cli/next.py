@@ -128,7 +128,7 @@ def run_(
         list[str] | None,
         typer.Option(
             "--only",
-            help=f"NAME=WORD, NAME!=WORD, NAME<NUMBER or NAME>NUMBER of {', '.join(NAMES)}; or segment=NAME. Repeatable.",
+            help=f"NAME=WORD, NAME!=WORD, NAME<NUMBER or NAME>NUMBER of {', '.join(NAMES)}; of what was said of their account, as account.KEY; or segment=NAME. Repeatable.",
         ),
     ] = None,
     again: Annotated[

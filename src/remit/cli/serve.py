@@ -16,6 +16,7 @@ from remit.app import App, open_app
 from remit.cli.common import Json, console, errors, perform, print_json
 from remit.crew import Crew, tune_collector
 from remit.dispatch import Pace, open_dispatch
+from remit.graph.reading import keep_reading as keep_reading_intents
 from remit.graph.understand import keep_understanding
 from remit.intake.sync import keep_reading
 from remit.models.registry import known_models
@@ -91,6 +92,7 @@ async def at_work(
                 keep(app.root.store, app.settings, stop),
                 privacy.keep(app.root, stop),
                 keep_understanding(app.root.store, app.settings, stop),
+                keep_reading_intents(app.root.store, app.root.model, stop),
                 deliver(app.store, stop),
                 begin_triggered(app, dispatch.enqueue, stop, agents),
                 *(() if agents else (see_to_decisions(app, dispatch.enqueue, stop),)),

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from remit.decisions.aim import GUARDRAILS, Aim, Amount, FollowUp, Guardrail, Said, Template
 from remit.decisions.urgency import Urgency
-from remit.decisions.whom import meant, segments_in
+from remit.decisions.whom import in_words, meant, segments_in
 from remit.errors import UserError
 from remit.graph.consent import MARKETING
 
@@ -227,6 +227,11 @@ class Playbook(Said):
     def segments(self) -> set[str]:
         """Of whom it is, as far as segments say so."""
         return segments_in(self.whom)
+
+    @property
+    def whom_words(self) -> list[str]:
+        """The same, all of it, for people to read."""
+        return [in_words(one) for one in self.whom]
 
     @property
     def rests(self) -> timedelta:

@@ -63,8 +63,9 @@ class Features:
 
 
 def fit_features(columns: Sequence[Column], pairs: int = 0, waves: int = 0, seed: int = 0) -> Features:
-    """Scales from these rows; so many waves over two columns and over all, where there is more than one."""
-    scales = tuple(_scale(column) for column in columns)
+    """Scales from these rows; so many waves over two columns and over all, where there is more than one. A column of which nothing is known in any
+    row is left out."""
+    scales = tuple(_scale(column) for column in columns if column.missing < len(column.values))
     turn = (
         _turns(scales, pairs, waves, np.random.default_rng(seed))
         if len(scales) > 1

@@ -126,6 +126,10 @@ class Seen:
     taken: Ints
     reward: Floats
 
+    def column(self, like: Column) -> Column:
+        """Its own of that name; one that was not asked about when it was told is not known."""
+        return next((one for one in self.columns if one.name == like.name), like.unknown(len(self.taken)))
+
 
 class Learner:
     """What outcomes have taught. `policy` decides; `told` takes in what came of it, `corrected` what it was instead."""
@@ -228,8 +232,7 @@ class Learner:
 
     def _rescale(self) -> None:
         """Features by what has been seen, and their sums anew."""
-        places = range(len(self._seen[0].columns))
-        columns = tuple(joined([seen.columns[place] for seen in self._seen]) for place in places)
+        columns = tuple(joined([seen.column(one) for seen in self._seen]) for one in self._seen[-1].columns)
         taken = np.concatenate([seen.taken for seen in self._seen])
         reward = np.concatenate([seen.reward for seen in self._seen])
         ids = np.concatenate([seen.ids for seen in self._seen])

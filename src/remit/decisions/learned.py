@@ -129,12 +129,12 @@ async def learn(store: Store, one: Version) -> int:
 def tell(learner: Learner, actions: Sequence[str], credits: Sequence[Credit]) -> int:
     """Tell a learner in this order, as far as it has these actions and knows these features; how many decisions were new to it."""
     place: dict[str | None, int] = {name: number for number, name in enumerate(actions)}
-    usable = [one for one in credits if one.action in place and one.features[:1] == [featured.VERSION]]
+    usable = [one for one in credits if one.action in place and featured.knows(one.features)]
     told = 0
     for first, some in groupby(usable, key=lambda one: one.was is None):
         rows = list(some)
         ids = np.array([one.decision for one in rows])
-        columns = featured.columns([one.features[1:] for one in rows])
+        columns = featured.columns([featured.read(one.features) for one in rows])
         taken = np.array([place[one.action] for one in rows])
         reward = np.array([one.value for one in rows])
         if first:

@@ -64,6 +64,11 @@ class Kept:
     after: int | None
     urgency: dict[str, list[Json]]
 
+    @property
+    def known(self) -> Known:
+        """Nothing where it was logged by a version of features that is not known here."""
+        return featured.read(self.features) if featured.knows(self.features) else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Made:

@@ -61,6 +61,10 @@ class Column:
     def at(self, rows: Ints) -> Column:
         return Column(self.name, self.values[rows], self.levels)
 
+    def unknown(self, rows: int) -> Column:
+        """The same thing, of so many rows of which it is not known."""
+        return Column(self.name, np.full(rows, -1.0 if self.levels else np.nan), self.levels)
+
 
 def joined(parts: Sequence[Column]) -> Column:
     """One column of several, one after the other, whatever words each of them has."""

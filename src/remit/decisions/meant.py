@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from remit.decisions.action import REPLY, SERVICE, Action, Playbook
-from remit.decisions.whom import NAMES, WITHIN
+from remit.decisions.whom import NAMES, OF_ACCOUNT, WITHIN
 from remit.decisions.whom import meant as meant_by
 from remit.errors import UserError
 from remit.gate.purposes import common, told
 from remit.graph.people import Person
 from remit.graph.purposes import Limits, meant
 from remit.graph.segment import About, Condition, Did, Feels, Segment, Spent, Wants
+
+INFERRED = ("intent", "feeling")  # of what they wrote and do
 
 
 def purposes_of(actions: Iterable[Action]) -> frozenset[str]:
@@ -30,12 +32,13 @@ def check(book: Playbook, limits: Limits, segments: Mapping[str, Segment]) -> No
                 why = f"asks for {one.words}, which may not be used for {told(purposes)}"
                 raise UserError(f"whom: segment={name} {why}, what this playbook is for")
     for condition in book.whom:
-        place, *_ = meant_by(condition)
+        place, _, _, key = meant_by(condition)
         if place == WITHIN:
             continue
-        name = NAMES[place]
-        limit = limits.known(name)
-        if not meant(limit, purposes) or (name == "intent" and not limits.wants(purposes)):
+        name = key if place == OF_ACCOUNT else NAMES[place]
+        limit = limits.about(key) if place == OF_ACCOUNT else limits.known(name)
+        inferred = name in INFERRED and place != OF_ACCOUNT
+        if not meant(limit, purposes) or (inferred and not limits.wants(purposes)):
             rest = (
                 f"{name} may be used for {told(limit)}"
                 if limit is not None

@@ -37,7 +37,7 @@ KNOWN: LiteralString = """
     select d.id, d.version, d.action, d.propensity, d.options, d.features, d.urgency, came.value from decisions d, lateral (
         select value from decision_credits c where c.workspace = d.workspace and c.decision = d.id order by n desc limit 1
     ) as came
-    where d.workspace = %s and d.playbook = %s and d.chosen and not d.holdout and d.stage <> 'shadow' and (d.features ->> 0)::int = %s
+    where d.workspace = %s and d.playbook = %s and d.chosen and not d.holdout and d.stage <> 'shadow' and (d.features ->> 0)::int <= %s
     order by d.id desc limit %s
 """
 
@@ -203,7 +203,7 @@ def as_logged(found: Sequence[Kept], one: Version) -> tuple[Logged, Bools]:
     for row, kept in enumerate(found):
         open_[row, [place[option[0]] for option in kept.options]] = True
     logged = Logged(
-        featured.columns([kept.features[1:] for kept in found]),
+        featured.columns([featured.read(kept.features) for kept in found]),
         tuple(names),
         np.array([place[kept.action] for kept in found], dtype=np.int64),
         _floats([kept.value for kept in found]),

@@ -17,7 +17,8 @@ from remit.decisions.eligible import Standing
 from remit.decisions.keys import keys_of
 from remit.decisions.meant import purposes_of
 from remit.decisions.urgency import Facts, asked, dated
-from remit.decisions.whom import Known, fits, segments_in
+from remit.decisions.whom import Known, account_keys_in, fits, segments_in
+from remit.graph.accounts.many import Of
 from remit.graph.purposes import limits_within, meant
 from remit.graph.segments import holds_within, named_within
 from remit.graph.wants import intents_of_all
@@ -39,12 +40,14 @@ DID: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """What must be known of people beside what always is: segments, keys of what was said of them, and kinds of what they did."""
+    """What must be known of people beside what always is: segments, keys of what was said of them and of their accounts, and kinds of what
+    they did."""
 
     segments: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     purposes: frozenset[str] = frozenset()  # what may not be used for all of these is not known
+    account: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, books: Iterable[Playbook], only: Sequence[str] = ()) -> Asks:
@@ -55,6 +58,7 @@ class Asks:
             frozenset(keys),
             frozenset(kinds),
             purposes_of(action for book in some for action in book.actions),
+            frozenset(account_keys_in([*only, *(one for book in some for one in book.whom)])),
         )
 
 
@@ -69,13 +73,15 @@ class Seen:
     within: Mapping[str, set[int]] = field(default_factory=dict)
     dates: Mapping[int, Mapping[str, datetime]] = field(default_factory=dict)
     did: Mapping[int, Mapping[str, datetime]] = field(default_factory=dict)
+    accounts: Mapping[int, Of] = field(default_factory=dict)
 
     def fit(self, person: int, conditions: Sequence[str]) -> bool:
         if not conditions:
             return True
         known, wants = self.known[person], self.wants.get(person, {})
         segments = [name for name, some in self.within.items() if person in some]
-        return all(fits(known, one, wants, segments) for one in conditions)
+        account = self.accounts[person].about if person in self.accounts else {}
+        return all(fits(known, one, wants, segments, account) for one in conditions)
 
     def facts(self, person: int) -> Facts:
         return Facts(
@@ -97,9 +103,10 @@ async def read(
     limits, purposes = await limits_within(connection, store.workspace), asks.purposes
     found = await intents_of_all(store, persons, now) if limits.wants(purposes) else {}
     surest = {person: [one.intent for one in some] for person, some in found.items()}
+    accounts = await featured.accounts_of(connection, here, persons, now, asks.account, limits, purposes)
     return Seen(
         await standing.read(connection, here, persons, now),
-        await featured.known_of(connection, here, persons, now, surest, limits, purposes),
+        await featured.known_of(connection, here, persons, now, surest, limits, purposes, accounts),
         await keys_of(connection, here, persons),
         {person: {one.intent: one.confidence for one in some} for person, some in found.items()},
         {name: await holds_within(connection, here, one, persons, now) for name, one in segments.items()},
@@ -107,6 +114,7 @@ async def read(
             connection, here, persons, [one for one in asks.keys if meant(limits.about(one), purposes)]
         ),
         await _did(connection, here, persons, asks.kinds - set(limits.against("kind", purposes))),
+        accounts,
     )
 
 

@@ -47,13 +47,13 @@ class Filter(BaseModel):
             return False
         said = one.properties or {}
         return all(
-            key in said and fnmatchcase(_text(said[key]), _text(like))
+            key in said and fnmatchcase(text_of(said[key]), text_of(like))
             for key, like in self.properties.items()
         )
 
     @property
     def words(self) -> str:
-        which = ", ".join(f"{key} {_text(like)}" for key, like in self.properties.items())
+        which = ", ".join(f"{key} {text_of(like)}" for key, like in self.properties.items())
         where = f" on {self.channel}" if self.channel else ""
         return f"{self.kind.replace('_', ' ') or 'anything'}{where}{f' ({which})' if which else ''}"
 
@@ -191,5 +191,5 @@ def _ended(pattern: Pattern, heard: Sequence[Heard], first: datetime, until: dat
     return any(first < one.at <= until and ends.fits(one) for one in heard for ends in pattern.without)
 
 
-def _text(value: Json) -> str:
+def text_of(value: Json) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

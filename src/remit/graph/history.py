@@ -57,6 +57,8 @@ class Wanted:
     alike: Sequence[Sequence[Json]]  # the examples that it is most like
     text: str
     corrected_by: str | None
+    model: str  # that read it; empty: the local embedding told it
+    because: Sequence[str]  # words of the message that made the model think so
 
 
 async def standing_at(store: Store, person: Person, at: datetime, past: bool) -> Standing:
@@ -168,7 +170,7 @@ async def wanted(store: Store, person: Person, at: datetime, limit: int = 6) -> 
     """What their messages were taken to want, the last first; those that want nothing that is known are left out."""
     query = """
         select f.interaction, i.at, i.channel, coalesce(f.corrected, f.intent) as intent, f.probability, f.alike,
-            left(concat_ws(': ', nullif(i.subject, ''), i.body), 300) as text, f.corrected_by
+            left(concat_ws(': ', nullif(i.subject, ''), i.body), 300) as text, f.corrected_by, f.model, f.because
         from graph_interactions i join graph_inferred f on f.workspace = i.workspace and f.interaction = i.id
         where i.workspace = %s and i.profile = any(%s) and i.at <= %s and coalesce(f.corrected, f.intent) <> ''
         order by i.at desc limit %s

@@ -46,12 +46,16 @@ class Alike:
 
 @dataclass(frozen=True)
 class Inferred:
-    """What is likely wanted. `intent` is NONE where it is none of them, or unlike everything seen."""
+    """What is likely wanted. `intent` is NONE where it is none of them, or unlike everything seen. Of a model that read it (`reader.py`): which, how
+    sure it said it was, and words of the message that made it think so."""
 
     intent: str
     probability: float  # calibrated: of those with 0.8, eight of ten are right
     alike: tuple[Alike, ...]  # why: what it is most like
     others: tuple[tuple[str, float], ...] = ()  # what else it may be
+    model: str = ""
+    stated: float | None = None
+    because: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

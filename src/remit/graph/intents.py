@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from pydantic_core import to_json
 
@@ -193,12 +194,12 @@ async def infer_all(
     store: Store, embedder: Embedder, by: Classifier, *, again: bool = False
 ) -> AsyncIterator[int]:
     """Infer what was wanted of every message that came in and of which it is not known yet; `again`: of all that no person has
-    corrected. How many have been looked at, so far; stopped anywhere, what was written stays."""
+    corrected and no model has read. How many have been looked at, so far; stopped anywhere, what was written stays."""
     query = """
         select i.id, concat_ws(E'\\n', nullif(i.subject, ''), i.body) from graph_interactions i
         where i.workspace = %(here)s and i.id > %(after)s and i.direction = 'in' and i.kind <> 'record' and i.body <> ''
             and not exists (select from graph_inferred f where f.workspace = i.workspace and f.interaction = i.id
-                            and (f.corrected is not null or not %(again)s))
+                            and (f.corrected is not null or f.model <> '' or not %(again)s))
         order by i.id limit %(most)s
     """
     done, after = 0, 0
@@ -215,17 +216,24 @@ async def infer_all(
 
 
 async def keep_inferred(store: Store, ids: Sequence[int], found: Sequence[Inferred]) -> None:
-    """What a person has corrected stays as they said."""
+    async with store.pool.connection() as connection:
+        await keep_within(connection, store.workspace, ids, found)
+
+
+async def keep_within(
+    connection: AsyncConnection[Any], workspace: str, ids: Sequence[int], found: Sequence[Inferred]
+) -> None:
+    """What a person has corrected stays as they said, and what a model has read is not told anew by the embedding."""
     query = """
-        insert into graph_inferred as f (workspace, interaction, intent, probability, alike, others)
-        select %s, c.interaction, c.intent, c.probability, c.alike, c.others
-        from json_to_recordset(%s::json) as c (interaction bigint, intent text, probability real, alike jsonb, others jsonb)
+        insert into graph_inferred as f (workspace, interaction, intent, probability, alike, others, model, stated, because)
+        select %s, c.interaction, c.intent, c.probability, c.alike, c.others, c.model, c.stated, c.because from json_to_recordset(%s::json) as c
+            (interaction bigint, intent text, probability real, alike jsonb, others jsonb, model text, stated real, because jsonb)
         on conflict (workspace, interaction) do update set intent = excluded.intent, probability = excluded.probability,
-            alike = excluded.alike, others = excluded.others, at = clock_timestamp() where f.corrected is null
+            alike = excluded.alike, others = excluded.others, model = excluded.model, stated = excluded.stated, because = excluded.because,
+            at = clock_timestamp() where f.corrected is null and (excluded.model <> '' or f.model = '')
     """
     rows = [{"interaction": id_, **asdict(one)} for id_, one in zip(ids, found, strict=True)]
-    async with store.pool.connection() as connection:
-        await connection.execute(query, (store.workspace, to_json(rows).decode()))
+    await connection.execute(query, (workspace, to_json(rows).decode()))
 
 
 async def doubtful(store: Store, limit: int = 20) -> list[Doubtful]:
@@ -270,3 +278,15 @@ async def correct(store: Store, interaction: int, intent: str, who: str) -> None
         await connection.execute(query, values)
         await record(connection, who, "intents.corrected", str(interaction), {"intent": intent})
     await teach(store, [Example(row[0], intent)], who)
+    await _tried(store, interaction, row[0])
+
+
+async def _tried(store: Store, interaction: int, text: str) -> None:
+    """A model that read the message had not been shown what it now is an example of."""
+    query = """
+        update graph_examples e set told_by = f.model, told = f.intent, stated = f.stated from graph_inferred f
+        where f.workspace = %s and f.interaction = %s and f.model <> '' and e.workspace = f.workspace and e.digest = %s
+    """
+    async with store.pool.connection() as connection:
+        digest = hashlib.sha256(" ".join(text.split())[:LONGEST].encode()).digest()
+        await connection.execute(query, (store.workspace, interaction, digest))

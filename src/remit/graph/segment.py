@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from remit.graph.behaviour import Pattern
 from remit.graph.consent import EVERY, MARKETING
 from remit.graph.sentiment import CLEAR, MEAN, RECENT, Says
+from remit.graph.shows import shows
 from remit.graph.state import AWAY, DORMANT
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -170,15 +172,19 @@ class About(Condition):
 
 
 class Wants(Condition):
-    """What they wrote was taken for this, surely enough, or is it as a person says."""
+    """What they wrote was taken for this, surely enough, or is it as a person says; or what they do shows it."""
 
     what: Literal["wants"] = "wants"
     intent: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")
     days: Days = 90
+    by: Literal["either", "message", "behaviour"] = "either"
 
     @property
     def words(self) -> str:
-        return f"{'did not want' if self.unless else 'wanted'} {self.intent} in the last {self.days} days"
+        how = {"either": "", "message": ", by what they wrote,", "behaviour": ", by what they do,"}[self.by]
+        return (
+            f"{'did not want' if self.unless else 'wanted'} {self.intent}{how} in the last {self.days} days"
+        )
 
     @property
     def sql(self) -> Sql:
@@ -190,6 +196,19 @@ class Wants(Condition):
                 "intent": self.intent,
                 "days": self.days,
             },
+        )
+
+    def given(self, patterns: Mapping[str, Pattern]) -> Sql:
+        """With the pattern of behaviour of that name, where there is one."""
+        shown = patterns.get(self.intent)
+        did: Sql = shows(shown, OF, self.days) if shown else ("false", {})
+        if self.by == "behaviour":
+            return did
+        wrote, values = self.sql
+        return (
+            (wrote, values)
+            if self.by == "message" or not shown
+            else (f"({wrote} or {did[0]})", values | did[1])
         )
 
 
@@ -289,17 +308,21 @@ class Segment(BaseModel):
     conditions: tuple[One, ...] = Field(min_length=1, max_length=MOST)
 
     @property
+    def wants(self) -> set[str]:
+        """By what behaviour somebody may be in it."""
+        return {one.intent for one in self.conditions if isinstance(one, Wants) and one.by != "message"}
+
+    @property
     def words(self) -> str:
         """`People who are dormant and wanted pricing in the last 30 days`."""
         joined = f" {'and' if self.match == 'all' else 'or'} "
         return f"People who {joined.join(one.words for one in self.conditions)}"
 
-    @property
-    def sql(self) -> Sql:
-        """All conditions on `b.person`, with what they are asked by."""
+    def sql(self, patterns: Mapping[str, Pattern]) -> Sql:
+        """All conditions on `b.person`, with what they are asked by. `patterns`: of behaviour, by their names."""
         clauses, values = [], {}
         for number, one in enumerate(self.conditions):
-            clause, asked = one.sql
+            clause, asked = one.given(patterns) if isinstance(one, Wants) else one.sql
             for name, value in asked.items():
                 clause = clause.replace(f"%({name})s", f"%({name}_{number})s")
                 values[f"{name}_{number}"] = value

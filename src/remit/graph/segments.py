@@ -17,8 +17,9 @@ from psycopg.types.json import Jsonb
 
 from remit.access.audit import record
 from remit.errors import UnknownName, UserError
+from remit.graph.behaviour import Pattern
 from remit.graph.people import Found, listed
-from remit.graph.segment import Segment
+from remit.graph.segment import Segment, Sql
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
@@ -144,9 +145,9 @@ async def named_within(connection: Connection, workspace: str, names: Iterable[s
 
 async def count(store: Store, segment: Segment, now: datetime | None = None) -> Size:
     """How many they are."""
-    clause, values = segment.sql
-    asked = values | {"now": now or datetime.now(UTC), "here": store.workspace}
     async with store.pool.connection() as connection:
+        clause, values = await _asked(connection, store.workspace, segment)
+        asked = values | {"now": now or datetime.now(UTC), "here": store.workspace}
         query = "select coalesce(min(id), 0), coalesce(max(id) - min(id) + 1, 0) from graph_profiles where workspace = %s"
         row = await (await connection.execute(query, (store.workspace,))).fetchone()
         assert row is not None
@@ -206,17 +207,11 @@ async def members(
     store: Store, segment: Segment, after: int = 0, limit: int = 100, now: datetime | None = None
 ) -> list[int]:
     """People who are in it now, by number, from the one after `after` on. Looking for few among many takes a while."""
-    clause, values = segment.sql
-    query = (
-        f"select b.id from {PEOPLE} and b.id > %(after)s and {clause} order by b.id limit %(limit)s".encode()
-    )
-    asked = values | {
-        "here": store.workspace,
-        "now": now or datetime.now(UTC),
-        "after": after,
-        "limit": limit,
-    }
+    asked = {"here": store.workspace, "now": now or datetime.now(UTC), "after": after, "limit": limit}
     async with store.pool.connection() as connection:
+        clause, values = await _asked(connection, store.workspace, segment)
+        query = f"select b.id from {PEOPLE} and b.id > %(after)s and {clause} order by b.id limit %(limit)s".encode()
+        asked |= values
         return [row[0] for row in await (await connection.execute(query, asked)).fetchall()]
 
 
@@ -231,10 +226,20 @@ async def holds(
 async def holds_within(
     connection: Connection, workspace: str, segment: Segment, persons: Sequence[int], now: datetime
 ) -> set[int]:
-    clause, values = segment.sql
+    clause, values = await _asked(connection, workspace, segment)
     query = f"select b.id from {PEOPLE} and b.id = any(%(persons)s) and {clause}".encode()
     asked = values | {"here": workspace, "now": now, "persons": list(persons)}
     return {row[0] for row in await (await connection.execute(query, asked)).fetchall()}
+
+
+async def _asked(connection: Connection, workspace: str, segment: Segment) -> Sql:
+    """Its condition, with the patterns of behaviour that it names as they are now."""
+    if not segment.wants:
+        return segment.sql({})
+    query = "select pattern from graph_behaviours where workspace = %s and intent = any(%s)"
+    rows = await (await connection.execute(query, (workspace, sorted(segment.wants)))).fetchall()
+    found = [Pattern.model_validate(pattern) for (pattern,) in rows]
+    return segment.sql({one.intent: one for one in found})
 
 
 async def shown_of(store: Store, segment: Segment, after: int = 0, limit: int = 50) -> list[Found]:

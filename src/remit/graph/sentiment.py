@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg import AsyncConnection
 from pydantic_core import to_json
 
 from remit.store.store import Store
 
+Connection = AsyncConnection[Any]
 HALF_LIFE = 30.0  # days in which half of what a message weighs is forgotten
 FADED = 180  # days after which a message weighs nothing
 CLEAR = 0.1  # from which on it is said in a word
@@ -64,6 +66,13 @@ def scale() -> Scale:
 
 async def feelings_of(store: Store, persons: Iterable[int], now: datetime) -> dict[int, Feeling]:
     """Of many, by their numbers; who has written nothing of late is left out."""
+    async with store.pool.connection() as connection:
+        return await feelings_within(connection, store.workspace, persons, now)
+
+
+async def feelings_within(
+    connection: Connection, workspace: str, persons: Iterable[int], now: datetime
+) -> dict[int, Feeling]:
     query = f"""
         select p.person, {MEAN}, count(*), max(i.at)
         from unnest(%(persons)s::bigint[]) as of (who)
@@ -72,11 +81,10 @@ async def feelings_of(store: Store, persons: Iterable[int], now: datetime) -> di
             select id, at from graph_interactions i where profile = p.id and direction = 'in' and body <> '' and {RECENT} offset 0
         ) as i
         join graph_felt f on f.workspace = %(here)s and f.interaction = i.id
-        group by p.person
+        where (select exists (select from graph_felt where workspace = %(here)s)) group by p.person
     """
-    values = {"persons": list(dict.fromkeys(persons)), "here": store.workspace, "now": now}
-    async with store.pool.connection() as connection:
-        rows = await (await connection.execute(query.encode(), values)).fetchall()
+    values = {"persons": list(dict.fromkeys(persons)), "here": workspace, "now": now}
+    rows = await (await connection.execute(query.encode(), values)).fetchall()
     return {person: Feeling(float(score), count, last) for person, score, count, last in rows}
 
 

@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from remit.errors import RemitError, WeightsError
+from remit.graph import readers
 from remit.graph.intent import NONE, Classifier
 from remit.graph.intents import BATCH, Embedder, classifier, inferred, keep_inferred
 from remit.graph.sentiment import FADED, keep, scale
@@ -64,9 +65,9 @@ async def keep_understanding(store: Store, settings: Settings, stop: asyncio.Eve
             places = await _news(store)
             if places and embedder is None:
                 embedder = await _open(store, settings)
-            if embedder is not None:
-                for place in places:
-                    await _all_of(store.as_owner(place), embedder, taught, stop)
+            read = set(places) if embedder is not None else set(await readers.places(store))
+            for place in filter(read.__contains__, places):
+                await _all_of(store.as_owner(place), embedder, taught, stop)
         except WeightsError as error:
             LOG.warning("what people write is not looked at: %s", error)
             wait = AGAIN
@@ -78,9 +79,9 @@ async def keep_understanding(store: Store, settings: Settings, stop: asyncio.Eve
             continue
 
 
-async def understand(store: Store, embedder: Embedder, by: Classifier | None) -> int:
+async def understand(store: Store, embedder: Embedder | None, by: Classifier | None) -> int:
     """Look at what of a workspace nobody has looked at, some of it at a time, each message once; at how many interactions. What people
-    wrote half a year ago or more is passed over: `infer_all` looks at it."""
+    wrote half a year ago or more is passed over: `infer_all` looks at it. Where a model reads messages, they wait for it from then on."""
     async with store.pool.connection() as connection, connection.transaction():
         place = (store.workspace,)
         begin = "insert into graph_read (workspace) values (%s) on conflict do nothing"
@@ -92,16 +93,19 @@ async def understand(store: Store, embedder: Embedder, by: Classifier | None) ->
         if mark is None or last is None or last[0] is None or last[0] <= mark[0]:
             return 0
         rows = await (await connection.execute(WRITTEN, (store.workspace, mark[0], last[0]))).fetchall()
-        if rows:
+        if rows and embedder is not None:
             await _look(store, embedder, by, rows)
+        await readers.queue(connection, store.workspace, [id_ for id_, _ in rows])
         upto = rows[-1][0] if len(rows) == BATCH else last[0]
         await connection.execute("update graph_read set upto = %s where workspace = %s", (upto, *place))
     return int(upto - mark[0])
 
 
-async def _all_of(store: Store, embedder: Embedder, taught: Taught, stop: asyncio.Event) -> None:
-    while not stop.is_set() and await understand(store, embedder, await taught.of(store, embedder)):
-        pass
+async def _all_of(store: Store, embedder: Embedder | None, taught: Taught, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        by = await taught.of(store, embedder) if embedder is not None else None
+        if not await understand(store, embedder, by):
+            return
 
 
 async def _look(store: Store, embedder: Embedder, by: Classifier | None, rows: list[tuple[int, str]]) -> None:

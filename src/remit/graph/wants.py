@@ -62,7 +62,7 @@ async def intents_of_all(
 async def _written(store: Store, persons: list[int], now: datetime) -> list[tuple[int, Want]]:
     query = """
         select p.person, i.id, i.at, coalesce(f.corrected, f.intent), case when f.corrected is null then f.probability else 1 end,
-            f.corrected_by, f.alike -> 0 ->> 'text'
+            f.corrected_by, f.alike -> 0 ->> 'text', f.model
         from unnest(%(persons)s::bigint[]) as of (who)
         cross join lateral (select id, person from graph_profiles where person = of.who and workspace = %(here)s offset 0) as p
         cross join lateral (
@@ -77,10 +77,13 @@ async def _written(store: Store, persons: list[int], now: datetime) -> list[tupl
     async with store.pool.connection() as connection:
         rows = await (await connection.execute(query, values)).fetchall()
     made = []
-    for person, id_, at, intent, sure, by, alike in rows:
-        why = (
-            f"{by} said so of what they wrote" if by else f"they wrote something like “{(alike or '')[:90]}”"
-        )
+    for person, id_, at, intent, sure, by, alike, model in rows:
+        if by:
+            why = f"{by} said so of what they wrote"
+        elif model:  # which words of theirs it was, is said to people alone: an agent takes reasons for ours
+            why = f"{model} read it so in what they wrote"
+        else:
+            why = f"they wrote something like “{(alike or '')[:90]}”"
         made.append((person, Want(intent, faded(sure, at, now, HALF_LIFE), sure, at, "message", (id_,), why)))
     return made
 

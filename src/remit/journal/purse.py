@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 
 from remit.errors import StoreError
-from remit.store.store import Store
+from remit.store.store import Connection, Store
 
 BELIEVED = 2.0  # seconds for which it is known who has a budget
 WHO: LiteralString = "select workspace, agent, bool_or(money is not null) from budgets group by 1, 2"
@@ -106,3 +106,42 @@ class Purse:
                 f"budgets could not be read: {str(error).strip() or type(error).__name__}"
             ) from error
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Whether budgets have room for somebody who spends outside runs; and in what they are."""
+
+    room: bool
+    in_money: bool
+    in_tokens: bool
+
+
+async def left_of(connection: Connection, workspace: str, agent: str) -> Left:
+    """What calls under way outside runs may take is not set aside: each is small, and counted when it is answered."""
+    query = """
+        select coalesce(bool_and(coalesce(s.money < b.money, true) and coalesce(s.tokens < b.tokens, true)), true),
+               coalesce(bool_or(b.money is not null), false), coalesce(bool_or(b.tokens is not null), false)
+        from budgets as b, lateral (
+            select coalesce(sum(money), 0) as money, coalesce(sum(tokens), 0) as tokens from spending
+            where workspace = b.workspace and (b.agent = '' or agent = b.agent)
+                and day >= date_trunc(b.period, now() at time zone 'UTC')::date
+        ) as s where b.workspace = %s and b.agent in ('', %s)
+    """
+    row = await (await connection.execute(query, (workspace, agent))).fetchone()
+    assert row is not None
+    return Left(*row)
+
+
+async def spent(connection: Connection, workspace: str, agent: str, money: Decimal, tokens: int) -> None:
+    """Count it, where the workspace has a budget."""
+    query = """
+        insert into spending as s (workspace, agent, day, money, tokens)
+        select %(here)s, %(agent)s, (clock_timestamp() at time zone 'UTC')::date, %(money)s, %(tokens)s
+        where exists (select from budgets where workspace = %(here)s)
+        on conflict (workspace, day, agent) do update set money = s.money + excluded.money, tokens = s.tokens + excluded.tokens
+    """
+    values = {"here": workspace, "agent": agent, "money": money, "tokens": tokens}
+    if (await connection.execute(query, values)).rowcount:
+        warn = "select remit_warn(%s, %s, (clock_timestamp() at time zone 'UTC')::date)"
+        await connection.execute(warn, (workspace, agent))

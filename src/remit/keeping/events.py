@@ -44,6 +44,7 @@ TAKE: LiteralString = f"""
         returning i.profile, i.at, i.direction, i.currency, i.value),
     inferred as (delete from graph_inferred f using due where f.workspace = %(here)s and f.interaction = due.id),
     felt as (delete from graph_felt f using due where f.workspace = %(here)s and f.interaction = due.id),
+    unread as (delete from graph_unread u using due where u.workspace = %(here)s and u.interaction = due.id),
     less as (
         select s.profile, s.direction, s.currency, count(*) as count, coalesce(sum(g.value), 0) as total,
             sum(remit_decay(g.at, s.last, %(brief)s)) as brief, sum(remit_decay(g.at, s.last, %(lasting)s)) as lasting,
@@ -77,7 +78,8 @@ UNNAMED: LiteralString = f"""
         and not exists (select from graph_interactions where profile = p.id)
 """
 STRIP: LiteralString = f"""
-    with due as (select id {WORDY} order by at limit %(most)s)
+    with due as (select id {WORDY} order by at limit %(most)s),
+    quoted as (update graph_inferred f set because = '[]' from due where f.workspace = %(here)s and f.interaction = due.id and f.because <> '[]')
     update graph_interactions i set subject = '', body = '', properties = null from due
     where i.workspace = %(here)s and i.id = due.id returning i.at
 """

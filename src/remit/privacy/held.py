@@ -32,6 +32,7 @@ ALONG: Mapping[str, tuple[str, str]] = {
     "tracked_hits": ("tracked", "tracked"),
     "graph_inferred": ("interaction", "graph_interactions"),
     "graph_felt": ("interaction", "graph_interactions"),
+    "graph_unread": ("interaction", "graph_interactions"),
 }
 # Rows that name somebody go whole, instead of being rid of the name: they are a copy of what came of that person.
 WHOLE = ("graph_rejected", "graph_uploads")
@@ -78,6 +79,8 @@ OTHERS: Mapping[str, str] = {
     "decision_sums": "sums by action and day",
     "graph_felt": "numbers of interactions and figures",
     "graph_read": "a number of each workspace",
+    "intent_readers": "which model of each workspace",
+    "intents_read": "sums by day",
     "rates": "how often callers may try",
     "sweep_found": "hashes",
     "sweep_used": "hashes",

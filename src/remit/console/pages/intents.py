@@ -10,12 +10,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from remit.app import App
 from remit.console.meaning import Meaning
 from remit.console.pages.people import given_in
 from remit.console.show import here, needs, page
 from remit.errors import RemitError, UserError
 from remit.graph.behaviours import behaviours_of
-from remit.graph.intent import NONE, Example
+from remit.graph.intent import NONE, Example, Inferred
 from remit.graph.intents import (
     Embedder,
     classifier,
@@ -29,8 +30,21 @@ from remit.graph.intents import (
     teach,
     unteach,
 )
+from remit.graph.reader import skill
+from remit.graph.readers import (
+    day_of,
+    reader_of,
+    remove_reader,
+    retry,
+    set_reader,
+    trials_of,
+    unread,
+    waiting,
+)
+from remit.graph.reading import infer_by
 from remit.graph.segment import Segment, Wants
 from remit.graph.segments import shown_of
+from remit.models.model import Model
 
 router = APIRouter(dependencies=[needs("persons:read")])
 CHANGES = [needs("persons:write")]
@@ -72,14 +86,60 @@ async def tried(request: Request) -> HTMLResponse:
     if not text:
         return await _page(request, {"text": "write a sentence"}, given)
     try:
-        embedder = await _embedder(request)
-        if embedder is None:
-            return await _page(request, {"text": ON_ITS_WAY}, given)
-        by = await classifier(here(request).store, embedder)
-        (found,) = await intent_of(by, embedder, [text])
+        found = await _taken_for(request, text)
     except RemitError as error:
         return await _page(request, {"text": str(error)}, given)
     return await _page(request, typed=given, found=found)
+
+
+async def _taken_for(request: Request, text: str) -> Inferred:
+    """As messages are: by the model that reads them, where there is one. Raises RemitError."""
+    app = here(request)
+    if (reader := await reader_of(app.store)) is not None:
+        model = await _opened(app, reader.model)
+        if model is None:
+            raise UserError(ON_ITS_WAY)
+        return (await infer_by(app.store, model, reader.model, text))[0]
+    embedder = await _embedder(request)
+    if embedder is None:
+        raise UserError(ON_ITS_WAY)
+    (found,) = await intent_of(await classifier(app.store, embedder), embedder, [text])
+    return found
+
+
+async def _opened(app: App, name: str) -> Model | None:
+    """None while its weights are being fetched, for which a page does not wait. Raises as `App.model` does."""
+    if name.strip().startswith("local") and await app.arriving(name) is not None:
+        return None
+    return await app.model(name)
+
+
+@router.post("/people/intents/reader", dependencies=CHANGES)
+async def read_by(request: Request) -> Response:
+    """By which model messages are read from now on, and how many a day; none, where that is wanted."""
+    app, given = here(request), await given_in(request)
+    try:
+        if given.get("do") == "off":
+            await remove_reader(app.store, request.state.who)
+        else:
+            daily = given.get("daily", "").replace(",", "")
+            if not (daily.isascii() and daily.isdigit() and len(daily) < 8):
+                return await _page(request, {"daily": "a number of messages: 500"}, given)
+            model = given.get("model", "")
+            await app.arriving(
+                model
+            )  # it says what keeps it from being used; nobody waits for its weights here
+            await set_reader(app.store, model, int(daily), request.state.who)
+    except RemitError as error:
+        return await _page(request, {"model": str(error)}, given)
+    return RedirectResponse("/people/intents#reader", 303)
+
+
+@router.post("/people/intents/reader/retry", dependencies=CHANGES)
+async def read_again(request: Request) -> Response:
+    """What could not be read is tried again."""
+    await retry(here(request).store, request.state.who)
+    return RedirectResponse("/people/intents#reader", 303)
 
 
 @router.post("/people/intents/infer", dependencies=CHANGES)
@@ -152,7 +212,7 @@ async def _page(
     told: str = "",
 ) -> HTMLResponse:
     store = here(request).store
-    known = await list_intents(store)
+    known, reader = await list_intents(store), await reader_of(store)
     return page(
         request,
         "intents.html",
@@ -161,6 +221,11 @@ async def _page(
         names=sorted({one.name for one in known} - {NONE}),
         behaviours=await behaviours_of(store),
         doubtful=await doubtful(store, SOME),
+        reader=reader,
+        today=await day_of(store),
+        waits=await waiting(store),
+        unread=await unread(store, SOME),
+        skill=skill(await trials_of(store, reader.model)) if reader else None,
         wrong=wrong or {},
         typed=typed or {},
         found=found,

@@ -19,6 +19,7 @@ from remit.decisions.deciding import look
 from remit.decisions.kept import list_playbooks
 from remit.decisions.log import Made, decisions_of
 from remit.decisions.ruled import lift, suppress, suppressed
+from remit.decisions.whom import known_words
 from remit.errors import UserError
 from remit.graph.accounts.look import accounts_of
 from remit.graph.accounts.relations import relations_of
@@ -179,6 +180,7 @@ async def _page(
         limits=[one for one in await list_limits(store) if not one.field.startswith("about.")],
         allowed=sorted(limits.given),
         next=[] if asked.day else await _next(request, person, at),
+        known_words=known_words,
         belongs=[one for one in await accounts_of(store, person, at) if one.tie],
         relations=[one for one in await relations_of(store, person, at) if one.tie],
         talks=[] if asked.day else await list_talks(store, person.ids),

@@ -18,6 +18,7 @@ from remit.console.sheets import in_words
 from remit.console.show import here, needs, page
 from remit.errors import UserError
 from remit.gate.unseen import shown
+from remit.graph.behaviours import behaviours_of
 from remit.graph.intents import list_intents
 from remit.graph.rows import KINDS as HAPPENINGS
 from remit.graph.segment import KINDS, MOST, Segment
@@ -61,7 +62,10 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
     "silent": (Field("days", "For so many days", "number", first="90"),),
     "spent": (Field("currency", "Currency", first="EUR"), Field("least", "At least", "number", first="100")),
     "about": (Field("key", "What", first="plan"), Field("value", "Is, whatever if empty")),
-    "wants": (Field("intent", "Intent", known="intents"), Field("days", "In the last days", "number", first="90")),
+    "wants": (
+        Field("intent", "Intent", known="intents"), Field("days", "In the last days", "number", first="90"),
+        Field("by", "By what they wrote, or do", choices=("either", "message", "behaviour"), first="either"),
+    ),
     "feels": (Field("says", "They sound", choices=("unhappy", "neutral", "happy"), first="unhappy"),),
     "consent": (
         Field("channel", "By", first="email"), Field("purpose", "For", first="marketing"),
@@ -189,6 +193,7 @@ async def _size(request: Request, draft: Draft) -> Any:
 
 
 async def _form(request: Request, draft: Draft, status: int = 200) -> HTMLResponse:
+    store = here(request).store
     return page(
         request,
         "segment_edit.html",
@@ -199,7 +204,12 @@ async def _form(request: Request, draft: Draft, status: int = 200) -> HTMLRespon
         full=len(draft.conditions) >= MOST,
         known={
             "kinds": HAPPENINGS,
-            "intents": [one.name for one in await list_intents(here(request).store)],
+            "intents": sorted(
+                {
+                    *(one.name for one in await list_intents(store)),
+                    *(one.pattern.intent for one in await behaviours_of(store)),
+                }
+            ),
         },
         size=await _size(request, draft),
     )
