@@ -17,6 +17,7 @@ from pathlib import Path
 import uvicorn
 from bench.browser import QUIET, chromium
 from playwright.async_api import Page, async_playwright
+from scripts.house import CLARA, furnish
 
 from remit.agents.load import load_agent
 from remit.app import App, open_app
@@ -76,8 +77,13 @@ async def shoot(page: Page, link: str) -> None:
     await page.screenshot(path=IMAGES / "run.png")
     await page.goto(f"{page.url}/why/2.2")
     await page.screenshot(path=IMAGES / "why.png")
-    await page.goto(f"http://127.0.0.1:{PORT}/agents/support")
-    await page.screenshot(path=IMAGES / "agent.png")
+    for path, name in (
+        ("/agents/support", "agent"),
+        (f"/people/{CLARA}", "person"),
+        ("/decisions/again", "decisions"),
+    ):
+        await page.goto(f"http://127.0.0.1:{PORT}{path}")
+        await page.screenshot(path=IMAGES / f"{name}.png")
     await page.set_viewport_size({"width": 390, "height": 844})
     await page.goto(f"http://127.0.0.1:{PORT}/inbox")
     await page.screenshot(path=IMAGES / "phone.png")
@@ -91,6 +97,7 @@ async def main() -> None:
         async with open_app(Settings(data_dir=Path(name) / "data")) as app:
             sys.path.insert(0, name)  # where the agent's tools are found
             await seed(app, Path(name))
+            await furnish(app.store)
             door = Door("olga")
             server = uvicorn.Server(
                 uvicorn.Config(make_server(app, door, PORT), port=PORT, log_level="warning")

@@ -19,6 +19,7 @@ from remit.graph.ingest import take
 from remit.graph.people import consent_of, find
 from remit.settings import Settings
 from remit.store.secrets import set_secret
+from remit.workspaces import rename_workspace
 from tests.channels.conftest import connect
 from tests.channels.servers import PASSWORD, Host
 from tests.channels.test_reach import MAY, mail
@@ -181,3 +182,13 @@ async def test_the_page_speaks_the_readers_language_and_one_click_needs_no_form(
     assert "Abmelden?" in page.text
     assert (page.headers["cache-control"], page.headers["vary"]) == ("no-store", "Accept-Language")
     assert "Unsubscribe?" in (await reader.get(path, headers={"accept-language": "fr"})).text
+
+
+async def test_the_page_says_who_writes_once_the_workspace_has_a_name(
+    app: App, host: Host, reader: httpx.AsyncClient
+) -> None:
+    await yes(app)
+    path = await link(app, host)
+    assert "Default" not in (await reader.get(path)).text
+    await rename_workspace(app.store, "ann", "default", "Shoes & Sons")
+    assert '<p class="mark">Shoes &amp; Sons</p>' in (await reader.get(path)).text

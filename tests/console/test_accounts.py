@@ -31,7 +31,7 @@ async def test_an_account_is_found_and_shows_its_people_and_what_they_come_to(
     assert "No account was found" in words(await browser.get("/people/accounts?q=zzz"))
     told = words(await browser.get("/people/accounts/crm:A1"))
     for said in (
-        "Spent 9.00 EUR in all.", "ann@acme.example buyer", "ann@acme.example reports to bo@acme.example",
+        "Spent 9.00 EUR in all", "ann@acme.example buyer", "ann@acme.example reports to bo@acme.example",
         "bo@acme.example bought something for 9.00 EUR", "cy@acme.example",
     ):  # fmt: skip
         assert said in told, said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import httpx
@@ -85,7 +86,11 @@ async def test_what_decisions_brought_is_told_beside_those_held_out(
         assert said in page, said
     assert low > 0
     assert "it may be nothing" not in page
-    assert "ramp version 2, 20 % of people" in words(await browser.get("/decisions"))
+    listed = words(await browser.get("/decisions"))
+    assert "ramp version 2, 20 % of people" in listed
+    assert re.search(r"[+]\d\.\d\d \([+]\d\.\d\d to [+]\d\.\d\d\)", listed), (
+        "what a decision brings over none"
+    )
     assert "Of too few decisions" in words(await browser.get("/decisions/winback/candidates"))
     changed = words(await browser.get("/decisions/winback/versions/2"))
     assert "What changed since version 1" in changed

@@ -23,6 +23,7 @@ from remit.tools.tool import Tool
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+EXAMPLES = ROOT / "examples"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DOCUMENTED = (  # the commands that scripts and people rely on
     *("demo", "run", "resume", "generate", "inbox", "approve", "reject", "answer", "runs", "show"),
@@ -154,6 +155,19 @@ def test_the_rules_that_the_readme_shows_compile() -> None:
     assert found
     agent = parse_agent(f"name: shown\ntools: [http.*]\n{found[1]}", "README.md")
     assert len(outfit(agent).rules.compiled) == len(agent.rules) == 2
+
+
+def test_every_file_that_the_tour_names_is_among_the_examples() -> None:
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL))
+    named = set(
+        re.findall(r"(?<=[ =])\.?/?([\w-]+\.(?:csv|jsonl|txt|yaml))\b", re.sub(r'"[^"]*"', "", blocks))
+    )
+    assert named
+    assert {name for name in named if not (EXAMPLES / name).exists()} <= {"crm.yaml"}
+
+
+def test_the_agent_among_the_examples_is_the_one_that_the_readme_shows() -> None:
+    assert f"```yaml\n{(EXAMPLES / 'returns.yaml').read_text()}```" in README
 
 
 def test_every_dependency_has_its_line_and_no_line_is_stale() -> None:

@@ -22,7 +22,7 @@ LONGEST = 100  # characters of a word
 PAGE = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex"><meta name="referrer" content="no-referrer"><title>{title}</title><link rel="stylesheet" href="/static/remit.css"></head>
-<body><main><section class="door card"><h1>{title}</h1>{body}</section></main></body></html>
+<body><main><section class="door card">{house}<h1>{title}</h1>{body}</section></main></body></html>
 """
 
 
@@ -71,13 +71,13 @@ async def _answer(app: App, request: Request, found: Wishes | None, kept: bool =
     else:
         first = f'<p>{words.more.format(what=what, to=to)}</p><form class="fields" method="post"><button class="first" name="leave" value="yes">{words.leave}</button></form>'
     title = words.left if of.gone else words.title if kept else words.ask
-    return page(title, said + first + _form(words, found), lang=words.lang)
+    return page(title, said + first + _form(words, found), lang=words.lang, house=of.house)
 
 
 def _form(words: Words, found: Wishes) -> str:
     rows = "".join(_way(words, one) for one in found.ways)
     return (
-        f'<h2>{words.title}</h2><form class="fields" method="post">{rows}'
+        f'<h2>{words.choose}</h2><form class="fields" method="post">{rows}'
         f'<p class="deeds"><button class="first" name="do" value="wish">{words.keep}</button> '
         f'<button name="do" value="all">{words.all}</button></p></form>'
     )
@@ -116,10 +116,14 @@ async def nowhere(app: App, request: Request) -> HTMLResponse:
     return page(words.nothing, f"<p>{words.cut_off}</p>", 404, lang=words.lang)
 
 
-def page(title: str, body: str, status: int = 200, wait: float = 0.0, lang: str = "en") -> HTMLResponse:
+def page(
+    title: str, body: str, status: int = 200, wait: float = 0.0, lang: str = "en", house: str = ""
+) -> HTMLResponse:
+    """`house`: who writes to them, where the workspace has a name of its own."""
     headers = {"Retry-After": str(int(wait) + 1)} if wait else {}
     headers |= {"Cache-Control": "no-store", "Vary": "Accept-Language"}
-    return HTMLResponse(PAGE.format(title=title, body=body, lang=lang), status, headers)
+    by = f'<p class="mark">{html.escape(house)}</p>' if house else ""
+    return HTMLResponse(PAGE.format(title=title, body=body, lang=lang, house=by), status, headers)
 
 
 def masked(value: str) -> str:

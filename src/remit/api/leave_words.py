@@ -17,6 +17,7 @@ class Words:
     more: str
     gone: str
     leave: str
+    choose: str
     keep: str
     kept: str
     all: str
@@ -41,29 +42,29 @@ class Words:
 
 EN = Words(
     lang="en", title="What you get from us", ask="Unsubscribe?", left="Unsubscribed",
-    more="No more {what} to {to}.", gone="There will be no more {what} to {to}.", leave="Unsubscribe",
-    keep="Save", kept="It is kept as you wish.", all="Nothing any more but what you must be told",
+    more="This ends {what} to {to}.", gone="There will be no more {what} to {to}.", leave="Unsubscribe", choose="Or choose what you get",
+    keep="Save", kept="Saved. It holds from the next message on.", all="Only service messages from now on",
     nothing="Nothing here", cut_off="This link was cut off or changed. Copy all of it from the message.",
     not_now="Not now", too_many="Too many links that are none came from here.",
     purposes={
-        "marketing": "marketing", "service": "what you must be told, as of your orders,",
-        "tracking": "word of whether you open our mail and follow its links",
+        "marketing": "marketing", "service": "service messages, such as about your orders,",
+        "tracking": "whether we may see that you open our mail and follow its links",
     },
-    channels={"email": "by email", "sms": "by SMS", "whatsapp": "by WhatsApp", "phone": "by telephone", "slack": "by Slack", "": "by any way"},
-    choices={"yes": "whenever there is something", "week": "at most once a week", "month": "at most once a month", "no": "no more"},
-    tracking={"yes": "you may know that", "no": "you may not"},
+    channels={"email": "by email", "sms": "by SMS", "whatsapp": "by WhatsApp", "phone": "by telephone", "slack": "by Slack", "": "on any channel"},
+    choices={"yes": "whenever there is something", "week": "at most once a week", "month": "at most once a month", "no": "never"},
+    tracking={"yes": "yes", "no": "no"},
 )  # fmt: skip
 DE = Words(
     lang="de", title="Was Sie von uns bekommen", ask="Abmelden?", left="Abgemeldet",
-    more="Keine {what} mehr an {to}.", gone="Es kommen keine {what} mehr an {to}.", leave="Abmelden",
-    keep="Speichern", kept="So ist es jetzt gespeichert.", all="Nur noch, was Sie wissen müssen",
+    more="Damit enden {what} an {to}.", gone="Es kommen keine {what} mehr an {to}.", leave="Abmelden",
+    choose="Oder wählen Sie, was Sie bekommen", keep="Speichern", kept="Gespeichert. Es gilt ab der nächsten Nachricht.", all="Ab jetzt nur noch Servicenachrichten",
     nothing="Hier ist nichts", cut_off="Dieser Link wurde abgeschnitten oder verändert. Kopieren Sie ihn ganz aus der Nachricht.",
     not_now="Nicht jetzt", too_many="Von hier kamen zu viele Links, die keine sind.",
     purposes={
-        "marketing": "Angebote und Neuigkeiten", "service": "Mitteilungen, die Sie brauchen, etwa zu Bestellungen,",
-        "tracking": "Rückmeldungen, ob Sie unsere Mails öffnen und Links darin folgen",
+        "marketing": "Angebote und Neuigkeiten", "service": "Servicenachrichten, etwa zu Bestellungen,",
+        "tracking": "ob wir sehen dürfen, dass Sie unsere Mails öffnen und Links darin folgen",
     },
     channels={"email": "per E-Mail", "sms": "per SMS", "whatsapp": "per WhatsApp", "phone": "per Telefon", "slack": "per Slack", "": "auf jedem Weg"},
-    choices={"yes": "wann immer es etwas gibt", "week": "höchstens einmal in der Woche", "month": "höchstens einmal im Monat", "no": "nichts mehr"},
-    tracking={"yes": "das ist mir recht", "no": "das möchte ich nicht"},
+    choices={"yes": "wann immer es etwas gibt", "week": "höchstens einmal in der Woche", "month": "höchstens einmal im Monat", "no": "nie"},
+    tracking={"yes": "ja", "no": "nein"},
 )  # fmt: skip

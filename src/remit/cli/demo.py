@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
+from shutil import which
 from typing import Annotated
 from uuid import UUID
 
@@ -170,21 +172,22 @@ def show(
         table.add_column(column, justify="right" if column in ("steps", "s", "$") else "left")
     for result in results:
         cells = support.row(result)
-        style = {"met": "green", "waiting": "yellow"}.get(cells[2], "red")
+        style = {"met": "green", "waiting": "yellow", "paused": "yellow"}.get(cells[2], "red")
         table.add_row(*cells[:2], Text(cells[2], style), *cells[3:])
     shown = Console(record=True, width=130, highlight=False) if picture else console
     shown.print()
     shown.print(table)
     shown.print(summary.text, style="bold")
     waiting = next((r for r in results if r.status == "waiting"), None)
+    remit = "remit" if which("remit") else sys.argv[0]
     shown.print("\nTry next:", style="dim")
     if waiting:
         shown.print(
-            f"  remit inbox; remit approve {waiting.run[:8]}      say yes to what waits, and it is finished"
+            f"  {remit} inbox; {remit} approve {waiting.run[:8]}      say yes to what waits, and it is finished"
         )
     if results:
         shown.print(
-            f"  remit show {results[-1].run[:8]}                   what happened, event by event, with the verdicts"
+            f"  {remit} show {results[-1].run[:8]}                   what happened, event by event, with the verdicts"
         )
     if picture and isinstance(shown, Console):
         shown.save_svg(str(picture), title="remit demo")

@@ -171,7 +171,12 @@ def _at(data: Json, path: Sequence[str]) -> Json:
 def _text(value: Json) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+    return "" if value is None else written(value)
+
+
+def written(value: object) -> str:
+    """As somebody would type it: 14, where a number is 14.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _value(text: str, column: Column) -> Json:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,13 @@ def dollars(amount: Decimal | float | None) -> str:
     return text[:-2] if re.search(r"\.\d\d00$", text) else text
 
 
+def alike(values: Sequence[float]) -> list[str]:
+    """Numbers with their signs, all with as many places as three digits of the largest take."""
+    most = max(map(abs, values))
+    places = min(6, max(0, 2 - floor(log10(most)))) if most else 0
+    return [f"{one:+,.{places}f}" for one in values]
+
+
 def plain(value: Any) -> str:
     """A value as a person reads it, with what is unseen spelled out: a text as it is, all else as JSON."""
     return shown(
@@ -105,6 +114,7 @@ ENVIRONMENT.filters |= {
     "size": size,
     "dollars": dollars,
     "marked": marked,
+    "alike": alike,
     "plain": plain,
     "tone": tone,
     "seen": shown,

@@ -232,16 +232,18 @@ def _drawn(one: _One, chances: Sequence[float], left: Left, at: float) -> Decisi
         open_to[pick] / whole,
         options,
         out,
-        _reason(one, pick, best if tried else pick),
+        _reason(one, pick, best if tried else pick, len(open_to) == 1),
         False,
         tried,
         pressing,
     )
 
 
-def _reason(one: _One, pick: int, best: int) -> str:
+def _reason(one: _One, pick: int, best: int, alone: bool) -> str:
     said = one.pressing.get(one.among[best].name)
     urgent = f"; {said.times:.2g} times as urgent: {said.because}" if said else ""
+    if alone:
+        return f"nothing else is possible now{urgent}"
     if pick == best:
         return f"worth most of what was possible: {one.expected[pick]:.4g}{urgent}"
     name = one.among[best].name

@@ -21,9 +21,11 @@ READER = "a reader"  # who is on record for it
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """Whom a link is for, and of what they want no more. `gone`: they have said so already."""
+    """Whom a link is for, and of what they want no more. `gone`: they have said so already; `house`: what the workspace is called, empty where
+    nobody has named it."""
 
     workspace: str
+    house: str
     profile: int
     kind: str
     value: str
@@ -50,17 +52,18 @@ async def link_for(store: Store, who: Identifier, channel: str, purpose: str) ->
 async def leaving_of(root: Store, word: str) -> Leaving | None:
     """Whose link it is, in whichever workspace; None: nobody's. `root`: Remit's own hands."""
     query = """
-        select p.person, l.workspace, p.id, p.kind, p.value, l.channel, l.purpose
-        from leaving l join graph_profiles p on p.id = l.profile and p.workspace = l.workspace where l.digest = %s
+        select p.person, l.workspace, nullif(w.title, 'Default'), p.id, p.kind, p.value, l.channel, l.purpose
+        from leaving l join graph_profiles p on p.id = l.profile and p.workspace = l.workspace
+        join workspaces w on w.name = l.workspace where l.digest = %s
     """
     async with root.pool.connection() as connection:
         row = await (await connection.execute(query, (_digest(word),))).fetchone()
     if row is None:
         return None
-    person, workspace, profile, kind, value, channel, purpose = row
+    person, workspace, house, profile, kind, value, channel, purpose = row
     found = await standings(root.as_owner(workspace), [person], datetime.now(UTC))
     gone = found[person].consent.may(channel, purpose, profile).says == "no"
-    return Leaving(workspace, profile, kind, value, channel, purpose, gone)
+    return Leaving(workspace, house or "", profile, kind, value, channel, purpose, gone)
 
 
 async def leave(root: Store, word: str) -> Leaving | None:

@@ -23,7 +23,7 @@ from remit.graph.accounts.look import (
 from remit.graph.accounts.relations import relations_among
 from remit.graph.accounts.sums import sums_of
 from remit.graph.accounts.word import belongs
-from remit.graph.accounts.words import because, summed
+from remit.graph.accounts.words import because, figures_of
 from remit.graph.people import find
 from remit.graph.purposes import limits_of
 from remit.graph.words import happened
@@ -75,7 +75,7 @@ async def _page(
         422 if wrong else 200,
         account=found,
         sums=sums,
-        stated=summed(sums, now),
+        figures=figures_of(sums, now),
         members=people,
         proposed=await proposed(store, found),
         relations=await relations_among(store, [member.person for member in people], now),

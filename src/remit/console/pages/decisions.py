@@ -18,7 +18,8 @@ from remit.decisions.kept import Version, list_playbooks, put, version_of, versi
 from remit.decisions.overview import DAYS, Overview, overview_of
 from remit.decisions.quality import candidates
 from remit.decisions.shown import shown_of
-from remit.decisions.stage import STAGES, Stage, broken, obstacle
+from remit.decisions.stage import STAGES, Stage, Values, broken, obstacle
+from remit.decisions.totals import together, totals_of
 from remit.errors import UserError
 
 router = APIRouter(dependencies=[needs("persons:read")])
@@ -29,8 +30,15 @@ NEXT: dict[Stage, Stage] = {"off": "shadow", "shadow": "ramp", "ramp": "live"}
 
 @router.get("/decisions")
 async def playbooks(request: Request) -> HTMLResponse:
-    """All of the workspace."""
-    return page(request, "decisions.html", playbooks=await list_playbooks(here(request).store))
+    """All of the workspace, and what each brings."""
+    store = here(request).store
+    kept = await list_playbooks(store)
+    more = {}
+    for name in kept:
+        totals = await totals_of(store, name)
+        acting = together(totals, lambda one: one.choice and not one.shadow)
+        more[name] = _more(acting, together(totals, lambda one: one.holdout))
+    return page(request, "decisions.html", playbooks=kept, more=more)
 
 
 @router.get("/decisions/{playbook}")
@@ -95,7 +103,6 @@ async def _page(request: Request, playbook: str, wrong: dict[str, str] | None = 
     quality = await overview_of(store, playbook, now)
     standing = [one for one in kept if one.stage != "off"]
     tried = [(one, await _may(request, one)) for one in (standing or kept[:1])]
-    more = quality.acting.over(quality.holdout)
     return page(
         request,
         "playbook.html",
@@ -105,7 +112,7 @@ async def _page(request: Request, playbook: str, wrong: dict[str, str] | None = 
         warnings=kept[0].warnings,
         standing=tried,
         quality=quality,
-        more=more if all(map(isfinite, more)) else None,
+        more=_more(quality.acting, quality.holdout),
         drawing=whiskers(
             [
                 ("held out", quality.holdout, "off"),
@@ -117,6 +124,12 @@ async def _page(request: Request, playbook: str, wrong: dict[str, str] | None = 
         days=_by_day(quality, now),
         wrong=wrong or {},
     )
+
+
+def _more(acting: Values, holdout: Values) -> tuple[float, float, float] | None:
+    """How much more a decision brings than none, with a 95 % interval; None where that is not known yet."""
+    more = acting.over(holdout)
+    return more if all(map(isfinite, more)) else None
 
 
 async def _may(request: Request, one: Version) -> dict[str, object]:

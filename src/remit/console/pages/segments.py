@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 
 from remit.console.cells import row
 from remit.console.pages.today import Table
-from remit.console.sheets import in_words
+from remit.console.sheets import in_words, written
 from remit.console.show import here, needs, page
 from remit.errors import UserError
 from remit.gate.unseen import shown
@@ -129,7 +129,7 @@ async def edit(request: Request, segment: str) -> HTMLResponse:
     kept = await segment_of(here(request).store, segment)
     conditions = [
         {
-            key: "" if value is None or value is False else str(value)
+            key: "" if value is None or value is False else written(value)
             for key, value in one.model_dump().items()
         }
         for one in kept.segment.conditions

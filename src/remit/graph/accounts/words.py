@@ -40,6 +40,26 @@ def summed(sums: Sums, now: datetime) -> list[str]:
     return said
 
 
+def figures_of(sums: Sums, now: datetime) -> list[tuple[str, str, str]]:
+    """The same in figures: what, how much, and what to hold it against."""
+    if not sums.people:
+        return []
+    stood = ", ".join(f"{count:,} {name}" for name, count in sums.stages.items() if count)
+    ago = days(max(0.0, (now - sums.last).total_seconds() / DAY)) + " ago" if sums.last else "never"
+    spent = " + ".join(f"{money(amount)} {currency}" for currency, amount in sums.spent.items())
+    mail = sums.may_mail
+    return [
+        ("People", f"{sums.people:,}", stood),
+        ("Last heard of", ago, f"{sums.count:,} interactions came from them"),
+        ("Spent", spent or "nothing", "in all" if spent else "no purchase is known"),
+        (
+            "May be mailed",
+            f"{mail['yes']:,}",
+            f"for marketing; {mail['no']:,} said no, {mail['unknown']:,} nothing",
+        ),
+    ]
+
+
 def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count:,} people"
 

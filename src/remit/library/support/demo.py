@@ -281,7 +281,8 @@ def row(result: CaseResult) -> tuple[str, ...]:
     """A result as cells under COLUMNS."""
     verdict: str = result.grade.verdict
     if verdict == "not met":
-        verdict = "waiting" if result.status == "waiting" else f"not met: {result.grade.why}"
+        open_ = result.status in ("waiting", "paused")
+        verdict = result.status if open_ else f"not met: {result.grade.why}"
     mark = "⚠ " if result.case.kind == "hostile" else ""
     return (
         f"{mark}{result.case.request}",
