@@ -7,6 +7,7 @@ import pytest
 
 from remit.app import App
 from remit.graph.accounts.propose import propose
+from remit.graph.purposes import set_limit
 from tests.console.test_inbox import words
 from tests.graph.conftest import row, taken
 
@@ -39,6 +40,23 @@ async def test_an_account_is_found_and_shows_its_people_and_what_they_come_to(
     assert "ACME <b>GmbH</b> , buyer since" in page.replace("</b>, ", "</b> , ")
     assert "reports to bo@acme.example" in page
     assert (await browser.get("/people/accounts/crm:A9")).status_code == 400
+
+
+async def test_the_search_for_people_finds_accounts_by_name_and_key_as_well(
+    browser: httpx.AsyncClient,
+) -> None:
+    for asked in ("acme <", "acme.example", "A1"):
+        page = words(await browser.get("/people", params={"q": asked}))
+        assert "ACME <b>GmbH</b> crm:A1 2" in page, asked
+        assert "Nobody was found" not in page
+    assert "Nobody was found" in words(await browser.get("/people?q=zzz"))
+    assert "crm:A1" not in words(await browser.get("/people?q=bo@"))
+    assert "crm:A1" not in words(await browser.get("/people"))
+
+
+async def test_what_is_limited_of_an_account_says_so(app: App, browser: httpx.AsyncClient) -> None:
+    await set_limit(app.store, "account.name", ["service"], "it is theirs", "olga")
+    assert "; for service only" in words(await browser.get("/people/accounts/crm:A1"))
 
 
 async def test_a_proposal_is_answered_and_somebody_is_said_to_belong(browser: httpx.AsyncClient) -> None:

@@ -21,6 +21,7 @@ from remit.graph.accounts.relations import keep_relations
 from remit.graph.append import append, in_json, written
 from remit.graph.erased import without_erased
 from remit.graph.horizon import within
+from remit.graph.people import terms_within
 from remit.graph.rows import Interaction, Wrong, read
 from remit.graph.state import Terms
 from remit.store.store import Store
@@ -136,9 +137,7 @@ async def enter(connection: Connection, workspace: str) -> Terms:
     await connection.execute(
         "select pg_advisory_xact_lock(hashtextextended('graph ' || %s, 0))", (workspace,)
     )
-    query = "select brief, lasting from graph_terms where workspace = %s"
-    row = await (await connection.execute(query, (workspace,))).fetchone()
-    return Terms(*row) if row else Terms()
+    return await terms_within(connection, workspace)
 
 
 async def _unknown(

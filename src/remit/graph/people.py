@@ -84,15 +84,7 @@ class Person:
     @property
     def about(self) -> dict[str, list[Json]]:
         """Of each attribute what was said last: [what, when, source]."""
-        found: dict[str, list[Json]] = {}
-        for profile in self.profiles:
-            for key, said in profile.about.items():
-                if key not in found or (said[1], said[2], str(said[0])) > (
-                    *found[key][1:],
-                    str(found[key][0]),
-                ):
-                    found[key] = said
-        return found
+        return last_said(one.about for one in self.profiles)
 
     @property
     def called(self) -> str:
@@ -135,6 +127,21 @@ class Found:
     last: datetime | None
 
 
+def last_said(several: Iterable[Mapping[str, list[Json]]]) -> dict[str, list[Json]]:
+    """Of each attribute what was said last of any of them: [what, when, source]."""
+    found: dict[str, list[Json]] = {}
+    for about in several:
+        for key, said in about.items():
+            if key not in found or (said[1], said[2], str(said[0])) > (*found[key][1:], str(found[key][0])):
+                found[key] = said
+    return found
+
+
+def is_number(text: str) -> bool:
+    """Whether it may be the number of a row."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 PROFILE: LiteralString = "id, person, kind, value, verified, shared, name, about"
 EVENT: LiteralString = """
     id, source, event, profile, at, received, channel, direction, kind, conversation, subject, body, value, currency, properties
@@ -155,7 +162,7 @@ def _told(ids: Iterable[int]) -> str:
 async def find(store: Store, text: str) -> Person:
     """By the number of a person, or any identifier of theirs: an address, a phone, `kind:value`. Raises NoSuchPerson."""
     text = text.strip().replace("\0", "")
-    if text.isascii() and text.isdigit() and len(text) < 19:
+    if is_number(text):
         return await person_of(store, int(text))
     who = _meant(text)
     query = "(select person from graph_profiles where workspace = %s and kind = %s and value = %s)"
@@ -179,7 +186,7 @@ def _meant(text: str) -> Identifier:
 async def profile_of(store: Store, text: str) -> int:
     """The number of an identifier; a number is one itself. Raises NoSuchPerson."""
     text = text.strip().replace("\0", "")
-    if text.isascii() and text.isdigit() and len(text) < 19:
+    if is_number(text):
         return int(text)
     who = _meant(text)
     query = "select id from graph_profiles where workspace = %s and kind = %s and value = %s"

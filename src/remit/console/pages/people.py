@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from remit.console.show import here, needs, page
 from remit.errors import UserError
+from remit.graph.accounts.look import search_accounts
 from remit.graph.aside import aside_of, count_aside, drop, list_aside, mend, object_in
 from remit.graph.merging import Compared, Question, Said, compared, count_questions, questions, say
 from remit.graph.people import profile_of, search
@@ -20,6 +21,7 @@ from remit.store.store import Store
 router = APIRouter(dependencies=[needs("persons:read")])
 CHANGES = [needs("persons:write")]
 LISTED = 50
+FEW = 10  # accounts beside people
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,14 @@ class Pairing:
 
 @router.get("/people")
 async def people(request: Request, q: str = "") -> HTMLResponse:
-    """Those whose name or identifier begins so; without a question those last heard of."""
+    """Those whose name or identifier begins so, and accounts of which it is so; without a question those last heard of."""
     store = here(request).store
     return page(
         request,
         "graph_people.html",
         q=q,
         people=await search(store, q[:320], LISTED),
+        accounts=await search_accounts(store, q[:320], FEW) if q.strip() else [],
         doubtful=await count_questions(store),
         aside=await count_aside(store),
     )

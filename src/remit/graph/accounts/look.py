@@ -14,7 +14,7 @@ from remit.errors import UserError
 from remit.graph.accounts.said import account_meant
 from remit.graph.accounts.ties import Said, Tie, tie
 from remit.graph.identifiers import ORDER, Identifier
-from remit.graph.people import EVENT, PAGE, Event, Person, listed
+from remit.graph.people import EVENT, PAGE, Event, Person, is_number, last_said, listed
 from remit.graph.people import Found as FoundPerson
 from remit.store.store import Store
 
@@ -71,15 +71,7 @@ class Account:
     @property
     def about(self) -> dict[str, list[Json]]:
         """Of each attribute what was said last: [what, when, source]."""
-        found: dict[str, list[Json]] = {}
-        for one in self.names:
-            for key, said in one.about.items():
-                if key not in found or (said[1], said[2], str(said[0])) > (
-                    *found[key][1:],
-                    str(found[key][0]),
-                ):
-                    found[key] = said
-        return found
+        return last_said(one.about for one in self.names)
 
     @property
     def name(self) -> str:
@@ -143,7 +135,7 @@ MEMBERS: LiteralString = """
 async def find_account(store: Store, text: str) -> Account:
     """By its number, or any identifier: `crm:A-77`, `shop.example`. Raises NoSuchAccount."""
     text = text.strip().replace("\0", "")
-    if _number(text):
+    if is_number(text):
         found = await _whole(
             store,
             "(select account from graph_accounts where id = %s and workspace = %s)",
@@ -160,10 +152,6 @@ async def find_account(store: Store, text: str) -> Account:
     if found is None:
         raise NoSuchAccount(f"no account is known by the {who.kind} {who.value!r}")
     return found
-
-
-def _number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def meant_in(text: str) -> Identifier:
