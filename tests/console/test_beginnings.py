@@ -47,6 +47,25 @@ async def test_a_newcomer_has_an_agent_begin_at_nine_each_working_day(
     assert trigger.goal.strip() == "Look through what came in."
 
 
+async def test_what_runs_of_a_trigger_are_for_is_typed_shown_and_said(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    page = await saved(
+        browser,
+        await begun(browser),
+        **NEW,
+        **{"purpose": "fraud", "trigger:new:purpose": "service, marketing"},
+    )
+    assert 'name="purpose" value="fraud"' in page
+    assert 'name="trigger:0:purpose" value="service, marketing"' in page
+    await published(app, browser)
+    agent = (await find_named(app.store, "desk")).agent
+    assert (agent.purposes, agent.triggers[0].purpose) == ({"fraud"}, ("service", "marketing"))
+    assert "it uses for service and marketing." in (await browser.get("/agents/desk/triggers")).text
+    wrong = await browser.post("/agents/desk", data={**typed(page), "trigger:0:purpose": "For Us"})
+    assert wrong.status_code == 422
+
+
 @pytest.mark.parametrize(
     ("kind", "more", "has"),
     [

@@ -243,6 +243,11 @@ async def test_accounts_and_relations_are_limited_as_people_are_and_what_their_p
     assert (of["said"], of["people"]) == ({"name": "ACME"}, [])
     assert of["withheld"].keys() == {"people", "said.revenue"}
     assert not any("pent" in one for one in of["state"])
+    await set_limit(store, "about.name", ["service"], "theirs", "olga")
+    await remove_limit(store, "relation.belongs_to", "olga")
+    sold, of, *_ = await results(app, await start(app, *looks, purpose="marketing"))
+    assert not any("called" in one for one in [*sold["relations"], *of["people"]])
+    assert "Bob Miller" not in str([sold, of])
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from remit.tools.decorate import tool
 from remit.tools.tool import Integrity, Json, Labelled, ToolContext
 
 if TYPE_CHECKING:  # heavy, and needed by no list of tools
+    from remit.graph.accounts.look import Member
     from remit.graph.accounts.relations import Related
     from remit.graph.people import Event, Person
     from remit.graph.purposes import Limits
@@ -166,29 +167,21 @@ async def account(
         raise Mend(str(error)) from error
     now, limits = context.now(), await context.circle.limits_of_all()
     belongs = limits.stands(BELONGS)
+    named = meant(limits.about("name"), context.purposes)
     checked = {"id": str(found.id)} | {
         one.kind: one.value for one in reversed(found.names) if one.verified and not one.shared
     }
-    people = [
-        {
-            "id": str(one.person),
-            "called": one.called,
-            "role": one.tie.role,
-            "since": one.tie.since.isoformat(),
-        }
-        for one in (
-            await context.circle.members(found, now, limit) if meant(belongs, context.purposes) else ()
-        )
-    ]
+    listed = await context.circle.members(found, now, limit) if meant(belongs, context.purposes) else []
     sums = await context.circle.sums(found, now, limits, context.purposes)
     said, withheld, shares = _said(context, found.about, limits.account)
     withheld |= {} if meant(belongs, context.purposes) else {"people": belongs}
-    value: dict[str, Json] = {**checked, "state": summed(sums, now), "people": people, "said": said}
-    value |= _withheld(withheld, context.purposes)
+    value: dict[str, Json] = {**checked, "state": summed(sums, now), "said": said}
+    value |= {"people": [_member(one, named) for one in listed]} | _withheld(withheld, context.purposes)
     shares["state"] = _gathered(context, limits, limits.known("intent"), limits.known("spent"))
+    theirs = common([belongs, limits.about("name") if named else None])
     levels: dict[str, Integrity] = {REST: "untrusted", **dict.fromkeys((*checked, "people[].id"), "system")}
     # What they come to together is of several, and so nobody's; what the account is known by is of the workspace
-    whose = {REST: "person", **dict.fromkeys(checked, "workspace"), "people[]": joined("person:id", belongs)}
+    whose = {REST: "person", **dict.fromkeys(checked, "workspace"), "people[]": joined("person:id", theirs)}
     whose |= {name: joined("person", limit) for name, limit in shares.items()}
     return Labelled(
         value, "untrusted", levels, whose, "the graph: what was said of an account and its people"
@@ -249,21 +242,24 @@ async def _ties(
 ) -> tuple[dict[str, Json], dict[str, Purposes]]:
     """To what they belong and how they stand to others, as far as that may be used here; and the limits of both, and of what is left out."""
     from remit.graph.accounts.words import belonging
-    from remit.graph.purposes import BELONGS, meant
+    from remit.graph.purposes import BELONGS, Limits, meant
 
     assert context.circle is not None
+    alone = Limits(limits.of)  # of others as well, who have not allowed what this person has
     ties = await context.circle.ties(found, context.now())
     belong, others = [one for one in ties[0] if one.tie], [one for one in ties[1] if one.tie]
     to = common([limits.stands(BELONGS), limits.account("name")])
-    kinds = {one.kind: limits.stands(one.kind) for one in others}
+    named = meant(alone.about("name"), context.purposes)
+    kinds = {one.kind: alone.stands(one.kind) for one in others}
     may = {kind for kind, limit in kinds.items() if meant(limit, context.purposes)}
     value: dict[str, Json] = {
         "accounts": [belonging(one) for one in belong] if meant(to, context.purposes) else [],
-        "relations": [_relation(one) for one in others if one.kind in may],
+        "relations": [_relation(one, named) for one in others if one.kind in may],
     }
     shares = {"accounts": to} if belong else {}
     shares |= {f"relations.{kind}": limit for kind, limit in kinds.items() if kind not in may}
-    return value, shares | {"relations": common(kinds[kind] for kind in may)}
+    told = [kinds[kind] for kind in may] + ([alone.about("name")] if named else [])
+    return value, shares | {"relations": common(told)}
 
 
 def _gathered(context: ToolContext, limits: Limits, *more: Purposes) -> Purposes:
@@ -274,9 +270,16 @@ def _gathered(context: ToolContext, limits: Limits, *more: Purposes) -> Purposes
     return common([limits.gathered(context.purposes), *kept])
 
 
-def _relation(one: Related) -> dict[str, Json]:
+def _member(one: Member, named: bool) -> dict[str, Json]:
+    """`named`: what people are called may be used here."""
+    told = {"id": str(one.person), "role": one.tie.role, "since": one.tie.since.isoformat()}
+    return told | ({"called": one.called} if named else {})
+
+
+def _relation(one: Related, named: bool) -> dict[str, Json]:
     """`way`: `to`, they report to that person; `from`, that person to them."""
-    return {"id": str(one.person), "kind": one.kind, "way": one.way, "called": one.called}
+    told = {"id": str(one.person), "kind": one.kind, "way": one.way}
+    return told | ({"called": one.called} if named else {})
 
 
 def _withheld(fields: Mapping[str, Purposes], purposes: Collection[str]) -> dict[str, Json]:
