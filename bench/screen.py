@@ -36,7 +36,7 @@ from remit.journal.events import Nudged
 from remit.settings import Settings
 
 PAGES = (
-    "/", "/inbox", "/runs", "/runs/{run}", "/agents", "/agents/new", "/triggers", "/policy", "/connections", "/settings",
+    "/", "/inbox", "/runs", "/runs/{run}", "/agents", "/agents/new", "/people", "/decisions", "/policy", "/connections", "/settings",
 )  # fmt: skip
 PAINTED = """new Promise((done) => new PerformanceObserver((seen) => {
     for (const one of seen.getEntriesByName("first-contentful-paint")) done(one.startTime);
