@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from remit import receiving
+from remit import receiving, talking
 from remit.agents.spec import Agent
 from remit.app import App
 from remit.journal.events import Started, Woken
@@ -223,6 +223,26 @@ async def test_an_answer_wakes_the_run_that_waits_for_it_and_begins_no_other(app
     )
     woken = [each for each in await app.journal.read(state.run) if isinstance(each.body, Woken)]
     assert len(woken) == 1
+
+
+async def test_a_colleague_answers_a_mail_in_the_agents_place_in_its_thread(app: App, host: Host) -> None:
+    app.models["auto"] = ScriptedModel([finish()], by_turn=True)
+    await publish(app, INBOX, remit={"destinations": ["127.0.0.1"]}, **DESK)
+    await receiving.look(app)
+    await host.put(asked := letter("Where is W1?"))
+    (one,) = await came(app)
+    name = f"run:{one.run}"
+    await talking.take_over(app, name, "ann")
+    run = await talking.write(app, Handed(), name, "ann", "It comes today.", "k")
+    state = await app.advance(run)
+    (sent,) = host.sent
+    assert (sent["to"], sent["in-reply-to"]) == ("ann@a.example", asked["message-id"]), state.finished
+    assert "It comes today." in sent.as_string()
+    await host.put(letter("Thank you"))
+    assert (await came(app))[-1].why.endswith("ann talks with them")
+    await talking.hand_back(app, Handed(), name, "ann")
+    await look(app, Handed())
+    assert (await heard(app))[-1].state == "begun", "what came after their last word is the agent's"
 
 
 async def test_a_run_that_waits_is_told_that_its_mail_has_not_arrived_and_otherwise_nobody_is(

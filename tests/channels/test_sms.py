@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from remit import talking
 from remit.access.people import arrive
 from remit.agents.spec import Agent
 from remit.app import App, open_app
@@ -24,6 +25,7 @@ from remit.journal.events import Person, Started
 from remit.journal.state import State
 from remit.settings import Settings
 from remit.store.secrets import set_secret
+from remit.talks.found import lines_of, list_talks, talk_of
 from remit.testing import ScriptedModel
 from remit.triggered import look
 from remit.triggers import firing
@@ -337,6 +339,41 @@ async def test_an_answer_wakes_the_run_that_waits_for_it_and_begins_no_other(
     assert (acted.result["text"], acted.origin) == ("The red one", f"a message from {ANN}")
     await tell(hook, **message(twilio.came("And a blue one"), "And a blue one"))
     assert len(await firing.list_firings(app.store, "desk", "texts")) == 1
+
+
+@pytest.mark.parametrize("channel", ["sms", "whatsapp"])
+async def test_a_colleague_answers_in_the_agents_place_and_what_comes_meanwhile_waits_for_them(
+    app: App, twilio: Twilio, hook: httpx.AsyncClient, channel: str
+) -> None:
+    trigger = {"name": "texts", "sms": "line", "goal": "Answer them."}
+    await publish(app, trigger, remit={"destinations": ["127.0.0.1"]}, **LINE)
+    prefix = "whatsapp:" if channel == "whatsapp" else ""
+
+    async def writes(text: str) -> None:
+        id = twilio.came(text, f"{prefix}{ANN}", f"{prefix}{OURS}")
+        await tell(hook, **message(id, text, f"{prefix}{ANN}"))
+
+    await writes("Where is W1?")
+    begun = Handed()
+    await look(app, begun)
+    (row,) = await list_talks(app.store)
+    assert (row.name, row.channel, row.text) == (f"run:{begun.runs[0]}", channel, "Where is W1?")
+    await talking.take_over(app, row.name, "ann")
+    assert (await app.advance(begun.runs[0])).status == "paused"
+    await writes("Hello?")
+    sends = Handed()
+    run = await talking.write(app, sends, row.name, "ann", "It comes today.", "k")
+    await app.advance(run)
+    assert [(one["body"], one["to"]) for one in twilio.sent] == [("It comes today.", f"{prefix}{ANN}")]
+    await look(app, begun)
+    waits = (await firing.list_firings(app.store, "desk", "texts"))[0]
+    assert waits.why.endswith("ann talks with them")
+    lines = await lines_of(app.store, await talk_of(app.store, row.name))
+    assert [(one.side, one.by) for one in lines] == [("visitor", ""), ("visitor", ""), ("colleague", "ann")]
+    await talking.hand_back(app, sends, row.name, "ann")
+    await look(app, begun)
+    assert (await firing.list_firings(app.store, "desk", "texts"))[0].state == "skipped"
+    assert (await app.advance(begun.runs[0])).status == "cannot verify"
 
 
 async def test_what_became_of_a_message_is_a_signal_and_a_dead_number_is_known(

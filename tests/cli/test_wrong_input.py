@@ -64,7 +64,7 @@ def test_without_its_database_a_command_says_so_in_one_message(nowhere: None, na
         "run": ["go", "--model", "scripted:s.json"], "answer": ["last", "x"], "why": ["last", "1.1"],
         "undo": ["last", "1.1"], "diff": ["last", "last"], "retain": ["--older-than", "90d"],
         "policy": ["explain", "last", "1.1"], "forget": ["1"], "widen": ["last", "send"], "secrets": ["list"],
-        "delegate": ["last", "--to", "bo"], "tokens": ["list"], "webhooks": ["list"], "connections": ["list"], "knowledge": ["list"], "graph": ["search"], "segments": ["list"], "contacts": ["list"], "people": ["list"], "sign-in": ["list"],
+        "delegate": ["last", "--to", "bo"], "tokens": ["list"], "webhooks": ["list"], "connections": ["list"], "knowledge": ["list"], "graph": ["search"], "segments": ["list"], "contacts": ["list"], "conversations": ["list"], "people": ["list"], "sign-in": ["list"],
         "mcp": ["serve"], "budgets": ["list"], "retention": ["list"], "keys": ["list"], "audit": ["list"], "triggers": ["list"],
         "workspaces": ["list"], "rules": ["list"], "intents": ["list"], "decisions": ["playbooks"], "flows": ["add", "coming-back"],
         "up": ["--no-open", "--port", str(free_port())],

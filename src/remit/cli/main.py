@@ -68,6 +68,10 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "knowledge": ("remit.cli.knowledge:knowledge", "What agents may look up"),
         "graph": ("remit.cli.graph:graph", "What was heard of people, and who is one person"),
         "segments": ("remit.cli.segments:segments", "People by what is true of them, named and counted"),
+        "conversations": (
+            "remit.cli.conversations:conversations",
+            "Read what is said with people, and talk in an agent's place",
+        ),
         "contacts": ("remit.cli.contacts:contacts", "Who is reached, by which rules, and who is left alone"),
         "decisions": (
             "remit.cli.quality:decisions",
