@@ -20,7 +20,10 @@ from remit.graph.matching import keep
 from remit.graph.people import Event, find, timeline
 from tests.console.conftest import SignIn
 from tests.console.test_inbox import EVIL, SAFE, words
+from tests.decisions.town import people as persons
+from tests.decisions.town import playbook
 from tests.graph.conftest import NOW, row, taken
+from tests.queries import counted
 
 
 @pytest.fixture
@@ -261,3 +264,23 @@ async def test_what_must_stay_is_set_and_let_go_and_a_mistake_keeps_what_was_typ
     assert "invoices purchase, refund 10y the law" in words(await browser.get("/people/erasures"))
     await browser.post("/people/holds/invoices/remove")
     assert "leaves nothing of anybody" in words(await browser.get("/people/erasures"))
+
+
+async def test_a_person_s_page_asks_no_more_with_more_playbooks(
+    app: App, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (person,) = await persons(app.store, 1)
+
+    async def asked() -> int:
+        await browser.get(f"/people/{person}")
+        with counted(monkeypatch) as queries:
+            shown = words(await browser.get(f"/people/{person}"))
+        assert all(f"plan-{number}" in shown for number in range(made))
+        return len(queries)
+
+    found = []
+    for made in (1, 5):
+        for number in range(made):
+            await playbook(app.store, name=f"plan-{number}")
+        found.append(await asked())
+    assert found[0] == found[1] < 50

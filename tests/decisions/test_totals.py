@@ -115,8 +115,8 @@ async def test_what_was_spent_is_that_of_the_days_that_are_asked_for(store: Stor
     query = "select sum(cost) from decisions where stage <> 'shadow' and not holdout and at > %s"
     ((lately,),) = await rows(store, query, NOW.replace(hour=0) - timedelta(days=6))
     async with store.pool.connection() as connection:
-        assert await spent_since(connection, store.workspace, "winback", 7, NOW) == pytest.approx(lately)
-        assert await spent_since(connection, store.workspace, "other", 7, NOW) == 0
+        found = await spent_since(connection, store.workspace, [("winback", 7), ("other", 7)], NOW)
+    assert found == {("winback", 7): pytest.approx(lately), ("other", 7): 0}
 
 
 def test_bounds_of_chances_are_those_of_the_database() -> None:

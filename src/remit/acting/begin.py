@@ -149,7 +149,8 @@ async def _full(connection: Connection, act: Act, version: Version, then: Action
     """Whether a team has done all that it can of it; `alone` with this playbook."""
     if then.capacity is None:
         return False
-    return (await used(connection, act.workspace, version, now))[then.name] >= then.capacity.count
+    counts = await used(connection, act.workspace, [version], now)
+    return counts[version.key][then.name] >= then.capacity.count
 
 
 def _following(

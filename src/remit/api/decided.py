@@ -14,8 +14,7 @@ from remit.api.people import Listed, Whom
 from remit.api.problems import Refused
 from remit.api.schemas import Name, Sent
 from remit.app import App
-from remit.decisions.deciding import look, take
-from remit.decisions.kept import list_playbooks
+from remit.decisions.deciding import look, look_all, take
 from remit.decisions.log import Kept, Made, decisions_of
 from remit.decisions.whom import NAMES
 from remit.errors import UnknownName
@@ -120,9 +119,11 @@ async def get_next(
     """What would be done now by each version that is concerned with them, the one that counts first. Nothing is kept, and until tomorrow that
     is what is shown."""
     found, now = await _person(app, person), datetime.now(UTC)
-    names = [playbook] if playbook else await _deciding(app)
     try:
-        made = [one for name in names for one in await look(app.store, name, found.id, now)]
+        if playbook:
+            made = await look(app.store, playbook, found.id, now)
+        else:
+            made = [one for some in (await look_all(app.store, found.id, now)).values() for one in some]
     except UnknownName as error:
         raise Refused(404, str(error)) from error
     return DecisionPage(decisions=[DecisionOut.shown(one) for one in made])
@@ -167,11 +168,6 @@ def _weighed(
         "urgency": [{"action": name, "times": times, "because": because} for name, (times, because) in urgency.items()],
         "known": dict(zip(NAMES, known, strict=False)),
     }  # fmt: skip
-
-
-async def _deciding(app: App) -> list[str]:
-    found = await list_playbooks(app.store)
-    return [name for name, some in found.items() if any(one.stage != "off" for one in some)]
 
 
 async def _person(app: App, text: str) -> graph.Person:

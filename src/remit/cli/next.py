@@ -12,8 +12,7 @@ from remit.cli.common import Json, console, errors, escape, listing, me, perform
 from remit.cli.decisions import decisions
 from remit.cli.here import open_here
 from remit.cli.playbooks import Playbook, staged
-from remit.decisions.deciding import look, take
-from remit.decisions.kept import list_playbooks
+from remit.decisions.deciding import look, look_all, take
 from remit.decisions.log import Made
 from remit.decisions.rounds import Going, begin, drop, go_on
 from remit.decisions.whom import NAMES
@@ -46,19 +45,13 @@ async def _next(who: str, playbook: str, keep: bool, as_json: bool) -> None:
     now = datetime.now(UTC)
     async with open_here() as app:
         person = await find(app.store, who)
-        names = (
-            [playbook]
-            if playbook
-            else [
-                name
-                for name, some in (await list_playbooks(app.store)).items()
-                if any(one.stage != "off" for one in some)
-            ]
-        )
-        if not names:
+        if playbook:
+            found = {playbook: await look(app.store, playbook, person.id, now)}
+        else:
+            found = await look_all(app.store, person.id, now)
+        if not found:
             raise UserError("no playbook decides here: `remit decisions save FILE` keeps one")
-        found = {name: await look(app.store, name, person.id, now) for name in names}
-        taken = {name: await take(app.store, name, person.id, now) for name in names} if keep else {}
+        taken = {name: await take(app.store, name, person.id, now) for name in found} if keep else {}
     if as_json:
         told = {name: [as_data(one) for one in some] for name, some in found.items()}
         print_json(

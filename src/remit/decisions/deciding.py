@@ -20,14 +20,15 @@ from remit.decisions import featured, standing
 from remit.decisions.action import Playbook, Rules, together
 from remit.decisions.alone import alone
 from remit.decisions.choose import Left, People, actions_of, choose, left_of
-from remit.decisions.kept import Version, standing_of
+from remit.decisions.kept import Version, all_standing, standing_of
 from remit.decisions.learn import Policy
-from remit.decisions.learned import policy_of
+from remit.decisions.learned import policies_of
 from remit.decisions.log import Made, held, used, write
 from remit.decisions.seen import Asks, Seen, read
 from remit.decisions.stage import Stage, in_ramp
 from remit.decisions.totals import spent_since
 from remit.decisions.urgency import pressing
+from remit.graph.purposes import limits_within
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
@@ -68,25 +69,55 @@ class Round:
 
 async def begun(store: Store, connection: Connection, playbook: str, now: datetime) -> Round:
     """Raises UnknownName."""
-    versions = await standing_of(store, playbook)
-    policies = {one.version: await policy_of(connection, store.workspace, one) for one in versions.values()}
-    return Round(playbook, versions, policies, await standing.rules_within(connection, store.workspace), now)
+    (one,) = await _begun(connection, store.workspace, {playbook: await standing_of(store, playbook)}, now)
+    return one
+
+
+async def _begun(
+    connection: Connection, workspace: str, stands: Mapping[str, Mapping[Stage, Version]], now: datetime
+) -> list[Round]:
+    every = [one for versions in stands.values() for one in versions.values()]
+    learned = await policies_of(connection, workspace, every)
+    rules = await standing.rules_within(connection, workspace)
+    return [
+        Round(name, versions, {one.version: learned[one.key] for one in versions.values()}, rules, now)
+        for name, versions in stands.items()
+    ]
 
 
 async def look(store: Store, playbook: str, person: int, now: datetime) -> list[Made]:
     """What each version that is concerned with a person would do for them now, whatever was decided before: the one that counts first,
     then the one in shadow. Nothing is written. Raises UnknownName."""
     async with store.pool.connection() as connection:
-        return await _look(store, connection, await begun(store, connection, playbook, now), person)
+        by = await begun(store, connection, playbook, now)
+        return (await _look(store, connection, [by], person))[playbook]
 
 
-async def _look(store: Store, connection: Connection, by: Round, person: int) -> list[Made]:
-    seen = await read(store, connection, [person], by.now, by.asks())
-    made: list[Made] = []
-    for one in (by.of(seen.keys[person]), by.versions.get("shadow")):
-        if one is not None and seen.fit(person, one.book.whom):
-            chance = _chance(by.book, one.version, person, by.now.date())
-            made += decide(by, one, [person], seen, await left(connection, store.workspace, by, one), chance)
+async def look_all(store: Store, person: int, now: datetime) -> dict[str, list[Made]]:
+    """The same of each playbook that decides, by name, in as many queries however many there are."""
+    stands = await all_standing(store)
+    async with store.pool.connection() as connection:
+        return await _look(store, connection, await _begun(connection, store.workspace, stands, now), person)
+
+
+async def _look(
+    store: Store, connection: Connection, rounds: Sequence[Round], person: int
+) -> dict[str, list[Made]]:
+    """What may be known of them for as much is read once."""
+    limits = await limits_within(connection, store.workspace)
+    alike: dict[frozenset[str], list[Round]] = {}
+    for by in rounds:
+        alike.setdefault(limits.hidden(by.asks().purposes), []).append(by)
+    made: dict[str, list[Made]] = {by.book: [] for by in rounds}
+    for some in alike.values():
+        versions, now = [one for by in some for one in by.versions.values()], some[0].now
+        open_ = await lefts(connection, store.workspace, versions, now)
+        seen = await read(store, connection, [person], now, Asks.of([one.book for one in versions]))
+        for by in some:
+            for one in (by.of(seen.keys[person]), by.versions.get("shadow")):
+                if one is not None and seen.fit(person, one.book.whom):
+                    chance = _chance(by.book, one.version, person, now.date())
+                    made[by.book] += decide(by, one, [person], seen, open_[one.key], chance)
     return made
 
 
@@ -101,7 +132,7 @@ async def take(store: Store, playbook: str, person: int, now: datetime) -> list[
         by = await begun(store, connection, playbook, now)
         made = [
             one
-            for one in await _look(store, connection, by, person)
+            for one in (await _look(store, connection, [by], person))[playbook]
             if await free(connection, store.workspace, by, one.of, [person])
         ]
         return list((await write(connection, store.workspace, made)).values())
@@ -155,12 +186,21 @@ async def left(
     connection: Connection, workspace: str, by: Round, one: Version, spent: float | None = None
 ) -> Left:
     """What a team can still do and what may still be spent. `spent`: where another counts it."""
-    book = one.book
-    if spent is None or book.budget_days is not None:
-        days = book.budget_days or 1
-        known = book.budget is not None
-        spent = await spent_since(connection, workspace, by.book, days, by.now) if known else 0.0
-    return left_of(book, await used(connection, workspace, one, by.now), spent)
+    if spent is None or one.book.budget_days is not None:
+        return (await lefts(connection, workspace, [one], by.now))[one.key]
+    counts = await used(connection, workspace, [one], by.now)
+    return left_of(one.book, counts[one.key], spent)
+
+
+async def lefts(
+    connection: Connection, workspace: str, versions: Sequence[Version], now: datetime
+) -> dict[tuple[str, int], Left]:
+    """The same of several, by playbook and version."""
+    counts = await used(connection, workspace, versions, now)
+    windows = {one.key: (one.playbook, one.book.budget_days or 1) for one in versions}
+    budgets = {windows[one.key] for one in versions if one.book.budget is not None}
+    spent = await spent_since(connection, workspace, budgets, now)
+    return {one.key: left_of(one.book, counts[one.key], spent.get(windows[one.key], 0.0)) for one in versions}
 
 
 def decide(

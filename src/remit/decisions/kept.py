@@ -71,6 +71,10 @@ class Version:
     def acts(self) -> bool:
         return self.stage in ("ramp", "live")
 
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.playbook, self.version
+
 
 @lru_cache(maxsize=64)
 def _book(spec: str) -> Playbook:
@@ -167,6 +171,15 @@ async def standing_of(store: Store, name: str) -> Mapping[Stage, Version]:
     if not found:
         await versions(store, name)
     return {one.stage: one for one in found}
+
+
+async def all_standing(store: Store) -> dict[str, Mapping[Stage, Version]]:
+    """Of each playbook that decides, the versions that do, by stage."""
+    found: dict[str, Mapping[Stage, Version]] = {}
+    for name, some in (await list_playbooks(store)).items():
+        if standing := [one for one in some if one.stage != "off"]:
+            found[name] = {one.stage: one for one in standing}
+    return found
 
 
 async def put(
@@ -271,6 +284,7 @@ async def _several(store: Store, query: LiteralString, values: tuple[object, ...
 __all__ = [
     "STAGES",
     "Version",
+    "all_standing",
     "list_playbooks",
     "put",
     "save",

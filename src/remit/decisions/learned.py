@@ -7,7 +7,7 @@ teaches nothing: they are what the rest is compared with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -74,21 +74,37 @@ async def learned_of(store: Store, playbook: str) -> list[Learned]:
 
 async def policy_of(connection: Connection, workspace: str, one: Version) -> Policy:
     """By which a version decides now."""
-    of = (workspace, one.playbook, one.version)
-    query = "select upto from playbook_learned where workspace = %s and playbook = %s and version = %s"
-    row = await (await connection.execute(query, of)).fetchone()
-    if row is None:
-        return _fresh(one).policy
-    if (known := _POLICIES.get(of)) is not None and known[0] == row[0]:
-        return known[1]
-    query = "select upto, state from playbook_learned where workspace = %s and playbook = %s and version = %s"
-    row = await (await connection.execute(query, of)).fetchone()
-    assert row is not None
-    policy = _fresh(one).policy if row[1] is None else unpack(row[1]).policy
+    return (await policies_of(connection, workspace, [one]))[one.key]
+
+
+async def policies_of(
+    connection: Connection, workspace: str, versions: Collection[Version]
+) -> dict[tuple[str, int], Policy]:
+    """The same of several, by playbook and version. What one has learned is read where it has learned more since."""
+    query = "select playbook, version, upto from playbook_learned where workspace = %s and playbook = any(%s)"
+    rows = await connection.execute(query, (workspace, [one.playbook for one in versions]))
+    upto = {(playbook, version): last for playbook, version, last in await rows.fetchall()}
+    known = {of: _POLICIES.get((workspace, *of), (-1, None)) for of in upto}
+    found = {of: policy for of, (last, policy) in known.items() if policy is not None and last == upto[of]}
+    wanted = [one for one in versions if one.key in upto and one.key not in found]
+    if wanted:
+        query = """
+            select l.playbook, l.version, l.upto, l.state from unnest(%s::text[], %s::integer[]) as of (playbook, version)
+            join playbook_learned l on l.workspace = %s and l.playbook = of.playbook and l.version = of.version
+        """
+        keys = [one.playbook for one in wanted], [one.version for one in wanted], workspace
+        states = {row[:2]: row[2:] for row in await (await connection.execute(query, keys)).fetchall()}
+        for one in wanted:
+            last, state = states[one.key]
+            found[one.key] = _fresh(one).policy if state is None else unpack(state).policy
+            _keep((workspace, *one.key), last, found[one.key])
+    return {one.key: found[one.key] if one.key in found else _fresh(one).policy for one in versions}
+
+
+def _keep(of: tuple[str, str, int], upto: int, policy: Policy) -> None:
     while len(_POLICIES) >= KNOWN:
         _POLICIES.pop(next(iter(_POLICIES)))
-    _POLICIES[of] = (row[0], policy)
-    return policy
+    _POLICIES[of] = (upto, policy)
 
 
 KNOWN = 64

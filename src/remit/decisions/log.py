@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -154,16 +154,27 @@ async def held(
     return {person for (person,) in await (await connection.execute(query, values)).fetchall()}
 
 
-async def used(connection: Connection, workspace: str, one: Version, now: datetime) -> dict[str, int]:
-    """How often each action of limited capacity was chosen within its days."""
-    found: dict[str, int] = {}
+async def used(
+    connection: Connection, workspace: str, versions: Collection[Version], now: datetime
+) -> dict[tuple[str, int], dict[str, int]]:
+    """Of each version, how often each action of limited capacity was chosen within its days, by whichever version of its playbook."""
+    limited = [
+        (one, action.name, action.capacity.days * 86400.0)
+        for one in versions
+        for action in one.book.actions
+        if action.capacity is not None
+    ]
+    found: dict[tuple[str, int], dict[str, int]] = {one.key: {} for one in versions}
+    if not limited:
+        return found
     query = """
-        select count(*) from decisions where workspace = %s and playbook = %s and action = %s and stage <> 'shadow'
-            and does not in ('nothing', 'wait') and at > %s::timestamptz - make_interval(secs => %s)
+        select (select count(*) from decisions where workspace = %s and playbook = of.playbook and action = of.action and stage <> 'shadow'
+            and does not in ('nothing', 'wait') and at > %s::timestamptz - make_interval(secs => of.within))
+        from unnest(%s::text[], %s::text[], %s::float8[]) with ordinality as of (playbook, action, within, n) order by of.n
     """
-    for action in one.book.actions:
-        if action.capacity is not None:
-            values = (workspace, one.playbook, action.name, now, action.capacity.days * 86400)
-            row = await (await connection.execute(query, values)).fetchone()
-            found[action.name] = int(row[0]) if row else 0
+    actions, within = [name for _, name, _ in limited], [seconds for *_, seconds in limited]
+    values = (workspace, now, [one.playbook for one, *_ in limited], actions, within)
+    counts = await (await connection.execute(query, values)).fetchall()
+    for (one, name, _), (count,) in zip(limited, counts, strict=True):
+        found[one.key][name] = count
     return found

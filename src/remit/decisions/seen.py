@@ -109,7 +109,13 @@ async def read(
         await featured.known_of(connection, here, persons, now, surest, limits, purposes, accounts),
         await keys_of(connection, here, persons),
         {person: {one.intent: one.confidence for one in some} for person, some in found.items()},
-        {name: await holds_within(connection, here, one, persons, now) for name, one in segments.items()},
+        dict(
+            zip(
+                segments,
+                await holds_within(connection, here, [*segments.values()], persons, now),
+                strict=True,
+            )
+        ),
         await _dates(
             connection, here, persons, [one for one in asks.keys if meant(limits.about(one), purposes)]
         ),

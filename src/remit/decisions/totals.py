@@ -3,7 +3,7 @@ many there are, all of them count, and what was removed does not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,12 +75,16 @@ def together(totals: Iterable[Total], of: Callable[[Total], bool]) -> Values:
 
 
 async def spent_since(
-    connection: Connection, workspace: str, playbook: str, days: int, now: datetime
-) -> float:
-    """What was done cost, in so many days of which today is the last (UTC)."""
+    connection: Connection, workspace: str, windows: Collection[tuple[str, int]], now: datetime
+) -> dict[tuple[str, int], float]:
+    """Of each playbook with so many days, of which today is the last (UTC): what was done cost in them."""
+    if not windows:
+        return {}
     query = """
-        select coalesce(sum(spent), 0) from decision_sums
-        where workspace = %s and playbook = %s and day > (%s::timestamptz at time zone 'UTC')::date - %s
+        select of.playbook, of.days, (select coalesce(sum(spent), 0) from decision_sums
+            where workspace = %s and playbook = of.playbook and day > (%s::timestamptz at time zone 'UTC')::date - of.days)
+        from unnest(%s::text[], %s::integer[]) as of (playbook, days)
     """
-    row = await (await connection.execute(query, (workspace, playbook, now, days))).fetchone()
-    return max(float(row[0]), 0.0) if row else 0.0
+    values = (workspace, now, [playbook for playbook, _ in windows], [days for _, days in windows])
+    rows = await (await connection.execute(query, values)).fetchall()
+    return {(playbook, days): max(float(spent), 0.0) for playbook, days, spent in rows}

@@ -78,14 +78,14 @@ class Limits:
         """What of a state may be used for these."""
         return {key: one for key, one in state.items() if self._counts(key, purposes)} if self.of else state
 
+    def hidden(self, purposes: Collection[str]) -> frozenset[str]:
+        """All that may not be used for these."""
+        return frozenset(name for name in self.of if not meant(self._of(name), purposes))
+
     def against(self, part: str, purposes: Collection[str]) -> list[str]:
         """Of `kind`, `channel` or `known`, what may not be used for these."""
         begin = f"{part}."
-        return sorted(
-            name.removeprefix(begin)
-            for name in self.of
-            if name.startswith(begin) and not meant(self._of(name), purposes)
-        )
+        return sorted(name.removeprefix(begin) for name in self.hidden(purposes) if name.startswith(begin))
 
     def wants(self, purposes: Collection[str]) -> bool:
         """Whether what somebody wants may be used for these: it is inferred of what they wrote and do."""

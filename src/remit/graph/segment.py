@@ -320,11 +320,18 @@ class Segment(BaseModel):
 
     def sql(self, patterns: Mapping[str, Pattern]) -> Sql:
         """All conditions on `b.person`, with what they are asked by. `patterns`: of behaviour, by their names."""
-        clauses, values = [], {}
+        clauses: list[str] = []
+        values: dict[str, Any] = {}
         for number, one in enumerate(self.conditions):
-            clause, asked = one.given(patterns) if isinstance(one, Wants) else one.sql
-            for name, value in asked.items():
-                clause = clause.replace(f"%({name})s", f"%({name}_{number})s")
-                values[f"{name}_{number}"] = value
+            clause, asked = numbered(one.given(patterns) if isinstance(one, Wants) else one.sql, number)
+            values |= asked
             clauses.append(f"coalesce({clause}, false) is {str(not one.unless).lower()}")
         return f"({(' and ' if self.match == 'all' else ' or ').join(clauses)})", values
+
+
+def numbered(asked: Sql, number: int) -> Sql:
+    """The same, with names for what it is asked by that are its own among others."""
+    clause, values = asked
+    for name in values:
+        clause = clause.replace(f"%({name})s", f"%({name}_{number})s")
+    return clause, {f"{name}_{number}": value for name, value in values.items()}

@@ -19,7 +19,7 @@ from remit.access.audit import record
 from remit.errors import UnknownName, UserError
 from remit.graph.behaviour import Pattern
 from remit.graph.people import Found, listed
-from remit.graph.segment import Segment, Sql
+from remit.graph.segment import Segment, Sql, numbered
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
@@ -220,26 +220,51 @@ async def holds(
 ) -> set[int]:
     """Which of some people are in it."""
     async with store.pool.connection() as connection:
-        return await holds_within(connection, store.workspace, segment, persons, now or datetime.now(UTC))
+        now = now or datetime.now(UTC)
+        (found,) = await holds_within(connection, store.workspace, [segment], persons, now)
+    return found
 
 
 async def holds_within(
-    connection: Connection, workspace: str, segment: Segment, persons: Sequence[int], now: datetime
-) -> set[int]:
-    clause, values = await _asked(connection, workspace, segment)
-    query = f"select b.id from {PEOPLE} and b.id = any(%(persons)s) and {clause}".encode()
-    asked = values | {"here": workspace, "now": now, "persons": list(persons)}
-    return {row[0] for row in await (await connection.execute(query, asked)).fetchall()}
+    connection: Connection,
+    workspace: str,
+    segments: Sequence[Segment],
+    persons: Sequence[int],
+    now: datetime,
+) -> list[set[int]]:
+    """The same of each of several."""
+    found: list[set[int]] = [set() for _ in segments]
+    if not segments:
+        return found
+    patterns = await _patterns(connection, workspace, segments)
+    asked: dict[str, Any] = {"here": workspace, "now": now, "persons": list(persons)}
+    parts = []
+    for number, segment in enumerate(segments):
+        clause, values = numbered(segment.sql(patterns), number)
+        asked |= values
+        parts.append(f"select {number}, b.id from {PEOPLE} and b.id = any(%(persons)s) and {clause}")
+    query = " union all ".join(parts).encode()
+    for number, person in await (await connection.execute(query, asked)).fetchall():
+        found[number].add(person)
+    return found
 
 
 async def _asked(connection: Connection, workspace: str, segment: Segment) -> Sql:
     """Its condition, with the patterns of behaviour that it names as they are now."""
-    if not segment.wants:
-        return segment.sql({})
+    return segment.sql(await _patterns(connection, workspace, [segment]))
+
+
+async def _patterns(
+    connection: Connection, workspace: str, segments: Iterable[Segment]
+) -> dict[str, Pattern]:
+    """Those that they name."""
+    wanted = sorted({name for segment in segments for name in segment.wants})
+    if not wanted:
+        return {}
     query = "select pattern from graph_behaviours where workspace = %s and intent = any(%s)"
-    rows = await (await connection.execute(query, (workspace, sorted(segment.wants)))).fetchall()
+    rows = await (await connection.execute(query, (workspace, wanted))).fetchall()
     found = [Pattern.model_validate(pattern) for (pattern,) in rows]
-    return segment.sql({one.intent: one for one in found})
+    return {one.intent: one for one in found}
 
 
 async def shown_of(store: Store, segment: Segment, after: int = 0, limit: int = 50) -> list[Found]:

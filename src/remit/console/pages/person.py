@@ -15,9 +15,8 @@ from remit.console.pages.people import given_in
 from remit.console.pages.today import Table
 from remit.console.show import here, needs, page
 from remit.decisions.contacts import contacts_of
-from remit.decisions.deciding import look
-from remit.decisions.kept import list_playbooks
-from remit.decisions.log import Made, decisions_of
+from remit.decisions.deciding import look_all
+from remit.decisions.log import decisions_of
 from remit.decisions.ruled import lift, suppress, suppressed
 from remit.decisions.whom import known_words
 from remit.errors import UserError
@@ -179,7 +178,9 @@ async def _page(
         limited={key: said for key in person.about if (said := limits.about(key)) is not None},
         limits=[one for one in await list_limits(store) if not one.field.startswith("about.")],
         allowed=sorted(limits.given),
-        next=[] if asked.day else await _next(request, person, at),
+        next=[]
+        if asked.day
+        else [one for some in (await look_all(store, person.id, at)).values() for one in some],
         known_words=known_words,
         belongs=[one for one in await accounts_of(store, person, at) if one.tie],
         relations=[one for one in await relations_of(store, person, at) if one.tie],
@@ -195,16 +196,6 @@ async def _page(
         other=other,
         **await _timeline(request, person, asked, stands),
     )
-
-
-async def _next(request: Request, person: Person, now: datetime) -> list[Made]:
-    """What each playbook that stands would do for them now: the choice that counts, and that of the version in shadow."""
-    store = here(request).store
-    found: list[Made] = []
-    for name, kept in (await list_playbooks(store)).items():
-        if any(one.stage != "off" for one in kept):
-            found += await look(store, name, person.id, now)
-    return found
 
 
 async def _timeline(
