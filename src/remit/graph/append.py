@@ -117,7 +117,7 @@ async def _whom(connection: Connection, workspace: str, fresh: Iterable[Interact
     for one in fresh:
         for who in one.whom:
             said[who.key] = said.get(who.key, False) or who.verified
-    came = dict(sorted(said.items()))  # neighbours in the index are looked up one after the other
+    came = sorted(said)  # neighbours in the index are looked up one after the other
     query = """
         select coalesce(p.id, nextval('graph_profiles_id_seq')), p.person, p.verified, p.shared <> ''
         from rows from (json_array_elements_text(%s::json), json_array_elements_text(%s::json)) with ordinality as c (kind, value, n)
@@ -129,15 +129,16 @@ async def _whom(connection: Connection, workspace: str, fresh: Iterable[Interact
     named = (written([kind for kind, _ in came]), written([value for _, value in came]), workspace)
     found = await (await connection.execute(query, named)).fetchall()
     ids, nodes, persons, surer = {}, {}, {}, set()
-    for ((kind, value), sure), (id_, person, verified, shared) in zip(came.items(), found, strict=True):
+    for key, (id_, person, verified, shared) in zip(came, found, strict=True):
+        sure = said[key]
         if person is None:
-            shared = shared_by_name(kind, value)
+            shared = shared_by_name(*key)
         else:
             persons[id_] = person
             if sure and not verified:
                 surer.add(id_)
-        ids[kind, value] = id_
-        nodes[id_] = Node(id_, kind, value, sure or bool(verified), shared)
+        ids[key] = id_
+        nodes[id_] = Node(id_, *key, sure or bool(verified), shared)
     return Whom(ids, nodes, persons, frozenset(surer))
 
 

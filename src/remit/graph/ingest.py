@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -29,6 +29,7 @@ from remit.store.store import Store
 Json = Any
 Connection = AsyncConnection[Any]
 BATCH = 5_000  # rows that are taken in together
+SLICE = 25  # of them that are read before others have their turn
 ROW = 20_000  # characters of a row that is set aside
 
 
@@ -66,6 +67,36 @@ class Batch:
     aside: tuple[SetAside, ...]
 
 
+@dataclass(slots=True)
+class Reading:
+    """A batch as far as it is read. `now`: when it came."""
+
+    source: str
+    verified: frozenset[str]
+    now: datetime
+    rows: int = 0
+    good: dict[tuple[str, str], Interaction] = field(default_factory=dict)
+    lines: dict[tuple[str, str], int] = field(default_factory=dict)
+    aside: list[SetAside] = field(default_factory=list)
+
+    def add(self, rows: Sequence[tuple[int, Json]]) -> None:
+        self.rows += len(rows)
+        for line, row in rows:
+            made = row if isinstance(row, Wrong) else read(row, self.source, self.now, self.verified)
+            if isinstance(made, Wrong):
+                self.aside.append(SetAside(line, made.field, made.why, _written(row)))
+            else:
+                key = made.source, made.event
+                if key not in self.good:
+                    self.good[key], self.lines[key] = made, line
+
+    @property
+    def batch(self) -> Batch:
+        return Batch(
+            self.source, self.rows, self.good, in_json(self.good.values()), self.lines, tuple(self.aside)
+        )
+
+
 async def take(
     store: Store,
     rows: Sequence[tuple[int, Json]],
@@ -86,32 +117,31 @@ async def take_all(
 ) -> AsyncIterator[Taken]:
     """Take in any number of rows, batch by batch; what became of each. While the database keeps one, the next is read."""
 
-    def following() -> tuple[Batch, datetime]:
-        now = datetime.now(UTC)
-        return read_in(list(islice(rows, BATCH)), source, verified, now), now
-
-    batch, now = await asyncio.to_thread(following)
+    batch, now = await _next(rows, source, verified)
     while batch.rows:
-        reading = asyncio.create_task(asyncio.to_thread(following))
+        following = asyncio.create_task(_next(rows, source, verified))
         try:
             yield await put(store, batch, now)
         finally:
-            batch, now = await reading
+            batch, now = await following
+
+
+async def _next(
+    rows: Iterator[tuple[int, Json]], source: str, verified: frozenset[str]
+) -> tuple[Batch, datetime]:
+    """A batch, some rows at a time: whoever waits for the database comes first. In a thread it would take turns with them, and have the
+    database wait."""
+    found = Reading(source, verified, datetime.now(UTC))
+    while found.rows < BATCH and (some := list(islice(rows, SLICE))):
+        found.add(some)
+        await asyncio.sleep(0)
+    return found.batch, found.now
 
 
 def read_in(rows: Sequence[tuple[int, Json]], source: str, verified: frozenset[str], now: datetime) -> Batch:
-    good: dict[tuple[str, str], Interaction] = {}
-    lines: dict[tuple[str, str], int] = {}
-    aside: list[SetAside] = []
-    for line, row in rows:
-        made = row if isinstance(row, Wrong) else read(row, source, now, verified)
-        if isinstance(made, Wrong):
-            aside.append(SetAside(line, made.field, made.why, _written(row)))
-        else:
-            key = made.source, made.event
-            if key not in good:
-                good[key], lines[key] = made, line
-    return Batch(source, len(rows), good, in_json(good.values()), lines, tuple(aside))
+    found = Reading(source, verified, now)
+    found.add(rows)
+    return found.batch
 
 
 async def put(store: Store, batch: Batch, received: datetime, *, keep: bool = True) -> Taken:

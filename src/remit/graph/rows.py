@@ -162,7 +162,10 @@ def read(
         relations = relations_of(told.relations, whom) if told.relations else ()
     except ValueError as error:
         return Wrong("relations", str(error))
-    if not FIRST <= told.at <= now + AHEAD:
+    at = (
+        told.at.astimezone(UTC) if 1 < told.at.year < 9999 else told.at
+    )  # at either end of time there is no other zone
+    if not FIRST <= at <= now + AHEAD:
         return Wrong("at", f"{told.at.isoformat()} is before 1970, or has not happened yet")
     if (told.value is None) != (told.currency is None):
         return Wrong("value", "a value comes with its currency, and a currency with its value")
@@ -174,7 +177,7 @@ def read(
             "names nobody: give an email, a phone, a customer, or identifiers of your own kinds",
         )
     return Interaction(
-        source, told.id, told.at.astimezone(UTC), told.channel, told.direction, told.kind, whom, told.name, told.attributes,
+        source, told.id, at, told.channel, told.direction, told.kind, whom, told.name, told.attributes,
         told.conversation, told.subject, told.text, told.value, told.currency or "", told.properties, account, relations,
     )  # fmt: skip
 
