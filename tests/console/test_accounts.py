@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
 from remit.app import App
+from remit.graph.accounts.look import find_account
 from remit.graph.accounts.propose import propose
+from remit.graph.accounts.word import belongs
+from remit.graph.people import find
 from remit.graph.purposes import set_limit
 from tests.console.test_inbox import words
 from tests.graph.conftest import row, taken
@@ -40,6 +45,20 @@ async def test_an_account_is_found_and_shows_its_people_and_what_they_come_to(
     assert "ACME <b>GmbH</b> , buyer since" in page.replace("</b>, ", "</b> , ")
     assert "reports to bo@acme.example" in page
     assert (await browser.get("/people/accounts/crm:A9")).status_code == 400
+
+
+async def test_to_whom_somebody_belongs_is_drawn_and_each_arc_leads_to_what_says_so(
+    app: App, browser: httpx.AsyncClient
+) -> None:
+    page = (await browser.get("/people/ann@acme.example")).text
+    leads = re.findall(r'<a href="#(tie-[^"]+)"[^>]*><path class="(\w+)"', page)
+    assert [tone for _, tone in leads] == ["seen", "seen"], "a source says so"
+    assert all(f'<li id="{name}">' in page for name, _ in leads)
+    assert "bo@acme.example (reports to)" in page
+    ann, acme = await find(app.store, "ann@acme.example"), await find_account(app.store, "crm:A1")
+    await belongs(app.store, ann, acme, "olga", role="buyer")
+    page = (await browser.get("/people/ann@acme.example")).text
+    assert re.findall(r'#tie-account[^>]*><path class="(\w+)"', page) == ["sure"]
 
 
 async def test_the_search_for_people_finds_accounts_by_name_and_key_as_well(

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from remit.console.arcs import drawn
+from remit.console.arcs import drawn, tied
 from remit.console.pages.people import given_in
 from remit.console.pages.today import Table
 from remit.console.show import here, needs, page
@@ -158,6 +158,8 @@ async def _page(
     async with store.pool.connection() as connection:
         horizon = await read_horizon(connection, store.workspace)
     limits = (await limits_of(store)).allowing(consent)
+    belongs = [one for one in await accounts_of(store, person, at) if one.tie]
+    relations = [one for one in await relations_of(store, person, at) if one.tie]
     return page(
         request,
         "graph_person.html",
@@ -182,8 +184,9 @@ async def _page(
         if asked.day
         else [one for some in (await look_all(store, person.id, at)).values() for one in some],
         known_words=known_words,
-        belongs=[one for one in await accounts_of(store, person, at) if one.tie],
-        relations=[one for one in await relations_of(store, person, at) if one.tie],
+        belongs=belongs,
+        relations=relations,
+        ties=tied(person, belongs, relations),
         talks=[] if asked.day else await list_talks(store, person.ids),
         decided=await decisions_of(store, person.ids, limit=SOME),
         contacts=await contacts_of(store, person.ids, limit=SOME),
