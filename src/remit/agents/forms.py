@@ -158,13 +158,17 @@ def schema_of(form: Form) -> dict[str, Json]:
     """What the model is held to; null stands for what the text does not say."""
     return {
         "type": "object",
-        "properties": {
-            name: _schema(entry) | ({"description": entry.about} if entry.about else {})
-            for name, entry in form.items()
-        },
+        "properties": {name: _described(entry) for name, entry in form.items()},
         "required": list(form),
         "additionalProperties": False,
     }
+
+
+def _described(entry: Entry) -> dict[str, Json]:
+    """With what is meant, and how it is written."""
+    schema = _schema(entry)
+    words = "; ".join(filter(None, (entry.about, schema.get("description"))))
+    return schema | ({"description": words} if words else {})
 
 
 def _schema(entry: Entry) -> dict[str, Json]:

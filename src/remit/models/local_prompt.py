@@ -38,7 +38,13 @@ def prefix(request: Request) -> str:
         parts.append(_tools_text(request))
     elif request.schema is not None:
         parts.append(
-            "Answer with one JSON object of this shape and nothing else:\n" + _type(request.schema, {})
+            "\n".join(
+                [
+                    "Answer with one JSON object of this shape and nothing else:",
+                    _type(request.schema, _definitions(request.schema)),
+                    *_notes(request.schema),
+                ]
+            )
         )
     return _turn("system", "\n\n".join(parts))
 
@@ -136,20 +142,31 @@ def _tools_text(request: Request) -> str:
 def signature(tool: ToolSpec) -> str:
     """A tool as a signature, its description, and a line for each argument that has one."""
     definitions = _definitions(tool.schema)
-    properties = tool.schema.get("properties")
-    properties = properties if isinstance(properties, Mapping) else {}
     required = _names(tool.schema.get("required"))
-    arguments, notes = [], []
-    for name, part in properties.items():
+    arguments = [
+        f"{name}{'' if name in required else '?'}: {_type(_resolve(part, definitions), definitions)}"
+        for name, part in _properties(tool.schema).items()
+    ]
+    head = f"- {tool.name}({', '.join(arguments)}): {_line(tool.description)}"
+    return "\n".join([head, *_notes(tool.schema)])
+
+
+def _properties(schema: Mapping[str, Json]) -> Mapping[str, Json]:
+    properties = schema.get("properties")
+    return properties if isinstance(properties, Mapping) else {}
+
+
+def _notes(schema: Mapping[str, Json]) -> list[str]:
+    """A line for each property that says what it means, or what it is where it is left out."""
+    definitions, required, notes = _definitions(schema), _names(schema.get("required")), []
+    for name, part in _properties(schema).items():
         part = _resolve(part, definitions)
-        arguments.append(f"{name}{'' if name in required else '?'}: {_type(part, definitions)}")
         note = str(part.get("description") or "").strip()
         if part.get("default") is not None and name not in required:
             note = f"{note} (default {json.dumps(part['default'], ensure_ascii=False, default=str)})".strip()
         if note:
             notes.append(f"    {name}: {_line(note)}")
-    head = f"- {tool.name}({', '.join(arguments)}): {_line(tool.description)}"
-    return "\n".join([head, *notes])
+    return notes
 
 
 def _type(schema: Mapping[str, Json], definitions: Mapping[str, Json], depth: int = 4) -> str:

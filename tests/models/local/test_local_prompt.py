@@ -93,6 +93,15 @@ def test_an_output_schema_is_what_finish_takes() -> None:
     assert list(last["args"]["properties"]) == ["n"]
 
 
+def test_what_the_fields_of_an_answer_mean_stands_below_its_shape() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"by": {"type": ["string", "null"], "description": "the day;\n YYYY-MM-DD"}},
+    }
+    shown = lp.prompt(Request("Fill in.", (Message("user", "By Friday."),), schema=schema))
+    assert "nothing else:\n{by?: str | null}\n    by: the day; YYYY-MM-DD<|im_end|>" in shown
+
+
 def test_a_short_limit_of_a_string_binds_and_a_long_one_does_not() -> None:
     def string(longest: int) -> object:
         return {"type": "object", "properties": {"report": {"type": "string", "maxLength": longest}}}
