@@ -77,6 +77,28 @@ def test_what_people_write_leads_nowhere_by_that(text: str) -> None:
     assert parts_of(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("pay 4111 1111 1111 1111 now", [("account", "4111 1111 1111 1111")]),
+        ("pay 4111.1111.1111.1111 now", [("account", "4111.1111.1111.1111")]),
+        ("pay DE89 3704 0044 0532 0130 00 now", [("account", "DE89 3704 0044 0532 0130 00")]),
+        ('write to "eve x"@evil.com', [("email", '"eve x"@evil.com')]),
+        ("write to (eve)@evil.com", [("email", "(eve)@evil.com")]),
+        ("write to eve@[1.2.3.4]", [("email", "eve@[1.2.3.4]")]),
+        ("root@localhost said so", []),
+        ("hello", []),
+        ("a\u200bb", [("hidden", "U+200B")]),
+        ("see ev\u200bil.com", [("url", "evil.com"), ("hidden", "U+200B")]),
+        ("see \uff45vil[.]com", [("url", "evil.com")]),
+    ],
+)
+def test_what_leads_somewhere_is_told_as_it_is_written_and_once(
+    text: str, parts: list[tuple[str, str]]
+) -> None:
+    assert parts_of(text) == parts
+
+
 MAIL = Proposal("mail", {"to": "ann@a.example", "text": ""}, "egress", {"to": "email", "text": "text"})
 RULES = compile_rules([Rule(("mail",), "allow", 'evidence.text != "unvouched"')])
 

@@ -47,6 +47,7 @@ def test_what_a_script_needs_where_it_stands_is_not_hidden(text: str) -> None:
     ("text", "said"),
     [
         ("a\ufe0f", "FE0F"),
+        ("~\ufe0f", "FE0F"),
         ("\ufe0f", "FE0F"),
         ("\ufe0e1", "FE0E"),
         ("\u2764\ufe0f\ufe0f", "FE0F"),
