@@ -38,6 +38,7 @@ from remit.graph.intents import teach
 from remit.graph.match import Pair, Reason
 from remit.graph.matching import keep as keep_pairs
 from remit.graph.people import find
+from remit.graph.readers import set_reader
 from remit.graph.segment import Did, Segment
 from remit.graph.segments import measure, save
 from remit.intake import uploads
@@ -548,9 +549,17 @@ async def keep_intents(store: Store) -> None:
     await save_patterns(store, [Pattern.model_validate(coming)], "ann")
     async with store.pool.connection() as connection:
         await connection.execute(
-            "insert into graph_inferred (workspace, interaction, intent, probability, alike, others) "
-            "select workspace, id, 'refund', 0.41, '[]', '[]' from graph_interactions where event = 'e4'"
+            "insert into graph_inferred (workspace, interaction, intent, probability, alike, others, model, because) "
+            "select workspace, id, 'refund', 0.41, '[]', '[]', 'local', jsonb_build_array(left(body, 20), %s::text) from graph_interactions "
+            "where event = 'e4'",
+            (EVIL,),
         )
+        await connection.execute(
+            "insert into graph_unread (workspace, interaction, tries, due, why) "
+            "select workspace, id, 5, null, %s from graph_interactions where event = 'e4'",
+            (f"the provider is away {EVIL}",),
+        )
+    await set_reader(store, "local:qwen2.5-coder-1.5b", 500, f"ann {EVIL}")
 
 
 async def keep_talks(app: App) -> dict[str, str]:
