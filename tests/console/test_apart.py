@@ -166,6 +166,7 @@ def filled(path: str, acme: Acme | None) -> list[str]:
             .replace("{number}", "77777" if acme is None else "1")
             .replace("{path:path}", "x.txt")
             .replace("{what}", "sessions")
+            .replace("{field}", "about.x")
         )
         one = (
             one.replace("{call}", "1.1").replace("{completion}", f"chatcmpl-{run.hex}").replace("{seq}", "1")
