@@ -62,6 +62,8 @@ async def hand_back(app: App, hand_on: HandOn, name: str, by: str, note: str = "
     last = await kept.last_of(app.store, (await talk_of(app.store, name)).name)
     if last is None or last.ended_at is not None:
         raise kept.Taken("nobody has taken this conversation over")
+    if last.by == by:
+        await _hold(app, last)  # whoever took it may have died before the run was told to wait
     done = await kept.end(app.store, last.id, by, note)
     with suppress(Busy):  # a worker does it, once there is room
         await _go_on(app, hand_on, done)

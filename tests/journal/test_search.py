@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from uuid import UUID
 
 import pytest
@@ -27,37 +28,35 @@ async def filled(store: Store, many: int) -> None:
         await connection.execute("analyze runs")
 
 
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        Wanted(),
-        Wanted(agent="clerk"),
-        Wanted(agent="nobody"),
-        Wanted(status=("failed",)),
-        Wanted(status=("refused",)),
-        Wanted(status=OPEN),
-        Wanted(person="P77"),
-        Wanted(words="W7777"),
-        Wanted(words="zeppelin"),
-        Wanted(words="W7777 order", agent="clerk"),
-        Wanted(words="W7777", status=("failed",)),
-        Wanted(since=SINCE, until=SINCE + timedelta(hours=1)),
-        Wanted(agent="shop", status=("failed",), person="p7"),
-    ],
-    ids=lambda wanted: "-".join(name for name in wanted.__slots__ if getattr(wanted, name)) or "all",
+FILTERS = (
+    Wanted(),
+    Wanted(agent="clerk"),
+    Wanted(agent="nobody"),
+    Wanted(status=("failed",)),
+    Wanted(status=("refused",)),
+    Wanted(status=OPEN),
+    Wanted(person="P77"),
+    Wanted(words="W7777"),
+    Wanted(words="zeppelin"),
+    Wanted(words="W7777 order", agent="clerk"),
+    Wanted(words="W7777", status=("failed",)),
+    Wanted(since=SINCE, until=SINCE + timedelta(hours=1)),
+    Wanted(agent="shop", status=("failed",), person="p7"),
 )
-async def test_no_filter_reads_the_whole_table(store: Store, wanted: Wanted) -> None:
+
+
+async def test_no_filter_reads_the_whole_table(store: Store) -> None:
     await filled(store, 20_000)
     far = Place(datetime.now(UTC) - timedelta(minutes=18_000), UUID(int=0))
     async with store.pool.connection() as connection:
-        for older, newer in ((None, None), (far, None), (None, far)):
+        for wanted, (older, newer) in product(FILTERS, ((None, None), (far, None), (None, far))):
             query, values = query_of(wanted, older, newer)
             rows = await connection.execute(
                 "explain " + query, {**values, "workspace": "default", "limit": 51}
             )
             plan = "\n".join(row[0] for row in await rows.fetchall())
-            assert "Seq Scan on runs" not in plan, plan
-            assert "Index" in plan
+            assert "Seq Scan on runs" not in plan, f"{wanted}: {plan}"
+            assert "Index" in plan, f"{wanted}: {plan}"
 
 
 async def test_names_of_agents_are_found_without_reading_their_runs(store: Store) -> None:

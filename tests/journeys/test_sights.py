@@ -36,8 +36,11 @@ class Places:
         visit = self.empty if sight.empty else self.full
         size = {"width": WIDTH, "height": HEIGHT}
         page = await visit(sight.who, but="Failed to load resource", viewport=size)
+        failed: list[str] = []
+        page.on("response", lambda one: failed.append(one.url) if one.status >= 500 else None)
         await page.goto(sight.path.format(**self.runs))
         await sight.then(page)
+        assert not failed, "a page that says that something went wrong is no sight of what it stands for"
         return page
 
 

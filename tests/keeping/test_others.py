@@ -1,4 +1,4 @@
-"""People of whom nothing was heard, decisions, contacts, chats, rows set aside and examples, taken away by rule: and what must stay."""
+"""People of whom nothing was heard, decisions, contacts, chats, takeovers, rows set aside and examples, taken away by rule: and what must stay."""
 
 from __future__ import annotations
 
@@ -208,3 +208,29 @@ async def test_chats_rows_set_aside_and_examples_go_by_their_own_rules(store: St
     assert await one(store, "select array_agg(alike::text order by interaction) from graph_inferred") == [
         "[]", '[["When does it come", 0.9]]',
     ]  # fmt: skip
+
+
+async def test_takeovers_go_once_the_agent_was_told_and_what_was_written_is_sent(store: Store) -> None:
+    await came(store, {"id": "1", "at": "2026-01-01T00:00:00Z", "email": ANN, "kind": "page_view"})
+    made = """
+        insert into takeovers (talk, agent, channel, profile, by, until, ended_at, told_at)
+        select %s, 'host', 'chat', min(id), 'bo', now(), now() - make_interval(days => %s), now() from graph_profiles
+    """
+    said = """
+        insert into takeover_words (run, takeover, text, begun_at)
+        select gen_random_uuid(), id, 'I look into it', case when %s then now() end from takeovers where talk = %s
+    """
+    for talk, days, sent in (("old", 400, True), ("lately", 10, True), ("unsent", 400, False)):
+        await do(store, made, talk, days)
+        await do(store, said, sent, talk)
+    await do(store, "insert into takeovers (talk, agent, channel, profile, by, until, ended_at) select 'untold', 'host', 'sms', min(id),"
+                    " 'bo', now(), now() - interval '2 years' from graph_profiles")  # fmt: skip
+    assert (await foreseen(store, "takeovers", YEAR)).rows == 1
+    await set_rule(store, "takeovers", YEAR, "olga")
+    await applied(store)
+    assert await one(store, "select array_agg(talk order by talk) from takeovers") == [
+        "lately",
+        "unsent",
+        "untold",
+    ]
+    assert await one(store, "select count(*) from takeover_words") == 2

@@ -106,6 +106,19 @@ def shown(app: App) -> str:
     return "\n".join(message.text for message in model.last.messages)
 
 
+async def test_a_run_that_was_not_told_to_wait_is_told_what_the_colleague_noted_all_the_same(
+    app: App, site: httpx.AsyncClient
+) -> None:
+    _, state, name = await waits_for_more(app, site)
+    assert state.run is not None
+    talk = await talk_of(app.store, name)  # and here the process dies that took it over
+    await kept.take(app.store, talk.name, talk.agent, talk.run, talk.channel, talk.profile, "ann")
+    await talking.hand_back(app, Handed(), name, "ann", "She has called us.")
+    bodies = [one.body for one in await app.journal.read(state.run)]
+    (back,) = [one for one in bodies if isinstance(one, Resumed)]
+    assert back.words.endswith("Their note to you: She has called us.")
+
+
 async def test_what_is_written_while_nobody_is_at_it_begins_a_run_only_once_it_is_handed_back_and_unanswered(
     app: App, site: httpx.AsyncClient
 ) -> None:

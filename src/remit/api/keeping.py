@@ -18,7 +18,9 @@ from remit.keeping.rules import read_lasts, shown
 
 router = APIRouter(prefix="/retention/data", tags=["retention"])
 ABOUT_AGE = "Hours, days, weeks or years of 366 days, as 90d, 13w, 7y"
-Of = Literal["interactions", "words", "people", "decisions", "contacts", "chats", "aside", "examples"]
+Of = Literal[
+    "interactions", "words", "people", "decisions", "contacts", "chats", "takeovers", "aside", "examples"
+]
 What = Annotated[
     Of,
     Query(description="What it is of: `people` are those of whom nothing was heard, `aside` rows set aside."),

@@ -15,7 +15,7 @@ from remit.keeping.work import Foreseen, foreseen
 
 keeping = group(
     help="How long what is known of people is kept: what happened, its words, people of whom nothing was heard, decisions, contacts, "
-    "chats, rows set aside, examples of intents. Workers do what is set, from an hour after it was.\n\n"
+    "chats, takeovers, rows set aside, examples of intents. Workers do what is set, from an hour after it was.\n\n"
     "Example: remit retention data set words --kind message --for 2y",
 )
 What = Annotated[str, typer.Argument(help=f"{', '.join(WHAT)}.", metavar="WHAT")]

@@ -9,7 +9,7 @@ from remit.client.steps import Send
 
 class Retentions(Part[W]):
     """Of one `agent` or, where none is named, of all that have no rule of their own. Ages as `12h`, `90d`, `6w`, `7y`, since a run
-    ended; None: never. What ends in `data` is of what is known of people: interactions, words, people, decisions, contacts, chats, aside,
+    ended; None: never. What ends in `data` is of what is known of people: interactions, words, people, decisions, contacts, chats, takeovers, aside,
     examples."""
 
     @call

@@ -112,7 +112,7 @@ async def _look(
     for some in alike.values():
         versions, now = [one for by in some for one in by.versions.values()], some[0].now
         open_ = await lefts(connection, store.workspace, versions, now)
-        seen = await read(store, connection, [person], now, Asks.of([one.book for one in versions]))
+        seen = await read(connection, store.workspace, [person], now, Asks.of([one.book for one in versions]))
         for by in some:
             for one in (by.of(seen.keys[person]), by.versions.get("shadow")):
                 if one is not None and seen.fit(person, one.book.whom):
@@ -175,7 +175,7 @@ async def turns(
 ) -> AsyncGenerator[tuple[Version, list[int], Seen]]:
     """Of each version: for whom of these people it is to decide now, as they are seen. `only`: more conditions than its own. What is decided by one is
     to be written before the next has its turn, which shares what a team can do and what may be spent."""
-    seen = await read(store, connection, persons, by.now, by.asks(only))
+    seen = await read(connection, store.workspace, persons, by.now, by.asks(only))
     for one in versions:
         wanted = [person for person in persons if seen.fit(person, (*only, *one.book.whom))]
         mine = wanted if one.stage == "shadow" else [each for each in wanted if by.of(seen.keys[each]) is one]

@@ -15,11 +15,12 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 Connection = AsyncConnection[Any]
-OLDEST: LiteralString = """
-    select distinct on (p.person) p.person, k.key from unnest(%s::bigint[]) as of (who)
+# Two queries, of which none has a plan to be chosen: as one, it was joined row by row while nobody had counted a table that had just grown
+THEIRS: LiteralString = """
+    select p.id, p.person from unnest(%s::bigint[]) as of (who)
     cross join lateral (select id, person from graph_profiles where person = of.who and workspace = %s offset 0) as p
-    join decision_keys k on k.workspace = %s and k.profile = p.id order by p.person, k.at, k.profile
 """
+KEYS: LiteralString = "select at, profile, key from decision_keys where workspace = %s and profile = any(%s) order by at, profile"
 KEEP: LiteralString = """
     insert into decision_keys (workspace, profile, key, at) select %s, p.id, of.key, %s from unnest(%s::bigint[], %s::bigint[]) as of (who, key)
     cross join lateral (select id from graph_profiles where person = of.who and workspace = %s offset 0) as p order by p.id
@@ -29,8 +30,13 @@ KEEP: LiteralString = """
 
 async def keys_of(connection: Connection, workspace: str, persons: Sequence[int]) -> Mapping[int, int]:
     """Of each person; of one for whom nothing was decided yet, their number."""
-    rows = await connection.execute(OLDEST, (list(persons), workspace, workspace))
-    return {person: person for person in persons} | dict(await rows.fetchall())
+    rows = await (await connection.execute(THEIRS, (list(persons), workspace))).fetchall()
+    whose: dict[int, int] = dict(rows)
+    found = {person: person for person in persons}
+    kept = await (await connection.execute(KEYS, (workspace, list(whose)))).fetchall()
+    for _, profile, key in reversed(kept):  # the oldest last, which is the one that counts
+        found[whose[profile]] = key
+    return found
 
 
 async def keep(connection: Connection, workspace: str, keys: Mapping[int, int], now: datetime) -> None:

@@ -21,8 +21,7 @@ from remit.decisions.whom import Known, account_keys_in, fits, segments_in
 from remit.graph.accounts.many import Of
 from remit.graph.purposes import limits_within, meant
 from remit.graph.segments import holds_within, named_within
-from remit.graph.wants import intents_of_all
-from remit.store.store import Store
+from remit.graph.wants import intents_within
 
 Connection = AsyncConnection[Any]
 SAID: LiteralString = """
@@ -93,33 +92,32 @@ class Seen:
 
 
 async def read(
-    store: Store, connection: Connection, persons: Sequence[int], now: datetime, asks: Asks = Asks()
+    connection: Connection, workspace: str, persons: Sequence[int], now: datetime, asks: Asks = Asks()
 ) -> Seen:
     """Raises UnknownName for a segment that is gone."""
-    here = store.workspace
-    segments = await named_within(connection, here, asks.segments)
+    segments = await named_within(connection, workspace, asks.segments)
     if not persons:
         return Seen({}, {}, {})
-    limits, purposes = await limits_within(connection, store.workspace), asks.purposes
-    found = await intents_of_all(store, persons, now) if limits.wants(purposes) else {}
+    limits, purposes = await limits_within(connection, workspace), asks.purposes
+    found = await intents_within(connection, workspace, persons, now) if limits.wants(purposes) else {}
     surest = {person: [one.intent for one in some] for person, some in found.items()}
-    accounts = await featured.accounts_of(connection, here, persons, now, asks.account, limits, purposes)
+    accounts = await featured.accounts_of(connection, workspace, persons, now, asks.account, limits, purposes)
     return Seen(
-        await standing.read(connection, here, persons, now),
-        await featured.known_of(connection, here, persons, now, surest, limits, purposes, accounts),
-        await keys_of(connection, here, persons),
+        await standing.read(connection, workspace, persons, now),
+        await featured.known_of(connection, workspace, persons, now, surest, limits, purposes, accounts),
+        await keys_of(connection, workspace, persons),
         {person: {one.intent: one.confidence for one in some} for person, some in found.items()},
         dict(
             zip(
                 segments,
-                await holds_within(connection, here, [*segments.values()], persons, now),
+                await holds_within(connection, workspace, [*segments.values()], persons, now),
                 strict=True,
             )
         ),
         await _dates(
-            connection, here, persons, [one for one in asks.keys if meant(limits.about(one), purposes)]
+            connection, workspace, persons, [one for one in asks.keys if meant(limits.about(one), purposes)]
         ),
-        await _did(connection, here, persons, asks.kinds - set(limits.against("kind", purposes))),
+        await _did(connection, workspace, persons, asks.kinds - set(limits.against("kind", purposes))),
         accounts,
     )
 

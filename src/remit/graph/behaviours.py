@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from remit.access.audit import record
 from remit.errors import UnknownName
 from remit.graph.behaviour import Heard, Pattern, Shown, shown, sureness, times
-from remit.store.store import Store
+from remit.store.store import Connection, Store
 
 LATEST = 500  # interactions of each identifier that are looked at
 BATCH = 1_000  # people at once
@@ -60,11 +60,15 @@ class Tried:
 
 
 async def behaviours_of(store: Store) -> list[Behaviour]:
+    async with store.pool.connection() as connection:
+        return await behaviours_within(connection, store.workspace)
+
+
+async def behaviours_within(connection: Connection, workspace: str) -> list[Behaviour]:
     query = """
         select pattern, shown, followed, counted_at from graph_behaviours where workspace = %s order by intent
     """
-    async with store.pool.connection() as connection:
-        rows = await (await connection.execute(query, (store.workspace,))).fetchall()
+    rows = await (await connection.execute(query, (workspace,))).fetchall()
     return [Behaviour(EVERY.validate_python(pattern), *rest) for pattern, *rest in rows]
 
 
@@ -96,6 +100,13 @@ async def forget(store: Store, intent: str, who: str) -> None:
 
 async def heard_of(store: Store, persons: Iterable[int], now: datetime) -> dict[int, list[Heard]]:
     """What came from each person by then, the first first."""
+    async with store.pool.connection() as connection:
+        return await heard_within(connection, store.workspace, persons, now)
+
+
+async def heard_within(
+    connection: Connection, workspace: str, persons: Iterable[int], now: datetime
+) -> dict[int, list[Heard]]:
     query = """
         select p.person, i.id, i.at, i.kind, i.channel, i.properties from unnest(%(persons)s::bigint[]) as of (who)
         cross join lateral (select id, person from graph_profiles where person = of.who and workspace = %(here)s offset 0) as p
@@ -105,10 +116,9 @@ async def heard_of(store: Store, persons: Iterable[int], now: datetime) -> dict[
         ) as i order by i.at, i.id
     """
     found: dict[int, list[Heard]] = {one: [] for one in persons}
-    values = {"persons": list(found), "here": store.workspace, "now": now, "latest": LATEST}
-    async with store.pool.connection() as connection:
-        for person, *one in await (await connection.execute(query, values)).fetchall():
-            found[person].append(Heard(*one))
+    values = {"persons": list(found), "here": workspace, "now": now, "latest": LATEST}
+    for person, *one in await (await connection.execute(query, values)).fetchall():
+        found[person].append(Heard(*one))
     return found
 
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Literal
 
 from remit.graph.behaviour import FADED, faded, shown
-from remit.graph.behaviours import behaviours_of, heard_of
+from remit.graph.behaviours import behaviours_within, heard_within
 from remit.graph.people import Person
-from remit.store.store import Store
+from remit.store.store import Connection, Store
 
 SURE = 0.5  # what a message may have wanted less surely counts for nothing
 HALF_LIFE = 14.0  # days in which half of what a message wanted fades
@@ -44,9 +44,18 @@ async def intents_of_all(
 ) -> dict[int, list[Want]]:
     """Of many, by their numbers: each intent once, as it is surest; who wants nothing that is known is left out. `done`: also in what
     they do, and not only in what they wrote."""
+    async with store.pool.connection() as connection:
+        return await intents_within(connection, store.workspace, persons, now, done=done)
+
+
+async def intents_within(
+    connection: Connection, workspace: str, persons: Iterable[int], now: datetime, *, done: bool = True
+) -> dict[int, list[Want]]:
+    """The same by a connection that somebody has already."""
     asked = list(dict.fromkeys(persons))
     found: dict[int, dict[str, Want]] = {}
-    for source in (await _written(store, asked, now), await _done(store, asked, now) if done else []):
+    written = await _written(connection, workspace, asked, now)
+    for source in (written, await _done(connection, workspace, asked, now) if done else []):
         for person, one in source:
             theirs = found.setdefault(person, {})
             was = theirs.get(one.intent)
@@ -59,7 +68,9 @@ async def intents_of_all(
     return {person: wants for person, wants in surest.items() if wants}
 
 
-async def _written(store: Store, persons: list[int], now: datetime) -> list[tuple[int, Want]]:
+async def _written(
+    connection: Connection, workspace: str, persons: list[int], now: datetime
+) -> list[tuple[int, Want]]:
     query = """
         select p.person, i.id, i.at, coalesce(f.corrected, f.intent), case when f.corrected is null then f.probability else 1 end,
             f.corrected_by, f.alike -> 0 ->> 'text', f.model
@@ -73,9 +84,8 @@ async def _written(store: Store, persons: list[int], now: datetime) -> list[tupl
         where coalesce(f.corrected, f.intent) <> '' and (f.corrected is not null or f.probability >= %(sure)s)
     """
     days = int(FADED * HALF_LIFE)
-    values = {"persons": persons, "here": store.workspace, "now": now, "days": days, "sure": SURE}
-    async with store.pool.connection() as connection:
-        rows = await (await connection.execute(query, values)).fetchall()
+    values = {"persons": persons, "here": workspace, "now": now, "days": days, "sure": SURE}
+    rows = await (await connection.execute(query, values)).fetchall()
     made = []
     for person, id_, at, intent, sure, by, alike, model in rows:
         if by:
@@ -88,12 +98,14 @@ async def _written(store: Store, persons: list[int], now: datetime) -> list[tupl
     return made
 
 
-async def _done(store: Store, persons: list[int], now: datetime) -> list[tuple[int, Want]]:
-    known = await behaviours_of(store)
+async def _done(
+    connection: Connection, workspace: str, persons: list[int], now: datetime
+) -> list[tuple[int, Want]]:
+    known = await behaviours_within(connection, workspace)
     if not known:
         return []
     made = []
-    for person, heard in (await heard_of(store, persons, now)).items():
+    for person, heard in (await heard_within(connection, workspace, persons, now)).items():
         for one in known:
             if seen := shown(one.pattern, heard, now):
                 left = faded(one.sure, seen.at, now, one.pattern.half_life)

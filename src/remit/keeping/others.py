@@ -1,4 +1,4 @@
-"""What else is old: decisions with what came of them, contacts, chats, rows set aside, examples of intents. Each is found from its oldest end."""
+"""What else is old: decisions with what came of them, contacts, chats, takeovers, rows set aside, examples of intents. Each is found from its oldest end."""
 
 from __future__ import annotations
 
@@ -60,6 +60,15 @@ CHATS = Kind(
     """,
     ("delete from chat_sessions where workspace = %(here)s and id = any(%(ids)s)",),
 )
+# Of which the agent was told, and what was written has gone out
+TAKEOVERS = Kind(
+    """
+    select t.id, t.ended_at as at from takeovers t where t.workspace = %(here)s and t.told_at is not null and t.ended_at < %(until)s
+        and not exists (select from takeover_words w where w.takeover = t.id and w.begun_at is null)
+    order by t.id limit %(most)s
+    """,
+    ("delete from takeovers where workspace = %(here)s and id = any(%(ids)s)",),
+)
 ASIDE = Kind(
     "select id, at from graph_rejected where workspace = %(here)s and at < %(until)s order by id limit %(most)s",
     ("delete from graph_rejected where workspace = %(here)s and id = any(%(ids)s)",),
@@ -79,6 +88,7 @@ OTHERS: Mapping[str, Kind] = {
     "decisions": DECISIONS,
     "contacts": CONTACTS,
     "chats": CHATS,
+    "takeovers": TAKEOVERS,
     "aside": ASIDE,
     "examples": EXAMPLES,
 }

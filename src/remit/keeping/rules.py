@@ -29,6 +29,7 @@ WHAT: Mapping[str, str] = {
     "decisions": "decisions",
     "contacts": "contacts",
     "chats": "chats in which nothing was written",
+    "takeovers": "takeovers that are over, with what colleagues wrote",
     "aside": "rows set aside",
     "examples": "examples of intents",
 }

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -78,8 +79,14 @@ async def found(store: Store, looks: Sequence[Look], values: Mapping[str, Any]) 
                     group.create_task(beside())
                 await through(connection)
         except ExceptionGroup as all_:
-            raise all_.exceptions[0] from all_
+            raise _cause(all_.exceptions) from all_
     return dict(rows)
+
+
+def _cause(several: Sequence[Exception]) -> Exception:
+    """What went wrong first: where that was with the one whose moment the others look at, they have lost it."""
+    lost = psycopg.errors.ObjectNotInPrerequisiteState
+    return next((one for one in several if not isinstance(one, lost)), several[0])
 
 
 def _at_once(store: Store) -> int:
