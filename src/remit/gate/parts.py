@@ -100,7 +100,7 @@ def _is_prose(text: str, signs: str) -> bool:
 
 
 def _parts_in(seen: str, signs: str) -> list[tuple[str, str]]:
-    """`signs`: all of its characters but such as are no sign of any."""
+    """`signs`: its characters, at least those that are a sign of what leads somewhere."""
     found = [("url", link) for link in urls_in(seen)] if "." in signs or ":" in signs else []
     if ":" in signs:
         found += [("url", link) for link in _without_host(seen)]
