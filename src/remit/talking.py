@@ -13,6 +13,7 @@ from remit.app import App
 from remit.catalogue.find import find_named
 from remit.chat import kept as chats
 from remit.chatting import event_of as event_of_chat
+from remit.dispatch import open_dispatch
 from remit.errors import Busy, ModelError, NotWaiting, StaleWriter, UserError
 from remit.journal.events import Started
 from remit.journal.state import CallState
@@ -30,6 +31,16 @@ LOG = logging.getLogger(__name__)
 WAITING = (CHAT_WAITS, MAIL_WAITS, SMS_WAITS)
 AT_ONCE = 20
 HandOn = Callable[[UUID], Awaitable[None]]  # to whoever advances runs
+
+
+def to_workers(app: App) -> HandOn:
+    """Where this process dies before, the next sweep finds the run."""
+
+    async def hand_on(run: UUID) -> None:
+        async with open_dispatch(app.root.store) as dispatch:
+            await dispatch.enqueue(run)
+
+    return hand_on
 
 
 async def take_over(app: App, name: str, by: str) -> Takeover:

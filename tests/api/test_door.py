@@ -44,6 +44,7 @@ def operations(document: Json) -> list[tuple[str, str, Json]]:
                 path="x",
                 person="x",
                 account="x",
+                conversation="x",
                 field="about.x",
                 erasure=NOWHERE,
                 number=1,

@@ -132,11 +132,20 @@ OURS = {
     "RoundOut": results.Round, "DecisionOut": results.Decision, "OptionOut": results.Option, "BarredOut": results.RuledOut, "UrgencyOut": results.Urgent,
     "IntervalOut": results.Interval, "CandidateOut": results.Candidate, "RailOut": results.Guardrail,
     "ContactOut": results.Contact, "AgainstOut": results.Against, "WayOut": results.Way, "SuppressionOut": results.Suppression,
+    "TalkRow": results.ConversationRow, "LineOut": results.Line, "TakeoverOut": results.Takeover, "WordsOut": results.Words, "TalkOut": results.Conversation,
     "OutlookOut": results.Outlook, "ContactRulesOut": results.ContactRules,
 }  # fmt: skip
 OF_THE_JOURNAL = {"Checked": {"type", "v", "big"}}  # how the event is kept, which says nothing of the check
 # Pages of lists, answers of which a client hands on one field, and those that another here has all of
-NOT_OURS = {"AgentRow", "VersionOut", "WebhookOut", "SecretOut", "IntakeSecretOut", "TriggerSecret"}
+NOT_OURS = {
+    "AgentRow",
+    "VersionOut",
+    "WebhookOut",
+    "SecretOut",
+    "IntakeSecretOut",
+    "TriggerSecret",
+    "SendingOut",
+}
 
 
 @pytest.mark.parametrize("theirs", OURS)

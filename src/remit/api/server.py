@@ -20,6 +20,7 @@ from remit.api import (
     catalog,
     connections,
     contacts,
+    conversations,
     decided,
     events,
     files,
@@ -74,6 +75,7 @@ TAGS = {
     "people": "The conversation graph: what happened on every channel, to whom, and who is one person.",
     "decisions": "The next best action: playbooks, what was chosen for whom and why, and what it brings.",
     "contacts": "Who is reached, by which rules, and who is left alone.",
+    "conversations": "With people, by chat, mail, SMS and WhatsApp: read, taken over from an agent, handed back.",
     "keys": "Keys of model providers that the workspace has: written, and never read.",
     "catalog": "What there is to work with: tools, models.",
 }
@@ -97,6 +99,7 @@ PARTS = (
     accounts,
     people,
     contacts,
+    conversations,
     privacy,
     purposes,
     segments,

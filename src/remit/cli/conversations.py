@@ -12,7 +12,6 @@ from rich.text import Text
 from remit import talking
 from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
-from remit.dispatch import open_dispatch
 from remit.gate.unseen import shown
 from remit.talks.found import lines_of, list_talks, talk_of
 from remit.talks.kept import last_of
@@ -124,8 +123,8 @@ async def _take(name: str, as_json: bool) -> None:
 
 
 async def _write(name: str, text: str, key: str, as_json: bool) -> None:
-    async with open_here() as app, open_dispatch(app.root.store) as dispatch:
-        run = await talking.write(app, dispatch.enqueue, name, me(), text, key)
+    async with open_here() as app:
+        run = await talking.write(app, talking.to_workers(app), name, me(), text, key)
     if as_json:
         print_json({"run": run})
     else:
@@ -133,8 +132,8 @@ async def _write(name: str, text: str, key: str, as_json: bool) -> None:
 
 
 async def _back(name: str, note: str, as_json: bool) -> None:
-    async with open_here() as app, open_dispatch(app.root.store) as dispatch:
-        done = await talking.hand_back(app, dispatch.enqueue, name, me(), note)
+    async with open_here() as app:
+        done = await talking.hand_back(app, talking.to_workers(app), name, me(), note)
     if as_json:
         print_json(asdict(done))
     else:

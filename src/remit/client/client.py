@@ -12,6 +12,7 @@ from remit.client.asks import Asks
 from remit.client.budgets import Budgets
 from remit.client.connections import Connections
 from remit.client.contacts import Contacts
+from remit.client.conversations import Conversations
 from remit.client.intakes import Intakes
 from remit.client.keys import Keys
 from remit.client.knowledge import Knowledge
@@ -42,6 +43,7 @@ class Whole(Part[W]):
         self.people, self.intakes, self.connections = People(wire), Intakes(wire), Connections(wire)
         self.segments, self.playbooks = Segments(wire), Playbooks(wire)
         self.contacts, self.accounts, self.purposes = Contacts(wire), Accounts(wire), Purposes(wire)
+        self.conversations = Conversations(wire)
 
     @call
     def tools(self, name: str = "*") -> Want[Several[Tool]]:

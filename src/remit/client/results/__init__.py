@@ -17,6 +17,7 @@ from remit.client.results.agents import Agent, Draft, Mistake, Model, ModelKey, 
 from remit.client.results.budgets import Budget
 from remit.client.results.connections import Connection, ConnectionKind, Trial
 from remit.client.results.contacts import Against, Contact, ContactRules, Outlook, Suppression, Way
+from remit.client.results.conversations import Conversation, ConversationRow, Line, Takeover, Words
 from remit.client.results.intakes import Intake
 from remit.client.results.knowledge import (
     Confidentiality,
@@ -102,6 +103,8 @@ __all__ = [
     "Consent",
     "Contact",
     "ContactRules",
+    "Conversation",
+    "ConversationRow",
     "Decision",
     "Delivery",
     "DocumentText",
@@ -128,6 +131,7 @@ __all__ = [
     "KnownAccount",
     "KnownPerson",
     "Limit",
+    "Line",
     "Link",
     "Member",
     "Mistake",
@@ -165,6 +169,7 @@ __all__ = [
     "Suppression",
     "Taken",
     "TakenAway",
+    "Takeover",
     "Ties",
     "Tool",
     "Totals",
@@ -176,4 +181,5 @@ __all__ = [
     "Way",
     "Webhook",
     "Why",
+    "Words",
 ]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from urllib.parse import quote
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -19,7 +19,6 @@ from remit.console.session import holds
 from remit.console.show import ENVIRONMENT, here, needs, page
 from remit.console.signing import session_of
 from remit.console.stream import message, seen_by, streamed
-from remit.dispatch import open_dispatch
 from remit.errors import Busy, UserError
 from remit.graph.people import person_of
 from remit.talks.found import Line, Talk, lines_of, list_talks, talk_of
@@ -63,7 +62,7 @@ async def write(request: Request, talk: str) -> Response:
     app, given = here(request), await given_in(request)
     text, key = given.get("text", ""), given.get("key", "")[:64]
     try:
-        await talking.write(app, _hand_on(app), talk, request.state.who, text, key)
+        await talking.write(app, talking.to_workers(app), talk, request.state.who, text, key)
     except (UserError, Busy) as error:
         return await _page(request, talk, {"text": str(error)}, text)
     return _back(talk)
@@ -74,7 +73,7 @@ async def back(request: Request, talk: str) -> Response:
     """Hand it back to the agent, with a note where one is written."""
     app, note = here(request), (await given_in(request)).get("note", "")
     try:
-        await talking.hand_back(app, _hand_on(app), talk, request.state.who, note)
+        await talking.hand_back(app, talking.to_workers(app), talk, request.state.who, note)
     except UserError as error:
         return await _page(request, talk, {"note": str(error)}, note=note)
     return _back(talk)
@@ -142,16 +141,6 @@ def _markup(lines: list[Line]) -> str:
 
 def _drawn(stands: dict[str, object], who: str) -> str:
     return ENVIRONMENT.get_template("talk_stands.html").render(who=who, oob=True, **stands)
-
-
-def _hand_on(app: App) -> talking.HandOn:
-    """To a worker. Where this process dies before, the next sweep finds the run."""
-
-    async def hand_on(run: UUID) -> None:
-        async with open_dispatch(app.root.store) as dispatch:
-            await dispatch.enqueue(run)
-
-    return hand_on
 
 
 def _back(talk: str) -> Response:
