@@ -64,6 +64,7 @@ def test_an_act_has_the_things_of_its_clause_or_those_before_it(
         ("Take the lamp back.", "send"),
         ("What does #W1 cost?", "return"),
         ("See whether you can return the lamp, but I am not sure yet.", "return"),
+        ("Return the lamp to you, which she isn't sure yet of.", "return"),
         ("I have not quite decided yet to cancel the boots.", "cancel"),
         ("", "cancel"),
     ],
@@ -102,6 +103,14 @@ ORDER = Order("#W1", "ann_1", "delivered", {}, (), (("payment", Decimal(9), VISA
         ("gift_card_2", "Return it, refund to paypal_3.", (VISA, GIFT, PAYPAL), False),
         ("paypal_3", "Return it, refund to paypal_3.", (VISA, GIFT, PAYPAL), True),
         ("gift_card_9", "Return it.", (VISA, GIFT), True),  # nobody's: the tool says so
+        ("gift_card_2", "Gift card. Or no, I change my mind to PayPal.", (VISA, GIFT, PAYPAL), False),
+        ("paypal_3", "Gift card. Or no, I change my mind to PayPal.", (VISA, GIFT, PAYPAL), True),
+        ("gift_card_2", "Onto my gift card. I changed my mind on the size.", (VISA, GIFT), True),
+        ("gift_card_2", "Please don't refund it onto my gift card.", (VISA, GIFT), False),
+        ("gift_card_2", "Use PayPal rather than the gift card.", (VISA, GIFT, PAYPAL), False),
+        ("paypal_3", "Use PayPal rather than the gift card.", (VISA, GIFT, PAYPAL), True),
+        ("", "I would never have it on the Visa card.", (VISA, GIFT), False),  # though it paid
+        ("gift_card_2", "I do not need it, so refund it to my gift card.", (VISA, GIFT), True),
     ],
 )
 def test_money_goes_where_it_came_from_or_where_the_words_say(

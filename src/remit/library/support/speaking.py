@@ -38,8 +38,8 @@ _WISH = re.compile(
 )
 # What somebody has yet to make up their mind about they do not ask for.
 _UNDECIDED = re.compile(
-    r"\bundecided\b|\b(not|n.t)\W+(\w+\W+)?(sure|certain|decided)\W+yet\b"
-    r"|\b(not|n.t)\W+(process|do|change)\W+(it|them|anything)\W+yet\b",
+    r"\bundecided\b|(\bnot|n.t)\W+(\w+\W+)?(sure|certain|decided)\W+yet\b"
+    r"|(\bnot|n.t)\W+(process|do|change)\W+(it|them|anything)\W+yet\b",
     re.I,
 )
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)])\s)")

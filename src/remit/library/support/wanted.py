@@ -57,7 +57,15 @@ _BESIDE = re.compile(
     r"((the|my|a|an|that)\W+)?\w+(\s+\w+)?",
     re.I,
 )
+_MEANS = {"paypal": ("paypal",), "gift_card": ("gift", "gc"), "credit_card": ("credit",)}
 _OTHER_MEANS = re.compile(r"\b(an)?other (card|payment|method)\b", re.I)
+# Who has another mind by now means what is said after that; and what somebody says no to, they do not name.
+_NEW_MIND = re.compile(r"\bchang\w+\W+(?:my|your|our|his|her|their)\W+minds?\b", re.I)
+_NOT_BY = re.compile(
+    r"(?:\b(?:not|never|without|instead of|rather than)|n.t)\b(?:(?!\b(?:and|but|or|so|then)\b)[^.,;:!?\n]){0,40}?"
+    r"\b(?:paypal|gift|gc|credit|visa|mastercard|amex)\b",
+    re.I,
+)
 _NUMBER = re.compile(r"#?\bW?(\d{7})\b", re.I)
 
 
@@ -241,24 +249,28 @@ def nearest(said: str, old: Item, variants: Sequence[Variant]) -> list[Variant]:
 
 
 def payment_meant(said: str, order: Order, methods: Sequence[Method], payment: str) -> bool:
-    """As the words name it: by its id, its kind, its brand or number, or as the other of two; where they name none of theirs, what paid
-    the order."""
+    """As the words name it, and after a change of mind where they do: by its id, its kind, its brand or number, or as the other of two;
+    where they name none of theirs, what paid the order, unless they say no to that."""
     try:
         meant = find_method(methods, order.original, payment)
     except Mend:  # the call itself will say so to the model
         return True
-    heard, spoken = set(tokens(said)), {order.original}
-    kinds = {"paypal": {"paypal"}, "gift_card": {"gift", "gc"}, "credit_card": {"credit"}}
-    if named := {one.id for one in methods if one.id in said or heard & _called(one, kinds[one.kind])}:
+    plain, spoken = _NOT_BY.sub("", said), {order.original}
+    if named := _named(_NEW_MIND.split(plain)[-1], methods) or _named(plain, methods):
         spoken = named
     elif len(methods) == 2 and _OTHER_MEANS.search(said):
         spoken = {one.id for one in methods} - spoken
-    return meant.id in spoken
+    return meant.id in spoken - (_named(said, methods) - named)
 
 
-def _called(method: Method, kind: set[str]) -> set[str]:
-    """The words by which people name it."""
-    return kind | {word for word in (method.brand, method.last_four) if word}
+def _named(words: str, methods: Sequence[Method]) -> set[str]:
+    """The ids of those that the words name."""
+    heard = set(tokens(words))
+
+    def called(one: Method) -> bool:
+        return bool(heard & {*_MEANS[one.kind], one.brand, one.last_four})
+
+    return {one.id for one in methods if one.id in words or called(one)}
 
 
 @dataclass(frozen=True, slots=True)
