@@ -174,23 +174,24 @@ def emails_in(text: str) -> Iterator[str]:
         at = text.find("@", at + 1)
 
 
-def urls_in(text: str) -> Iterator[str]:
+def urls_in(text: str) -> list[str]:
     """What may be a URL, as it is written: with a scheme, and names that a reader's program makes a link of."""
-    rest, upto, at = [], 0, text.find("://")
+    found, rest, upto, at = list[str](), list[str](), 0, text.find("://")
     while at >= 0:
         first = at - len(_scheme_at_end(text[max(0, at - 21) : at]))
         if first < at:
             end = _ENDS_URL.search(text, at + 3)
             stop = end.start() if end else len(text)
-            yield from _read(_trimmed(text[first:stop]))
+            found += _read(_trimmed(text[first:stop]))
             rest.append(text[upto:first])
             upto = stop
         at = text.find("://", max(upto, at + 3))
     rest.append(text[upto:])
     for piece in rest:
-        for match in _bare(piece):
+        for match in _bare(piece) if _DOT.search(piece) else ():
             if _links(match[0]):
-                yield from _read(_trimmed(match[0]))
+                found += _read(_trimmed(match[0]))
+    return found
 
 
 def _scheme_at_end(text: str) -> str:
@@ -202,7 +203,7 @@ def _bare(text: str) -> Iterator[re.Match[str]]:
     """What `_BARE` finds. Each of them begins where a run of letters, digits, `_`, `-` and dots does, and has a dot before two
     letters in it: only such runs are looked at, since most of a text is none."""
     if not text.isascii():
-        yield from _BARE.finditer(text) if _DOT.search(text) else ()
+        yield from _BARE.finditer(text)
         return
     upto, tried = 0, -1
     for dot in _DOT.finditer(text):
@@ -236,17 +237,12 @@ def _trimmed(link: str) -> str:
     return link
 
 
-def _read(link: str) -> Iterator[str]:
+def _read(link: str) -> tuple[str, ...]:
     """A link, and what it is where the next sentence follows it without a blank: "our page www.shop.com.They are"."""
-    yield link
     host, dot, word = link.rpartition(".")
-    if (
-        dot
-        and _NEXT_SENTENCE.fullmatch(word)
-        and word.lower() not in _GENERIC
-        and _WHOLE_HOST.fullmatch(host)
-    ):
-        yield host
+    if not dot or not "A" <= word[:1] <= "Z" or not _NEXT_SENTENCE.fullmatch(word):
+        return (link,)
+    return (link, host) if word.lower() not in _GENERIC and _WHOLE_HOST.fullmatch(host) else (link,)
 
 
 def _authority(authority: str, scheme: str) -> tuple[str | None, str | None]:

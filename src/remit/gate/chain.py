@@ -71,19 +71,26 @@ class Chain:
         self.needs = tuple(tuple((places[part], wanted) for part, wanted in guards) for guards in found)
         self.tests = tuple(map(_tests, told))
 
-    def first(self, facts: Mapping[str, Json]) -> int | None:
+    def first(
+        self, seen: Mapping[str, Json], whole: Callable[[], Mapping[str, Json]] | None = None
+    ) -> int | None:
         """The place of the first rule whose condition holds, their number where none does; None where one before it could not
-        be decided. As if each were asked in turn."""
+        be decided. As if each were asked in turn. `seen`: the arguments, whether the run is untrusted, and the evidence; `whole`:
+        all that conditions may ask about, put together where CEL is asked. None: `seen` is all of it."""
         if self.env is None:
             return None
-        shape = tuple([_is(part, facts) for part in self.guards])
+        shape = tuple([_is(part, seen) for part in self.guards])
         way = self._ways.get(shape)
         if way is None:
             way = self._way(shape)
-        passed, holds = _compared(way, facts["args"]) if way.tests else (0, False)
+        if not way.left:
+            return way.otherwise
+        passed, holds = _compared(way, seen["args"]) if way.tests else (0, False)
         if holds:
             return way.left[passed][0]
-        for program in self._programs(way, passed):
+        programs = self._programs(way, passed)
+        facts = whole() if programs and whole is not None else seen
+        for program in programs:
             if program is None:
                 return None
             try:

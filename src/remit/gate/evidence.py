@@ -47,6 +47,7 @@ LEVELS = (
     "person",
     "grant",
 )  # weakest first
+RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 ADDRESSES = ("email", "url", "phone", "account")  # kinds that lead somewhere
 NAMES = (
     "person",
@@ -116,7 +117,8 @@ class Witness:
         parts = [(kind, self.part(kind, part)) for kind, part in self._parts(value)]
         if whole == "directory":
             return "unvouched" if ("account", "unvouched") in parts else whole
-        return weakest([self._wording(_texts(value)), *(level for _, level in parts)])
+        levels = [level for _, level in parts]
+        return "unvouched" if "unvouched" in levels else weakest([self._wording(_texts(value)), *levels])
 
     def _wording(self, texts: Iterable[str]) -> str:
         """The evidence for the words of a text, whatever leads somewhere in it."""
@@ -162,7 +164,7 @@ class Witness:
                 for one in _several(kind, item) or (item,)
                 if self._level(kind, one, _said(kind, item, pointed)) == "unvouched"
             ]
-        told = list(dict.fromkeys(self._words(k, one) for k, one in doubtful))
+        told = list(dict.fromkeys([self._words(k, one) for k, one in doubtful]))
         more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
         return "; ".join(told[:_TOLD] + more)
 
@@ -209,6 +211,8 @@ class Witness:
 
     def _parts(self, value: Json) -> list[tuple[str, str]]:
         """What leads somewhere in the texts of a value."""
+        if isinstance(value, str) and value in self.parts:
+            return self.parts[value]
         found = []
         for text in _texts(value):
             parts = self.parts.get(text)
@@ -342,7 +346,7 @@ def mentions(text: str, value: str) -> bool:
 
 
 def weakest(levels: Iterable[str]) -> str:
-    return min(levels, key=LEVELS.index, default="grant")
+    return min(levels, key=RANKS.__getitem__, default="grant")
 
 
 def _said(kind: str, value: Json, pointed: Pointed) -> bool | None:

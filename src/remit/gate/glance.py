@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from remit.gate.read import Read
-from remit.gate.scalars import OF_NUMBERS
+from remit.gate.scalars import OF_NUMBERS, longest
 from remit.gate.unseen import has_unseen
 from remit.gate.values import spellings
 
@@ -43,9 +43,9 @@ class Glance:
     vouched: set[str] = field(default_factory=set)  # addresses: it stays so, whatever the model writes later
 
     def learn(self, reads: Sequence[Read]) -> Glance:
-        new = reads[self.upto :]
-        if not new:
+        if self.upto == len(reads):
             return self
+        new = reads[self.upto :]
         self.upto = len(reads)
         said = [read.vouched() if read.fields else read.result for read in new if read.trusted or read.fields]
         if said and (text := written(said)) is not None:
@@ -133,6 +133,8 @@ class Texts:
     forms: set[str] = field(default_factory=set)
 
     def learn(self, reads: Sequence[Read]) -> Texts:
+        if self.upto == len(reads):
+            return self
         new: list[str] = []
         for read in reads[self.upto :]:
             for one in read.vouched():
@@ -140,8 +142,7 @@ class Texts:
         self.upto = len(reads)
         if new:
             self.unfolded += new
-            longest = max(map(len, new))
-            self.longest = max(self.longest, longest if "".join(new).isascii() else 20 * longest)
+            self.longest = max(self.longest, longest(new))
         return self
 
     def may_vouch(self, value: str) -> bool:
@@ -165,10 +166,11 @@ class Strangers:
     asked: dict[str, tuple[int, list[Read]]] = field(default_factory=dict)
 
     def saying(self, piece: str, reads: Sequence[Read]) -> list[Read]:
-        for read in reads[self.upto :]:
-            if not read.trusted or read.fields:
-                self.texts.append((read, _plain(read)))
-        self.upto = len(reads)
+        if self.upto < len(reads):
+            for read in reads[self.upto :]:
+                if not read.trusted or read.fields:
+                    self.texts.append((read, _plain(read)))
+            self.upto = len(reads)
         upto, found = self.asked.pop(piece, (0, []))
         if upto < len(self.texts):
             found = found + [read for read, text in self.texts[upto:] if text is None or piece in text]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from remit.gate.evidence import Witness, mentions, vouch
@@ -56,7 +57,7 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
 
 
 def _with(one: Verdict, told: Mapping[str, str]) -> Verdict:
-    return one._replace(provenance=told)
+    return Verdict(one.decision, one.rule, one.reasons, one.evidence, one.records, told, one.terms)
 
 
 def _beyond_the_grant(proposal: Proposal, witness: Witness, evidence: Mapping[str, str]) -> str | None:
@@ -80,32 +81,46 @@ def _by_rules(proposal: Proposal, witness: Witness, rules: Rules, evidence: Mapp
     matching, facts = rules.for_tool(proposal.tool), witness.facts
     if not matching and proposal.effect in ("read", "self"):
         return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
-    known = _known(proposal, witness, rules, evidence) if matching else {}
-    first = rules.first(proposal.tool, known) if matching else None
-    if first is not None and first < len(matching):
-        return _held(matching[first], matching, known, evidence)
-    missed: list[str] = []  # what would have allowed it
-    for compiled in matching:
-        rule = compiled.rule
-        held = compiled.holds(known) if first is None else False
-        # What cannot be decided stops: an allow does not hold, an ask or a deny does.
-        doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
-        if rule.decision == "allow":
-            if held is True:
-                return _held(compiled, matching, known, evidence)
-            missed.append(" ".join(["not allowed:", _why_not(rule), *(f"({words})" for words in doubt)]))
-        elif held is not False:
-            return _held(compiled, matching, known, evidence, doubt)
+    missed: Sequence[str] = ()  # what would have allowed it
+    if matching:
+        whole = partial(_known, proposal, witness, rules, evidence)
+        seen = {"args": proposal.args, "run": {"untrusted": facts.untrusted}, "evidence": evidence}
+        first = rules.first(proposal.tool, seen, whole)
+        if first is None:
+            found = _each(matching, whole(), evidence)
+            if isinstance(found, Verdict):
+                return found
+            missed = found
+        elif first < len(matching):
+            return _held(matching[first], matching, whole, evidence)
+        else:
+            missed = rules.missed(proposal.tool)
     reasons = tuple(missed) or ("no rule allows it",)
     if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
         return Verdict("deny", "no rule matches", reasons, evidence)
     return Verdict("ask", "no rule matches", reasons, evidence)
 
 
+def _each(
+    matching: Sequence[Compiled], known: Mapping[str, Json], evidence: Mapping[str, str]
+) -> Verdict | list[str]:
+    """Each rule asked in its turn: what the first that holds says, else what would have allowed it. What cannot be decided stops:
+    an allow does not hold, an ask or a deny does."""
+    missed: list[str] = []
+    for compiled in matching:
+        rule, held = compiled.rule, compiled.holds(known)
+        doubt = (f"{UNDECIDED}: {held}",) if isinstance(held, str) else ()
+        if held is True or (doubt and rule.decision != "allow"):
+            return _held(compiled, matching, lambda: known, evidence, doubt)
+        if rule.decision == "allow":
+            missed.append(" ".join([rule.missed, *(f"({words})" for words in doubt)]))
+    return missed
+
+
 def _held(
     compiled: Compiled,
     matching: Sequence[Compiled],
-    known: Mapping[str, Json],
+    known: Callable[[], Mapping[str, Json]],
     evidence: Mapping[str, str],
     doubt: tuple[str, ...] = (),
 ) -> Verdict:
@@ -114,7 +129,7 @@ def _held(
     if rule.decision == "allow":
         return Verdict("allow", rule.name, (), evidence)
     found = Verdict(rule.decision, rule.name, (_why(rule), *doubt), evidence, terms=rule.terms)
-    return _and_below(found, compiled, matching, known) if rule.decision == "ask" else found
+    return _and_below(found, compiled, matching, known()) if rule.decision == "ask" else found
 
 
 def _and_below(
@@ -219,11 +234,6 @@ def _why(rule: Rule) -> str:
     """What an ask or a deny says for itself."""
     says = "asked" if rule.decision == "ask" else "denied"
     return rule.because or f"{says} by the rule `{rule.name.removeprefix(f'{rule.decision} ')}`"
-
-
-def _why_not(rule: Rule) -> str:
-    """What an allow says where it does not hold: its words are for that, else its condition is."""
-    return rule.because or f"`{rule.condition}` does not hold"
 
 
 def _narrow(verdict: Verdict, proposal: Proposal, facts: Facts) -> Verdict:

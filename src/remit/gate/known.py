@@ -135,11 +135,10 @@ class Known:
     def vouches(self, kind: str, value: str) -> bool:
         """Whether a trusted source has said a value (canonical)."""
         if kind == "text":  # what leads somewhere in each text is only looked for where it may matter
-            if not self._glance.learn(self._reads).has_text(value):
+            reads = self._reads
+            if not self._glance.learn(reads).has_text(value) or not self._texts.learn(reads).may_vouch(value):
                 return False
-            if not self._texts.learn(self._reads).may_vouch(value):
-                return False
-        if kind == "email":
+        elif kind == "email":
             vouched = self._glance.learn(self._reads).vouches(value)
             if vouched is not None:
                 return vouched

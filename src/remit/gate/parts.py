@@ -68,8 +68,11 @@ def parts_of(text: str) -> list[tuple[str, str]]:
     """
     if text.isascii():
         signs = text.encode().translate(None, _IN_NONE).decode()
-        if _is_prose(text, signs):
-            return []
+        if "dot" not in text.lower():
+            if not signs.strip(".:"):  # links, and nothing else
+                return list(dict.fromkeys(_links_in(text))) if signs else []
+            if _is_prose(text, signs):
+                return []
         unseen = has_unseen(signs)
         seen = as_seen(text) if unseen else text
     else:
@@ -88,22 +91,17 @@ def parts_of(text: str) -> list[tuple[str, str]]:
 
 
 def _is_prose(text: str, signs: str) -> bool:
-    """Whether it is seen at once that nothing in a text in ASCII leads anywhere: no sign of it but points and colons at the ends of words,
-    and fewer digits than any number has, in short words."""
-    if signs:
-        numbers = signs.replace(".", "").replace(":", "")
-        if len(numbers) >= _FEWEST or numbers.strip(DIGITS) or "://" in text or _JOINED.search(text):
-            return False
-        if numbers and max(map(len, text.split())) >= _LONGEST_WORD:
-            return False
-    return "dot" not in text.lower()
+    """Whether it is seen at once that nothing in a text in ASCII without "dot" leads anywhere: no sign of it but points and colons at the
+    ends of words, and fewer digits than any number has, in short words."""
+    numbers = signs.replace(".", "").replace(":", "")
+    if len(numbers) >= _FEWEST or numbers.strip(DIGITS) or _JOINED.search(text):
+        return False
+    return max(map(len, text.split())) < _LONGEST_WORD
 
 
 def _parts_in(seen: str, signs: str) -> list[tuple[str, str]]:
     """`signs`: its characters, at least those that are a sign of what leads somewhere."""
-    found = [("url", link) for link in urls_in(seen)] if "." in signs or ":" in signs else []
-    if ":" in signs:
-        found += [("url", link) for link in _without_host(seen)]
+    found = _links_in(seen) if "." in signs or ":" in signs else []
     if "\\" in signs:
         found += [("url", match[0]) for match in _SHARE.finditer(seen)]
     if "@" in signs:
@@ -117,6 +115,13 @@ def _parts_in(seen: str, signs: str) -> list[tuple[str, str]]:
         found += [("phone", one) for one in _phones_in(seen)]
         if seen.count(".") > 2:
             found += [("url", match[0]) for match in _NUMBERED.finditer(seen)]
+    return found
+
+
+def _links_in(seen: str) -> list[tuple[str, str]]:
+    found = [("url", link) for link in urls_in(seen)]
+    if seen.count(":") > seen.count("://"):
+        found += [("url", link) for link in _without_host(seen)]
     return found
 
 

@@ -8,7 +8,7 @@ what vouches for it), `labels` (of what was read, and of what stands in each arg
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -45,10 +45,16 @@ class Rule:
     because: str = ""
     terms: Terms | None = None  # of an ask: who must say yes
     written: str = ""  # the condition as somebody wrote it, where it cannot be asked here and holds always
+    name: str = field(init=False, compare=False, repr=False)  # each verdict has it
+
+    def __post_init__(self) -> None:
+        name = f"{self.decision} {', '.join(self.tools)} if {self.written or self.condition}"
+        object.__setattr__(self, "name", name)
 
     @property
-    def name(self) -> str:
-        return f"{self.decision} {', '.join(self.tools)} if {self.written or self.condition}"
+    def missed(self) -> str:
+        """What an allow says where it does not hold: its words are for that, else its condition is."""
+        return f"not allowed: {self.because or f'`{self.condition}` does not hold'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class Rules:
     _chains: dict[str, Chain] = field(default_factory=dict, compare=False, repr=False)
     _asked: dict[str, frozenset[str] | None] = field(default_factory=dict, compare=False, repr=False)
     _narrowing: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _missed: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def asks_about(self, tool: str, record: str) -> bool:
         """Whether a rule for the tool may depend on that record: evidence may come from any."""
@@ -112,6 +119,7 @@ class Rules:
             _chains={},
             _asked={},
             _narrowing={},
+            _missed={},
         )
 
     def sums_of(self, tool: str) -> tuple[Sum, ...]:
@@ -143,15 +151,26 @@ class Rules:
                 self._found[tool] = found
         return found
 
-    def first(self, tool: str, facts: Mapping[str, Json]) -> int | None:
+    def missed(self, tool: str) -> tuple[str, ...]:
+        """What would have allowed a call of a tool of which no rule holds."""
+        found = self._missed.get(tool)
+        if found is None:
+            found = tuple(c.rule.missed for c in self.for_tool(tool) if c.rule.decision == "allow")
+            if len(self._missed) < KNOWN:
+                self._missed[tool] = found
+        return found
+
+    def first(
+        self, tool: str, seen: Mapping[str, Json], whole: Callable[[], Mapping[str, Json]] | None = None
+    ) -> int | None:
         """The place among the tool's rules of the first whose condition holds, their number where none does; None where one
-        before it could not be decided."""
+        before it could not be decided (`Chain.first`)."""
         chain = self._chains.get(tool)
         if chain is None:
             chain = Chain(self.for_tool(tool), self.env)
             if len(self._chains) < KNOWN:
                 self._chains[tool] = chain
-        return chain.first(facts)
+        return chain.first(seen, whole)
 
     def asked_of(self, tool: str) -> frozenset[str] | None:
         """What all the rules for a tool ask about (`chain.asked`)."""

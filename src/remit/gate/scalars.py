@@ -16,6 +16,7 @@ Json = Any
 TEXTUAL = ("email", "url")  # kinds that no number is one of
 BRIEF = 60  # characters; of texts that are longer few records have any
 OF_NUMBERS = "0123456789.-"
+GROWS = 20  # times as long as a text its form is, at the most
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Group:
     texts: list[str]  # each once: names of fields come again and again
     others: list[Json]
     forms: dict[str, frozenset[str]] = field(default_factory=dict)
+    longest: int = -1  # as `longest` of the texts says; not worked out yet
 
     def has(self, kind: str, form: str) -> bool:
         """Whether a value (canonical) is one of them."""
@@ -33,8 +35,11 @@ class Group:
             if (
                 kind == "text" and len(form) > BRIEF and form.strip(OF_NUMBERS)
             ):  # no number, and few are as long
-                least = len(form)
-                longer = [one for one in self.texts if len(one) >= least or not one.isascii()]
+                if self.longest < 0:
+                    self.longest = longest(self.texts)
+                if len(form) > self.longest:
+                    return False
+                longer = [one for one in self.texts if len(one) >= len(form) or not one.isascii()]
                 return any(canonical(kind, one) == form for one in longer)
             every = self.worth(kind)
             found = self.forms[kind] = frozenset(form for leaf in every for form in spellings(kind, leaf))
@@ -53,6 +58,12 @@ def group(value: Json) -> Group:
     if len(texts) < len(found):
         others += [one for one in found if not isinstance(one, str)]
     return Group(texts, others)
+
+
+def longest(texts: Sequence[str]) -> int:
+    """How many characters the form of one of several texts may have at the most."""
+    most = max(map(len, texts), default=0)
+    return most if "".join(texts).isascii() else GROWS * most
 
 
 def scalars(value: Json) -> tuple[Json, ...]:

@@ -54,6 +54,8 @@ def hidden(text: str) -> list[str]:
 
 def shown(text: str) -> str:
     """The text with what is unseen spelled out, for the eyes of a person who decides."""
+    if text.isascii() and text.isprintable():
+        return text
     return _UNSEEN.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
 
 

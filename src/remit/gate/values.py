@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -178,7 +178,7 @@ _FORMS: dict[str, Callable[[str], str | None]] = {
     "person": _person,
     "id": _id,
 }
-_PICKED: dict[str, Callable[[str], Iterator[str]]] = {
+_PICKED: dict[str, Callable[[str], Iterable[str]]] = {
     "email": addresses.emails_in,
     "url": addresses.urls_in,
     "path": _paths_in,
