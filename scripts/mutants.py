@@ -121,8 +121,8 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
             yield from ((f"{node.name}.{one.name}", one) for one in node.body if isinstance(one, Function))
 
 
-def mutants(module: str) -> Iterator[tuple[str, int, str, types.CodeType]]:
-    """Function, line, what is other, and the function's code with it."""
+def mutants(module: str) -> Iterator[tuple[str, int, int, str, types.CodeType]]:
+    """Function, line, the line where its statement begins, what is other, and the function's code with it."""
     path = ROOT / "src" / (module.replace(".", "/") + ".py")
     tree = ast.parse(path.read_text())
     for name, function in functions(tree):
@@ -131,6 +131,12 @@ def mutants(module: str) -> Iterator[tuple[str, int, str, types.CodeType]]:
         quiet |= {id(part) for part in ast.walk(function.args)}
         typed = [part.annotation for part in ast.walk(function) if isinstance(part, ast.AnnAssign)]
         quiet |= {id(inner) for part in typed for inner in ast.walk(part)}
+        begins = {
+            id(inner): part.lineno
+            for part in ast.walk(function)
+            if isinstance(part, ast.stmt)
+            for inner in ast.walk(part)
+        }
         quiet |= {id(function.body[0].value)} if isinstance(function.body[0], ast.Expr) else set()
         for node in [node for part in function.body for node in ast.walk(part)]:
             if id(node) in quiet:
@@ -143,7 +149,7 @@ def mutants(module: str) -> Iterator[tuple[str, int, str, types.CodeType]]:
                 whole = compile(ast.fix_missing_locations(tree), str(path), "exec", dont_inherit=True)
                 function.body = kept
                 line = getattr(node, "lineno", 0) or getattr(getattr(node, "iter", function), "lineno", 0)
-                yield name, line, words, code_of(whole, name)
+                yield name, line, begins[id(node)], words, code_of(whole, name)
 
 
 def code_of(code: types.CodeType, name: str) -> types.CodeType:
@@ -223,15 +229,16 @@ class Gauntlet:
                 reach[line][number] = time.process_time() - began
         for name in self.names:
             lines_of = Path(importlib.import_module(MODULES[name]).__file__ or "").read_text().splitlines()
-            for function, line, words, code in islice(mutants(MODULES[name]), self.skip, None):
+            for function, line, begins, words, code in islice(mutants(MODULES[name]), self.skip, None):
                 about = {"module": name, "function": function, "line": line, "change": words}
                 if self.same.has(name, function, lines_of[line - 1], words):
                     self.rows.append(about | {"fate": "same"})
                     continue
-                tests = sorted(reach[name, line], key=reach[name, line].__getitem__)
+                reached = reach[name, line] or reach[name, begins]  # a constant is on no line of its own
+                tests = sorted(reached, key=reached.__getitem__)
                 if time.monotonic() > self.until:
                     return True
-                seconds = LIMIT + 2 * sum(reach[name, line].values())
+                seconds = LIMIT + 2 * sum(reached.values())
                 fate = self._try(name, function, code, [session.items[one] for one in tests], seconds)
                 self.rows.append(about | {"fate": fate})
                 if fate != "killed":

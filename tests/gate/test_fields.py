@@ -9,7 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remit.gate.fields import LADDER, at, labelled, steps_of, useless, weaker, worst
+from remit.gate.fields import (
+    LADDER,
+    Around,
+    Scale,
+    Spot,
+    at,
+    labelled,
+    scaled,
+    spot,
+    steps_of,
+    useless,
+    weaker,
+    worst,
+)
 from remit.gate.known import Known
 from remit.gate.scalars import leaves
 from remit.gate.values import canonical
@@ -225,3 +238,66 @@ def test_a_star_alone_takes_nothing_from_what_other_paths_speak_of() -> None:
         "b": "untrusted",
         2: "untrusted",
     }
+
+
+def test_a_part_is_as_good_as_its_place_says_and_a_name_beneath_a_good_field_as_good() -> None:
+    place = ("messages", "0", "from")
+    assert [says for _, says in at(MAIL, FIELDS, place)] == ["system"]
+    assert [says for _, says in at(MAIL, FIELDS, ("messages", "0", "body"))] == ["untrusted"]
+    assert [says for _, says in at(MAIL, FIELDS, ("messages", "0", "tags", "1"))] == ["person"]
+    assert dict(labelled({"a": {"name": 1}}, {"a": "system"})) == {
+        "a": "untrusted",
+        "name": "system",
+        1: "system",
+    }
+
+
+def gone_through(place: Spot) -> Iterator[tuple[Any, str]]:
+    for name, says, inner in place.items():
+        if isinstance(place.value, dict):
+            yield name, says
+        else:
+            assert (inner.value, says) == (place.value[int(name)], "system")
+        yield from gone_through(inner)
+    if not isinstance(place.value, dict | list) and place.value is not None:
+        yield place.value, place.says
+
+
+@given(values, declared, st.none() | labels)
+def test_gone_through_place_by_place_each_leaf_has_the_same_label(
+    value: Any, fields: dict[str, str], rest: str | None
+) -> None:
+    fields = {**fields, **({"*": rest} if rest else {})}
+    whole = spot(value, fields)
+    assert list(gone_through(whole)) == list(labelled(value, fields))
+    if whole.settled:
+        assert {says for _, says in gone_through(whole)} <= {whole.says}
+
+
+def test_a_place_that_no_path_leads_on_from_is_settled() -> None:
+    whole = spot({"a": [{"b": 1}], "c": 2}, {"a[].b": "system", "c": "person"})
+    places = {name: inner for name, _, inner in whole.items()}
+    assert (whole.settled, places["a"].settled, places["c"].settled) == (False, False, True)
+    assert [(says, inner.says) for _, says, inner in whole.items()] == [
+        ("untrusted", "untrusted"),
+        ("untrusted", "person"),
+    ]
+
+
+def spoken(word: str, around: Around) -> str:
+    return f"{word} at {' '.join('.'.join(place) or '/' for _, place in around)}".rstrip(" at")
+
+
+PLACED = Scale(lambda *several: " & ".join(dict.fromkeys(several)), spoken, "rest", scoped=True)
+
+
+def test_a_scale_that_depends_on_the_objects_around_is_told_of_each_with_its_place() -> None:
+    value = {"rows": [{"id": 1, "by": {"name": "x"}}, ["y"]], "n": "z"}
+    fields = {"rows[].id": "own", "rows[].by.*": "by"}
+    told = dict(scaled(value, fields, (), PLACED))
+    assert told[1] == "own at / rows.0"
+    assert told["x"] == "by at / rows.0 rows.0.by"
+    assert told["y"] == "rest at / & own & by"
+    assert told["n"] == told["z"] == "rest at /"
+    assert dict(scaled(value, fields, ("rows", "0", "by"), PLACED))["x"] == told["x"]
+    assert dict(scaled([[{"id": 2}]], {"[][].id": "own"}, (), PLACED))[2] == "own at 0.0"
