@@ -34,6 +34,8 @@ async def test_one_is_taken_over_written_in_once_for_a_key_and_handed_back(
     async with serving(app) as url, AsyncClient(url, made.headers["authorization"].split()[1]) as remit:
         (row,) = await remit.conversations.list(person="bea@shop.example")
         assert (row.name, row.text, row.taken_by) == (name, "Where is it?", "")
+        assert [one.name for one in await remit.conversations.list(words="where it")] == [name]
+        assert await remit.conversations.list(words="shoes") == []
         assert await remit.conversations.list(person="nobody@shop.example") == []
         with pytest.raises(Conflict, match="before you write"):
             await remit.conversations.write(name, "Hello")

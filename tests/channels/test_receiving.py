@@ -10,9 +10,11 @@ import pytest
 from remit import receiving, talking
 from remit.agents.spec import Agent
 from remit.app import App
+from remit.graph.people import find
 from remit.journal.events import Started, Woken
 from remit.journal.state import State, fold
 from remit.store.secrets import set_secret
+from remit.talks.listed import list_talks
 from remit.testing import ScriptedModel
 from remit.triggered import look
 from remit.triggers import firing, kept, mailboxes
@@ -240,6 +242,10 @@ async def test_a_colleague_answers_a_mail_in_the_agents_place_in_its_thread(app:
     assert "It comes today." in sent.as_string()
     await host.put(letter("Thank you"))
     assert (await came(app))[-1].why.endswith("ann talks with them")
+    ann = (await find(app.store, "ann@a.example")).ids
+    assert [(row.name, row.channel) for row in await list_talks(app.store, ann)] == [(name, "email")]
+    (row,) = await list_talks(app.store, words="thank")
+    assert (row.name, "Thank you" in row.text) == (name, True)
     await talking.hand_back(app, Handed(), name, "ann")
     await look(app, Handed())
     assert (await heard(app))[-1].state == "begun", "what came after their last word is the agent's"

@@ -25,7 +25,8 @@ from remit.journal.events import Person, Started
 from remit.journal.state import State
 from remit.settings import Settings
 from remit.store.secrets import set_secret
-from remit.talks.found import lines_of, list_talks, talk_of
+from remit.talks.found import lines_of, talk_of
+from remit.talks.listed import list_talks
 from remit.testing import ScriptedModel
 from remit.triggered import look
 from remit.triggers import firing
@@ -370,6 +371,10 @@ async def test_a_colleague_answers_in_the_agents_place_and_what_comes_meanwhile_
     assert waits.why.endswith("ann talks with them")
     lines = await lines_of(app.store, await talk_of(app.store, row.name))
     assert [(one.side, one.by) for one in lines] == [("visitor", ""), ("visitor", ""), ("colleague", "ann")]
+    theirs = (await find(app.store, ANN)).ids
+    for found in (await list_talks(app.store, theirs), await list_talks(app.store, theirs, "today -shoes")):
+        assert [(one.name, one.by) for one in found] == [(row.name, "ann")]
+    assert await list_talks(app.store, [theirs[0] + 1]) == await list_talks(app.store, words="w2") == []
     await talking.hand_back(app, sends, row.name, "ann")
     await look(app, begun)
     assert (await firing.list_firings(app.store, "desk", "texts"))[0].state == "skipped"

@@ -35,6 +35,8 @@ async def test_it_is_read_taken_over_written_in_and_handed_back(
     path = f"/people/conversations/{name}"
     listed = await browser.get("/people/conversations")
     assert f'href="{path}"' in listed.text
+    assert "Bea" in words(await browser.get("/people/conversations?q=whe+-shoes"))
+    assert "Nowhere was that said: “shoes”" in words(await browser.get("/people/conversations?q=shoes"))
     shown = words(await browser.get(path))
     assert "Bea" in shown
     assert "Then desk waits, and nothing else reaches them by chat, until you hand it back." in shown

@@ -19,8 +19,9 @@ from remit.journal.state import State
 from remit.settings import Settings
 from remit.store.store import Store
 from remit.talks import kept
-from remit.talks.found import list_talks, talk_of
+from remit.talks.found import talk_of
 from remit.talks.kept import Taken, Takeover
+from remit.talks.listed import list_talks
 from remit.testing import ScriptedModel
 from remit.triggered import look
 from remit.triggers import firing

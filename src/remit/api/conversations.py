@@ -18,13 +18,16 @@ from remit.api.runs import KEY
 from remit.api.schemas import Sent, Sought, Text
 from remit.app import App
 from remit.graph.people import NoSuchPerson, find
-from remit.talks.found import Line, Row, lines_of, list_talks, talk_of
+from remit.talks.found import Line, lines_of, talk_of
 from remit.talks.kept import LONGEST, NOTED, Taken, Takeover, Word, last_of, words_of
+from remit.talks.listed import Row, list_talks
+from remit.talks.search import LONGEST as ASKED
 
 router = APIRouter(prefix="/conversations", tags=["conversations"])
 Which = Annotated[
     str, Path(max_length=60, description="As the list names it: `chat:` or `run:`, and a number.")
 ]
+WORDS = 'Only where all of these were said, or words that begin so; "in this order", `-without` and `or` as search engines have them.'
 
 
 class TalkRow(BaseModel):
@@ -132,13 +135,15 @@ async def list_conversations(
     app: Served,
     caller: Meets,
     person: Annotated[Sought, Query(max_length=320, description="Only theirs: any identifier.")] = "",
+    words: Annotated[Sought, Query(max_length=ASKED, description=WORDS)] = "",
 ) -> TalkPage:
-    """Chats, and what came by mail, SMS and WhatsApp and has begun a run: those that can be taken over."""
+    """Chats, and what came by mail, SMS and WhatsApp and has begun a run: those that can be taken over. With `words`, each has what
+    was said there last that fits."""
     try:
         profiles = (await find(app.store, person)).ids if person else None
     except NoSuchPerson:
         return TalkPage(conversations=[])
-    return TalkPage(conversations=[TalkRow.of(one) for one in await list_talks(app.store, profiles)])
+    return TalkPage(conversations=[TalkRow.of(one) for one in await list_talks(app.store, profiles, words)])
 
 
 @router.get("/{conversation}", summary="Look at a conversation", **documented("persons:read", 404))

@@ -13,8 +13,10 @@ from remit import talking
 from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.gate.unseen import shown
-from remit.talks.found import lines_of, list_talks, talk_of
+from remit.graph.people import find
+from remit.talks.found import lines_of, talk_of
 from remit.talks.kept import last_of
+from remit.talks.listed import list_talks
 
 conversations = group(
     help="What people write in chats, by mail, SMS and WhatsApp, and agents answer; taken over by a colleague and handed back. Each prints "
@@ -24,12 +26,18 @@ Which = Annotated[str, typer.Argument(help="As `remit conversations list` names 
 
 
 @conversations.command("list")
-def list_(as_json: Json = False) -> None:
+def list_(
+    search: Annotated[
+        str, typer.Option(help='Where all of these words were said; "in this order", -without, or.')
+    ] = "",
+    person: Annotated[str, typer.Option(help="Only theirs: an address, a number, kind:value.")] = "",
+    as_json: Json = False,
+) -> None:
     """Those that can be taken over, the last first.
 
-    Example: remit conversations list
+    Example: remit conversations list --search "refund -shoes"
     """
-    perform(_list(as_json))
+    perform(_list(search, person, as_json))
 
 
 @conversations.command("show")
@@ -77,13 +85,14 @@ def back(
     perform(_back(conversation, note, as_json))
 
 
-async def _list(as_json: bool) -> None:
+async def _list(search: str, person: str, as_json: bool) -> None:
     async with open_here() as app:
-        found = await list_talks(app.store)
+        profiles = (await find(app.store, person)).ids if person else None
+        found = await list_talks(app.store, profiles, search)
     if as_json:
         print_json([asdict(one) for one in found])
     elif not found:
-        console.print("Nobody has written yet.")
+        console.print("None fits." if search or person else "Nobody has written yet.")
     else:
         table = listing("conversation", "with", "by", "at", "answered by", "the last", cut="the last")
         for one in found:

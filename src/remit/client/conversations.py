@@ -13,9 +13,9 @@ class Conversations(Part[W]):
     """Each by its name in the list: `chat:…` or `run:…`."""
 
     @call
-    def list(self, *, person: str = "") -> Want[Several[ConversationRow]]:
-        """Those that can be taken over, the last first; of one person, by any identifier of theirs."""
-        return get(each(ConversationRow, "conversations"), "conversations", person=person)
+    def list(self, *, person: str = "", words: str = "") -> Want[Several[ConversationRow]]:
+        """Those that can be taken over, the last first; of one person, by any identifier of theirs; in which words were said."""
+        return get(each(ConversationRow, "conversations"), "conversations", person=person, words=words)
 
     @call
     def get(self, name: str, *, after: int = 0) -> Want[Conversation]:

@@ -3,19 +3,19 @@ by the run that what somebody wrote has begun."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 from pydantic_core import from_json
 
 from remit.chat import kept as chats
 from remit.errors import UnknownName
-from remit.graph.identifiers import Identifier, identifier
+from remit.graph.identifiers import identifier
 from remit.graph.met import met
 from remit.journal.events import Person, Started
 from remit.journal.journal import Journal
@@ -24,8 +24,6 @@ from remit.store.store import Store
 from remit.talks.ways import WAYS
 
 Json = Any
-LISTED = 50
-LOOKED = 200  # of what has begun runs
 PAGE = 200  # messages
 
 
@@ -56,20 +54,6 @@ class Line:
     side: str
     by: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A conversation in a list, with the last of it. `by`: who talks with them in the agent's place."""
-
-    name: str
-    channel: str
-    profile: int
-    who: str
-    agent: str
-    at: datetime
-    text: str
-    by: str
 
 
 async def talk_of(store: Store, name: str) -> Talk:
@@ -169,70 +153,3 @@ async def lines_of(store: Store, talk: Talk, after: int = 0) -> list[Line]:
     ):
         values = (store.workspace, talk.profile, talk.channel, after, PAGE)
         return await (await cursor.execute(query, values)).fetchall()
-
-
-async def list_talks(store: Store, profiles: Sequence[int] | None = None) -> list[Row]:
-    """The last first: of these identifiers, or of everybody."""
-    found = [*await _chats(store, profiles), *await _letters(store, profiles)]
-    return sorted(found, key=lambda one: one.at, reverse=True)[:LISTED]
-
-
-async def _chats(store: Store, profiles: Sequence[int] | None) -> list[Row]:
-    query = """
-        select 'chat:' || c.id as name, c.channel, c.profile, c.who, c.agent, m.at, m.text,
-            coalesce((select t.by from takeovers t where t.workspace = %(here)s and t.talk = 'chat:' || c.id
-                      and t.ended_at is null and t.until > clock_timestamp()), '') as by
-        from (select id, 'chat' as channel, profile, coalesce(nullif(name, ''), nullif(email, ''), nullif(subject, ''), 'a visitor') as who, agent
-              from chat_sessions where workspace = %(here)s and (%(profiles)s::bigint[] is null or profile = any(%(profiles)s))) as c
-        cross join lateral (select at, text from chat_messages where session = c.id order by id desc limit 1) as m
-        order by m.at desc limit %(most)s
-    """
-    values = {"here": store.workspace, "profiles": profiles, "most": LISTED}
-    async with (
-        store.pool.connection() as connection,
-        connection.cursor(row_factory=class_row(Row)) as cursor,
-    ):
-        return await (await cursor.execute(query, values)).fetchall()
-
-
-async def _letters(store: Store, profiles: Sequence[int] | None) -> list[Row]:
-    """By mail, SMS and WhatsApp: of what somebody wrote and what has begun a run, the last of each, among the last that came."""
-    query = """
-        select f.run, f.agent, f.at, f.event, t.kind from triggers t cross join lateral (
-            select run, agent, at, event from firings where workspace = t.workspace and agent = t.agent and trigger = t.name and state = 'begun'
-            order by at desc limit %s
-        ) as f where t.workspace = %s and t.kind in ('mail', 'sms') order by f.at desc limit %s
-    """
-    async with (
-        store.pool.connection() as connection,
-        connection.cursor(row_factory=dict_row) as cursor,
-    ):
-        rows = await (await cursor.execute(query, (LOOKED, store.workspace, LOOKED))).fetchall()
-    last: dict[tuple[str, Identifier], tuple[dict[str, Json], dict[str, Json]]] = {}
-    for row in rows:
-        said = from_json(row["event"])
-        channel = "email" if row["kind"] == "mail" else said["channel"]
-        with suppress(ValueError):  # a sender who says no address
-            last.setdefault((channel, identifier(WAYS[channel].kind, said["from"])), (row, said))
-    whose = await met(store, [who for _, who in last], make=False)
-    taken = await _taken(store)
-    found = []
-    for (channel, who), (row, said) in last.items():
-        profile = whose.get(who.key)
-        if profile is not None and (profiles is None or profile in profiles):
-            text = "\n".join(filter(None, (said["subject"], said["text"])))
-            called, by = said["name"] or who.value, taken.get((channel, profile), "")
-            found.append(
-                Row(f"run:{row['run']}", channel, profile, called, row["agent"], row["at"], text, by)
-            )
-    return found
-
-
-async def _taken(store: Store) -> dict[tuple[str, int], str]:
-    """Who talks with whom now, by channel and profile."""
-    query = """
-        select channel, profile, by from takeovers where workspace = %s and ended_at is null and until > clock_timestamp()
-    """
-    async with store.pool.connection() as connection:
-        rows = await (await connection.execute(query, (store.workspace,))).fetchall()
-    return {(channel, profile): by for channel, profile, by in rows}

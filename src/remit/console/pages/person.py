@@ -32,7 +32,7 @@ from remit.graph.purposes import limits_of, list_limits
 from remit.graph.sentiment import Feeling, feelings_of
 from remit.graph.wants import intents_of
 from remit.graph.words import IN, because, days, happened, money, pace, stated
-from remit.talks.found import list_talks
+from remit.talks.listed import list_talks
 
 router = APIRouter(dependencies=[needs("persons:read")])
 CHANGES = [needs("persons:write")]

@@ -21,8 +21,10 @@ from remit.console.signing import session_of
 from remit.console.stream import message, seen_by, streamed
 from remit.errors import Busy, UserError
 from remit.graph.people import person_of
-from remit.talks.found import Line, Talk, lines_of, list_talks, talk_of
+from remit.talks.found import Line, Talk, lines_of, talk_of
 from remit.talks.kept import LONGEST, NOTED, Takeover, Word, last_of, words_of
+from remit.talks.listed import list_talks
+from remit.talks.search import LONGEST as ASKED
 
 router = APIRouter(dependencies=[needs("persons:read")])
 WRITES = [needs("runs:write")]
@@ -31,9 +33,10 @@ QUIET = 15  # looks after which a line says that the connection still lives
 
 
 @router.get("/people/conversations")
-async def talks(request: Request) -> HTMLResponse:
-    """Those that can be taken over, the last first."""
-    return page(request, "talks.html", rows=await list_talks(here(request).store))
+async def talks(request: Request, q: str = "") -> HTMLResponse:
+    """Those that can be taken over, the last first; with a question those in which its words were said."""
+    rows = await list_talks(here(request).store, words=q)
+    return page(request, "talks.html", rows=rows, q=q, longest=ASKED)
 
 
 @router.get("/people/conversations/{talk}")

@@ -1,0 +1,50 @@
+"""Conversations found by what was said in them, by whoever sees the people of a workspace."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from remit.app import App
+from remit.graph.people import find
+from remit.talks.listed import list_talks
+from remit.workspaces import add_workspace
+from tests.webchat.conftest import begun, say, session_of
+
+
+async def texts(app: App, words: str, profiles: list[int] | None = None) -> list[str]:
+    return [row.text for row in await list_talks(app.store, profiles, words)]
+
+
+async def test_a_conversation_is_found_by_words_of_it_and_shown_with_what_was_said_there_last(
+    app: App, site: httpx.AsyncClient
+) -> None:
+    hats, shoes = await begun(site), await begun(site)
+    for visitor, text in ((hats, "A refund for my hat"), (shoes, "My shoes"), (hats, "Refunded yet?"), (hats, "Hello?")):  # fmt: skip
+        await say(site, visitor, text)
+    assert await texts(app, "REFUND") == ["Refunded yet?"]
+    assert await texts(app, '"refund for"') == ["A refund for my hat"]
+    assert await texts(app, "my") == ["My shoes", "A refund for my hat"]
+    assert await texts(app, "my -hat") == await texts(app, "shoe or socks") == ["My shoes"]
+    whose = (await find(app.store, f"device:{(await session_of(app, hats)).device}")).ids
+    assert await texts(app, "my", whose) == ["A refund for my hat"]
+
+
+@pytest.mark.parametrize("words", ["-shoes", "?!", "§default", "' | ''", "a\0b:* & !(", "\\", "x" * 3_000])
+async def test_what_asks_for_no_word_finds_nothing_and_breaks_nothing(
+    app: App, site: httpx.AsyncClient, words: str
+) -> None:
+    await say(site, await begun(site), "Hello")
+    assert await texts(app, words) == []
+
+
+async def test_it_is_found_in_its_workspace_and_by_nobody_who_is_there_for_some_agents(
+    app: App, site: httpx.AsyncClient
+) -> None:
+    await say(site, await begun(site), "Hello")
+    await add_workspace(app.store, "cleo", "acme", "Acme")
+    there = app.within("acme")
+    assert (
+        await texts(there, "hello") == await texts(app.within("default", frozenset({"desk"})), "hello") == []
+    )
+    assert await texts(app.within("default"), "hello") == ["Hello"]
