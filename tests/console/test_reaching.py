@@ -82,6 +82,16 @@ async def test_who_pins_a_tool_says_whom_it_reaches_and_it_holds_for_every_agent
     refused = await browser.post("/connections/crm/pin", data=form | reach | said)
     assert refused.status_code == 409
     assert "close_account: say which number of theirs" in words(refused)
+    kept_as_typed = html.unescape(refused.text)
+    for typed in (
+        f'name="tool:close_account" value="{shas["close_account"]}" checked',
+        '<option value="whom:customer" selected>',
+        'name="channel:close_account" value="letter"',
+        'name="kind:close_account" value="A Customer"',
+        "<option>marketing</option><option>service</option>",
+    ):
+        assert typed in kept_as_typed
+    assert kept_as_typed.count(" checked") == 1
     viewer = await browser_of("vera", "viewer")
     assert (await viewer.post("/connections/crm/pin", data=form | reach)).status_code == 403
     whole = form | reach | {"purpose:close_account": "marketing"}

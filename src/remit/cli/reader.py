@@ -10,17 +10,7 @@ from rich.text import Text
 from remit.cli.common import Json, console, group, listing, me, perform, print_json
 from remit.cli.here import open_here
 from remit.gate.unseen import shown
-from remit.graph.reader import skill
-from remit.graph.readers import (
-    day_of,
-    reader_of,
-    remove_reader,
-    retry,
-    set_reader,
-    trials_of,
-    unread,
-    waiting,
-)
+from remit.graph.readers import remove_reader, retry, set_reader, stands
 
 DAILY = 500
 reader = group(
@@ -89,22 +79,11 @@ async def _set(model: str, daily: int, as_json: bool) -> None:
 
 async def _show(as_json: bool) -> None:
     async with open_here() as app:
-        by, today, left = await reader_of(app.store), await day_of(app.store), await waiting(app.store)
-        aside = await unread(app.store)
-        trials = await trials_of(app.store, by.model) if by else []
-    found = skill(trials)
+        found = await stands(app.store)
     if as_json:
-        print_json(
-            {
-                "reader": by,
-                "today": today,
-                "waiting": left,
-                "unread": aside,
-                "trials": len(trials),
-                "skill": found,
-            }
-        )
+        print_json(found)
         return
+    by, today = found.reader, found.today
     if by is None:
         console.print(
             "No model reads messages: the local embedding tells what they want. `remit intents reader set` names one."
@@ -112,22 +91,22 @@ async def _show(as_json: bool) -> None:
         return
     console.print(
         f"{by.model} reads up to {by.daily:,} messages a day. Today: {today.asked:,} asked about, {today.tokens:,} tokens, "
-        f"${today.money:.4f}; {left:,} waiting."
+        f"${today.money:.4f}; {found.waiting:,} waiting."
     )
     if by.why:
         console.print(Text(f"It cannot be had now: {by.why}", "bold"))
-    if found:
+    if found.skill:
         console.print(
-            f"Of {len(trials):,} examples that it was not shown {found.right:.0%} were told right; what it is sure of is off by "
-            f"{found.error:.0%} on average."
+            f"Of {found.trials:,} examples that it was not shown {found.skill.right:.0%} were told right; what it is sure of is off by "
+            f"{found.skill.error:.0%} on average."
         )
     else:
-        console.print(f"It was tried on {len(trials):,} examples so far: too few to say how good it is.")
-    if aside:
+        console.print(f"It was tried on {found.trials:,} examples so far: too few to say how good it is.")
+    if found.unread:
         table = listing(
             "message", "tries", "why", "what was written", whole=("message",), cut="what was written"
         )
-        for one in aside:
+        for one in found.unread:
             table.add_row(str(one.interaction), str(one.tries), Text(shown(one.why)), Text(shown(one.text)))
         console.print(table)
 

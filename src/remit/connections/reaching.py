@@ -7,8 +7,8 @@ A tool that notifies by a number of a customer names no address: consent, caps a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast, get_args
 
 from pydantic import ValidationError
 
@@ -62,6 +62,20 @@ def reaching(connection: str, tool: Definition, server: Server, says: Declaratio
         return Reaching(effect, "", str(error), str(choice), arguments, said)
     looks = "" if _gets(tool) else _looks(silent(made))
     return Reaching(effect, _words(made), looks, str(choice), arguments, said)
+
+
+def as_said(reach: Reaching, tool: str, given: Mapping[str, str]) -> Reaching:
+    """The same with what a form says, where it could not be kept."""
+    effect, choice = given.get(f"effect:{tool}", ""), given.get(f"reach:{tool}", reach.choice)
+    said = {
+        part: given[f"{part}:{tool}"] for part in ("channel", "kind", "purpose") if f"{part}:{tool}" in given
+    }
+    return replace(
+        reach,
+        effect=cast("Effect", effect) if effect in get_args(Effect) else reach.effect,
+        choice=choice,
+        said=reach.said.model_copy(update=said),
+    )
 
 
 def told(tool: Definition, given: Mapping[str, str], says: Declaration) -> Reached | Literal["nobody"] | None:

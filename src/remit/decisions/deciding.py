@@ -112,7 +112,8 @@ async def _look(
     for some in alike.values():
         versions, now = [one for by in some for one in by.versions.values()], some[0].now
         open_ = await lefts(connection, store.workspace, versions, now)
-        seen = await read(connection, store.workspace, [person], now, Asks.of([one.book for one in versions]))
+        asks = Asks.of([one.book for one in versions])
+        seen = await read(connection, store.workspace, [person], now, asks, limits)
         for by in some:
             for one in (by.of(seen.keys[person]), by.versions.get("shadow")):
                 if one is not None and seen.fit(person, one.book.whom):

@@ -19,7 +19,7 @@ from remit.decisions.meant import purposes_of
 from remit.decisions.urgency import Facts, asked, dated
 from remit.decisions.whom import Known, account_keys_in, fits, segments_in
 from remit.graph.accounts.many import Of
-from remit.graph.purposes import limits_within, meant
+from remit.graph.purposes import Limits, limits_within, meant
 from remit.graph.segments import holds_within, named_within
 from remit.graph.wants import intents_within
 
@@ -92,13 +92,18 @@ class Seen:
 
 
 async def read(
-    connection: Connection, workspace: str, persons: Sequence[int], now: datetime, asks: Asks = Asks()
+    connection: Connection,
+    workspace: str,
+    persons: Sequence[int],
+    now: datetime,
+    asks: Asks = Asks(),
+    limits: Limits | None = None,
 ) -> Seen:
-    """Raises UnknownName for a segment that is gone."""
+    """`limits`: where they are at hand. Raises UnknownName for a segment that is gone."""
     segments = await named_within(connection, workspace, asks.segments)
     if not persons:
         return Seen({}, {}, {})
-    limits, purposes = await limits_within(connection, workspace), asks.purposes
+    limits, purposes = limits or await limits_within(connection, workspace), asks.purposes
     found = await intents_within(connection, workspace, persons, now) if limits.wants(purposes) else {}
     surest = {person: [one.intent for one in some] for person, some in found.items()}
     accounts = await featured.accounts_of(connection, workspace, persons, now, asks.account, limits, purposes)

@@ -17,8 +17,8 @@ from psycopg.rows import class_row
 
 from remit.access.audit import record
 from remit.errors import UserError
-from remit.graph.intent import NONE, Example
-from remit.graph.reader import Trial
+from remit.graph.intent import NONE, Example, Skill
+from remit.graph.reader import Trial, skill
 from remit.store.store import Store
 
 Connection = AsyncConnection[Any]
@@ -95,6 +95,33 @@ class Unread:
     due: datetime | None
     why: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """How reading stands. `reader`: None: no model reads; `waiting`: messages; `trials`: examples that it was tried on, and `skill` how good it is,
+    where they are enough to say."""
+
+    reader: Reader | None
+    today: Day
+    waiting: int
+    unread: list[Unread]
+    trials: int
+    skill: Skill | None
+
+
+async def stands(store: Store, most: int = 20) -> Stands:
+    """`most`: of what could not be read."""
+    reader = await reader_of(store)
+    trials = await trials_of(store, reader.model) if reader else []
+    return Stands(
+        reader,
+        await day_of(store),
+        await waiting(store),
+        await unread(store, most),
+        len(trials),
+        skill(trials),
+    )
 
 
 async def reader_of(store: Store) -> Reader | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -118,7 +118,7 @@ async def pin_tools(request: Request, name: str) -> Response:
     try:
         await pin(app.store, name, row.linked, trial.seen, given, request.state.who)
     except UserError as error:
-        return await one_page(request, await connection_of(app.store, name), trial, str(error), 409)
+        return await one_page(request, row, trial, str(error), given)
     return RedirectResponse(f"/connections/{name}", 303)
 
 
@@ -185,14 +185,24 @@ def reached(row: Row, seen: Seen | None = None) -> dict[str, Reaching]:
 
 
 async def one_page(
-    request: Request, row: Row, trial: Trial | None = None, wrong: str = "", status: int = 200
+    request: Request,
+    row: Row,
+    trial: Trial | None = None,
+    wrong: str = "",
+    given: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
+    """`given`: what the form said that could not be kept, and `wrong` why."""
     linked = row.linked
     seen: Seen | None = trial.seen if trial else None
+    found = reached(row, seen)
+    ticked = set(linked.connection.pinned)
+    if given is not None and seen is not None:
+        found = {tool: reaching.as_said(one, tool, given) for tool, one in found.items()}
+        ticked = {tool for tool, one in seen.now.tools.items() if given.get(f"tool:{tool}") == one.sha256}
     return page(
         request,
         "connection.html",
-        status,
+        409 if wrong else 200,
         row=row,
         linked=linked,
         called=CALLED,
@@ -201,7 +211,8 @@ async def one_page(
         seen=seen,
         changes={change.tool: change for change in seen.changes} if seen else {},
         effects=EFFECTS,
-        reached=reached(row, seen),
+        reached=found,
+        ticked=ticked,
         forms=reaching,
         wrong=wrong,
     )

@@ -30,17 +30,7 @@ from remit.graph.intents import (
     teach,
     unteach,
 )
-from remit.graph.reader import skill
-from remit.graph.readers import (
-    day_of,
-    reader_of,
-    remove_reader,
-    retry,
-    set_reader,
-    trials_of,
-    unread,
-    waiting,
-)
+from remit.graph.readers import reader_of, remove_reader, retry, set_reader, stands
 from remit.graph.reading import infer_by
 from remit.graph.segment import Segment, Wants
 from remit.graph.segments import shown_of
@@ -212,7 +202,7 @@ async def _page(
     told: str = "",
 ) -> HTMLResponse:
     store = here(request).store
-    known, reader = await list_intents(store), await reader_of(store)
+    known = await list_intents(store)
     return page(
         request,
         "intents.html",
@@ -221,11 +211,7 @@ async def _page(
         names=sorted({one.name for one in known} - {NONE}),
         behaviours=await behaviours_of(store),
         doubtful=await doubtful(store, SOME),
-        reader=reader,
-        today=await day_of(store),
-        waits=await waiting(store),
-        unread=await unread(store, SOME),
-        skill=skill(await trials_of(store, reader.model)) if reader else None,
+        reading=await stands(store, SOME),
         wrong=wrong or {},
         typed=typed or {},
         found=found,
