@@ -277,6 +277,8 @@ def test_gone_through_place_by_place_each_leaf_has_the_same_label(
 def test_a_place_that_no_path_leads_on_from_is_settled() -> None:
     whole = spot({"a": [{"b": 1}], "c": 2}, {"a[].b": "system", "c": "person"})
     places = {name: inner for name, _, inner in whole.items()}
+    (name,) = spot({"a": 1}, {"*": "system", "a": "untrusted"}).items()
+    assert name[:2] == ("a", "untrusted"), "it is no better than what it leads to"
     assert (whole.settled, places["a"].settled, places["c"].settled) == (False, False, True)
     assert [(says, inner.says) for _, says, inner in whole.items()] == [
         ("untrusted", "untrusted"),

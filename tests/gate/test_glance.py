@@ -87,7 +87,9 @@ def test_a_value_may_be_said_where_all_of_its_words_are(kind: str, value: str, m
         ({"mail": "bo@x.example"}, False),
         ({"mail": "ann\uff20x.example"}, None),
         ({"mail": "ann\ufe6bx.example"}, None),
-        ({"mail": ANN, "name": "café"}, True),
+        ({"mail": ANN, "name": "café", "number": 5}, True),
+        ({"mail": ANN, "name": "café", "least": "1e-7"}, True),
+        ({"mail": "bo@x.example", "least": f"1e-7 {ANN}"}, None),
         ({"mail": "bo@x.example", "name": "café"}, False),
         ({"mail": ANN, "name": "a\x00b"}, True),
         ({"mail": ANN, "name": "a@\x00b"}, None),
@@ -114,6 +116,20 @@ def test_what_the_model_had_told_is_looked_at_closely_and_what_was_vouched_for_b
     known += reads({"mail": "bo@x.example"}, given={"q": ANN})
     assert glance.learn(known).vouches(ANN) is True
     assert glance.vouches("bo@x.example") is True
+
+
+@pytest.mark.parametrize("beside", ["1e-7", "\x08", "\ud800", 1e-7, float("nan"), "é"])
+def test_no_word_beside_it_hides_what_the_model_had_told(beside: Json) -> None:
+    known = Known()
+    known.learn({"mail": ANN}, True, "a directory that tells what it was asked", {"q": ANN, "more": beside})
+    assert not known.vouches("email", ANN)
+
+
+def test_once_an_address_may_stand_in_other_letters_it_may_for_good() -> None:
+    known = reads({"mail": "ann\uff20x.example"}, {"name": "café"}, {"mail": "bo@x.example"})
+    glance = Glance()
+    for upto in range(1, 4):
+        assert glance.learn(known[:upto]).vouches("bo@x.example") is None
 
 
 def test_what_was_learned_is_not_learned_again() -> None:
@@ -164,19 +180,32 @@ def test_a_word_may_be_new_until_the_words_are_known() -> None:
 
 @pytest.mark.parametrize("more", [-1, 0])
 def test_of_many_words_nobody_tells_at_once(more: int) -> None:
-    assert seen("a" * (MOST_WORDS - len('[""]') + more)).has_word("nowhere") is (more == 0)
+    long = "a" * (MOST_WORDS - len('[""]') + more)
+    known = reads(long)
+    glance = Glance().learn(known)
+    assert glance.has_word("nowhere") is (more == 0)
+    glance.know()
+    assert not glance.has_word("nowhere")
+    known += reads(long)
+    assert glance.learn(known).has_word("nowhere") is (more == 0)
 
 
-def test_texts_are_known_by_their_forms_and_so_are_numbers() -> None:
-    texts = Texts().learn(reads({"a": "Main  Street", "n": 5, "yes": True}))
-    vouched = [
-        texts.may_vouch(one)
-        for one in ("main street", "main", "5", "true", "a text longer than any that was said")
-    ]
-    assert vouched == [True, False, True, True, False]
+@pytest.mark.parametrize(
+    ("value", "vouched"),
+    [
+        ("main street", True), ("main", False), ("5", True), ("7", False), ("-1.5", True), ("true", True), ("false", True), ("none", False),
+        ("a text that is longer than any that was said", False),
+    ],
+)  # fmt: skip
+def test_texts_are_known_by_their_forms_and_so_are_numbers(value: str, vouched: bool) -> None:
+    texts = Texts().learn(reads({"a": "Main  Street", "n": [5, -1.5], "yes": True, "no": False}))
+    assert texts.may_vouch(value) is vouched
+    assert texts.may_vouch(value) is vouched
+
+
+def test_no_stranger_vouches_and_a_form_may_have_more_letters_than_what_was_written() -> None:
     assert not Texts().learn(reads({"n": 5}, trusted=False)).may_vouch("5")
-    longer = Texts().learn(reads("ß" * 9))
-    assert longer.may_vouch("s" * 18), "a form may have more letters than what was written"
+    assert Texts().learn(reads("ß" * 9)).may_vouch("s" * 18)
 
 
 def test_texts_that_are_said_later_are_known_too() -> None:

@@ -87,7 +87,7 @@ class Glance:
     def _plain(self, several: Sequence[Json]) -> str:
         """Those texts that are plain, as JSON; whether others may hold an address is remembered."""
         texts = [one for one in several if isinstance(one, str)]
-        plain = [one for one in texts if one.isascii() and not has_unseen(one)]
+        plain = [one for one in texts if written(one) is not None]
         if len(plain) < len(texts):
             others = set(texts).difference(plain)
             self.odd = self.odd or any(sign in one for one in others for sign in AT)
