@@ -28,7 +28,7 @@ bench: environment-test
 # Ten thousand kills, which takes half an hour or so on two cores; REMIT_CHAOS_KILLS=1000 for fewer, REMIT_CHAOS_SEED=N for
 # others. The tables are printed, and .bench/chaos/*.json has them too.
 chaos: environment-test
-	@REMIT_CHAOS_LONG=1 REMIT_CHAOS_REPORT=.bench/chaos $(BIN)/pytest -s tests/chaos
+	@REMIT_CHAOS_LONG=1 REMIT_CHAOS_REPORT=.bench/chaos $(BIN)/pytest -s tests/chaos tests/protocol
 
 # Breaks the gate in one small way at a time and runs its tests on it; an hour or so. MODULES="judge fields" for some of it.
 mutants: environment-test

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import inspect
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -54,9 +57,55 @@ CARELESS = {
 }
 
 
+# Seconds; who waits for what never comes fails here, with the line that waits. `faulthandler_timeout` ends what this cannot
+HANGS = 240
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folder = Path(__file__).parent
     items.sort(key=lambda item: not any(item.path == folder / name for name in LONG))
+    for item in items:
+        if (
+            isinstance(item, pytest.Function)
+            and inspect.iscoroutinefunction(item.obj)
+            and not hypothetical(item)
+        ):
+            item.obj = ends(item.obj)
+
+
+def hypothetical(item: pytest.Function) -> bool:
+    return hasattr(item.obj, "hypothesis")
+
+
+def ends(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """The same test, which fails when it takes longer than `HANGS`."""
+
+    @functools.wraps(test)
+    async def ended(*args: Any, **others: Any) -> None:
+        async with asyncio.timeout(HANGS):
+            await test(*args, **others)
+
+    return ended
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(AtOnce(reporter), "at_once")
+
+
+class AtOnce:
+    """Tells of a failure when it happens: who stops the run, or CI's limit, sees what had failed by then."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self.reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.reporter.ensure_newline()
+            said = report.longreprtext.strip().splitlines() or [""]
+            self.reporter.write_line(f"{report.nodeid} ({report.when}): {said[-1]}")
 
 
 def at(url: str, database: str) -> str:

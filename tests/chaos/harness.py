@@ -69,6 +69,7 @@ class Nursery:
     )  # seconds from a death to the run going on elsewhere
 
     async def fork(self, **order: Json) -> Worker:
+        assert self.process.returncode is None, "the nursery has ended: its log says why"
         worker = self.workers[number] = Worker(number := len(self.workers) + 1)
         self._order(fork=number, **order)
         await worker.forked.wait()

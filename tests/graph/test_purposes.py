@@ -180,7 +180,9 @@ async def test_a_marketing_playbook_neither_asks_about_nor_knows_what_is_not_mea
 
     async def known(purposes: set[str]) -> dict[str, Any]:
         async with store.pool.connection() as connection:
-            seen = await read(store, connection, [person.id], NOW, Asks(purposes=frozenset(purposes)))
+            seen = await read(
+                connection, store.workspace, [person.id], NOW, Asks(purposes=frozenset(purposes))
+            )
             return dict(zip(NAMES, seen.known[person.id], strict=True))
 
     async with store.pool.connection() as connection:
