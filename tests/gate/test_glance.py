@@ -213,7 +213,7 @@ def test_texts_that_are_said_later_are_known_too() -> None:
     texts = Texts().learn(known)
     assert [texts.may_vouch(one) for one in ("one", "1", "two", "2")] == [True, True, False, False]
     known += reads("two", 2, False)
-    texts.learn(known).learn(known)
+    assert texts.learn(known) is texts.learn(known) is texts
     assert [texts.may_vouch(one) for one in ("one", "1", "two", "2", "false")] == [True] * 5
 
 
