@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from remit.gate.judge import judge
 from remit.gate.known import Known
 from remit.gate.proposal import Facts, Proposal, Terms, Verdict
+from remit.gate.remembered import Bound, Remembered
 from remit.gate.rules import Rule, compile_rules
 
 Json = Any
@@ -107,6 +110,8 @@ def test_what_cannot_be_decided_stops() -> None:
     assert said(deny, ALLOW) == Verdict("deny", deny.name, (f"denied by the rule `pay if {UNSURE}`", doubt))
     assert said(rule("allow", UNSURE, "only then")).reasons == (f"not allowed: only then ({doubt})",)
     assert said(rule("deny", "false"), ask, rule("deny")).rule == ask.name
+    unsaid = said(rule("allow", UNSURE, "only then"), rule("deny", "false", "never"))
+    assert unsaid.reasons == (f"not allowed: only then ({doubt})",), "what denies would have allowed nothing"
 
 
 def test_of_two_rules_the_first_that_holds_decides_with_its_terms() -> None:
@@ -158,6 +163,8 @@ def test_the_rules_of_the_workspace_narrow_what_was_decided() -> None:
     assert set(unsure.rule.split(" and ")) == {f"workspace: {ask.name}", f"workspace: {other.name}"}
     assert set(unsure.reasons) == {why, *doubt}
     assert unsure.terms == ask.terms
+    twice = said(rule("deny", "true", "never"), workspace=(deny, rule("deny", "true", "nor")), args={"n": 9})
+    assert twice.rule == f"workspace: {deny.name}", "of several denials one is told of"
     both = said(rule("ask", "true", "look", terms=Terms(persons=2)), workspace=(ask,), args={"n": 2})
     assert (both.rule, both.reasons) == (f"workspace: {ask.name} and ask pay if true", (why, "look"))
     assert both.terms == Terms(by=("bo",), also=Terms(persons=2))
@@ -185,6 +192,11 @@ def test_what_one_who_delegated_asks_about_is_decided_by_those_below_as_well() -
     assert allowed == Verdict("deny", f"deny pay if {UNSURE}", ("unsure", f"could not be decided: {ABSENT}"))
     unsure = said(first, rule("allow", UNSURE), mid, above=(2, 1, 1), args={"n": 2})
     assert unsure == two, "an allow that cannot be decided does not hold"
+    free = said(first, rule("allow"), mid, above=(2, 1, 1), args={"n": 2})
+    assert free == Verdict("ask", first.name, ("first",)), "of one agent the first that holds decides"
+    asked = rule("deny", "args.n > 0", "mid")
+    assert said(first, asked, own, above=above, args={"n": 6}) == Verdict("deny", asked.name, ("mid",))
+    assert said(asked, own, above=(1,), args={"n": 6}) == Verdict("deny", asked.name, ("mid",))
     same = said(first, rule("deny", "true", "later"), above=(1, 1))
     assert same == Verdict("ask", first.name, ("first",)), "of one agent the first decides"
 
@@ -204,6 +216,8 @@ def test_what_one_who_delegated_asks_about_is_decided_by_those_below_as_well() -
         ("person.id == 'ann'", True),
         ("inputs.x == 1", True),
         ("evidence.n == 'unvouched'", True),
+        ("evidence.n + '' == 'unvouched'", True),
+        ("sum('pay.n', '24h') == 4.0", True),
         ("labels.read == []", True),
         ("order.id == 'W1'", True),
         ("order.lines == 'none'", False),
@@ -217,6 +231,7 @@ def test_conditions_are_asked_of_what_the_gate_knows(condition: str, holds: bool
         "person": {"id": "ann"},
     }
     known |= {"inputs": {"x": 1}, "records": {"order": {"id": "W1"}, "other": {}}, "purposes": {"service"}}
+    known["sums"] = {'sum("pay.n", "24h")': 4.0}
     verdict = said(rule("allow", condition), args={"n": 2}, sinks={"n": "id:order"}, **known)
     assert (verdict.decision == "allow") is holds, verdict
     narrowed = said(
@@ -228,3 +243,55 @@ def test_conditions_are_asked_of_what_the_gate_knows(condition: str, holds: bool
 def test_a_record_that_is_no_object_has_nothing_in_it() -> None:
     assert said(rule("allow", "order == {}"), records={"order": ["W1"]}).decision == "allow"
     assert said(rule("allow", "order == {}")).decision == "allow"
+
+
+def test_data_that_may_not_be_used_so_or_may_not_go_there_narrow_what_was_decided() -> None:
+    thought = {"args": {"to": EVE}, "sinks": {"to": "email"}}
+    levels, told = {"to": "unvouched"}, {"to": EVE}
+    ask, deny = rule("ask", "true", "look"), rule("deny", "true", "never")
+    used = thought | {"labels": {"purposes": {"to": ["service"]}}, "purposes": {"marketing"}}
+    for rules in (ALLOW, ask):
+        denied = said(rules, **used)
+        assert (denied.decision, denied.rule, denied.provenance) == ("deny", "purpose", told)
+        assert denied.reasons[0] == "to holds what may be used for service"
+    assert said(deny, **used) == Verdict("deny", deny.name, ("never",), levels, {}, told)
+    gone = thought | {"labels": {"args": {"to": ["secret"]}}}
+    (words,) = said(ask, **gone).reasons[1:]
+    assert said(ask, **gone) == Verdict("ask", ask.name, ("look", words), levels, {}, told)
+    assert words.startswith("to holds ")
+    stopped = said(ALLOW, **gone)
+    assert stopped == Verdict("deny", "confidentiality", (words, ALLOW.name), levels, {}, told)
+    assert said(deny, **gone) == Verdict("deny", deny.name, ("never",), levels, {}, told)
+
+
+def test_a_remembered_yes_stands_where_it_was_asked_and_nothing_denies() -> None:
+    ask = rule("ask", "args.n > 1", "look")
+    yes = Remembered(
+        7,
+        "desk",
+        "pay",
+        ask.name,
+        (Bound("n", most="50"),),
+        "bo",
+        datetime(2026, 11, 1, tzinfo=UTC),
+        UUID(int=1),
+        "a1",
+    )
+
+    def decided(
+        *rules: Rule, workspace: tuple[Rule, ...] = (), n: int = 40, several: tuple[Remembered, ...] = (yes,)
+    ) -> Verdict:
+        facts = Facts(autonomy="act", tools=frozenset({"pay"}))
+        return judge(
+            Proposal("pay", {"n": n}, "egress"), facts, compile_rules(rules, workspace=workspace), several
+        )
+
+    why = "bo said so on 01 November 2026, in run 00000000 to a1"
+    assert decided(ask) == Verdict("allow", "remembered 7: pay with n <= 50", (why,))
+    asked = Verdict("ask", ask.name, ("look",))
+    assert decided(ask, several=()) == decided(ask, n=60) == asked
+    assert decided(ALLOW, ask) == Verdict("allow", ALLOW.name)
+    assert decided(ask, rule("deny", "args.n > 30")) == asked, "a denial below it, which nobody asked for"
+    assert decided(ask, rule("deny", UNSURE)) == asked
+    assert decided(ask, rule("deny", "args.n > 45"), Rule(("other",), "deny", "true")).decision == "allow"
+    assert decided(ask, rule("ask", "args.n > 30")).decision == "allow"
