@@ -3,7 +3,8 @@ happens, no verdict is written down, nothing that is read is remembered for evid
 
 A step is one answer of the model and the call in it. In the first run each looks up a contact, as most steps do; in the others
 two of four do, one reads a stranger's page and one sends a mail, whose address and text are sinks: in the second row the tool says that
-it reaches nobody, in the third each mail passes the rules of contact and becomes a part of the reader's history. CPU is that of this process, which the database is not a
+it reaches nobody, in the third each mail passes the rules of contact and becomes a part of the reader's history. The fourth is
+a mix that was counted, not made up (`MIX`). CPU is that of this process, which the database is not a
 part of; the sides take turns, each adding one thing to the one before it, and the medians over the rounds are shown.
 
 The model is a script in this process, so that a step costs nothing but the loop and the gate. `--model http`: the same script is asked
@@ -45,6 +46,19 @@ ALLOWED = {
     effect: Verdict("allow", looks_allowed(effect)) for effect in ("read", "self", "egress", "destroy")
 }
 LOOKS = "looks"  # the name of the model that sends nothing
+# The calls that solve AgentDojo's 97 tasks (v1.2.2), by the labels in bench/dojo: of 339, 120 look at what a trusted source says
+# (35 %), 137 at what strangers wrote, whole or in parts (40 %), 55 change or send something that reaches nobody's address (16 %), 27
+# reach somebody (8 %); of 25 that is nine, ten, four and two. In tau2's tasks (train) 32 % change something: 146 of 449, of retail and airline.
+MIX = (
+    *("contact", "page", "contact", "page", "note"),
+    *("contact", "page", "contact", "page", "mail"),
+    *("contact", "page", "page", "contact", "note"),
+    *("contact", "page", "contact", "page", "note"),
+    *("contact", "page", "page", "mail", "note"),
+)
+MIXED = "mix"  # the name of the model that plays them
+# By how they send
+RUNS = {"": "looks", "note": "mails that reach nobody", "mail": "mails", MIXED: "AgentDojo's mix"}
 SIDES = (
     "nothing",
     "remembering",
@@ -106,15 +120,16 @@ def agent(steps: int, rules: int) -> Agent:
 
 
 def call_of(step: int, sends: str) -> tuple[str, dict[str, Any]]:
-    """The tool that a step calls, with what; one of four sends by `sends`. Empty: all look a contact up."""
-    if not sends:
-        return "contact", {"number": step}
-    if step % 4 == 3:
-        return sends, {
-            "to": f"bob{step - 1}@x.example",
-            "text": f"Number {step}: the page has the rest, all is well.",
-        }
-    return "page" if step % 4 == 1 else "contact", {"number": step}
+    """The tool that a step calls, with what; one of four sends by `sends`. Empty: all look a contact up; MIXED: as counted."""
+    turn = MIX if sends == MIXED else ("contact", "page", "contact", sends) if sends else ("contact",)
+    name = turn[step % len(turn)]
+    if name in ("contact", "page"):
+        return name, {"number": step}
+    known = next(n for n in range(step, -1, -1) if turn[n % len(turn)] == "contact")  # the last looked up
+    return name, {
+        "to": f"bob{known}@x.example",
+        "text": f"Number {step}: the page has the rest, all is well.",
+    }
 
 
 def scripted(steps: int, sends: str) -> ScriptedModel:
@@ -196,7 +211,7 @@ async def bench(args: Any) -> list[dict[str, Any]]:
                     sends: await open_model(f"{url}#{sends or LOOKS}", settings)
                     if url
                     else scripted(args.steps, sends)
-                    for sends in ("", "note", "mail")
+                    for sends in RUNS
                 }
                 rows = [await row(app, args, sends, model) for sends, model in models.items()]
         await drop(address, "bench_gate_cost")
@@ -204,7 +219,7 @@ async def bench(args: Any) -> list[dict[str, Any]]:
 
 
 async def row(app: App, args: Any, sends: str, model: Model) -> dict[str, Any]:
-    sides = SIDES if sends == "mail" else SIDES[: SIDES.index("the send gate")]
+    sides = SIDES if sends in ("mail", MIXED) else SIDES[: SIDES.index("the send gate")]
     found: dict[str, list[float]] = {side: [] for side in sides}
     for turn in range(args.rounds + 1):
         for side in sides:
@@ -218,7 +233,7 @@ async def row(app: App, args: Any, sends: str, model: Model) -> dict[str, Any]:
         for side, before, after in zip(sides[1:], steps, steps[1:], strict=False)
     }
     return {
-        "run": {"": "looks", "note": "mails that reach nobody", "mail": "mails"}[sends],
+        "run": RUNS[sends],
         "steps": args.steps,
         "model": args.model,
         "runs at once": args.at_once,

@@ -53,7 +53,8 @@ def test_a_refusal_ends_when_its_last_rule_does_and_tells_each_of_them() -> None
 
 
 def test_a_call_is_of_a_run_or_of_nobody() -> None:
-    assert Asked([mail()]).call == (RUN, "1")
+    assert Asked([mail()]).call == (str(RUN), "1")
+    assert Asked([]).call == NONE
     assert Asked([mail(run=None)]).call == NONE
 
 

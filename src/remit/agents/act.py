@@ -256,7 +256,7 @@ async def _carry_out(live: Live, ready: list[Ready]) -> None:
                 if slept is not None:
                     live.write(*one.verdicts, slept)
                 else:
-                    await perform(live, call, *one.verdicts)
+                    await perform(live, call, *one.verdicts, valid=one.args)
 
 
 def _only_looks(live: Live, call: CallState) -> bool:

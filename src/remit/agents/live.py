@@ -11,7 +11,7 @@ from uuid import UUID
 
 from remit.agents.context import Transcript, instructions
 from remit.agents.purpose import purposes_of
-from remit.agents.reading import learn
+from remit.agents.reading import LEARNED, learn
 from remit.agents.spec import Agent
 from remit.agents.veil import veil_of
 from remit.channels.tracked import Tracked
@@ -114,7 +114,8 @@ class Live:
         """Take in an event that is in the journal."""
         apply(self.state, event)
         self.transcript.apply(event)
-        learn(self.known, self.state, event.body)
+        if isinstance(event.body, LEARNED):
+            learn(self.known, self.state, event.body)
         if isinstance(event.body, Started):
             self.person = event.body.person.model_dump()
         self.indexed = status_after(event.body) or ("running" if event.seq == 1 else self.indexed)

@@ -47,13 +47,15 @@ async def refused_now(live: Live, call: CallState, tool: Tool) -> list[AnyBody]:
     return [*_denied(call, tool, against)] if against else []
 
 
-async def hold(live: Live, call: CallState, tool: Tool, begun: bool) -> list[AnyBody]:
+async def hold(
+    live: Live, call: CallState, tool: Tool, begun: bool, valid: Mapping[str, Json] | None = None
+) -> list[AnyBody]:
     """Reserve whom a call reaches. Empty: it may happen now; else what is to be written in its place. `begun`: it may have happened
-    before. Raises StoreError."""
+    before; `valid`: its arguments, where the tool has checked them. Raises StoreError."""
     if call.undoes is not None:
         return []
     try:
-        if not (wanted := await _wanted(live, call, tool)):
+        if not (wanted := await _wanted(live, call, tool, valid)):
             return []
         if _overtaken(call) and any(one.purpose == REPLY for one in wanted):
             return [_acted(call, tool, "mend", OVERTAKEN)]
@@ -86,7 +88,7 @@ def _overtaken(call: CallState) -> bool:
 async def settle_contacts(live: Live) -> None:
     """Say what came of whom the run was to reach; what was sent becomes a part of their history. That goes on beside the run, until it
     rests (`contacts_settled`): what is reserved counts meanwhile. Raises StoreError."""
-    if not _reaches(live):
+    if live.memory.get(HELD) == [] or not _reaches(live):
         return
     await _all_held(live)
     held: list[Held] = live.memory[HELD]
@@ -187,12 +189,16 @@ def _colleague(live: Live) -> str:
     return live.state.started.person.by if live.state.started and live.model.name == STEPS else ""
 
 
-async def _wanted(live: Live, call: CallState, tool: Tool) -> list[Wanted]:
+async def _wanted(
+    live: Live, call: CallState, tool: Tool, valid: Mapping[str, Json] | None = None
+) -> list[Wanted]:
     """Whom a call reaches, each once. Raises Mend for what is no address."""
     if not tool.reaching or RECORDING in live.resources:
         return []
-    written = given(live.state, call)
-    args = tool.validate(written) if tool.validate else written
+    args = valid
+    if args is None:
+        written = given(live.state, call)
+        args = tool.validate(written) if tool.validate else written
     whom = [one for reaches in tool.reaching for one in await _whom(live, call, reaches, args)]
     action, floor = _decided(live)
     live.memory[f"conversation {call.call.id}"] = next((one.conversation for _, _, one in whom), "")

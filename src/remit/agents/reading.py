@@ -13,6 +13,7 @@ from remit.journal.refs import QUOTED, given, refers
 from remit.journal.state import CallState, State
 
 SHELLS = frozenset({"shell_run"})  # reach all the files of a run, without naming them
+LEARNED = (Acted, Started)  # of which something is learned
 SHOWN = 60  # characters of what a source was asked for
 
 

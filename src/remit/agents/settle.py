@@ -29,14 +29,17 @@ PAUSE = 0.1  # seconds before an effect whose answer was lost is looked into, do
 TRIES = 5
 
 
-async def run(live: Live, call: CallState, key: str, again: bool = False) -> Acted | Slept:
-    """Call the tool for its effect; `again`: it may have happened before. It sleeps where its connection takes no more for now. Raises StaleWriter where a cancelled run broke it off: whether it happened is then
+async def run(
+    live: Live, call: CallState, key: str, again: bool = False, valid: Mapping[str, Json] | None = None
+) -> Acted | Slept:
+    """Call the tool for its effect; `again`: it may have happened before; `valid`: its arguments, where it has checked them. It sleeps where its connection takes no more for now. Raises StaleWriter where a cancelled run broke it off: whether it happened is then
     found out when the run is wound up."""
     tool = live.tools[call.call.tool]
     tool = undo_of(tool, call) if call.undoes is not None else tool
     args = given(live.state, call)
     try:
-        outcome = await live.attempt(call_tool(tool, live.context(call.call.id, key), args, again=again))
+        context = live.context(call.call.id, key)
+        outcome = await live.attempt(call_tool(tool, context, args, valid=valid, again=again))
     except asyncio.CancelledError:
         if not live.interrupted:
             raise
@@ -87,13 +90,16 @@ def _confidential(call: CallState, tool: Tool, status: str, result: Json) -> dic
     return {REST: unscoped(says.values())}
 
 
-async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:
-    """Carry an effect out: whom it reaches reserved, the intent durable before it, under a lease that counts, and the outcome after."""
+async def perform(
+    live: Live, call: CallState, *verdicts: Judged, valid: Mapping[str, Json] | None = None
+) -> None:
+    """Carry an effect out: whom it reaches reserved, the intent durable before it, under a lease that counts, and the outcome after.
+    `valid`: the arguments, where the tool has just checked them."""
     intent = call.intended
     attempt = intent.attempt + 1 if intent else 1
     tool = live.tools[call.call.tool]
     again = attempt > 1 and tool.settle.how != "lookup"
-    if tool.reaching and (instead := await hold(live, call, tool, again)):
+    if tool.reaching and (instead := await hold(live, call, tool, again, valid)):
         live.write(*verdicts, *instead)
         await live.settled()
         return
@@ -102,7 +108,7 @@ async def perform(live: Live, call: CallState, *verdicts: Judged) -> None:
     live.write(*verdicts, intended)
     await live.settled()
     async with live.leases.effect(live.run):
-        done = await run(live, call, key, again)
+        done = await run(live, call, key, again, valid)
     if (
         isinstance(done, Acted) and done.status == "unknown"
     ):  # its answer was lost: in doubt, as after a crash, and settled at the next step

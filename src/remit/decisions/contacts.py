@@ -131,8 +131,8 @@ class Asked:
 
     @property
     def call(self) -> Call:
-        first = self.wanted[0]
-        return (first.run, first.call) if first.run else NONE
+        first = self.wanted[0] if self.wanted else None
+        return (str(first.run), first.call) if first is not None and first.run else NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +262,10 @@ class _People:
 
     def against(self, asked: Asked, now: datetime) -> list[Refused]:
         """Whom of a call the rules are against."""
-        found = []
+        found, call = [], asked.call
         for one in asked.wanted:
             profile, person = self.whom.get(one.who, (None, 0))
-            standing = self.known.get(person, Known()).standing(asked.call, profile)
+            standing = self.known.get(person, Known()).standing(call, profile)
             if rules := refusals(_sending(one.channel, one.purpose), standing, self.rules, now):
                 found.append(Refused(one, rules))
         return found
@@ -277,11 +277,12 @@ class _People:
             return [] if asked.begun else self._rows((one.wanted, now, one) for one in asked.refused)
         # One of each person, whatever number of their addresses it goes to
         once = {(self.whom[one.who][1], one.channel): one for one in reversed(asked.wanted)}
+        call = asked.call
         for person in {person for person, _ in once}:
-            self.known.setdefault(person, Known()).without(asked.call)
+            self.known.setdefault(person, Known()).without(call)
         for (person, channel), one in once.items():
             made = Contact(now, one.action, channel, one.purpose, one.by)
-            self.known[person].contacts.append((made, asked.call))
+            self.known[person].contacts.append((made, call))
             profile, (kind, value) = self.whom[one.who][0], one.who
             asked.held.append(
                 Held(one.call, profile, kind, value, channel, one.purpose, one.action, one.by, now)

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from remit.decisions.action import REPLY, Action, Law, Needs, Quiet, Rules
@@ -48,7 +47,7 @@ class Taken:
     by: str
     channel: str
     until: datetime
-    runs: frozenset[UUID] = frozenset()
+    runs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
-from uuid import UUID
 
 from psycopg import AsyncConnection
 from pydantic_core import from_json
@@ -20,8 +20,8 @@ from remit.store.store import Store
 
 Json = Any
 Connection = AsyncConnection[Any]
-Call = tuple[UUID | None, str]  # a run, and a call of it
-NONE: Call = (None, "")
+Call = tuple[str, str]  # a run, and a call of it, in words: nothing else of them is asked for
+NONE: Call = ("", "")
 
 
 @dataclass
@@ -54,7 +54,8 @@ class Known:
     def standing(self, but: Call = NONE, profile: int | None = None) -> Standing:
         """Without what a call has reserved itself, and without whose words it carries; of who would be reached at this identifier."""
         country = self.says("country").upper()
-        made = sorted((one for one, by in self.contacts if by == NONE or by != but), key=lambda one: one.at)
+        made = [one for one, (run, call) in self.contacts if but == NONE or call != but[1] or run != but[0]]
+        made.sort(key=attrgetter("at"))
         return Standing(
             self.says("zone"),
             country if len(country) == 2 and country.isalpha() else "",
@@ -96,11 +97,11 @@ def known_of(told: Json) -> dict[int, Known]:
             whose[profile].words.append(word)
     for profile, at, action, channel, purpose, by, run, call in told["contacts"]:
         made = Contact(_moment(at), action, channel, purpose, by)
-        whose[profile].contacts.append((made, (UUID(run) if run else None, call if run else "")))
+        whose[profile].contacts.append((made, (run, call) if run else NONE))
     for profile, because, channel, until in told["suppressed"]:
         whose[profile].suppressed.append(Suppression(because, channel, _moment(until) if until else None))
     for profile, by, channel, until, runs in told["taken"]:
-        whose[profile].taken.append(Taken(by, channel, _moment(until), frozenset(map(UUID, runs))))
+        whose[profile].taken.append(Taken(by, channel, _moment(until), frozenset(runs)))
     return found
 
 

@@ -19,6 +19,7 @@ Json = Any
 GRANT = "the grant"  # the name of what denies an effect that the goal does not ask for
 WORKSPACE = "workspace: "  # before the name of a rule that holds for every agent
 STRICT = ("allow", "ask", "deny")
+LOOKS = ("read", "self")  # effects that change nothing in the world
 __all__ = ["GRANT", "WORKSPACE", "judge", "looks_allowed", "mentions", "stricter", "vouch"]
 
 
@@ -37,6 +38,9 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
         levels, words = dict.fromkeys(sinks, "unvouched"), dict.fromkeys(sinks, odd)
         why = (f"the arguments cannot be judged: {odd}",)
         return Verdict("deny", "no such call", why, levels, provenance=words)
+    unruled = not rules.for_tool(proposal.tool) and not rules.of_workspace(proposal.tool)
+    if unruled and not proposal.sinks and proposal.effect in LOOKS and proposal.tool in facts.tools:
+        return Verdict("allow", looks_allowed(proposal.effect))  # as all that follows would come to
     witness = Witness(facts)
     evidence, told = witness.evidence(proposal) if proposal.sinks else ({}, {})
     if proposal.tool not in facts.tools:
@@ -79,7 +83,7 @@ def _beyond_the_grant(proposal: Proposal, witness: Witness, evidence: Mapping[st
 
 def _by_rules(proposal: Proposal, witness: Witness, rules: Rules, evidence: Mapping[str, str]) -> Verdict:
     matching, facts = rules.for_tool(proposal.tool), witness.facts
-    if not matching and proposal.effect in ("read", "self"):
+    if not matching and proposal.effect in LOOKS:
         return Verdict("allow", looks_allowed(proposal.effect), (), evidence)
     missed: Sequence[str] = ()  # what would have allowed it
     if matching:
@@ -96,7 +100,7 @@ def _by_rules(proposal: Proposal, witness: Witness, rules: Rules, evidence: Mapp
         else:
             missed = rules.missed(proposal.tool)
     reasons = tuple(missed) or ("no rule allows it",)
-    if proposal.effect in ("read", "self") or facts.autonomy in ("act", "shadow"):
+    if proposal.effect in LOOKS or facts.autonomy in ("act", "shadow"):
         return Verdict("deny", "no rule matches", reasons, evidence)
     return Verdict("ask", "no rule matches", reasons, evidence)
 
@@ -237,7 +241,7 @@ def _why(rule: Rule) -> str:
 
 
 def _narrow(verdict: Verdict, proposal: Proposal, facts: Facts) -> Verdict:
-    if proposal.effect in ("read", "self") or verdict.decision == "deny":
+    if proposal.effect in LOOKS or verdict.decision == "deny":
         return verdict
     if facts.autonomy == "draft":
         return Verdict(

@@ -30,7 +30,8 @@ def worded(text: str, goal: str, trusted: Callable[[Set[str]], bool]) -> str:
         return "written"
     every, asked = words(text), _goal_words(goal)
     # Most texts are written: that one word is nobody's is seen before all that it would take to be more.
-    others = {word for word in every if word not in asked and word not in _PLAIN and _tells(word)}
+    new = [word for word in every if word not in asked and word not in _PLAIN]
+    others = {word for word in new if len(word) > 2 or _tells(word)}
     if others and not trusted(others):
         return "written"
     if sum(word.isdecimal() and len(word) < 3 for word in every) > NUMBERS:

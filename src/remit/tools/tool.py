@@ -160,10 +160,13 @@ class Tool:
     # The arguments in canonical form, or Mend with what is wrong with them.
     validate: Callable[[Mapping[str, Json]], Mapping[str, Json]] | None = None
     definition: str = ""  # SHA-256 of what somebody else's server says that it is; empty for our own
+    # How its calls reach people; empty: they reach nobody
+    reaching: tuple[Reaches, ...] = field(init=False, compare=False, repr=False)
 
-    @property
-    def reaching(self) -> tuple[Reaches, ...]:
-        """How its calls reach people; empty: they reach nobody."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reaching", self._reaching())
+
+    def _reaching(self) -> tuple[Reaches, ...]:
         if self.reaches is not None:
             return (self.reaches,) if self.reaches.whom or self.reaches.find else ()
         if self.effect != "egress":
