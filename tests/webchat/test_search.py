@@ -26,6 +26,12 @@ async def test_a_conversation_is_found_by_words_of_it_and_shown_with_what_was_sa
     assert await texts(app, '"refund for"') == ["A refund for my hat"]
     assert await texts(app, "my") == ["My shoes", "A refund for my hat"]
     assert await texts(app, "my -hat") == await texts(app, "shoe or socks") == ["My shoes"]
+    await say(
+        site, shoes, f"{'You know, ' * 40} my boots are too small, and you said that they fit everybody"
+    )
+    (found,) = await texts(app, "boots")
+    assert "boots are too small" in found
+    assert len(found) < 300
     whose = (await find(app.store, f"device:{(await session_of(app, hats)).device}")).ids
     assert await texts(app, "my", whose) == ["A refund for my hat"]
 

@@ -21,6 +21,7 @@ from remit.access.providers import any_provider
 from remit.app import App, open_app
 from remit.cli.common import Json, errors, me, perform, print_line
 from remit.cli.serve import at_work
+from remit.console.ending import Ending
 from remit.console.pages.sign_in import any_password
 from remit.console.server import close, make_server
 from remit.console.session import Door
@@ -138,12 +139,13 @@ async def _serve(
         door = Door((await arrive(app.store, me())).name)
         await _reached_by(app, host, public)
         pages = make_server(app, door, port, public)
+        ending = Ending(pages)
         config = uvicorn.Config(
-            pages,
+            ending,
             log_level="warning",
             server_header=False,
             lifespan="off",
-            timeout_graceful_shutdown=2,  # who follows a run would hold it up until that ends
+            timeout_graceful_shutdown=10,  # streams end by themselves; whatever else holds it up is broken off
         )
         server = _Served(config)
         serving = asyncio.create_task(server.serve([listening]))
@@ -162,4 +164,5 @@ async def _serve(
         await stop.wait()
         await close(pages)
         server.should_exit = True
+        ending.now.set()
         await serving

@@ -35,14 +35,14 @@ async def said(store: Store, words: str, profiles: Sequence[int] | None) -> list
         return []
     query = """
         with asked as materialized (
-            select regexp_replace(q::text, '''(?=[ )]|$)', ''':*', 'g')::tsquery && format(''' %%s''', %(here)s::text)::tsquery as words
+            select regexp_replace(q::text, '''(?=[ )]|$)', ''':*', 'g')::tsquery as words, format(''' %%s''', %(here)s::text)::tsquery as here
             -- one that asks for no word, or only for what is not there, would find everything
             from websearch_to_tsquery('simple', %(words)s) as q where querytree(q) not in ('', 'T')
         ),
         found as (
             select id, channel, profile, conversation, at, concat_ws(E'\\n', nullif(subject, ''), body) as text
             from graph_interactions
-            where remit_said(workspace, subject, body) @@ (select words from asked) and workspace = %(here)s
+            where remit_said(workspace, subject, body) @@ (select words && here from asked) and workspace = %(here)s
                 and channel in ('chat', 'email', 'sms', 'whatsapp') and kind in ('message', 'reply')
                 and (direction = 'in' or properties ->> 'purpose' = 'reply')
                 and (%(profiles)s::bigint[] is null or profile = any(%(profiles)s))
