@@ -209,6 +209,22 @@ def test_of_more_shapes_of_calls_than_are_remembered_all_is_asked_and_nothing_is
     assert noted.places == [0, 1, 2, 3, 4], "for all others the one way"
 
 
+def test_all_that_is_known_is_put_together_only_where_cel_is_asked() -> None:
+    chain, noted = chained(f"has(args.a) && {LATER}", "args.n < 5")
+    seen = {name: facts({"n": 4})[name] for name in ("args", "run", "evidence")}
+    asked_for = list[bool]()
+
+    def whole() -> dict[str, Json]:
+        asked_for.append(True)
+        return seen | {"person": {"age": "5"}}
+
+    assert (chain.first(seen, whole), asked_for, noted.places) == (1, [], [])
+    seen["args"] = {"n": 7}
+    assert (chain.first(seen, whole), asked_for, noted.places) == (2, [], [])
+    seen["args"] = {"n": 4, "a": 1}
+    assert (chain.first(seen, whole), asked_for, noted.places) == (0, [True], [0, 1])
+
+
 def test_of_what_nobody_handed_over_cel_says_that_it_is_not_there() -> None:
     chain, noted = chained("evidence.to == 'grant'", "true")
     known = facts()
@@ -228,6 +244,7 @@ def test_a_condition_that_fits_into_no_other_is_asked_alone() -> None:
     while compiles(f"({deep})"):
         deep = f"({deep})"
     assert chained(deep, LATER)[0].first(facts()) in (1, None)
+    assert chained(deep)[0].first(facts()) in (1, None)
 
 
 def compiles(condition: str) -> bool:
