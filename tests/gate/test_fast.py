@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from remit.gate import addresses, parts, unseen, wording
 from remit.gate.accounts import account, ibans_in, scattered_in
 from remit.gate.evidence import Witness
-from remit.gate.judge import vouch
+from remit.gate.judge import judge, vouch
 from remit.gate.known import _ADDRESS, Known, _values, _written
 from remit.gate.masked import unmasked
 from remit.gate.numbers import digits, phone, phones_in
@@ -366,6 +366,23 @@ def test_a_call_has_the_digest_that_it_always_had(tree: Any) -> None:
     assert Proposal("pay", {"a": tree}, "egress").digest == digest
 
 
+@MANY
+@given(
+    trees,
+    st.sampled_from(["read", "self"]),
+    st.sampled_from(["shadow", "draft", "ask", "act"]),
+    st.none() | st.just({"pay": 1}),
+)
+def test_a_look_of_which_no_rule_speaks_is_allowed_as_where_more_is_asked_of_it(
+    tree: Any, effect: Any, autonomy: Any, left: Any
+) -> None:
+    facts = Facts(autonomy=autonomy, tools=frozenset({"look"}), untrusted=True, left=left, known=Known())
+    rules = compile_rules([Rule(("pay",), "deny", "true")], workspace=[Rule(("pay",), "ask", "true")])
+    at_once = judge(Proposal("look", {"a": tree}, effect), facts, rules)
+    assert at_once == judge(Proposal("look", {"a": tree}, effect, {"gone": "text"}), facts, rules)
+    assert judge(Proposal("other", {"a": tree}, effect), facts, rules).decision == "deny"
+
+
 def test_words_are_those_that_a_reader_sees() -> None:
     known = Known()
     known.learn("He\x7fllo there", True, "a source")
@@ -436,6 +453,9 @@ def test_rules_that_are_left_out_unasked_would_not_have_held(conditions: list[st
         else:
             assert each[:first] == [False] * first
             assert first == len(each) or each[first] is True
+        seen = {name: given_[name] for name in ("args", "evidence")}
+        seen["run"] = {"untrusted": given_["run"]["untrusted"]}
+        assert rules.first("t", seen, lambda given_=given_: given_) == first
         asked = rules.asked_of("t")
         assert asked is not None
         run = {name: value for name, value in given_["run"].items() if {f"run.{name}", "run.*"} & asked}
