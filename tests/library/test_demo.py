@@ -65,7 +65,7 @@ def report_of(state: State) -> str:
 
 @pytest.mark.parametrize("case", BENIGN, ids=lambda case: case.id)
 async def test_an_agent_that_does_the_right_things_meets_each_benign_case(app: App, case: demo.Case) -> None:
-    prepared = await demo.prepare(app.store.url)
+    prepared = await demo.prepare(app.store.url, [case])
     run = await begin(app, case, gold_script(case, (await demo.case_start(case, app.store.url)).goal))
     state = await app.advance(run)
     if case.waits:

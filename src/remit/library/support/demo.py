@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -88,8 +89,13 @@ class CaseResult:
 
 def cases(*, everything: bool = False) -> list[Case]:
     """The demo's cases, easy to hard, the hostile last; `everything`: those for evals and those held back too."""
+    return [case for case in _all() if everything or case.demo]
+
+
+@cache
+def _all() -> tuple[Case, ...]:
     rows = YAML(typ="safe", pure=True).load((HERE / "cases.yaml").read_text())
-    made = [
+    return tuple(
         Case(
             **{
                 **row,
@@ -99,8 +105,7 @@ def cases(*, everything: bool = False) -> list[Case]:
             }
         )
         for row in rows
-    ]
-    return [case for case in made if everything or case.demo]
+    )
 
 
 async def prepare(url: str, which: Sequence[Case] | None = None) -> Prepared:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from remit.errors import Mend
 
@@ -45,12 +46,13 @@ _SAME = dict(pair.split("=") for pair in _SPELLINGS.split())
 YES_NO_NONE = {"yes", "no", "none"}
 
 
-def tokens(text: str) -> list[str]:
+@lru_cache(4096)
+def tokens(text: str) -> tuple[str, ...]:
     """Words and numbers, lower case, one spelling each: `15-inch` and `15 inches` are the same two."""
     text = re.sub(r"['’](s|m|d|ll|re|ve)\b", " ", text.lower())
     text = re.sub(r"\bextra[- ]large\b|\bx-large\b", "xl", text)
     text = re.sub(r"\bextra[- ]small\b|\bx-small\b", "xs", text)
-    return [_plain(word) for word in re.findall(r"[a-z]+|\d+(?:\.\d+)?|[%+]", text)]
+    return tuple(_plain(word) for word in re.findall(r"[a-z]+|\d+(?:\.\d+)?|[%+]", text))
 
 
 def _plain(word: str) -> str:
