@@ -3,7 +3,7 @@
 
 PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11)
 BIN := .venv/bin
-WORKERS ?= 3  # processes that test side by side; tests wait often, so one more than two cores
+WORKERS ?= 4  # processes that test side by side; tests wait often, so two for each of two cores
 
 .PHONY: demo test checks bench chaos mutants fuzz clean environment-demo environment-test
 

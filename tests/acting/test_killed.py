@@ -23,7 +23,7 @@ TEXT = "actions:\n- {name: hand-over, does: route, what: sales}\nholdout: 0\n"
 async def test_a_worker_killed_before_or_after_a_run_begins_leaves_each_decision_one_run(
     store: Store, database_url: str, tmp_path: Path
 ) -> None:
-    await people(store, 24)
+    await people(store, 8)
     await playbook(store, text=TEXT)
     await go_on(store, (await begin(store, "winback", "ann")).id, NOW)
     due = [decision for (decision,) in await rows(store, "select decision from decision_acts")]

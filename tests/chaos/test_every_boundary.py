@@ -1,4 +1,4 @@
-"""kill -9 at every boundary of a varied run (at every fifth in the short form): before, during and after each commit, and around each effect.
+"""kill -9 at every boundary of a varied run (at every eighth in the short form): before, during and after each commit, and around each effect.
 
 The first worker of a run dies at its n-th boundary, sometimes the second one soon after it has taken over, and the last
 brings the run to its end. n goes up until a first worker lives to see the end.
@@ -17,8 +17,8 @@ from tests.conftest import database
 
 LANES = 8  # worlds side by side, each with a database of its own: a death is mostly waiting
 LONG = bool(os.environ.get("REMIT_CHAOS_LONG"))
-AGAIN = 1 if LONG else 3  # every which second worker dies too
-EACH = 1 if LONG else 5  # every which boundary is died at; each kind of them always is
+AGAIN = 1 if LONG else 4  # every which second worker dies too
+EACH = 1 if LONG else 8  # every which boundary is died at; each kind of them always is
 EXPECTED = {
     *("before a commit", "during a commit", "after a commit", "in look"),
     *(f"{when} {tool}" for when in ("before", "after") for tool in ("pay", "ship", "mail", "refund")),

@@ -49,7 +49,7 @@ class Storm:
     seed: int = int(os.environ.get("REMIT_CHAOS_SEED", "7"))
 
 
-SHORT = Storm(kills=16, within=12, runs=50, every=0.25)
+SHORT = Storm(kills=16, within=12, runs=25, every=0.25)
 LONGEST = Storm(kills=int(os.environ.get("REMIT_CHAOS_KILLS", "10000")), within=5400, runs=500, every=0.12)
 
 

@@ -151,7 +151,8 @@ def filled(path: str, acme: Acme | None) -> list[str]:
         hook = acme.webhook if acme else NOWHERE
         one = one.replace("{workspace}", "acme" if acme else "none")
         one = one.replace("{upload}", str(acme.upload if acme else NOWHERE))
-        one = one.replace("{talk}", f"chat:{acme.chat if acme else NOWHERE}")
+        talk = f"chat:{acme.chat if acme else NOWHERE}"
+        one = one.replace("{talk}", talk).replace("{conversation}", talk)
         one = one.replace("{erasure}", str(acme.erasure if acme else NOWHERE))
         one = one.replace("{webhook}", str(hook)).replace("{delivery}", str(hook)).replace("{session}", "1")
         one = (

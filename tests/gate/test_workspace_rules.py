@@ -111,3 +111,9 @@ def test_two_rules_that_name_different_people_can_be_decided_by_nobody_and_not_b
     late = frozen(both(Terms(by=("ann",), after=timedelta(hours=1), to=("bo",)), Terms(by=("bo",))), AT, {})
     assert (late["by"], late["to"], late["escalates"]) == ([NOBODY], ["bo"], AT + timedelta(hours=1))
     assert both(None, Terms(by=("ann",))) == Terms(by=("ann",))
+
+
+def test_a_rule_that_escalates_to_nobody_lends_its_delay_to_no_other() -> None:
+    to_bo = Terms(by=("ann",), to=("bo",))  # to whom, and never when
+    for later_on in (Terms(after=timedelta(hours=1)), Terms(by=("ann",), after=timedelta(hours=1))):
+        assert may(frozen(both(to_bo, later_on), AT, GROUPS), 10) == {"ann"}

@@ -60,13 +60,13 @@ def test_only_who_is_stopped_before_the_first_byte_repeats_and_only_without_a_ke
 # A protocol broken at one place each
 
 
-async def hasty(live: Live, call: CallState, *verdicts: Judged) -> None:
+async def hasty(live: Live, call: CallState, *verdicts: Judged, valid: Any = None) -> None:
     """Does not wait until the intent is durable."""
     attempt = call.intended.attempt + 1 if call.intended else 1
     key = call.intended.key if call.intended else f"{live.run}:{call.call.id}"
     live.write(*verdicts, Intended(call_id=call.call.id, key=key, attempt=attempt, lease=live.leases.id.hex))
     async with live.leases.effect(live.run):
-        done = await run(live, call, key)
+        done = await run(live, call, key, valid=valid)
     live.write(done)
     await live.settled()
 

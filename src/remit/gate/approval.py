@@ -63,8 +63,10 @@ def frozen(
     if by := _of_all([_members(one.by, groups) for one in named]):
         fields["by"] = by
     start, left, asked = at, expiry, by
-    if after := [one.after for one in several if one.after is not None]:
-        late = _of_all([_members((*one.by, *one.to), groups) for one in named])
+    if after := [one.after for one in named if one.after is not None]:
+        late = _of_all(
+            [_members((*one.by, *(one.to if one.after is not None else ())), groups) for one in named]
+        )
         to = [name for name in late if name not in by and name != NOBODY]
         if to:
             fields |= {"escalates": later(at, max(after), quiet_of(by, hours)), "to": to}
