@@ -3,7 +3,7 @@
 
 PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11)
 BIN := .venv/bin
-WORKERS ?= 4  # processes that test side by side; tests wait often, so two for each of two cores
+WORKERS ?= 3  # processes that test side by side; tests wait often, so one more than two cores; with four it takes as long
 
 .PHONY: demo test checks bench chaos mutants fuzz clean environment-demo environment-test
 

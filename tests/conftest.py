@@ -30,9 +30,12 @@ from remit.store import embedded
 from remit.store.store import Store, open_store, prepare
 from tests.verdicts import journals, unallowed
 
-# A test asserts what happens, and never how soon: a machine may be busy
+# A test asserts what happens, and never how soon: a machine may be busy. The long form draws more examples.
 hypothesis.settings.register_profile(
-    "remit", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "remit",
+    deadline=None,
+    max_examples=500 if os.environ.get("REMIT_CHAOS_LONG") else 50,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("remit")
 

@@ -131,3 +131,8 @@ def test_a_file_of_any_bytes_is_read_or_refused(
     file.write_bytes(data)
     with pytest.raises(SpecError):
         load_agent(file)
+
+
+def test_a_list_of_mappings_as_a_key_is_told() -> None:
+    with pytest.raises(SpecError, match="a key is a list"):
+        read("? [{name: }]\n: 1\n", "a.yaml")

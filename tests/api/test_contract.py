@@ -75,7 +75,7 @@ async def test_whatever_is_sent_the_answer_is_one_that_the_document_has(app: App
     def hold(base_url: str) -> None:
         @given(case=SCHEMA[path][method].as_strategy(), run=st.sampled_from(runs), real=st.booleans())
         @settings(
-            max_examples=6,
+            max_examples=4,
             deadline=None,
             database=None,
             derandomize=True,

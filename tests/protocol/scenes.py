@@ -49,7 +49,7 @@ SCENES: dict[str, Scene] = {
 CUT = {"by_key: two runs, killed": 800}
 if not LONG:
     CUT = {
-        name: 800
+        name: 300
         for name in SCENES
         if not name.endswith(("any one fault", "an answer lost", "by_lookup: stopped before the first byte"))
     }

@@ -40,6 +40,8 @@ def read(text: str, path: str) -> Json:
         raise SpecError(f"broken YAML: {problem}", path, mark.line + 1 if mark else None) from error
     except ValueError as error:  # of what has the form of a date or a number, and is none
         raise SpecError(f"broken YAML: {error}", path) from error
+    except TypeError as error:
+        raise SpecError("a key is a list or a mapping; write one word or number there", path) from error
 
 
 def read_file(path: Path) -> Json:

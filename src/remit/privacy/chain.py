@@ -228,5 +228,5 @@ async def run_thing(connection: Connection, run: UUID, erasure: UUID | None = No
     rows, _ = await whole(connection, run)
     query = "select updated_at from runs where id = %s"
     found = await (await connection.execute(query, (run,))).fetchone()
-    of = max(found[0], rows[-1][1]) if found else rows[-1][1]
+    of = max([*(found or ()), *(row[1] for row in rows[-1:])])
     return Thing("run", str(run), of, run_said(rows), len(rows), erasure)
