@@ -25,7 +25,7 @@ checks:
 bench: environment-test
 	@$(BIN)/python -m bench
 
-# Ten thousand kills, which takes half an hour or so on two cores; REMIT_CHAOS_KILLS=1000 for fewer, REMIT_CHAOS_SEED=N for
+# Ten thousand kills and every schedule of the protocol, which takes half an hour or so on two cores; REMIT_CHAOS_KILLS=1000 for fewer, REMIT_CHAOS_SEED=N for
 # others. The tables are printed, and .bench/chaos/*.json has them too.
 chaos: environment-test
 	@REMIT_CHAOS_LONG=1 REMIT_CHAOS_REPORT=.bench/chaos $(BIN)/pytest -s tests/chaos tests/protocol

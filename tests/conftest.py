@@ -71,13 +71,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if (
             isinstance(item, pytest.Function)
             and inspect.iscoroutinefunction(item.obj)
-            and not hypothetical(item)
+            and not hasattr(item.obj, "hypothesis")
         ):
             item.obj = ends(item.obj)
-
-
-def hypothetical(item: pytest.Function) -> bool:
-    return hasattr(item.obj, "hypothesis")
 
 
 def ends(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:

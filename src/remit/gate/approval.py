@@ -64,9 +64,8 @@ def frozen(
         fields["by"] = by
     start, left, asked = at, expiry, by
     if after := [one.after for one in named if one.after is not None]:
-        late = _of_all(
-            [_members((*one.by, *(one.to if one.after is not None else ())), groups) for one in named]
-        )
+        whom = [one.by if one.after is None else (*one.by, *one.to) for one in named]
+        late = _of_all([_members(names, groups) for names in whom])
         to = [name for name in late if name not in by and name != NOBODY]
         if to:
             fields |= {"escalates": later(at, max(after), quiet_of(by, hours)), "to": to}
