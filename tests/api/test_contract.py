@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from tests.api.test_runs import SPEC
 DOCUMENT: dict[str, Any] = describe(make_api(cast(App, None)))
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
+LONG = bool(os.environ.get("REMIT_CHAOS_LONG"))
 HELD = (
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -75,7 +77,7 @@ async def test_whatever_is_sent_the_answer_is_one_that_the_document_has(app: App
     def hold(base_url: str) -> None:
         @given(case=SCHEMA[path][method].as_strategy(), run=st.sampled_from(runs), real=st.booleans())
         @settings(
-            max_examples=4,
+            max_examples=60 if LONG else 4,
             deadline=None,
             database=None,
             derandomize=True,

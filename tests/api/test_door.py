@@ -153,6 +153,7 @@ async def test_every_other_answer_is_a_problem_too(client: Client) -> None:
     for method, path, status in (
         ("GET", "/nothing", 404), ("GET", "/runs/", 404), ("DELETE", "/runs", 405), ("PUT", f"/runs/{NOWHERE}", 405),
         ("GET", "/runs/x", 422), ("GET", "/runs?limit=0", 422), ("GET", "/runs?status=done", 422),
+        ("GET", "/agents/a%0Ab", 404), ("GET", "/triggers/%0A/b%0A/firings", 404), ("GET", "/%0A", 404),
     ):  # fmt: skip
         answer = await ann.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), (

@@ -18,7 +18,7 @@ from remit.api.follow import make_follow, make_opened
 from remit.api.hooks import make_hooks
 from remit.api.leave import make_leave
 from remit.api.problems import missing
-from remit.api.routes import routes_of
+from remit.api.routes import Below, routes_of
 from remit.api.server import make_api
 from remit.app import App
 from remit.console.guard import guard
@@ -169,18 +169,20 @@ def make_server(app: App, door: Door, port: int, public_url: str = "") -> FastAP
     server.add_exception_handler(RequestValidationError, _not_there)
     server.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     server.router.routes += ROUTES
-    server.mount("/api/v1", make_api(app))
-    server.mount("/v1", make_openai(app))
-    server.mount("/ag-ui", make_agui(app))
-    server.mount("/hooks", make_hooks(app))
-    server.mount("/u", make_leave(app))
-    server.mount("/c", make_follow(app))
-    server.mount("/o", make_opened(app))
-    server.mount("/chat", make_chat(app))
     server.state.mcp = McpDoor(app)
-    server.router.routes.append(Route("/mcp", server.state.mcp))
     server.state.a2a = A2aDoor(app)
-    server.mount("/a2a", server.state.a2a)
+    server.router.routes += [
+        Below("/api/v1", make_api(app)),
+        Below("/v1", make_openai(app)),
+        Below("/ag-ui", make_agui(app)),
+        Below("/hooks", make_hooks(app)),
+        Below("/u", make_leave(app)),
+        Below("/c", make_follow(app)),
+        Below("/o", make_opened(app)),
+        Below("/chat", make_chat(app)),
+        Route("/mcp", server.state.mcp),
+        Below("/a2a", server.state.a2a),
+    ]
 
     @server.get("/healthz")
     async def healthz() -> JSONResponse:
