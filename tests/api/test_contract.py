@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
@@ -21,11 +17,10 @@ from remit.access.roles import RIGHTS
 from remit.api.server import describe, make_api
 from remit.api.tokens import add_token
 from remit.app import App
-from remit.console.server import make_server
-from remit.console.session import Door
 from remit.testing import ScriptedModel
 from tests.agents.test_loop import call, finish
 from tests.api.test_runs import SPEC
+from tests.live import serving
 
 DOCUMENT: dict[str, Any] = describe(make_api(cast(App, None)))
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
@@ -38,21 +33,6 @@ HELD = (
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 )
-
-
-@asynccontextmanager
-async def serving(app: App) -> AsyncIterator[str]:
-    """The server on a port of its own."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    config = uvicorn.Config(make_server(app, Door("ann"), port), log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve([listening]))
-    try:
-        yield f"http://127.0.0.1:{port}/api/v1"
-    finally:
-        server.should_exit = True
-        await running
 
 
 async def three(app: App) -> list[str]:
@@ -94,8 +74,8 @@ async def test_whatever_is_sent_the_answer_is_one_that_the_document_has(app: App
 
         every()
 
-    async with serving(app) as base_url:
-        await asyncio.to_thread(hold, base_url)
+    async with serving(app) as url:
+        await asyncio.to_thread(hold, f"{url}/api/v1")
 
 
 def test_each_operation_says_what_it_is() -> None:

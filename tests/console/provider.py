@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import socket
@@ -13,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-import uvicorn
 from joserfc import jwk, jwt
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from tests.live import answering
 
 CLIENT, SECRET = "remit", "a secret / of the client: 1"
 Claims = dict[str, Any]
@@ -139,13 +139,5 @@ def app_of(provider: Provider) -> Starlette:
 async def providing(host: str = "127.0.0.1") -> AsyncIterator[Provider]:
     listening = socket.create_server(("127.0.0.1", 0))
     provider = Provider(f"http://{host}:{listening.getsockname()[1]}")
-    config = uvicorn.Config(
-        app_of(provider), log_level="warning", lifespan="off", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve([listening]))
-    try:
+    async with answering(listening, app_of(provider)):
         yield provider
-    finally:
-        server.should_exit = True
-        await task

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response
 
@@ -27,6 +26,7 @@ from remit.models.model import ToolCall
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from tests.journeys import desk
+from tests.live import answering
 
 ANN = Person(id="ann", email="ann@a.example", name="Ann", verified=True)
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -96,18 +96,15 @@ async def serving(settings: Settings, *, work: bool = True) -> AsyncIterator[Con
         await arrive(app.store, "ann")
         door, stop = Door("ann"), asyncio.Event()
         made = make_server(app, door, port)
-        config = uvicorn.Config(made, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        tasks = [asyncio.create_task(server.serve([listening]))]
-        if work:
-            tasks.append(asyncio.create_task(at_work(app, 4, "console", stop=stop)))
-        try:
-            yield Console(app, door, made, f"http://127.0.0.1:{port}")
-        finally:
-            desk.free.set()
-            stop.set()
-            server.should_exit = True
-            await asyncio.gather(*tasks)
+        async with answering(listening, made):
+            working = asyncio.create_task(at_work(app, 4, "console", stop=stop)) if work else None
+            try:
+                yield Console(app, door, made, f"http://127.0.0.1:{port}")
+            finally:
+                desk.free.set()
+                stop.set()
+                if working is not None:
+                    await working
 
 
 @dataclass
