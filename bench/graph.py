@@ -3,7 +3,8 @@
     python -m bench.graph --persons 1000000 --events 100000
 
 The people are made by the database itself, with an address, a customer's number, a link and two things that happened each. Then events come
-as from a shop: nine in ten of people who are known, one in ten with somebody or something new, most of them with two identifiers. Beside the seconds
+as from a shop: nine in ten of people who are known, one in ten with somebody or something new, most of them with two identifiers. After them come
+messages alone, of 60 words each that are as common as those of a language (the n-th of 30,000 one n-th as common as the first). Beside the seconds
 stand those of processors, ours and the database's, since a machine has other work. With --keep the people stay, and are copied the next time.
 """
 
@@ -16,7 +17,7 @@ import random
 import statistics
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -46,7 +47,7 @@ async def main(args: argparse.Namespace) -> None:
         url = await copied(address, name, made)
         try:
             async with open_store(settings(url)) as store:
-                measured = await measure(store, args.persons, args.events)
+                measured = await measure(store, args)
         finally:
             await drop(address, f"{name}_copy")
             if not args.keep:
@@ -55,22 +56,31 @@ async def main(args: argparse.Namespace) -> None:
     figures.show(args.json, "graph", figures.machine(), rows)
 
 
-async def measure(root: Store, persons: int, events: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"persons": persons}
+async def measure(root: Store, args: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {"persons": args.persons}
     chance, store = random.Random(7), root.within("default")
-    found |= await looked_up(store, chance, persons)
-    rows = happened(chance, persons, events)
-    await take(store, list(islice(rows, BATCH)), "bench")  # plans and caches are warm
-    begun, cpu, server = perf_counter(), process_time(), await database_seconds(root)
+    found |= await looked_up(store, chance, args.persons)
+    for what, rows, count in (
+        ("events", happened(chance, args.persons, args.events + BATCH), args.events),
+        ("messages", iter(list(said(chance, args.persons, args.messages + BATCH))), args.messages),
+    ):
+        if count:
+            await take(store, list(islice(rows, BATCH)), "bench")  # plans and caches are warm
+            found |= await took(store, what, rows)
+    return found
+
+
+async def took(store: Store, what: str, rows: Iterator[tuple[int, Json]]) -> dict[str, Any]:
+    begun, cpu, server = perf_counter(), process_time(), await database_seconds(store)
     count = 0
     async for taken in take_all(store, rows, "bench"):
         count += taken.new
-    wall, ours, theirs = perf_counter() - begun, process_time() - cpu, await database_seconds(root) - server
-    return found | {
-        "events": count,
-        "events a second": round(count / wall),
-        "processor seconds of 5,000 events, ours": round(5_000 * ours / count, 2),
-        "processor seconds of 5,000 events, database": round(5_000 * theirs / count, 2),
+    wall, ours, theirs = perf_counter() - begun, process_time() - cpu, await database_seconds(store) - server
+    return {
+        what: count,
+        f"{what} a second": round(count / wall),
+        f"processor seconds of 5,000 {what}, ours": round(5_000 * ours / count, 2),
+        f"processor seconds of 5,000 {what}, database": round(5_000 * theirs / count, 2),
     }
 
 
@@ -114,7 +124,7 @@ async def looked_up(store: Store, chance: random.Random, persons: int) -> dict[s
 
 def happened(chance: random.Random, persons: int, events: int) -> Iterator[tuple[int, Json]]:
     now = datetime.now(UTC)
-    for n in range(events + BATCH):
+    for n in range(events):
         who = chance.randint(1, persons) if chance.random() < 0.9 else persons + n
         row: Json = {
             "id": f"e{n}", "at": (now - timedelta(seconds=chance.randrange(10**7))).isoformat(),
@@ -126,6 +136,17 @@ def happened(chance: random.Random, persons: int, events: int) -> Iterator[tuple
         elif chance.random() < 0.5:
             row["device"] = f"d{who}-{chance.randrange(2)}"
         yield n, row
+
+
+def said(chance: random.Random, persons: int, messages: int) -> Iterator[tuple[int, Json]]:
+    now = datetime.now(UTC)
+    common = list(accumulate(1 / n for n in range(1, 30_001)))
+    for n in range(messages):
+        words = chance.choices(range(30_000), cum_weights=common, k=60)
+        yield n, {
+            "id": f"m{n}", "at": (now - timedelta(seconds=chance.randrange(10**7))).isoformat(), "kind": "message",
+            "channel": "email", "email": f"p{chance.randint(1, persons)}@x.example", "text": " ".join(f"w{word}" for word in words),
+        }  # fmt: skip
 
 
 async def database_seconds(store: Store) -> float:
@@ -144,6 +165,7 @@ if __name__ == "__main__":
     parser = figures.arguments(__doc__ or "")
     parser.add_argument("--persons", type=int, default=1_000_000)
     parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--messages", type=int, default=15_000)
     parser.add_argument(
         "--keep", action="store_true", help="keep the people that were made, for the next time"
     )

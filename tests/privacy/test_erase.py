@@ -16,6 +16,7 @@ from remit.journal.retain import retain
 from remit.privacy.erase import Erasure, begin, foreseen, go_on
 from remit.privacy.holds import set_hold
 from remit.store.store import Store
+from remit.talks.search import said
 from tests.graph.conftest import dump, row, taken
 from tests.privacy.conftest import ANN, NAME, OTHER, everything, plant, traces
 from tests.test_retention import DAY
@@ -149,6 +150,20 @@ async def test_what_it_would_come_to_is_said_before_and_nothing_is_changed_by_it
         "graph_rejected": 1,
         "runs": 2,
     }
+
+
+async def test_what_an_erased_person_said_is_found_by_no_search(store: Store) -> None:
+    await taken(
+        store,
+        row("m1", 2, email=ANN["email"], kind="message", channel="email", text="Where is my hat?"),
+        row("m2", 1, email="bo@shop.example", kind="message", channel="email", text="My hat, ann.planted@shop.example has it."),
+        verified="email",
+    )  # fmt: skip
+    assert len(await said(store, '"my hat"', None)) == 2
+    await erased(store)
+    (left,) = await said(store, "hat", None)
+    assert left.text.startswith("My hat")
+    assert await said(store, ANN["email"], None) == []
 
 
 async def test_a_reason_is_needed(store: Store) -> None:

@@ -6,7 +6,9 @@ import httpx
 import pytest
 
 from remit.app import App
+from remit.errors import UserError
 from remit.graph.people import find
+from remit.talks import search
 from remit.talks.listed import list_talks
 from remit.workspaces import add_workspace
 from tests.webchat.conftest import begun, say, session_of
@@ -54,3 +56,16 @@ async def test_it_is_found_in_its_workspace_and_by_nobody_who_is_there_for_some_
         await texts(there, "hello") == await texts(app.within("default", frozenset({"desk"})), "hello") == []
     )
     assert await texts(app.within("default"), "hello") == ["Hello"]
+
+
+async def test_a_search_that_takes_too_long_is_given_up_and_says_what_to_do(
+    app: App, site: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await say(site, await begun(site), "Hello")
+    monkeypatch.setattr(search, "SECONDS", 0.2)
+    async with app.store.pool.connection() as held, held.transaction():
+        await held.execute("lock table graph_interactions")
+        with pytest.raises(UserError, match="no answer within"):
+            await texts(app, "hello")
+    monkeypatch.undo()
+    assert await texts(app, "hello") == ["Hello"]

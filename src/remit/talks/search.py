@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.errors import QueryCanceled
 from psycopg.rows import class_row
 
+from remit.errors import UserError
 from remit.store.store import Store
 
 LONGEST = 300  # characters of a question
 LOOKED = 500  # of what fits, the last first
+SECONDS = 10.0  # that the database searches
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Said:
 async def said(store: Store, words: str, profiles: Sequence[int] | None) -> list[Said]:
     """Where all of the words were said, as they are or at the beginning of others; `"in this order"`, `-without` and `or` as search engines have
     them. In the eyes of Remit, as the database uses the index for nobody else's: so the workspace is named, and whoever is there for some
-    agents finds nothing."""
+    agents finds nothing. Raises UserError where it would take longer than a search may."""
     words = " ".join(words[:LONGEST].replace("\0", " ").split())
     if not words or store.agents is not None:
         return []
@@ -59,6 +62,15 @@ async def said(store: Store, words: str, profiles: Sequence[int] | None) -> list
     values = {"here": store.workspace, "words": words, "profiles": profiles, "looked": LOOKED}
     async with (
         store.as_owner().pool.connection() as connection,
+        connection.transaction(),
         connection.cursor(row_factory=class_row(Said)) as cursor,
     ):
-        return await (await cursor.execute(query, values)).fetchall()
+        await cursor.execute(
+            "select set_config('statement_timeout', %s, true)", (f"{round(1000 * SECONDS)}ms",)
+        )
+        try:
+            return await (await cursor.execute(query, values)).fetchall()
+        except QueryCanceled as error:
+            raise UserError(
+                f"no answer within {SECONDS:g} seconds: words that are said less often are found sooner, and words in any order sooner than in one"
+            ) from error
