@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 
 from remit.gate.fields import NAMED, TRUSTED
 from remit.gate.held import UNSAID, Secrecy
 from remit.gate.known import Known
+from remit.gate.proposal import NOTHING
+from remit.gate.read import Read
 from remit.journal.events import Acted, AnyBody, Json, Started
 from remit.journal.refs import QUOTED, given, refers
 from remit.journal.state import CallState, State
@@ -34,28 +36,21 @@ def learn(known: Known, state: State, body: AnyBody) -> None:
 
 def _outcome(known: Known, state: State, body: Acted) -> None:
     """What came of a call, which is the same whenever it is asked about: no call changes after its outcome."""
-    if call := state.calls.get(body.call_id):
-        told = body.status == "ok"
-        trusted = told and body.integrity in TRUSTED and body.effect != "self"
-        member = told and body.integrity == NAMED and body.effect != "self"
-        fields = body.fields if told and body.effect != "self" else {}
-        args = given(state, call)
-        # Of what went wrong nothing vouches for a value; but an error may hold one that not everybody may have.
-        result = body.result if told or body.confidential else None
-        labelled = known.labelled or body.confidential or body.values
-        secrecy = _secrecy(state, call, body) if labelled else UNSAID
-        known.learn(result, trusted, _Source(args, body), args, fields, body.call_id, member, secrecy)
-
-
-@dataclass(slots=True)
-class _Source:
-    """Who says a result, to be put into words where somebody asks."""
-
-    args: Mapping[str, Json]
-    body: Acted
-
-    def __call__(self) -> str:
-        return source(self.args, self.body)
+    call = state.calls.get(body.call_id)
+    if call is None:
+        return
+    told = body.status == "ok"
+    others = told and body.effect != "self"  # somebody else's word
+    trusted, member = others and body.integrity in TRUSTED, others and body.integrity == NAMED
+    fields = body.fields if others else NOTHING
+    args = given(state, call)
+    # Of what went wrong nothing vouches for a value; but an error may hold one that not everybody may have.
+    result = body.result if told or body.confidential else None
+    labelled = known.labelled or body.confidential or body.values
+    secrecy = _secrecy(state, call, body) if labelled else UNSAID
+    known.take(
+        Read(result, trusted, partial(source, args, body), args, fields, body.call_id, member, secrecy)
+    )
 
 
 def _secrecy(state: State, call: CallState, body: Acted) -> Secrecy:

@@ -114,17 +114,24 @@ class Witness:
         whole = self.level("text", value, pointed)
         if whole not in ("unvouched", "directory"):
             return whole
-        parts = [(kind, self.part(kind, part)) for kind, part in self._parts(value)]
+        leads = self._parts(value)
+        if whole == "unvouched" and not leads:
+            return self._wording(value)
+        parts = [(kind, self.part(kind, part)) for kind, part in leads]
         if whole == "directory":
             return "unvouched" if ("account", "unvouched") in parts else whole
         levels = [level for _, level in parts]
-        return "unvouched" if "unvouched" in levels else weakest([self._wording(_texts(value)), *levels])
+        return "unvouched" if "unvouched" in levels else weakest([self._wording(value), *levels])
 
-    def _wording(self, texts: Iterable[str]) -> str:
-        """The evidence for the words of a text, whatever leads somewhere in it."""
-        goal, known, levels = self.facts.goal, self.facts.known, set[str]()
-        for text in texts:
-            level = worded(text, goal, known.says if known is not None else _nobody)
+    def _wording(self, value: Json) -> str:
+        """The evidence for the words of the texts of a value, whatever leads somewhere in them."""
+        goal, known = self.facts.goal, self.facts.known
+        says = known.says if known is not None else _nobody
+        if isinstance(value, str):
+            return worded(value, goal, says)
+        levels: set[str] = set()
+        for text in _texts(value):
+            level = worded(text, goal, says)
             if level == "written":
                 return level
             levels.add(level)
@@ -211,8 +218,11 @@ class Witness:
 
     def _parts(self, value: Json) -> list[tuple[str, str]]:
         """What leads somewhere in the texts of a value."""
-        if isinstance(value, str) and value in self.parts:
-            return self.parts[value]
+        if isinstance(value, str):
+            parts = self.parts.get(value)
+            if parts is None:
+                parts = self.parts[value] = parts_of(value)
+            return parts
         found = []
         for text in _texts(value):
             parts = self.parts.get(text)

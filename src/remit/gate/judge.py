@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from remit.gate.evidence import Witness, mentions, vouch
-from remit.gate.leaving import breaches, misused, refused, stopped
+from remit.gate.leaving import breaches, leaves, misused, refused, stopped
 from remit.gate.leaving import labels as labels_of
 from remit.gate.proposal import Facts, Proposal, Verdict, both
 from remit.gate.remembered import UNDECIDED, Remembered, recalled
@@ -38,8 +38,8 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
         levels, words = dict.fromkeys(sinks, "unvouched"), dict.fromkeys(sinks, odd)
         why = (f"the arguments cannot be judged: {odd}",)
         return Verdict("deny", "no such call", why, levels, provenance=words)
-    unruled = not rules.for_tool(proposal.tool) and not rules.of_workspace(proposal.tool)
-    if unruled and not proposal.sinks and proposal.effect in LOOKS and proposal.tool in facts.tools:
+    look = not proposal.sinks and proposal.effect in LOOKS
+    if look and not rules.all_for(proposal.tool) and proposal.tool in facts.tools:
         return Verdict("allow", looks_allowed(proposal.effect))  # as all that follows would come to
     witness = Witness(facts)
     evidence, told = witness.evidence(proposal) if proposal.sinks else ({}, {})
@@ -51,10 +51,11 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     verdict = _narrow(_by_rules(proposal, witness, rules, evidence), proposal, facts)
     if rules.workspace and (narrowing := _by_workspace(proposal, witness, rules, evidence)) is not None:
         verdict = stricter(narrowing, verdict)
-    if verdict.decision != "deny" and (odd_use := misused(proposal, facts)):
-        return _with(refused(verdict, facts, odd_use), told)
-    if verdict.decision != "deny" and (wrong := breaches(proposal, facts, evidence)):
-        return _with(stopped(verdict, facts.autonomy, wrong), told)
+    if verdict.decision != "deny" and leaves(proposal):
+        if odd_use := misused(proposal, facts):
+            return _with(refused(verdict, facts, odd_use), told)
+        if wrong := breaches(proposal, facts, evidence):
+            return _with(stopped(verdict, facts.autonomy, wrong), told)
     if verdict.decision == "ask" and remembered and not _denied(proposal, witness, rules, evidence):
         verdict = recalled(proposal, verdict, remembered) or verdict
     return _with(verdict, told) if told else verdict

@@ -99,8 +99,14 @@ class Known:
         it of each instead of `trusted` and `member`. `call`: its number, where references may point into its result.
         `secrecy`: who may have what is in it.
         """
-        self._reads.append(Read(result, trusted, source, given, fields, call, member, secrecy))
-        self.labelled = self.labelled or bool(secrecy.declared or secrecy.values or secrecy.had)
+        self.take(Read(result, trusted, source, given, fields, call, member, secrecy))
+
+    def take(self, read: Read) -> None:
+        """The same of a result that is put together already."""
+        self._reads.append(read)
+        if read.secrecy is not UNSAID:
+            secrecy = read.secrecy
+            self.labelled = self.labelled or bool(secrecy.declared or secrecy.values or secrecy.had)
 
     def put_off(self, tell: Callable[[Known, Any, Any], None], about: Any, one: Any) -> None:
         """Take something in by `tell(known, about, one)`, which calls `learn`, not before somebody asks: most of what a run does
@@ -188,8 +194,9 @@ class Known:
         if several <= self._words:
             return True
         glance = self._glance.learn(self._reads)
-        if any(word not in self._words and not glance.has_word(word) for word in several):
-            return False  # most words are nowhere in it, and that is seen sooner
+        for word in several:
+            if word not in self._words and not glance.has_word(word):
+                return False  # most words are nowhere in it, and that is seen sooner
         return several <= self.words()
 
     def words(self) -> Set[str]:

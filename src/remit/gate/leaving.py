@@ -36,13 +36,11 @@ def leaves(proposal: Proposal) -> bool:
 
 
 def breaches(proposal: Proposal, facts: Facts, evidence: Mapping[str, str]) -> dict[str, str]:
-    """The arguments that hold what may not go there, each with what that is, in words."""
+    """The arguments of a call that leaves which hold what may not go there, each with what that is, in words."""
     known, public = facts.known, proposal.clearance == WORDS[0]
     if known is None and facts.labels is None:
         return {}
     if known is not None and not (known.labelled or public):
-        return {}
-    if not leaves(proposal):
         return {}
     going = _Going(proposal, facts, evidence, known.held(public) if known is not None else Held())
     found = ((name, going.wrong(name, value)) for name, value in proposal.args.items())
@@ -50,9 +48,8 @@ def breaches(proposal: Proposal, facts: Facts, evidence: Mapping[str, str]) -> d
 
 
 def misused(proposal: Proposal, facts: Facts) -> dict[str, str]:
-    """The arguments that hold what may not be used for what the call is for, each with what that is, in words: whoever it goes to."""
-    if not leaves(proposal):
-        return {}
+    """The arguments of a call that leaves which hold what may not be used for what it is for, each with what that is, in words: whoever
+    it goes to."""
     if facts.labels is not None:  # a case that is only thought of
         said = {name: few for name, few in facts.labels.get("purposes", {}).items() if EVERYTHING not in few}
         return {

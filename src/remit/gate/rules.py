@@ -94,6 +94,7 @@ class Rules:
     _chains: dict[str, Chain] = field(default_factory=dict, compare=False, repr=False)
     _asked: dict[str, frozenset[str] | None] = field(default_factory=dict, compare=False, repr=False)
     _narrowing: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _all: dict[str, tuple[Compiled, ...]] = field(default_factory=dict, compare=False, repr=False)
     _missed: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def asks_about(self, tool: str, record: str) -> bool:
@@ -116,6 +117,7 @@ class Rules:
             workspace=workspace,
             env=None,
             _found={},
+            _all={},
             _chains={},
             _asked={},
             _narrowing={},
@@ -137,7 +139,12 @@ class Rules:
 
     def all_for(self, tool: str) -> tuple[Compiled, ...]:
         """The workspace's rules for a tool, and the agent's."""
-        return (*self.of_workspace(tool), *self.for_tool(tool))
+        found = self._all.get(tool)
+        if found is None:
+            found = (*self.of_workspace(tool), *self.for_tool(tool))
+            if len(self._all) < KNOWN:
+                self._all[tool] = found
+        return found
 
     def sums_up(self, tool: str) -> bool:
         """Whether a rule, for whichever tool, asks about the effects of this one."""

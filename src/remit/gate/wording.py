@@ -28,10 +28,9 @@ def worded(text: str, goal: str, trusted: Callable[[Set[str]], bool]) -> str:
     `written`. `trusted` is asked only where the goal is not enough, and about the others."""
     if len(text) > MOST:
         return "written"
-    every, asked = words(text), _goal_words(goal)
+    every = words(text)
     # Most texts are written: that one word is nobody's is seen before all that it would take to be more.
-    new = [word for word in every if word not in asked and word not in _PLAIN]
-    others = {word for word in new if len(word) > 2 or _tells(word)}
+    others = {word for word in set(every) - _known(goal) if len(word) > 2 or _tells(word)}
     if others and not trusted(others):
         return "written"
     if sum(word.isdecimal() and len(word) < 3 for word in every) > NUMBERS:
@@ -69,5 +68,6 @@ def _goal(goal: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def _goal_words(goal: str) -> frozenset[str]:
-    return frozenset(filter(_tells, words(goal)))
+def _known(goal: str) -> frozenset[str]:
+    """The words that need nobody's word: those of the goal that tell something, and the plain ones."""
+    return frozenset(filter(_tells, words(goal))) | _PLAIN
