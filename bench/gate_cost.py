@@ -5,7 +5,8 @@ A step is one answer of the model and the call in it. In the first run each look
 two of four do, one reads a stranger's page and one sends a mail, whose address and text are sinks: in the second row the tool says that
 it reaches nobody, in the third each mail passes the rules of contact and becomes a part of the reader's history. The fourth is
 a mix that was counted, not made up (`MIX`). CPU is that of this process, which the database is not a
-part of; the sides take turns, each adding one thing to the one before it, and the medians over the rounds are shown.
+part of; the sides take turns, each adding one thing to the one before it, and the medians over the rounds are shown. Beside them stands how long a
+verdict takes by the clock in these runs, where what it needs is in no cache (`bench.judge` asks about one call again and again).
 
 The model is a script in this process, so that a step costs nothing but the loop and the gate. `--model http`: the same script is asked
 as a provider's model is, over HTTP in a process of its own, so that a step is what it is in life: its history written out, an answer read. Such a step
@@ -201,6 +202,21 @@ async def cpu(app: App, model: Model, args: Any) -> float:
     return 1e6 * spent / float(args.steps * args.at_once)
 
 
+async def timed(app: App, model: Model, args: Any) -> list[float]:
+    """Microseconds by the clock of each verdict of such runs, in the loop."""
+    took: list[float] = []
+
+    def judged(*given: Any, **named: Any) -> Verdict:
+        begun = time.perf_counter()
+        verdict = judge_changed(*given, **named)
+        took.append(1e6 * (time.perf_counter() - begun))
+        return verdict
+
+    with patch("remit.agents.judging.judge_changed", judged):
+        await cpu(app, model, args)
+    return took
+
+
 async def bench(args: Any) -> list[dict[str, Any]]:
     async with running(args.database_url) as address:
         settings = Settings(database_url=await fresh(address, "bench_gate_cost"))
@@ -227,6 +243,7 @@ async def row(app: App, args: Any, sends: str, model: Model) -> dict[str, Any]:
                 found[side].append(await cpu(app, model, args))
         figures.note(f"{turn + 1} of {args.rounds + 1}")
     took = {side: statistics.median(several[1:]) for side, several in found.items()}  # the first warms caches
+    verdicts = await timed(app, model, args)
     steps = list(took.values())
     each = {
         f"+ {side}": round(after - before, 1)
@@ -242,6 +259,8 @@ async def row(app: App, args: Any, sends: str, model: Model) -> dict[str, Any]:
         "without the gate": round(steps[0], 1),
         **each,
         "all of it adds": f"{100 * (steps[-1] / steps[0] - 1):.1f} %",
+        "µs of a verdict, median": round(statistics.median(verdicts), 1),
+        "nine of ten": round(statistics.quantiles(verdicts, n=10)[-1], 1),
     }
 
 
