@@ -60,7 +60,7 @@ async def counted(address: Address, args: Any, side: str, batches: int) -> int:
     found = COUNTED.search(told.decode())
     if child.returncode != 0 or found is None:
         raise SystemExit(f"bench: {side} was not counted:\n{told.decode()[-2000:]}")
-    figures.note(f"{side}, {batches} batches")
+    figures.note(f"{side}, {batches} batches: {found[1]} instructions")
     return int(found[1].replace(",", ""))
 
 
