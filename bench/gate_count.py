@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -24,6 +25,7 @@ from remit.app import open_app
 from remit.crew import tune_collector
 from remit.settings import Settings
 
+VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 COUNTED = re.compile(r"I\s+refs:\s+([0-9,]+)")
 
 
@@ -40,20 +42,17 @@ async def play(url: str, args: Any) -> None:
 async def counted(address: Address, args: Any, side: str, batches: int) -> int:
     """Instructions of a process that plays so many batches of runs."""
     name = f"bench_gate_count_{SIDES.index(side)}_{batches}"
-    command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", sys.executable, "-m", "bench.gate_count"]  # fmt: skip
-    command += [
-        "--play",
-        side,
-        "--url",
-        await fresh(address, name),
-        "--batches",
-        str(batches),
-        "--run",
-        args.run,
-    ]
-    command += [f"--{one}={getattr(args, one.replace('-', '_'))}" for one in ("steps", "at-once", "rules")]
+    given = {"play": side, "url": await fresh(address, name), "batches": batches, "run": args.run}
+    given |= {"steps": args.steps, "at-once": args.at_once, "rules": args.rules}
     child = await asyncio.create_subprocess_exec(
-        *command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ | {"PYTHONHASHSEED": "0"}
+        *VALGRIND,
+        sys.executable,
+        "-m",
+        "bench.gate_count",
+        *(f"--{one}={value}" for one, value in given.items()),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
     )
     _, told = await child.communicate()
     await drop(address, name)
@@ -107,6 +106,10 @@ def main() -> None:
     if args.play:
         asyncio.run(play(args.url, args))
         return
+    if shutil.which(VALGRIND[0]) is None:
+        raise SystemExit(
+            "bench: instructions are counted by valgrind, which is not here: apt install valgrind"
+        )
     around = figures.machine()
     figures.show(args.json, "the gate's share of a step, counted", around, asyncio.run(bench(args)))
 

@@ -223,13 +223,7 @@ class Witness:
             if parts is None:
                 parts = self.parts[value] = parts_of(value)
             return parts
-        found = []
-        for text in _texts(value):
-            parts = self.parts.get(text)
-            if parts is None:
-                parts = self.parts[text] = parts_of(text)
-            found += parts
-        return found
+        return [part for text in _texts(value) for part in self._parts(text)]
 
     def evidence(self, proposal: Proposal) -> tuple[dict[str, str], dict[str, str]]:
         """The level of each sink argument that is given, and in words where the unvouched ones come from."""

@@ -109,7 +109,7 @@ class Known:
             self.labelled = self.labelled or bool(secrecy.declared or secrecy.values or secrecy.had)
 
     def put_off(self, tell: Callable[[Known, Any, Any], None], about: Any, one: Any) -> None:
-        """Take something in by `tell(known, about, one)`, which calls `learn`, not before somebody asks: most of what a run does
+        """Take something in by `tell(known, about, one)`, which calls `learn` or `take`, not before somebody asks: most of what a run does
         is never asked about. In the order in which it was put off and learned. It must have no labels."""
         if self._about is not about:
             self._hear()
