@@ -1,5 +1,6 @@
 """What the gate adds to the CPU of a step, and what of it: runs of 100 steps with the gate, and the same where whatever is proposed
-happens, no verdict is written down, nothing that is read is remembered for evidence, and nobody asks who may be reached.
+happens, once its arguments fit: the gate is told nothing, no verdict is written down, nothing that is read is remembered for evidence,
+and nobody asks who may be reached.
 
 A step is one answer of the model and the call in it. In the first run each looks up a contact, as most steps do; in the others
 two of four do, one reads a stranger's page and one sends a mail, whose address and text are sinks: in the second row the tool says that
@@ -29,18 +30,21 @@ from unittest.mock import patch
 
 from bench import figures
 from bench.database import drop, fresh, running
+from remit.agents.live import Live
 from remit.agents.spec import Agent, Budget, RemitSpec, Rule
 from remit.app import App, open_app
 from remit.crew import tune_collector
 from remit.gate.changed import judge_changed
 from remit.gate.judge import looks_allowed
-from remit.gate.proposal import Verdict
+from remit.gate.proposal import Proposal, Verdict
+from remit.journal.refs import arguments
+from remit.journal.state import CallState
 from remit.models.model import Answer, Model, Request, ToolCall
 from remit.models.registry import open_model
 from remit.settings import Settings
 from remit.testing import ScriptedModel
 from remit.tools.decorate import tool
-from remit.tools.tool import NOBODY
+from remit.tools.tool import NOBODY, Tool
 
 GOAL = "Please tell Dora (dora@x.example) what the page https://x.example/blog says, and the colleagues too."
 ALLOWED = {
@@ -147,11 +151,15 @@ def scripted(steps: int, sends: str) -> ScriptedModel:
 @contextmanager
 def only(side: str) -> Iterator[None]:
     """The gate without what comes after `side`."""
-    upto, judge = SIDES.index(side), judge_changed
+    judge = judge_changed
+
+    async def ungated(live: Live, call: CallState, tool: Tool, _: Any) -> tuple[Verdict, Proposal, None]:
+        args, _ = arguments(live.state, call)
+        valid = tool.validate(args) if tool.validate else args
+        return ALLOWED[tool.effect], Proposal(tool.name, valid, tool.effect), None
 
     def judged(*given: Any, **named: Any) -> Verdict:
-        if upto >= SIDES.index("judging"):
-            judge(*given, **named)
+        judge(*given, **named)
         return ALLOWED[given[0].effect]
 
     async def nobody(*_: Any, **__: Any) -> tuple[()]:
@@ -159,6 +167,7 @@ def only(side: str) -> Iterator[None]:
 
     without: dict[str, dict[str, Any]] = {
         "remembering": {"agents.live.learn": lambda *_: None},
+        "judging": {"agents.act.judge_call": ungated},
         "the verdict": {"agents.judging.judge_changed": judged},
         "the send gate": {
             "agents.settle.hold": nobody,
@@ -168,7 +177,7 @@ def only(side: str) -> Iterator[None]:
         "history": {"decisions.desk.take": nobody},
     }
     with ExitStack() as held:
-        for later in SIDES[upto + 1 :]:
+        for later in SIDES[SIDES.index(side) + 1 :]:
             for name, instead in without.get(later, {}).items():
                 held.enter_context(patch(f"remit.{name}", instead))
         yield

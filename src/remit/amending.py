@@ -10,7 +10,6 @@ Whoever advances the run judges the call once more before it happens, as after a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -178,7 +177,7 @@ def _next(live: Live, body: AnyBody) -> Event:
 
 def _denied(live: Live, verdict: Verdict, proposal: Proposal, facts: Facts) -> str:
     """By what, and what would make it allowed."""
-    facts = replace(facts, sums={name: one for name, one in verdict.records.items() if is_sum(name)})
+    facts = facts._replace(sums={name: one for name, one in verdict.records.items() if is_sum(name)})
     fitted = outfit(live.spec)
     ways = explain(proposal, facts, live.rules, inherited(live.spec, fitted)).ways
     allowed = f". To be allowed: {'; '.join(ways)}" if ways else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, Literal
@@ -89,7 +89,7 @@ class Past:
         """The call as the gate saw it. Raises Mend where the tool does not take such arguments any more."""
         name = self.call.call.tool
         args, refs = arguments(self.then.state, self.call)
-        return replace(proposed(made.tools.get(name), name, args), refs=refs)
+        return proposed(made.tools.get(name), name, args)._replace(refs=refs)
 
     @property
     def args(self) -> Mapping[str, Json]:

@@ -44,7 +44,7 @@ def call(effect: Any = "egress", **args: Any) -> Proposal:
 def test_it_is_let_through_no_further_than_the_same_call_with_those_values_vouched_for(
     p: Proposal, f: Facts, rules: list[Rule], was: dict[str, Any]
 ) -> None:
-    changed = replace(f, amended=was)
+    changed = f._replace(amended=was)
     verdict = judge_changed(p, changed, compiled(rules))
     vouched, unsaid = judge(p, changed, compiled(rules)), judge(p, f, compiled(rules))
     assert STRICT.index(verdict.decision) >= STRICT.index(vouched.decision)
@@ -62,15 +62,15 @@ def test_what_nobody_changed_is_judged_as_ever(p: Proposal, f: Facts, rules: lis
 def test_an_argument_that_is_what_it_was_keeps_its_level(value: Any, f: Facts) -> None:
     p = call(to=value)
     as_ever = evidence(p, f)[0]
-    assert evidence(p, replace(f, amended={"to": value}))[0] == as_ever
-    assert evidence(p, replace(f, amended={"text": "else"}))[0] == as_ever
+    assert evidence(p, f._replace(amended={"to": value}))[0] == as_ever
+    assert evidence(p, f._replace(amended={"text": "else"}))[0] == as_ever
 
 
 @given(values, values, facts)
 def test_no_level_is_above_endorsed_but_by_what_stood_there_and_none_is_lost(
     value: Any, was: Any, f: Facts
 ) -> None:
-    level = evidence(call(to=value), replace(f, amended={"to": was}))[0]["to"]
+    level = evidence(call(to=value), f._replace(amended={"to": was}))[0]["to"]
     as_ever = evidence(call(to=value), f)[0]["to"]
     worth = LEVELS.index
     assert worth(level) >= min(worth(as_ever), worth("endorsed"))
@@ -110,11 +110,11 @@ def test_their_word_is_for_that_argument_alone() -> None:
 
 def test_what_the_goal_does_not_ask_for_is_beyond_it_but_for_what_a_person_named() -> None:
     known = Facts("act", frozenset({"pay"}), left={"pay": 1}, amended={"to": "a@b.example"})
-    known = replace(known, known=Known())
+    known = known._replace(known=Known())
     rules = compile_rules([Rule(("pay",), "allow", "true")])
     assert judge_changed(call(to="c@d.example"), known, rules).decision == "allow"
     assert judge_changed(call(to="a@b.example"), known, rules).rule == "the grant"
-    assert judge_changed(call(to="c@d.example"), replace(known, left={"pay": 0}), rules).rule == "the grant"
+    assert judge_changed(call(to="c@d.example"), known._replace(left={"pay": 0}), rules).rule == "the grant"
 
 
 def test_those_who_would_be_asked_without_their_word_are_asked_beside_the_others() -> None:

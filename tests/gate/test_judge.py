@@ -37,14 +37,14 @@ rule_lists = st.lists(
     max_size=4,
 )
 proposals = st.builds(
-    Proposal,
+    lambda **given: Proposal(**given),  # hypothesis would make up what is not given, too
     tool=st.sampled_from(["pay", "steal"]),
     args=st.dictionaries(st.sampled_from(["amount", "to"]), json, max_size=2),
     effect=effects,
     sinks=st.just({"to": "email"}),
 )
 facts = st.builds(
-    Facts,
+    lambda **given: Facts(**given),  # hypothesis would make up what is not given, too
     autonomy=st.sampled_from(["shadow", "draft", "ask", "act"]),
     tools=st.just(frozenset({"pay"})),
     person=st.dictionaries(st.just("id"), st.text(max_size=3), max_size=1),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -269,8 +268,8 @@ def test_that_a_directory_knows_an_account_is_no_leave_to_tell_others_of_it(text
     assert "found in my_account" in str(told)
     assert sent("account", CARD, facts)[0] == "directory"  # to pay it is another matter
     assert sent("text", "See https://shop.example/help", facts)[0] == "written"
-    assert sent("text", text, replace(facts, records={"asked for": CARD}))[0] != "unvouched"
-    assert sent("text", text, replace(facts, goal=f"tell Dora that my card is {CARD}"))[0] in (
+    assert sent("text", text, facts._replace(records={"asked for": CARD}))[0] != "unvouched"
+    assert sent("text", text, facts._replace(goal=f"tell Dora that my card is {CARD}"))[0] in (
         "written",
         "grant",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,7 +78,7 @@ def test_what_the_grant_stops_says_how_it_is_widened() -> None:
     assert pay(FIFTY, known=inside, amount=20).ways == (
         "a person's `remit widen RUN pay`, or a goal that asks for it",
     )
-    known = replace(inside, left={"pay": 1}, known=Known())
+    known = inside._replace(left={"pay": 1}, known=Known())
     sent = Proposal("pay", {"to": "eve@evil.example"}, "destroy", {"to": "email"})
     assert explain(sent, known, rules(FIFTY)).ways == (
         "an address that the goal, a record or something read names",

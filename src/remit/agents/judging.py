@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from itertools import takewhile
 
 from remit.agents.grant import left
 from remit.agents.live import Live
-from remit.agents.purpose import advertised, purposes_of
+from remit.agents.purpose import advertised
 from remit.agents.reading import said
 from remit.agents.sums import judge_by_sums
 from remit.errors import Mend
 from remit.gate.approval import frozen
 from remit.gate.changed import judge_changed
-from remit.gate.proposal import Facts, Proposal, Verdict
-from remit.gate.remembered import Remembered
+from remit.gate.judge import is_bare
+from remit.gate.proposal import NOTHING, Facts, Proposal, Verdict
 from remit.journal.events import Asked, Json, Judged
 from remit.journal.refs import arguments, given, proposed
 from remit.journal.state import CallState
@@ -31,43 +30,49 @@ async def judge_call(
     speaks for it. Raises Mend for arguments or records that do not fit."""
     written, refs = arguments(live.state, call)
     args: Mapping[str, Json] = tool.validate(written) if tool.validate else written
-    facts = Facts(
+    # Rules and evidence see the values that the tool will get. An approval stays bound to the call as it was shown: a
+    # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
+    sinks = {name: kind for name, kind in tool.sinks.items() if name in written} if tool.sinks else NOTHING
+    proposal = Proposal(tool.name, args, tool.effect, sinks, written, refs, tool.clearance)
+    bare = not look and is_bare(proposal, live.rules)
+    facts = Facts(tools=live.tools.keys()) if bare else _facts(live, call, tool, context, args)
+    if why := live.withdrawn.get(tool.name):
+        return Verdict("deny", "the pin", (f"{tool.name} is another tool: {why}",)), proposal, facts
+    records = await _records(tool, context, args) if tool.records else {}
+    if records:
+        facts = facts._replace(records=records)
+    if live.rules.sums:
+        verdict = await judge_by_sums(live, call, proposal, facts, judge_changed, look)
+    else:
+        verdict = judge_changed(proposal, facts, live.rules)
+    recall = live.recall if verdict.decision == "ask" and not look else None
+    if recall is not None and (remembered := await recall(live.spec.name, tool.name)):
+        ask = partial(judge_changed, remembered=remembered)
+        verdict = await judge_by_sums(live, call, proposal, facts, ask)
+    # What was refused to be looked at is not put on record either
+    if verdict.decision == "deny" or not records:
+        return verdict, proposal, facts
+    seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
+    return verdict._replace(records={**verdict.records, **seen}), proposal, facts
+
+
+def _facts(live: Live, call: CallState, tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Facts:
+    """What the gate may know, but for records and sums."""
+    effects = tool.sinks or tool.effect in ("egress", "destroy")
+    return Facts(
         autonomy=live.spec.remit.autonomy,
         tools=live.tools.keys(),
         person=context.person,
         inputs=context.inputs,
         untrusted=live.state.untrusted,
-        purposes=purposes_of(live.spec, context.inputs) | advertised(tool, args),
+        purposes=context.purposes | advertised(tool, args) if tool.reaching else context.purposes,
         goal=said(live.state),
         counts=live.state.counts,
-        left=left(live.state, call) if tool.sinks or tool.effect in ("egress", "destroy") else None,
+        left=left(live.state, call) if effects else None,
         known=live.known,
         beside=_beside(live, call) if _may_fetch(tool) else None,
-        amended=_before(live, call) if call.amended else {},
+        amended=_before(live, call) if call.amended else NOTHING,
     )
-    if why := live.withdrawn.get(tool.name):
-        return (
-            Verdict("deny", "the pin", (f"{tool.name} is another tool: {why}",)),
-            Proposal(tool.name, args, tool.effect, written=written, refs=refs),
-            facts,
-        )
-    records = await _records(tool, context, args) if tool.records else {}
-    if records:
-        facts = replace(facts, records=records)
-    # Rules and evidence see the values that the tool will get. An approval stays bound to the call as it was shown: a
-    # default that newer code changes does not undo it. Nobody vouches for a sink that the model left out.
-    sinks = {name: kind for name, kind in tool.sinks.items() if name in written}
-    proposal = Proposal(tool.name, args, tool.effect, sinks, written, refs, tool.clearance)
-    verdict = await _ask_gate(live, call, proposal, facts, look=look)
-    recall = live.recall if verdict.decision == "ask" and not look else None
-    if recall is not None and (remembered := await recall(live.spec.name, tool.name)):
-        verdict = await _ask_gate(live, call, proposal, facts, remembered)
-    if (
-        verdict.decision == "deny" or not records
-    ):  # what was refused to be looked at is not put on record either
-        return verdict, proposal, facts
-    seen = {name: record for name, record in records.items() if live.rules.asks_about(tool.name, name)}
-    return verdict._replace(records={**verdict.records, **seen}), proposal, facts
 
 
 async def _records(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> dict[str, Json]:
@@ -97,20 +102,6 @@ def _before(live: Live, call: CallState) -> dict[str, Json]:
     """What a person has put something else in the place of."""
     was = proposed(live.state, call)
     return {name: was.get(name) for name in call.changed}
-
-
-async def _ask_gate(
-    live: Live,
-    call: CallState,
-    proposal: Proposal,
-    facts: Facts,
-    remembered: Sequence[Remembered] = (),
-    look: bool = False,
-) -> Verdict:
-    if live.rules.sums:
-        ask = partial(judge_changed, remembered=remembered)
-        return await judge_by_sums(live, call, proposal, facts, ask, look)
-    return judge_changed(proposal, facts, live.rules, remembered)
 
 
 def ask_about(

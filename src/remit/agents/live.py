@@ -87,6 +87,7 @@ class Live:
     name: str = ""  # the run's id in words
     connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of the spec, for its tools
     person: Mapping[str, Any] = field(default_factory=dict)  # whom the run acts for
+    purposes: frozenset[str] = frozenset()  # what it is for
     memory: dict[str, Any] = field(default_factory=dict)  # of this advance only: what guards have found out
     under_way: list[Append] = field(default_factory=list)
     indexed: str = "new"  # the status that the index of runs has
@@ -99,7 +100,7 @@ class Live:
         if self.spec.reading == "airlock":
             self.transcript.veil, refer = veil_of(self.spec, self.state), True
         self.prefix, self.transcript.numbered = instructions(self.spec, refer), refer
-        self.name = str(self.run)
+        self.name, self.purposes = str(self.run), self.spec.purposes
         hidden = {"declare", "server", "pinned"}
         self.connections = {
             name: one.model_dump(mode="json", exclude=hidden) for name, one in self.spec.connections.items()
@@ -118,6 +119,7 @@ class Live:
             learn(self.known, self.state, event.body)
         if isinstance(event.body, Started):
             self.person = event.body.person.model_dump()
+            self.purposes = purposes_of(self.spec, event.body.inputs)
         self.indexed = status_after(event.body) or ("running" if event.seq == 1 else self.indexed)
 
     def write(self, *bodies: AnyBody) -> None:
@@ -191,7 +193,7 @@ class Live:
             sessions=self.sessions,
             shelf=self.shelf,
             circle=self.circle,
-            purposes=purposes_of(self.spec, started.inputs if started else {}),
+            purposes=self.purposes,
             room=self.room,
             connections=self.connections,
             goal=started.goal if started else "",

@@ -69,6 +69,8 @@ def _secrecy(state: State, call: CallState, body: Acted) -> Secrecy:
 def said(state: State) -> str:
     """What persons wrote in this run: the goal, and their answers to its questions."""
     goal = state.started.goal if state.started else ""
+    if not state.replies:
+        return goal
     answers = [
         reply.text
         for ask_id, reply in state.replies.items()

@@ -4,7 +4,6 @@ what came of the call. An agent without such rules asks the database nothing."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from remit.agents.live import Live
 from remit.agents.recheck import RECORDING
@@ -37,7 +36,7 @@ async def judge_by_sums(
     keeps = rules.sums_up(name) and proposal.effect in ("egress", "destroy") and not look
     if RECORDING in live.resources:
         sums = {one.name: _recorded(live, call, one) for one in wanted}
-        return _told(ask(proposal, replace(facts, sums=sums), rules), sums)
+        return _told(ask(proposal, facts._replace(sums=sums), rules), sums)
     keeps = keeps and facts.autonomy not in ("shadow", "draft")
     if not wanted and not keeps:
         return ask(proposal, facts, rules)
@@ -46,7 +45,7 @@ async def judge_by_sums(
 
     def decide(found: Sequence[Found]) -> bool:
         sums = {one.name: _total(one, read, name, own) for one, read in zip(wanted, found, strict=True)}
-        verdict = ask(proposal, replace(facts, sums=sums), rules)
+        verdict = ask(proposal, facts._replace(sums=sums), rules)
         verdicts.append(_told(verdict, sums))
         return verdict.decision == "allow" or (verdict.decision == "ask" and _approved(call, proposal))
 

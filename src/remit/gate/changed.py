@@ -8,7 +8,6 @@ about without it, it still is, of those who would be asked then, beside whom it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from remit.gate.judge import judge, stricter
 from remit.gate.proposal import Facts, Proposal, Verdict
@@ -30,7 +29,7 @@ def and_of_others(
     """The verdict on a changed call, held against what it would be if nobody vouched for what is new in it."""
     if verdict.decision == "deny":
         return verdict
-    unsaid = judge(proposal, replace(facts, amended={}), rules, remembered)
+    unsaid = judge(proposal, facts._replace(amended={}), rules, remembered)
     if unsaid.decision != "ask" or unsaid.rule == verdict.rule:
         return verdict
     return stricter(verdict, unsaid)._replace(evidence=verdict.evidence, provenance=verdict.provenance)

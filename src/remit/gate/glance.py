@@ -77,9 +77,10 @@ class Glance:
             return True
         if self.odd or len(self.said) > MOST or len(self.told) > MOST:
             return None
-        if value not in self.said:
-            return False
-        if value in self.told or not any(f'{before}"{value}"' in self.said for before in ":,[{"):
+        alone = self.said.find(f'"{value}"')  # after a backslash it is a part of a text
+        if alone <= 0 or self.said[alone - 1] not in ":,[{":
+            return None if value in self.said else False
+        if value in self.told:
             return None
         self.vouched.add(value)
         return True

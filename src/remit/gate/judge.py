@@ -20,7 +20,7 @@ GRANT = "the grant"  # the name of what denies an effect that the goal does not 
 WORKSPACE = "workspace: "  # before the name of a rule that holds for every agent
 STRICT = ("allow", "ask", "deny")
 LOOKS = ("read", "self")  # effects that change nothing in the world
-__all__ = ["GRANT", "WORKSPACE", "judge", "looks_allowed", "mentions", "stricter", "vouch"]
+__all__ = ["GRANT", "WORKSPACE", "is_bare", "judge", "looks_allowed", "mentions", "stricter", "vouch"]
 
 
 def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[Remembered] = ()) -> Verdict:
@@ -38,8 +38,7 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
         levels, words = dict.fromkeys(sinks, "unvouched"), dict.fromkeys(sinks, odd)
         why = (f"the arguments cannot be judged: {odd}",)
         return Verdict("deny", "no such call", why, levels, provenance=words)
-    look = not proposal.sinks and proposal.effect in LOOKS
-    if look and not rules.all_for(proposal.tool) and proposal.tool in facts.tools:
+    if is_bare(proposal, rules) and proposal.tool in facts.tools:
         return Verdict("allow", looks_allowed(proposal.effect))  # as all that follows would come to
     witness = Witness(facts)
     evidence, told = witness.evidence(proposal) if proposal.sinks else ({}, {})
@@ -59,6 +58,11 @@ def judge(proposal: Proposal, facts: Facts, rules: Rules, remembered: Sequence[R
     if verdict.decision == "ask" and remembered and not _denied(proposal, witness, rules, evidence):
         verdict = recalled(proposal, verdict, remembered) or verdict
     return _with(verdict, told) if told else verdict
+
+
+def is_bare(proposal: Proposal, rules: Rules) -> bool:
+    """Whether a call is a look without sinks of which no rule speaks: of all facts only the tools of the remit count then."""
+    return not proposal.sinks and proposal.effect in LOOKS and not rules.all_for(proposal.tool)
 
 
 def _with(one: Verdict, told: Mapping[str, str]) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -21,16 +21,15 @@ _quoted = json.encoder.encode_basestring
 # shadow: effects simulated · draft: content only · ask: each effect asked · act: by the rules
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):  # made in half the time that a frozen data class takes, as what follows
     """One call, before it happens."""
 
     tool: str
     args: Mapping[str, Json]  # as the tool gets them, defaults filled in
     effect: Literal["read", "self", "egress", "destroy"]
-    sinks: Mapping[str, str] = field(default_factory=dict)
+    sinks: Mapping[str, str] = NOTHING
     written: Mapping[str, Json] | None = None  # the arguments as the model wrote them, where that differs
-    refs: Pointers = field(default_factory=dict)  # what it referred to: the values are in its place in both
+    refs: Pointers = NOTHING  # what it referred to: the values are in its place in both
     clearance: str = "workspace"  # the most confidential that may go to wherever the tool's calls go
 
     @property
@@ -42,18 +41,17 @@ class Proposal:
         ).hexdigest()  # as a journal keeps half characters
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the gate may know. Every value here comes from the journal, the spec or a record, never from a model."""
 
     autonomy: Autonomy = "ask"
     tools: Set[str] = frozenset()  # the remit's
-    person: Mapping[str, Json] = field(default_factory=dict)
-    inputs: Mapping[str, Json] = field(default_factory=dict)
-    records: Mapping[str, Json] = field(default_factory=dict)
+    person: Mapping[str, Json] = NOTHING
+    inputs: Mapping[str, Json] = NOTHING
+    records: Mapping[str, Json] = NOTHING
     untrusted: bool = False  # the run has read words of somebody unverified
     goal: str = ""  # the person's own words
-    counts: Mapping[str, int] = field(default_factory=dict)  # tool -> how often it succeeded, but for reading
+    counts: Mapping[str, int] = NOTHING  # tool -> how often it succeeded, but for reading
     # How often each effect may still happen by the grant; None: no grant
     left: Mapping[str, int] | None = None
     known: Known | None = None  # what the run has read
@@ -62,11 +60,9 @@ class Facts:
     labels: Mapping[str, Json] | None = (
         None  # in place of what follows from that, where a case is only thought of
     )
-    sums: Mapping[str, Json] = field(
-        default_factory=dict
-    )  # that rules ask about; a str says why one is not known
+    sums: Mapping[str, Json] = NOTHING  # that rules ask about; a str says why one is not known
     # Of arguments that the person changed who decides on the call: what they were; None: not given
-    amended: Mapping[str, Json] = field(default_factory=dict)
+    amended: Mapping[str, Json] = NOTHING
     # Of the run, and of the call: what it uses, it uses for all of them
     purposes: Set[str] = frozenset({DEFAULT})
 
@@ -91,7 +87,7 @@ def both(one: Terms | None, other: Terms | None) -> Terms | None:
     return replace(one, also=both(one.also, other))
 
 
-class Verdict(NamedTuple):  # which is made in a third of the time that a frozen data class takes
+class Verdict(NamedTuple):
     decision: Literal["allow", "ask", "deny"]
     rule: str
     reasons: tuple[str, ...] = ()
