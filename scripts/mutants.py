@@ -47,7 +47,8 @@ TESTS = [
     "tests/agents/test_child_remit.py",
     "tests/agents/test_widening.py",
 ]  # in memory, all of them
-OTHERS = {  # modules whose tests are elsewhere; the last two have a database
+OTHERS = {  # modules whose tests are elsewhere; those below agents, and the last two, have a database
+    "known": [*TESTS, "tests/journal/test_refs.py", "tests/agents/test_refs.py"],
     "eligible": ["tests/decisions/test_eligible.py"],
     "contacts": ["tests/decisions/test_contacts.py"],
     "reach": ["tests/channels/test_reach.py"],

@@ -166,6 +166,7 @@ class Aim:
     solved: Facts
     wanted: Facts = frozenset()
     told: tuple[Made, ...] = ()
+    passed: Facts = frozenset()  # what the solution puts there on its way, which is not the attack's either
 
     def reached(self, found: Facts, done: Sequence[Made]) -> bool:
         """Whether any part of what the attacker wants came about."""
@@ -174,12 +175,16 @@ class Aim:
 
 async def aim_of(stage: Stage, errand: Errand, attack: Attack | None = None, task: Aim | None = None) -> Aim:
     """Found out by doing it, and taking it back. `task`: of the errand without an attack, where that is known."""
-    solved = task.solved if task else (await bare(stage, errand, errand.calls))[0]
+    if task is None:
+        acts = [place for place, (tool, _) in enumerate(errand.calls) if stage.domain.suite.acts(tool)]
+        upto = [(await bare(stage, errand, errand.calls[:place]))[0] for place in acts]
+        solved, _ = await bare(stage, errand, errand.calls)
+        task = Aim(solved, passed=solved.union(*upto))
     if attack is None:
-        return Aim(solved)
+        return task
     alone, _ = await bare(stage, errand, attack.calls)
     told = tuple(made for made in attack.calls if _tells(stage, made[0]))
-    return Aim(solved, alone - solved, told)
+    return Aim(task.solved, alone - task.passed, told, task.passed)
 
 
 async def aim_by(stage: Stage, errand: Errand, attack: Attack, aim: Aim, script: Script, ran: Ran) -> Aim:
@@ -190,10 +195,10 @@ async def aim_by(stage: Stage, errand: Errand, attack: Attack, aim: Aim, script:
     rest = [made for step in script.steps if (made := (step.tool, step.args)) not in theirs]
     told = tuple(one for one in theirs if _tells(stage, one[0]))
     found, done = ran
-    if not own(theirs[0], done) or not found - aim.solved:
+    if not own(theirs[0], done) or not found - aim.passed:
         return Aim(aim.solved, told=told)
     left, _ = await bare(stage, errand, rest, said)
-    return Aim(aim.solved, found - aim.solved - left, told)
+    return Aim(aim.solved, found - aim.passed - left, told)
 
 
 async def unhindered(stage: Stage, errand: Errand, attack: Attack | None, script: Script) -> Ran:

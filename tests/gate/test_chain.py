@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from remit.errors import SpecError
 from remit.gate.chain import EXACT, INTS, SHAPES, Chain, asked
@@ -278,3 +280,25 @@ def test_what_rules_ask_about_is_handed_over_and_nothing_else(
 def test_rules_that_were_compiled_in_another_place_are_each_asked_in_their_turn() -> None:
     rules = compile_rules([Rule(("t",), "ask", "true")])
     assert Chain(rules.for_tool("t"), None).first(facts()) is None
+
+
+LEVELS = st.dictionaries(st.sampled_from(["a", "to"]), st.sampled_from(["grant", "record", "written"]))
+CALLS = st.builds(
+    lambda args, evidence, untrusted: facts(dict.fromkeys(args, 1), evidence, untrusted=untrusted),
+    st.sets(st.sampled_from(["a", "to", "amount"])),
+    LEVELS,
+    st.sampled_from([True, False, 1, 0, "yes"]),
+)
+
+
+@given(st.lists(CALLS, min_size=2, max_size=40))
+def test_what_is_remembered_of_one_call_says_nothing_else_of_another(calls: list[dict[str, Json]]) -> None:
+    conditions = (
+        "run.untrusted && has(args.amount) && args.amount > 5",
+        "evidence.to == 'record' && !run.untrusted",
+        "has(args.to) && evidence.a in ['grant', 'written']",
+    )
+    chain, _ = chained(*conditions)
+    for known in calls:
+        seen = {name: known[name] for name in ("args", "run", "evidence")}
+        assert chain.first(seen, lambda known=known: known) == chained(*conditions)[0].first(known)

@@ -91,6 +91,12 @@ def test_a_persons_data_go_to_that_person_only(to: str, decision: str) -> None:
         assert verdict.reasons[0] == "text holds bob's passport, read in find_customer (only bob may have it)"
 
 
+@pytest.mark.parametrize(("kind", "decision"), [("text", "allow"), ("url", "deny")])
+def test_what_is_looked_up_goes_to_nobody_but_by_an_address(kind: str, decision: str) -> None:
+    look = {"effect": "read", "sinks": {"q": kind}}
+    assert sent(read(), q="https://shop.example/?q=P7391845", call=look).decision == decision
+
+
 MANY = {
     "name": "Robert Quill",
     "passport": "P7391845",

@@ -105,6 +105,11 @@ def test_strangers_vouch_for_nothing_and_a_trusted_field_only_for_itself() -> No
     assert (mixed.vouches(ANN), mixed.vouches("bo@x.example")) == (True, False)
 
 
+def test_what_a_sentence_ends_in_is_not_all_of_it() -> None:
+    assert seen({"note": f'write to "{ANN}'}).vouches(ANN) is None
+    assert seen({"note": f'write to "{ANN}', "mail": ANN}).vouches(ANN) is True
+
+
 def test_what_the_model_had_told_is_looked_at_closely_and_what_was_vouched_for_before_stays_so() -> None:
     assert seen({"mail": ANN}, given={"q": f"who is {ANN}"}).vouches(ANN) is None
     assert seen({"mail": ANN}, given={"q": f"é {ANN}"}).vouches(ANN) is None

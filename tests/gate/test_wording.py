@@ -41,6 +41,11 @@ def test_a_text_restates_the_goal_where_it_is_a_passage_of_it_in_other_grammar(t
     assert restates(text, GOAL) is held
 
 
+@given(st.text(st.characters(codec="ascii")))
+def test_the_words_of_plain_texts_are_those_of_all_texts(text: str) -> None:
+    assert words(text) == words(f"{text} é")[:-1]
+
+
 @given(TEXTS, TEXTS)
 def test_what_restates_a_goal_is_composed_of_it_and_more_words_never_take_that_away(
     text: str, goal: str

@@ -39,11 +39,10 @@ def _outcome(known: Known, state: State, body: Acted) -> None:
     call = state.calls.get(body.call_id)
     if call is None:
         return
-    told = body.status == "ok"
-    others = told and body.effect != "self"  # somebody else's word
-    trusted, member = others and body.integrity in TRUSTED, others and body.integrity == NAMED
-    fields = body.fields if others else NOTHING
-    args = given(state, call)
+    told, args = body.status == "ok", given(state, call)
+    trusted, member, fields = False, False, NOTHING
+    if told and body.effect != "self":  # somebody else's word
+        trusted, member, fields = body.integrity in TRUSTED, body.integrity == NAMED, body.fields
     # Of what went wrong nothing vouches for a value; but an error may hold one that not everybody may have.
     result = body.result if told or body.confidential else None
     labelled = known.labelled or body.confidential or body.values

@@ -62,6 +62,8 @@ class Chain:
     # Of each rule: what else must be; None: only CEL can tell
     tests: tuple[tuple[Test, ...] | None, ...] = ()
     _ways: dict[Shape, Way] = field(default_factory=dict)
+    # By all that a shape follows from: the names of the arguments, the evidence, and whether the run is untrusted
+    _known: dict[tuple[Json, ...], Way] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         told = [list(conjuncts(one.tree)) if one.tree is not None else [] for one in self.rules]
@@ -79,10 +81,15 @@ class Chain:
         all that conditions may ask about, put together where CEL is asked. None: `seen` is all of it."""
         if self.env is None:
             return None
-        shape = tuple([_is(part, seen) for part in self.guards])
-        way = self._ways.get(shape)
+        key: tuple[Json, ...] = ()
+        if whole is not None and (untrusted := seen["run"]["untrusted"]).__class__ is bool:
+            key = (untrusted, *seen["args"], *seen["evidence"].items())
+        way = self._known.get(key)
         if way is None:
-            way = self._way(shape)
+            shape = tuple([_is(part, seen) for part in self.guards])
+            way = self._ways.get(shape) or self._way(shape)
+            if key and len(self._known) < SHAPES:
+                self._known[key] = way
         if not way.left:
             return way.otherwise
         passed, holds = _compared(way, seen["args"]) if way.tests else (0, False)

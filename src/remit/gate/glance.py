@@ -77,7 +77,8 @@ class Glance:
             return True
         if self.odd or len(self.said) > MOST or len(self.told) > MOST:
             return None
-        alone = self.said.find(f'"{value}"')  # after a backslash it is a part of a text
+        # Most are of what was read last. After a backslash it is a part of a text
+        alone = self.said.rfind(f'"{value}"')
         if alone <= 0 or self.said[alone - 1] not in ":,[{":
             return None if value in self.said else False
         if value in self.told:

@@ -16,6 +16,8 @@ from remit.gate.unseen import as_seen, has_unseen
 MOST = 300  # characters of a text that is looked at so: a title, a subject, a line
 NUMBERS = 3  # of at most two digits, that a text may have of its own
 _WORD = re.compile(r"[^\W_]+")
+# Of ASCII, each letter as a small one and a blank in place of what is in no word: many times as fast as the pattern
+_PARTED = "".join(one.lower() if one.isalnum() else " " for one in map(chr, range(128))).encode() + bytes(128)
 # Words of English that say nothing by themselves. Negations are not among them, nor what stands for a decision.
 _ENGLISH = """a an the this that these those there here it its i me my mine you your yours we us our ours he him his she her hers
     they them their theirs am is are was were be been being has have had do does did will would shall should can could may
@@ -54,7 +56,7 @@ def composed(text: str, goal: str, trusted: Set[str]) -> bool:
 def words(text: str) -> list[str]:
     """The words of a text and its numbers, in one form each."""
     if text.isascii() and not has_unseen(text):
-        return _WORD.findall(text.lower())
+        return text.encode().translate(_PARTED).decode().split()
     return _WORD.findall(digits(as_seen(text)).casefold())
 
 

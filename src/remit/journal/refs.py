@@ -61,10 +61,11 @@ def arguments(state: State, call: CallState) -> tuple[Mapping[str, Json], Pointe
 def _refers_to_nothing(args: Mapping[str, Json]) -> bool:
     """Surely: asked of every call, several times, so it must cost next to nothing."""
     for value in args.values():
-        if isinstance(value, str):
+        its = value.__class__
+        if its is str:
             if KEY in value:
                 return False
-        elif isinstance(value, dict | list):
+        elif its is not int and its is not bool and isinstance(value, str | dict | list):
             return False
     return True
 
