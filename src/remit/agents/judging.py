@@ -57,22 +57,28 @@ async def judge_call(
 
 
 def _facts(live: Live, call: CallState, tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> Facts:
-    """What the gate may know, but for records and sums."""
-    effects = tool.sinks or tool.effect in ("egress", "destroy")
-    return Facts(
-        autonomy=live.spec.remit.autonomy,
-        tools=live.tools.keys(),
-        person=context.person,
-        inputs=context.inputs,
+    """What the gate may know, but for records and sums. What few calls have is put in afterwards."""
+    facts = Facts(
+        live.spec.remit.autonomy,
+        live.tools.keys(),
+        context.person,
+        context.inputs,
         untrusted=live.state.untrusted,
-        purposes=context.purposes | advertised(tool, args) if tool.reaching else context.purposes,
         goal=said(live.state),
         counts=live.state.counts,
-        left=left(live.state, call) if effects else None,
         known=live.known,
-        beside=_beside(live, call) if _may_fetch(tool) else None,
-        amended=_before(live, call) if call.amended else NOTHING,
+        purposes=context.purposes,
     )
+    more: dict[str, Json] = {}
+    if tool.reaching and (ads := advertised(tool, args)):
+        more["purposes"] = context.purposes | ads
+    if live.state.grant is not None and (tool.sinks or tool.effect in ("egress", "destroy")):
+        more["left"] = left(live.state, call)
+    if tool.sinks and _may_fetch(tool):
+        more["beside"] = _beside(live, call)
+    if call.amended:
+        more["amended"] = _before(live, call)
+    return facts._replace(**more) if more else facts
 
 
 async def _records(tool: Tool, context: ToolContext, args: Mapping[str, Json]) -> dict[str, Json]:

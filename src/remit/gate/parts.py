@@ -40,7 +40,7 @@ _IN_NONE = bytes(
     one for one in range(128) if chr(one) not in f".:@\\&%([{{<{DIGITS}" and not has_unseen(chr(one))
 )
 _FEWEST = 4  # digits of the shortest number that leads anywhere
-_LONGEST_WORD = 25  # letters and digits, in which no wallet is yet
+_LONG_RUN = re.compile(r"\S{25}")  # of letters and digits, in which a wallet may be
 _JOINED = re.compile(r"[.:]\S")  # no end of a sentence, or of what is followed by a list
 _FOUR_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){3}")
 _COLON = re.compile(r":(?=[^\s/])[^\s<>\"]{1,200}")
@@ -96,7 +96,7 @@ def _is_prose(text: str, signs: str) -> bool:
     numbers = signs.replace(".", "").replace(":", "")
     if len(numbers) >= _FEWEST or numbers.strip(DIGITS) or _JOINED.search(text):
         return False
-    return max(map(len, text.split())) < _LONGEST_WORD
+    return _LONG_RUN.search(text) is None
 
 
 def _parts_in(seen: str, signs: str) -> list[tuple[str, str]]:

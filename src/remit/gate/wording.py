@@ -23,6 +23,8 @@ _ENGLISH = """a an the this that these those there here it its i me my mine you 
     they them their theirs am is are was were be been being has have had do does did will would shall should can could may
     might must and or but so if as at by for from in into of on onto to up with about re ve ll d s m"""
 _PLAIN = frozenset(_ENGLISH.split())
+_TELLS_NOTHING = _PLAIN | frozenset("abcdefghijklmnopqrstuvwxyz") | frozenset(map(str, range(100)))
+_TELLS_NOTHING |= frozenset(f"{number:02}" for number in range(10))
 
 
 def worded(text: str, goal: str, trusted: Callable[[Set[str]], bool]) -> str:
@@ -32,7 +34,9 @@ def worded(text: str, goal: str, trusted: Callable[[Set[str]], bool]) -> str:
         return "written"
     every = words(text)
     # Most texts are written: that one word is nobody's is seen before all that it would take to be more.
-    others = {word for word in set(every) - _known(goal) if len(word) > 2 or _tells(word)}
+    others = set(every) - _known(goal)
+    if not text.isascii():
+        others = set(filter(_tells, others))
     if others and not trusted(others):
         return "written"
     if sum(word.isdecimal() and len(word) < 3 for word in every) > NUMBERS:
@@ -71,5 +75,5 @@ def _goal(goal: str) -> str:
 
 @lru_cache(maxsize=32)
 def _known(goal: str) -> frozenset[str]:
-    """The words that need nobody's word: those of the goal that tell something, and the plain ones."""
-    return frozenset(filter(_tells, words(goal))) | _PLAIN
+    """The words that need nobody's word: those of the goal that tell something, and of ASCII those that tell nothing."""
+    return frozenset(filter(_tells, words(goal))) | _TELLS_NOTHING
