@@ -92,6 +92,7 @@ async def test_a_time_that_comes_begins_a_run_of_the_version_that_runs_and_says_
 async def test_two_workers_that_look_at_once_begin_one_run(app: App, settings: Settings) -> None:
     await publish(app, MORNING)
     async with open_app(settings) as other:
+        other.models.update(app.models)
         for day in range(5):
             await due_at(app, NINE + timedelta(days=day))
             await asyncio.gather(*(tick(one.store, NINE + timedelta(days=day)) for one in (app, other) * 3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -15,7 +16,7 @@ from remit.agents.spec import Agent
 from remit.api.begin import hand_to_workers
 from remit.app import App
 from remit.arriving import duration
-from remit.brought import came_with
+from remit.brought import came_with, safe_name
 from remit.catalogue import kept as store_of
 from remit.catalogue import work
 from remit.catalogue.trying import shadow_of
@@ -35,6 +36,15 @@ from remit.models.model import Message
 from remit.models.model import Request as Ask
 from remit.outfit import outfit
 from remit.tail import TOGETHER, Piece
+
+
+class Tried(NamedTuple):
+    """What an agent is tried on."""
+
+    goal: str
+    past: UUID | None  # a run, whose goal it is where none is written
+    first: Started | None  # of it
+
 
 router = APIRouter(dependencies=[needs("agents:write")])
 DECISIONS: dict[str, Decision] = {"approve": "approve", "reject": "reject", "answer": "answer"}
@@ -75,11 +85,13 @@ async def begin(request: Request, name: str) -> Response:
                 raise work.Unusable(sent.wrong)
             if not scripted:
                 await store_of.save_draft(app.store, name, sent.text, request.state.who, sent.base)
-            if scripted and (
-                waits := await _waits(request, app, name, sent.text, str(form.get("waits", "")))
-            ):
-                return waits
-            run = await _begun(app, name, sent.text, form, request.state.who)
+            waits = str(form.get("waits", ""))
+            tried = await _tried(app, form) if waits != "stop" else None
+            if scripted and (shown := await _waits(request, app, name, sent.text, waits)):
+                return shown
+            run = await _begun(
+                app, name, sent.text, form, tried or await _tried(app, form), request.state.who
+            )
         except RemitError as error:
             why = f"Mend this first: {error}" if isinstance(error, work.Unusable) else str(error)
             return page(request, "try_not.html", 422, name=name, why=why)
@@ -99,16 +111,24 @@ async def _waits(request: Request, app: App, name: str, text: str, waits: str) -
     return page(request, "try_wait.html", name=name, arrival=arrival, stopped=stopped, duration=duration)
 
 
-async def _begun(app: App, name: str, text: str, form: FormData, who: str) -> UUID:
-    """Raises UserError where there is nothing to try it on, or it cannot be begun."""
-    agent, _ = await work.judged(app, name, text)
-    assert agent is not None
+async def _tried(app: App, form: FormData) -> Tried:
+    """What it is to be tried on. Nobody waits for a model only to read that it is nothing. Raises UserError."""
     goal, past = (str(form.get(key, "")).strip() for key in ("goal", "past"))
     old = await app.find(past) if past else None
     events = await app.journal.read(old) if old else []
     first = events[0].body if events and isinstance(events[0].body, Started) else None
     if not goal and first is None:
         raise UserError("say what it should do, or choose a past run")
+    for name, _ in sent_files(form):
+        safe_name(name)
+    return Tried(goal, old, first)
+
+
+async def _begun(app: App, name: str, text: str, form: FormData, on: Tried, who: str) -> UUID:
+    """Raises UserError where it cannot be begun."""
+    agent, _ = await work.judged(app, name, text)
+    assert agent is not None
+    old, first = on.past, on.first
     tried = shadow_of(agent, outfit(agent).tools)
     me = Person(id=who, name=who, verified=True)
     async with AsyncExitStack() as opened:
@@ -117,11 +137,11 @@ async def _begun(app: App, name: str, text: str, form: FormData, who: str) -> UU
             files += opened.enter_context(came_with(app.settings.data_dir, old, first, files))
         batch = await opened.enter_async_context(taken(app, files))
         if first is None:
-            run = await app.start(tried, goal, person=me, files=batch)
+            run = await app.start(tried, on.goal, person=me, files=batch)
         else:  # for whom it was, as what they may see is what the agent then saw
             run = await app.start(
                 tried,
-                goal or first.goal,
+                on.goal or first.goal,
                 person=first.person,
                 inputs=first.inputs,
                 quoted=first.quoted,
