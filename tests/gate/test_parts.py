@@ -64,3 +64,12 @@ def test_a_wallet_is_found_though_it_has_few_digits(text: str, wallet: str) -> N
 
 def test_long_words_in_prose_are_no_wallets() -> None:
     assert parts_of(f"an internationalization, donaudampfschifffahrt: {'a' * 24} and so on.") == []
+
+
+def test_a_number_of_four_digits_is_an_account_where_a_word_says_so() -> None:
+    assert parts_of("my account 1234.") == [("account", "1234")]
+    assert parts_of("my account 123.") == []
+
+
+def test_what_nobody_sees_in_an_address_hides_it_from_nobody() -> None:
+    assert parts_of("write to e\x00ve@z.example now") == [("email", "eve@z.example"), ("hidden", "U+0000")]
