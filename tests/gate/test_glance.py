@@ -105,6 +105,11 @@ def test_strangers_vouch_for_nothing_and_a_trusted_field_only_for_itself() -> No
     assert (mixed.vouches(ANN), mixed.vouches("bo@x.example")) == (True, False)
 
 
+def test_letters_beyond_ascii_are_not_looked_at_in_one_go() -> None:
+    assert written(["CAFÉ"]) is None
+    assert written(["CAFE"]) == '["cafe"]'
+
+
 def test_what_a_sentence_ends_in_is_not_all_of_it() -> None:
     assert seen({"note": f'write to "{ANN}'}).vouches(ANN) is None
     assert seen({"note": f'write to "{ANN}', "mail": ANN}).vouches(ANN) is True
