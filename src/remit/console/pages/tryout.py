@@ -37,17 +37,16 @@ from remit.models.model import Request as Ask
 from remit.outfit import outfit
 from remit.tail import TOGETHER, Piece
 
+router = APIRouter(dependencies=[needs("agents:write")])
+DECISIONS: dict[str, Decision] = {"approve": "approve", "reject": "reject", "answer": "answer"}
 
-class Tried(NamedTuple):
-    """What an agent is tried on."""
+
+class TriedOn(NamedTuple):
+    """What an agent is to be tried on."""
 
     goal: str
     past: UUID | None  # a run, whose goal it is where none is written
     first: Started | None  # of it
-
-
-router = APIRouter(dependencies=[needs("agents:write")])
-DECISIONS: dict[str, Decision] = {"approve": "approve", "reject": "reject", "answer": "answer"}
 
 
 @router.post("/agents/{name}/model")
@@ -86,11 +85,11 @@ async def begin(request: Request, name: str) -> Response:
             if not scripted:
                 await store_of.save_draft(app.store, name, sent.text, request.state.who, sent.base)
             waits = str(form.get("waits", ""))
-            tried = await _tried(app, form) if waits != "stop" else None
+            on = await _tried_on(app, form) if waits != "stop" else None
             if scripted and (shown := await _waits(request, app, name, sent.text, waits)):
                 return shown
             run = await _begun(
-                app, name, sent.text, form, tried or await _tried(app, form), request.state.who
+                app, name, sent.text, form, on or await _tried_on(app, form), request.state.who
             )
         except RemitError as error:
             why = f"Mend this first: {error}" if isinstance(error, work.Unusable) else str(error)
@@ -111,7 +110,7 @@ async def _waits(request: Request, app: App, name: str, text: str, waits: str) -
     return page(request, "try_wait.html", name=name, arrival=arrival, stopped=stopped, duration=duration)
 
 
-async def _tried(app: App, form: FormData) -> Tried:
+async def _tried_on(app: App, form: FormData) -> TriedOn:
     """What it is to be tried on. Nobody waits for a model only to read that it is nothing. Raises UserError."""
     goal, past = (str(form.get(key, "")).strip() for key in ("goal", "past"))
     old = await app.find(past) if past else None
@@ -121,10 +120,10 @@ async def _tried(app: App, form: FormData) -> Tried:
         raise UserError("say what it should do, or choose a past run")
     for name, _ in sent_files(form):
         safe_name(name)
-    return Tried(goal, old, first)
+    return TriedOn(goal, old, first)
 
 
-async def _begun(app: App, name: str, text: str, form: FormData, on: Tried, who: str) -> UUID:
+async def _begun(app: App, name: str, text: str, form: FormData, on: TriedOn, who: str) -> UUID:
     """Raises UserError where it cannot be begun."""
     agent, _ = await work.judged(app, name, text)
     assert agent is not None
